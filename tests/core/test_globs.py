@@ -39,7 +39,7 @@ from bot.core.globs import MAX_COMBINED_CHARACTERS, is_any_glob_match, is_glob_m
         ("caf?", "café"),
     ],
 )
-def test_glob_matches_value_on_match_list(glob, value):
+def test_glob_with_wildcards_matches_fitting_values(glob, value):
     assert is_glob_match(glob, value)
 
 
@@ -69,7 +69,7 @@ def test_glob_matches_value_on_match_list(glob, value):
         ("*.yaml", "x.yaml\n"),
     ],
 )
-def test_wildcard_of_a_glob_does_not_match_slashes_or_longer_values(glob, value):
+def test_glob_does_not_match_part_of_a_value_and_single_star_matches_no_slash(glob, value):
     assert not is_glob_match(glob, value)
 
 

@@ -22,7 +22,7 @@ from bot.model.evidence import Severity
         ("X-1", ["see CVE-2026-0003"], ("X-1",)),
     ],
 )
-def test_advisory_has_ids_of_cves(given, aliases, names):
+def test_advisory_has_canonical_ids_of_listed_cves(given, aliases, names):
     assert get_canonical_ids(given, aliases) == names
 
 

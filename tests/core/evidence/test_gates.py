@@ -152,7 +152,7 @@ def test_young_digest_without_urgent_fix_is_held():
     assert "2027-01-22" in held.detail
 
 
-def test_scanned_platforms_come_from_reference_then_policy_then_amd64():
+def test_scanned_platforms_come_from_reference_or_policy_or_default_to_amd64():
     def of(**more):
         return get_first_transition(
             ImageUpdate(
@@ -267,7 +267,7 @@ def test_rollback_from_blocked_digest_is_noted_and_needs_no_review():
         ),
     ],
 )
-def test_replacement_of_blocked_digest_requires_signature(signatures, expected):
+def test_replacement_of_blocked_digest_also_needs_signature_required_by_policy(signatures, expected):
     wanted = build_blocked_update(Policy(require=RequiredEvidence(signature=True)))
     found = {move: replace(each, signatures=signatures) for move, each in build_evidence(wanted, scan()).items()}
     decided = apply_gates(wanted, found, NOW)

@@ -161,7 +161,7 @@ def build_signature_evidence(wanted, *found):
     }
 
 
-def test_gate_refuses_lost_signature():
+def test_gate_refuses_update_that_loses_a_verified_signature():
     wanted = update("nginx:1", "new")
     refused = apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, NONE)), NOW)
     assert isinstance(refused, RefusedUpdate)

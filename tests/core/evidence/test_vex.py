@@ -113,14 +113,14 @@ def test_vex_product_matches_image_of_index_by_manifest_digest():
     ("status", "why"),
     [(VexStatus.NOT_AFFECTED, "not affected: code not present"), (VexStatus.FIXED, "fixed")],
 )
-def test_unaffected_finding_is_suppressed_with_author_and_reason(status, why):
+def test_finding_is_suppressed_with_author_and_reason_if_vex_says_not_affected(status, why):
     other = finding("CVE-2026-2")
     outcome = suppress_findings(scan(HOLE, other), IMAGE, group_by_image([build_statement(status=status)]))
     assert outcome == replace(scan(other), suppressed=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
 
 
 @pytest.mark.parametrize("status", [VexStatus.AFFECTED, VexStatus.UNDER_INVESTIGATION])
-def test_finding_that_vex_states_as_affecting_or_under_investigation_is_kept(status):
+def test_finding_is_kept_if_vex_says_affected_or_under_investigation(status):
     assert list_counted_findings(scan(HOLE), build_statement(status=status)) == (HOLE,)
 
 

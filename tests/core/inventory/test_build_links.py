@@ -38,36 +38,36 @@ def link(configured=(), builds=(), files=FILES):
 
 
 @pytest.mark.parametrize("name", ["acme/web", "Acme/Web"])
-def test_config_links_a_file_of_a_repository(name):
+def test_configured_build_links_image_to_existing_file_of_repository(name):
     assert link([ConfiguredBuild(repository=name, image=ImageName(IMAGE, None, None))]) == {
         (WEB, "Dockerfile"): LinkEvidence.CONFIG
     }
     assert link([ConfiguredBuild(repository=name, dockerfile="missing", image=ImageName(IMAGE, None, None))]) == {}
 
 
-def test_config_comes_before_labels_and_provenance_of_the_image():
+def test_configured_build_takes_precedence_over_labels_and_provenance():
     found = link(
         [ConfiguredBuild(repository="acme/api", image=ImageName(IMAGE, None, None))], [build(), build_attested_image()]
     )
     assert found == {(API, "Dockerfile"): LinkEvidence.CONFIG}
 
 
-def test_provenance_names_the_file():
+def test_image_is_linked_to_existing_file_named_in_provenance():
     found = link(builds=[build_attested_image("jobs/Dockerfile", source="https://github.com/acme/api.git")])
     assert found == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
     assert link(builds=[build_attested_image("other", source="https://github.com/acme/api.git"), build()]) == {}
 
 
-def test_newest_provenance_counts():
+def test_newest_provenance_of_an_image_determines_the_linked_file():
     moved = build_attested_image("jobs/Dockerfile", word="2", source="https://github.com/acme/api", built_at=NOW + HOUR)
     assert link(builds=[moved, build_attested_image()]) == {(API, "jobs/Dockerfile"): LinkEvidence.PROVENANCE}
 
 
-def test_label_links_the_only_file_of_a_repository():
+def test_source_label_links_image_to_the_only_file_of_a_repository():
     assert link(builds=[build()]) == {(WEB, "Dockerfile"): LinkEvidence.SOURCE}
 
 
-def test_label_of_a_repository_with_several_files_needs_a_base_that_fits():
+def test_source_label_selects_among_several_files_only_by_a_matching_base_image():
     source = "https://github.com/acme/api"
     assert link(builds=[build(source=source)]) == {}
     on_node = BuiltOn(NODE, digest("node"), BaseEvidence.LAYERS)
@@ -76,16 +76,16 @@ def test_label_of_a_repository_with_several_files_needs_a_base_that_fits():
     assert link(builds=[build(source=source, bases=on_both)]) == {}
 
 
-def test_provenance_without_a_dockerfile_is_used_like_a_label():
+def test_provenance_without_a_dockerfile_links_image_to_the_only_file():
     assert link(builds=[build_attested_image(None)]) == {(WEB, "Dockerfile"): LinkEvidence.PROVENANCE}
 
 
 @pytest.mark.parametrize("source", ["https://github.com/acme/other", "https://evil.example/acme/web", "acme/web", None])
-def test_source_outside_of_fleet_links_no_file(source):
+def test_image_with_source_outside_of_fleet_is_linked_to_no_file(source):
     assert link(builds=[build(source=source)]) == {}
 
 
-def test_label_inherited_from_golden_image_is_not_a_source():
+def test_source_label_inherited_from_golden_image_is_ignored():
     golden = build("golden", "r.example.com/golden/python")
     app = build("app", bases=(BuiltOn(golden.repository, golden.digest, BaseEvidence.LAYERS),))
     assert link(builds=[golden, app]) == {}
@@ -93,7 +93,7 @@ def test_label_inherited_from_golden_image_is_not_a_source():
     assert link(builds=[golden, own]) == {(WEB, "Dockerfile"): LinkEvidence.SOURCE}
 
 
-def test_repository_on_azure_devops_and_under_a_path_is_found():
+def test_source_url_matches_repository_on_azure_devops_and_below_a_path():
     azure = BranchKey("azure", "dev.azure.com/contoso", "Shop/web", "main")
     gitea = BranchKey("gitea", "git.example.com/forge", "acme/web", "main")
     files = {(azure, "Dockerfile"): [PYTHON], (gitea, "Dockerfile"): [PYTHON]}
@@ -104,7 +104,7 @@ def test_repository_on_azure_devops_and_under_a_path_is_found():
         assert set(link(builds=[build(source=source)], files=files)) == {(key, "Dockerfile")}
 
 
-def test_config_or_provenance_selects_base_branch():
+def test_file_on_several_base_branches_is_linked_only_if_evidence_names_a_branch():
     files = {(WEB, "Dockerfile"): [PYTHON], (RELEASE, "Dockerfile"): [PYTHON]}
     entry = ConfiguredBuild(repository="acme/web", image=ImageName(IMAGE, None, None))
     assert link([entry], files=files) == {}
@@ -115,7 +115,7 @@ def test_config_or_provenance_selects_base_branch():
     assert link(builds=[build()], files=files) == {}
 
 
-def test_image_of_another_team_cannot_claim_a_file_with_better_evidence():
+def test_image_with_weaker_evidence_cannot_claim_a_file_that_is_linked():
     forged = build("forged", "r.example.com/evil/image")
     linker = BuildLinker(FILES)
     assert linker.link_images([], [build_attested_image(), forged])[WEB, "Dockerfile"] == (
@@ -146,5 +146,5 @@ def test_several_images_are_built_from_one_file():
         ("", None),
     ],
 )
-def test_source_is_parsed_into_server_and_name(text, expected):
+def test_source_url_is_parsed_into_server_and_repository_name(text, expected):
     assert parse_source(text) == expected

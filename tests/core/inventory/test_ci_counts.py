@@ -43,7 +43,7 @@ def break_in(count: int) -> list[BranchRequest]:
     return [build(f"broken-{index}", FAILED, base_ci=PASSED) for index in range(count)]
 
 
-def test_counts_passed_failed_and_merged_repositories():
+def test_fleet_outcome_counts_passed_failed_and_merged_repositories():
     outcome = count(
         build("a", PASSED, state=RequestState.MERGED),
         build("b", PASSED),
@@ -54,11 +54,11 @@ def test_counts_passed_failed_and_merged_repositories():
 
 
 @pytest.mark.parametrize("ci", [PENDING, UNKNOWN, CiOutcome.NONE])
-def test_outcome_without_a_result_is_neither_passed_nor_failed(ci):
+def test_pending_or_unknown_ci_counts_as_neither_passed_nor_failed(ci):
     assert count(build("a", ci)) == FleetOutcome()
 
 
-def test_unproposed_digest_has_no_outcome():
+def test_digest_that_was_never_proposed_has_no_fleet_outcome():
     assert count(build("a", PASSED, OLD), build("b", PASSED, OTHER)) is None
 
 
@@ -71,14 +71,14 @@ def test_repository_counts_once_with_newest_result():
     assert count(*requests) == FleetOutcome(passed=1)
 
 
-def test_single_repository_cannot_make_a_digest_fail():
+def test_many_failures_in_a_single_repository_count_once():
     requests = [
         build("forger", FAILED, number=index, base_ci=PASSED, base_branch=f"base-{index}") for index in range(20)
     ]
     assert count(*requests) == FleetOutcome(failed=1, broken=1)
 
 
-def test_digest_fails_that_broke_enough_repositories():
+def test_digest_is_failing_if_ci_broke_in_enough_repositories():
     almost = break_in(MIN_BROKEN_REPOSITORIES - 1)
     assert not count(*almost).is_failing
     assert count(*break_in(MIN_BROKEN_REPOSITORIES)).is_failing
@@ -91,7 +91,7 @@ def test_failure_counts_only_if_ci_passed_without_the_digest():
 
 
 @pytest.mark.parametrize(("before", "is_failing"), [(PASSED, True), (FAILED, False), (UNKNOWN, False)])
-def test_request_for_the_digest_before_shows_that_ci_passed(before, is_failing):
+def test_pull_request_for_previous_digest_proves_that_ci_passed_before(before, is_failing):
     requests = [
         each
         for index in range(MIN_BROKEN_REPOSITORIES)
@@ -103,7 +103,7 @@ def test_request_for_the_digest_before_shows_that_ci_passed(before, is_failing):
     assert count(*requests).is_failing is is_failing
 
 
-def test_request_for_other_image_proves_no_success_of_previous_digest():
+def test_pull_request_for_another_image_does_not_prove_that_ci_passed_before():
     requests = [
         each
         for index in range(MIN_BROKEN_REPOSITORIES)
@@ -112,7 +112,7 @@ def test_request_for_other_image_proves_no_success_of_previous_digest():
     assert not count(*requests).is_failing
 
 
-def test_digest_does_not_fail_if_ci_passes_in_most_repositories():
+def test_digest_is_not_failing_if_ci_passes_in_most_repositories():
     broken = break_in(MIN_BROKEN_REPOSITORIES)
     as_many = [build(f"fine-{index}", PASSED) for index in range(MIN_BROKEN_REPOSITORIES)]
     assert count(*broken, *as_many).is_failing

@@ -35,19 +35,17 @@ LOW, HIGH, OTHER_HIGH, UNKNOWN = (
         ([UNKNOWN], (), FixSeverity.UNKNOWN, EARLY),
     ],
 )
-def test_publication_is_that_of_the_first_fix_of_the_most_severe_vulnerabilities(
-    fixed, exploited, severity, published_at
-):
+def test_publication_date_is_that_of_the_first_fix_of_highest_severity(fixed, exploited, severity, published_at):
     found = summarise_fixes([replace(compare_scans(scan(*fixed), scan()), exploited_ids=frozenset(exploited))])
     assert (get_fix_severity(found.counts), found.published_at) == (severity, published_at)
 
 
-def test_fixes_of_several_images_count_together():
+def test_fixes_in_several_images_are_added_up_by_severity():
     found = summarise_fixes([compare_scans(scan(LOW), scan()), compare_scans(scan(LOW, HIGH), scan())])
     assert (found.counts["low"], found.counts["high"], found.published_at) == (1, 1, LATE)
 
 
-def test_findings_are_compared_and_sorted_without_the_publication():
+def test_equality_and_order_of_findings_ignore_publication_of_the_fix():
     unpublished = replace(HIGH, fix_published_at=None)
     assert sorted([HIGH, unpublished]) == [unpublished, HIGH]
     assert len({HIGH, unpublished}) == 1

@@ -26,7 +26,7 @@ def build_merged_request(number: int = 1, key=WEB, **more) -> BranchRequest:
     return BranchRequest(key, build_request(number, **values))
 
 
-def test_move_belongs_to_merged_request_with_same_target():
+def test_change_of_digest_is_attributed_to_merged_pull_request_with_this_digest():
     (move,) = list_moves(FleetHistory((build_held_digest(),), (build_merged_request(),)))
     assert (move.origin, move.request.number, move.moved_at) == (MoveOrigin.BASEBUMP, 1, NOW - DAY)
     assert move.wait_since_opened == 2 * DAY
@@ -44,12 +44,12 @@ def test_move_belongs_to_merged_request_with_same_target():
         build_merged_request(ended_at=NOW + CLOCK_TOLERANCE + DAY),
     ],
 )
-def test_move_without_merged_request_for_target_is_not_of_basebump(request_):
+def test_change_without_matching_merged_pull_request_is_not_attributed_to_basebump(request_):
     (move,) = list_moves(FleetHistory((build_held_digest(),), (request_,)))
     assert (move.origin, move.request, move.moved_at, move.wait_since_opened) == (MoveOrigin.OTHER, None, NOW, None)
 
 
-def test_move_belongs_to_last_request_merged_before_move():
+def test_change_of_digest_is_attributed_to_last_pull_request_merged_before():
     requests = (
         build_merged_request(1, ended_at=NOW - 2 * DAY),
         build_merged_request(2),
@@ -71,12 +71,12 @@ def test_returned_digest_was_not_moved_by_earlier_request():
     assert [each.request.number for each in again] == [2, 1]
 
 
-def test_request_merged_during_run_counts():
+def test_change_is_attributed_to_pull_request_merged_during_the_run():
     (move,) = list_moves(FleetHistory((build_held_digest(),), (build_merged_request(ended_at=NOW + CLOCK_TOLERANCE),)))
     assert move.origin is MoveOrigin.BASEBUMP
 
 
-def test_wait_starts_when_any_tag_of_repository_pointed_to_digest():
+def test_wait_starts_when_any_tag_of_the_repository_first_pointed_to_digest():
     observations = (
         TagObservation(PYTHON, NEW, NOW - 4 * DAY, NOW),
         TagObservation(TagRef(PYTHON.repository, "3"), NEW, NOW - 6 * DAY, NOW),
@@ -87,14 +87,14 @@ def test_wait_starts_when_any_tag_of_repository_pointed_to_digest():
     assert (move.first_seen, move.wait_since_first_seen) == (NOW - 6 * DAY, 6 * DAY)
 
 
-def test_digest_that_the_first_visit_found_has_no_mover_and_no_wait():
+def test_digest_found_at_first_visit_has_no_author_and_no_wait():
     observations = (TagObservation(PYTHON, NEW, NOW - DAY, NOW),)
     first = build_held_digest(is_since_first_visit=True)
     (move,) = list_moves(FleetHistory((first,), (build_merged_request(),), observations))
     assert (move.origin, move.request, move.wait_since_first_seen) == (MoveOrigin.FIRST_VISIT, None, None)
 
 
-def test_reference_without_a_digest_is_not_of_basebump():
+def test_removal_of_a_digest_is_not_attributed_to_basebump():
     moves = list_moves(
         FleetHistory(
             (build_held_digest(digest=None), build_held_digest(digest=None, key=API, is_since_first_visit=True)), ()
@@ -103,7 +103,7 @@ def test_reference_without_a_digest_is_not_of_basebump():
     assert {move.held.key: move.origin for move in moves} == {WEB: MoveOrigin.OTHER, API: MoveOrigin.FIRST_VISIT}
 
 
-def test_moves_are_sorted_from_the_newest():
+def test_changes_of_digests_are_sorted_newest_first():
     moves = list_moves(
         FleetHistory(
             (

@@ -44,13 +44,13 @@ def find_ends(*uses, history=HISTORY, **more):
     return patch.ends
 
 
-def test_fix_has_the_times_of_all_stages():
+def test_fix_has_the_time_when_each_stage_was_reached():
     running = build_running(digest("own 2"), repository=OWN)
     ends = find_ends(builds=[build_own()], clusters=[build_cluster(running)])
     assert ends == {PROPOSED: OPENED_AT, MERGED: MERGED_AT, REBUILT: MERGED_AT + DAY, RUNNING: NOW - 5 * DAY}
 
 
-def test_fix_that_was_not_rebuilt_waits_for_all_later_stages():
+def test_fix_without_rebuilt_image_waits_for_stages_rebuilt_and_running():
     assert find_ends(builds=[build_own(base=OLD)]) == {
         PROPOSED: OPENED_AT,
         MERGED: MERGED_AT,
@@ -59,7 +59,7 @@ def test_fix_that_was_not_rebuilt_waits_for_all_later_stages():
     }
 
 
-def test_stages_without_known_facts_are_missing():
+def test_fix_has_no_time_for_stages_without_known_facts():
     assert find_ends(links={}) == {PROPOSED: OPENED_AT, MERGED: MERGED_AT}
     assert find_ends(builds=[build_own()], clusters=[build_cluster(read_at=None)]) == {
         PROPOSED: OPENED_AT,
@@ -68,11 +68,11 @@ def test_stages_without_known_facts_are_missing():
     }
 
 
-def test_unobserved_image_has_no_running_stage():
+def test_fix_of_image_that_no_container_runs_has_no_running_stage():
     assert set(find_ends(build_stored_use(UseKind.WORKLOAD))) == {PROPOSED, MERGED}
 
 
-def test_later_digest_contains_the_fix():
+def test_container_with_a_later_digest_runs_the_fix():
     later = digest("later")
     held = [replace(each, ended_at=each.ended_at or NOW - DAY) for each in HISTORY.held]
     spans = (*held, HeldDigest(WEB, PYTHON.repository, "3.12", later, NOW - DAY, is_since_first_visit=False))
@@ -84,14 +84,14 @@ def test_later_digest_contains_the_fix():
     assert find_ends(use, history=history, clusters=clusters)[RUNNING] == NOW - 5 * DAY
 
 
-def test_all_files_must_reach_a_stage():
+def test_fix_reaches_a_stage_when_all_files_have_reached_the_stage():
     running = build_running()
     uses = [build_stored_use(UseKind.WORKLOAD), build_stored_use()]
     ends = find_ends(*uses, clusters=[build_cluster(running)], builds=[build_own(base=OLD)])
     assert (ends[REBUILT], ends[RUNNING]) == (None, None)
 
 
-def test_other_tags_of_the_branch_do_not_count():
+def test_containers_with_another_tag_of_the_branch_do_not_delay_the_fix():
     old, new = digest("old 3.11"), digest("new 3.11")
     spans = ((old, NOW - 100 * DAY, NOW - DAY), (new, NOW - DAY, None))
     other = [
@@ -108,7 +108,7 @@ def test_other_tags_of_the_branch_do_not_count():
     assert RUNNING not in find_ends(*uses, history=history, clusters=[build_cluster(build_running(new, tag="3.11"))])
 
 
-def test_open_fix_waits_for_every_stage_that_is_known():
+def test_fix_in_open_pull_request_waits_for_every_known_stage():
     held = (HeldDigest(WEB, PYTHON.repository, "3.12", OLD, NOW - 100 * DAY, is_since_first_visit=True),)
     request = build_request(1, opened_at=OPENED_AT, fixes={"high": 1})
     history = FleetHistory(held, (BranchRequest(WEB, request),))
@@ -119,7 +119,7 @@ def test_open_fix_waits_for_every_stage_that_is_known():
     assert find_ends(use, history=history, clusters=[cluster])[RUNNING] is None
 
 
-def test_summary_has_one_group_per_stage():
+def test_summary_by_stage_has_a_group_for_each_stage():
     facts = build_facts(build_stored_use(), history=HISTORY, builds=[build_own()])
     patches = add_ends(find_patches(HISTORY), facts)
     found = summarise_patches(patches, PatchGrouping.STAGE, NOW - 90 * DAY, NOW)
@@ -130,7 +130,7 @@ def test_summary_has_one_group_per_stage():
     ]
 
 
-def test_summary_of_a_group_has_the_times_until_each_stage():
+def test_summary_by_severity_or_team_has_the_median_times_until_each_stage():
     facts = build_facts(build_stored_use(), history=HISTORY, builds=[build_own()])
     patches = add_ends(find_patches(HISTORY), facts)
     for grouping in (PatchGrouping.SEVERITY, PatchGrouping.TEAM):
@@ -140,12 +140,12 @@ def test_summary_of_a_group_has_the_times_until_each_stage():
         assert found.until_stages[MERGED] == found.since_seen
 
 
-def test_stage_summary_is_empty_without_builds_and_clusters():
+def test_summary_by_stage_is_empty_without_facts_about_stages():
     patches = find_patches(HISTORY)
     assert summarise_patches(patches, PatchGrouping.STAGE, NOW - 90 * DAY, NOW) == ()
     assert not summarise_patches(patches, PatchGrouping.ALL, NOW - 90 * DAY, NOW)[0].until_stages
 
 
-def test_scope_determines_the_stages():
+def test_fix_has_no_running_stage_if_clusters_are_not_read():
     ends = find_ends(builds=[build_own()], scope=StageScope(has_builds=True), links=LINKS)
     assert set(ends) == {PROPOSED, MERGED, REBUILT}

@@ -50,25 +50,25 @@ def test_fix_waits_from_first_observation_of_digest_to_merge():
     assert find(build_merged_request(), observations=[build_observation(NOW - 8 * DAY)]) == [(8 * DAY, DAY)]
 
 
-def test_fix_waits_from_the_opening_if_the_request_was_updated_to_a_later_digest():
+def test_fix_waits_from_opening_if_pull_request_was_later_updated_to_the_digest():
     assert find(build_merged_request(), observations=[build_observation(NOW - 2 * DAY)]) == [(5 * DAY, DAY)]
 
 
-def test_fix_does_not_wait_before_the_branch_held_the_vulnerable_digest():
+def test_wait_for_fix_starts_no_earlier_than_branch_had_the_vulnerable_digest():
     spans = [build_held_digest(since=NOW - 6 * DAY)]
     assert find(build_merged_request(), spans=spans, observations=[build_observation(NOW - 20 * DAY)]) == [
         (6 * DAY, DAY)
     ]
 
 
-def test_request_from_before_first_visit_counts_from_opening():
+def test_fix_waits_from_opening_if_pull_request_is_older_than_first_visit():
     spans = [build_held_digest(since=NOW - 2 * DAY, is_since_first_visit=True)]
     assert find(build_merged_request(), spans=spans, observations=[build_observation(NOW - 20 * DAY)]) == [
         (5 * DAY, DAY)
     ]
 
 
-def test_fix_of_an_open_request_waits():
+def test_fix_in_open_pull_request_is_still_waiting():
     spans = [build_held_digest(ended_at=None)]
     assert find(build_open_request(), spans=spans) == [(5 * DAY, None)]
     assert find(build_open_request(opened_at=None), spans=spans, observations=[build_observation(NOW - 3 * DAY)]) == [
@@ -76,7 +76,7 @@ def test_fix_of_an_open_request_waits():
     ]
 
 
-def test_request_without_known_opening_counts_by_merge():
+def test_merge_time_is_used_if_opening_of_pull_request_is_unknown():
     """The local forge does not record when a request was opened."""
     assert find(
         build_merged_request(opened_at=None, ended_at=NOW), observations=[build_observation(NOW - 3 * DAY)]
@@ -86,17 +86,17 @@ def test_request_without_known_opening_counts_by_merge():
     assert find(build_merged_request(opened_at=None, ended_at=None)) == []
 
 
-def test_closed_request_is_followed_by_next_request():
+def test_fix_waits_from_first_of_two_pull_requests_for_same_digest():
     """The time to patch begins with the first of them, because the branch held the same digest all the time."""
     closed = build_merged_request(1, state=RequestState.CLOSED, opened_at=NOW - 9 * DAY, ended_at=NOW - 7 * DAY)
     assert find(closed, build_merged_request(2)) == [(9 * DAY, DAY)]
 
 
-def test_declined_fix_does_not_wait():
+def test_fix_in_closed_pull_request_does_not_wait():
     assert find(build_merged_request(state=RequestState.CLOSED), spans=[build_held_digest(ended_at=None)]) == []
 
 
-def test_branch_that_was_updated_without_basebump_is_patched_then():
+def test_branch_updated_without_basebump_is_patched_at_time_of_change():
     (patch,) = find_patches(FleetHistory((build_held_digest(),), (build_merged_request(state=RequestState.CLOSED),)))
     assert (patch.patched_at, patch.is_merged_by_basebump) == (NOW, False)
 
@@ -115,28 +115,28 @@ def test_branch_that_was_updated_without_basebump_is_patched_then():
         build_merged_request(targets=("*@sha256:abc",)),
     ],
 )
-def test_request_without_known_fixes_for_held_digest_is_not_a_patch(request_):
+def test_pull_request_without_known_fixes_is_not_a_patch(request_):
     assert find(request_) == []
 
 
-def test_unpinned_reference_is_not_a_patch():
+def test_update_of_unpinned_reference_is_not_a_patch():
     assert find(build_merged_request(), spans=[build_held_digest(None)]) == []
 
 
-def test_tags_have_own_requests():
+def test_each_tag_is_patched_by_the_pull_request_for_that_tag():
     spans = [build_held_digest(), build_held_digest(tag="3.13")]
     other = build_merged_request(2, targets=(f"docker.io/library/python:3.13@{NEW}",), opened_at=NOW - 3 * DAY)
     assert find(build_merged_request(), other, spans=spans) == [(5 * DAY, DAY), (3 * DAY, DAY)]
 
 
-def test_request_that_changes_the_tag_is_a_patch():
+def test_pull_request_that_changes_the_tag_is_a_patch():
     later = build_held_digest(NEW, since=NOW, ended_at=None, tag="3.13")
     assert find(
         build_merged_request(targets=(f"docker.io/library/python:3.13@{NEW}",)), spans=[build_held_digest(), later]
     ) == [(5 * DAY, DAY)]
 
 
-def test_update_of_several_images_is_one_patch():
+def test_pull_request_for_several_images_is_a_single_patch():
     node = build_held_digest(repository="docker.io/library/node", tag="22")
     both = build_merged_request(targets=(f"{PYTHON}@{NEW}", f"docker.io/library/node:22@{digest('node')}"))
     assert find(both, spans=[build_held_digest(), node]) == [(5 * DAY, DAY)]
@@ -150,12 +150,12 @@ def test_update_of_several_images_is_one_patch():
         ({"unknown": 1}, FixSeverity.UNKNOWN),
     ],
 )
-def test_patch_has_highest_fixed_severity(fixes, severity):
+def test_severity_of_patch_is_the_highest_fixed_severity(fixes, severity):
     (patch,) = find_patches(FleetHistory((build_held_digest(),), (build_merged_request(fixes=fixes),)))
     assert patch.severity is severity
 
 
-def test_summary_has_median_percentile_and_oldest_open():
+def test_summary_has_median_and_percentile_of_waits_and_oldest_open_fix():
     spans = [build_held_digest(key=replace(WEB, repository=f"acme/{number}")) for number in range(10)]
     requests = [
         build_merged_request(key=span.key, opened_at=NOW - (number + 2) * DAY) for number, span in enumerate(spans)
@@ -173,7 +173,7 @@ def test_summary_has_median_percentile_and_oldest_open():
     )
 
 
-def test_publication_summary_covers_only_fixes_with_publication_date():
+def test_summary_since_publication_covers_only_fixes_with_publication_date():
     spans = [build_held_digest(key=replace(WEB, repository=f"acme/{number}")) for number in range(3)]
     requests = [
         build_merged_request(key=spans[0].key, fix_published_at=NOW - 8 * DAY),
@@ -196,13 +196,13 @@ def test_publication_summary_covers_only_fixes_with_publication_date():
         (build_held_digest(since=NOW - 5 * DAY + timedelta(hours=1)), 5),
     ],
 )
-def test_publication_counts_since_the_branch_held_the_vulnerable_digest(span, published):
+def test_wait_since_publication_starts_no_earlier_than_vulnerable_digest_in_branch(span, published):
     (patch,) = find_patches(FleetHistory((span,), (build_merged_request(fix_published_at=NOW - 12 * DAY),)))
     assert patch.published_at == NOW - published * DAY
     assert patch.wait_since_published == (published - 1) * DAY
 
 
-def test_publication_of_several_requests_is_the_first_of_the_highest_severity():
+def test_patch_has_first_publication_date_among_pull_requests_of_highest_severity():
     requests = [
         build_merged_request(1, state=RequestState.CLOSED, fix_published_at=NOW - 12 * DAY),
         build_merged_request(2, fixes={"critical": 1}, fix_published_at=NOW - 7 * DAY),
@@ -213,12 +213,12 @@ def test_publication_of_several_requests_is_the_first_of_the_highest_severity():
     assert (patch.severity, patch.published_at) == (FixSeverity.CRITICAL, NOW - 8 * DAY)
 
 
-def test_fix_published_after_merge_did_not_wait():
+def test_fix_published_after_merge_has_zero_wait_since_publication():
     (patch,) = find_patches(FleetHistory((build_held_digest(),), (build_merged_request(fix_published_at=NOW),)))
     assert patch.wait_since_published == timedelta()
 
 
-def test_summary_omits_earlier_merges():
+def test_summary_omits_patches_merged_before_the_period():
     patches = find_patches(FleetHistory((build_held_digest(),), (build_merged_request(),)))
     assert summarise_patches(patches, PatchGrouping.ALL, NOW, NOW) == ()
 
@@ -242,6 +242,6 @@ def test_patches_are_grouped_by_severity_team_repository_and_month():
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.9, 4), (0.25, 1), (1, 4)])
-def test_percentile_is_one_of_the_values(share, expected):
+def test_percentile_is_always_a_measured_value(share, expected):
     assert find_percentile([days * DAY for days in (4, 2, 1, 3)], share) == expected * DAY
     assert find_percentile([], share) is None

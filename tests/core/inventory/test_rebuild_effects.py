@@ -32,26 +32,26 @@ LINKS = {
 }
 
 
-def test_golden_image_leads_to_all_dependent_repositories():
+def test_update_of_golden_image_affects_all_dependent_repositories():
     finder = RebuildFinder(LINKS, FILES)
     images = (GOLDEN, "r.example.com/golden/python-dev")
     assert finder.find_effect(build_branch_key("golden"), ["python/Dockerfile"]) == RebuildEffect(images, 41)
     assert finder.find_effect(build_branch_key("golden"), ["tools/Dockerfile"]) == RebuildEffect((TOOLS,), 20)
 
 
-def test_unused_base_image_leads_to_no_repository():
+def test_update_of_image_that_no_repository_uses_affects_no_repository():
     finder = RebuildFinder(LINKS, FILES)
     assert finder.find_effect(build_branch_key("app-1"), ["Dockerfile"]) == RebuildEffect(
         ("r.example.com/acme/app-1",), 0
     )
 
 
-def test_file_without_known_image_has_no_effect():
+def test_rebuild_effect_is_unknown_if_image_built_from_file_is_unknown():
     assert RebuildFinder(LINKS, FILES).find_effect(build_branch_key("app-2"), ["Dockerfile"]) is None
     assert RebuildFinder({}, FILES).find_effect(build_branch_key("golden"), ["python/Dockerfile"]) is None
 
 
-def test_images_that_build_on_each_other_are_followed_once():
+def test_images_that_build_on_each_other_are_counted_once():
     files = {(build_branch_key("a"), "Dockerfile"): ["r.io/b"], (build_branch_key("b"), "Dockerfile"): ["r.io/a"]}
     links = {
         (build_branch_key("a"), "Dockerfile"): link("r.io/a"),
@@ -62,7 +62,7 @@ def test_images_that_build_on_each_other_are_followed_once():
     )
 
 
-def test_number_of_layers_of_images_is_limited():
+def test_rebuild_effect_follows_at_most_max_rounds_of_images():
     files = {(build_branch_key(str(number)), "Dockerfile"): [f"r.io/{number - 1}"] for number in range(50)}
     links = {(build_branch_key(str(number)), "Dockerfile"): link(f"r.io/{number}") for number in range(50)}
     effect = RebuildFinder(links, files).find_effect(build_branch_key("0"), ["Dockerfile"])

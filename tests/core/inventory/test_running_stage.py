@@ -36,13 +36,13 @@ BUILD, WORKLOAD = build_stored_use(), build_stored_use(UseKind.WORKLOAD)
 OLD_311, NEW_311 = digest("old 3.11"), digest("new 3.11")
 
 
-def test_container_with_the_digest_runs_the_update():
+def test_update_is_running_if_a_container_runs_the_new_digest():
     progress = follow(WORKLOAD, clusters=[build_cluster(build_running())])
     assert (progress.stage, progress.since, progress.wait) == (RUNNING, NOW - 5 * DAY, None)
     assert [each.workload.title for each in progress.workloads] == ["prod/payments/Deployment/web"]
 
 
-def test_platform_image_and_index_are_the_same_image():
+def test_container_with_platform_image_of_the_index_runs_the_update():
     child = digest("child")
     clusters = [build_cluster(build_running(child))]
     children = {NEW: frozenset({child})}
@@ -52,32 +52,32 @@ def test_platform_image_and_index_are_the_same_image():
     assert get_reason(follow(WORKLOAD, clusters=clusters)) is WaitReason.OTHER_DIGEST
 
 
-def test_container_with_the_earlier_digest_is_named():
+def test_update_waits_for_container_that_runs_the_earlier_digest():
     older = build_running(OLD)
     progress = follow(WORKLOAD, clusters=[build_cluster(older)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.OLDER_RUNS)
     assert progress.wait.workloads == (older.image,)
 
 
-def test_update_runs_only_if_no_container_runs_the_earlier_digest():
+def test_update_is_running_only_if_no_container_runs_the_earlier_digest():
     running, older = build_running(), build_running(OLD, name="worker")
     progress = follow(WORKLOAD, clusters=[build_cluster(running, older)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.OLDER_RUNS)
     assert (progress.workloads, progress.wait.workloads) == ((running.image,), (older.image,))
 
 
-def test_update_runs_since_the_last_earlier_container_ended():
+def test_update_is_running_since_last_container_with_earlier_digest_ended():
     older = build_running(OLD, name="worker", ended_at=NOW - 2 * DAY)
     progress = follow(WORKLOAD, clusters=[build_cluster(build_running(), older)])
     assert progress.reached[-1] == ReachedStage(RUNNING, NOW - 2 * DAY, is_exact=False)
 
 
-def test_new_containers_do_not_move_the_time_since_which_an_update_runs():
+def test_later_containers_do_not_change_since_when_an_update_is_running():
     later = build_running(name="worker", first_seen_at=NOW - DAY)
     assert follow(WORKLOAD, clusters=[build_cluster(build_running(), later)]).since == NOW - 5 * DAY
 
 
-def test_start_of_the_container_is_exact():
+def test_update_is_running_since_exact_start_of_container_if_known():
     running = build_running(since=NOW - 6 * DAY)
     progress = follow(WORKLOAD, clusters=[build_cluster(running)])
     assert progress.reached[-1] == ReachedStage(RUNNING, NOW - 6 * DAY)
@@ -92,12 +92,12 @@ def test_image_that_ran_and_ended_has_reached_the_stage():
     assert (progress.stage, progress.workloads) == (RUNNING, ())
 
 
-def test_rollback_leaves_the_stage_running():
+def test_rollback_of_a_container_takes_update_out_of_stage_running():
     ended, older = build_running(ended_at=NOW - DAY), build_running(OLD, first_seen_at=NOW - DAY)
     assert get_reason(follow(WORKLOAD, clusters=[build_cluster(ended, older)])) is WaitReason.OLDER_RUNS
 
 
-def test_image_that_ran_only_before_the_merge_does_not_run():
+def test_container_that_ran_only_before_the_merge_does_not_run_the_update():
     ended = build_running(first_seen_at=MERGED_AT - 9 * DAY, ended_at=MERGED_AT - 8 * DAY)
     assert get_reason(follow(WORKLOAD, clusters=[build_cluster(ended)])) is WaitReason.NOT_SEEN
 
@@ -114,7 +114,7 @@ def hold_two_tags() -> FleetHistory:
 
 
 @pytest.mark.parametrize("tag", ["3.11", None])
-def test_containers_of_another_tag_of_the_branch_do_not_count(tag):
+def test_containers_with_another_tag_of_the_branch_are_ignored(tag):
     history = hold_two_tags()
     other = [build_running(each, name="worker", tag=tag) for each in (OLD_311, NEW_311)]
     progress = follow(WORKLOAD, history=history, clusters=[build_cluster(build_running(), *other)])
@@ -122,7 +122,7 @@ def test_containers_of_another_tag_of_the_branch_do_not_count(tag):
     assert get_reason(follow(WORKLOAD, history=history, clusters=[build_cluster(*other)])) is WaitReason.NOT_SEEN
 
 
-def test_container_with_a_tag_that_the_branch_no_longer_uses_is_older():
+def test_update_waits_for_container_with_a_tag_that_the_branch_no_longer_uses():
     history = hold_two_tags()
     changed = replace(history, held=history.held[:3])  # the request changed 3.11 to 3.12
     older = build_running(OLD_311, tag="3.11")
@@ -130,26 +130,26 @@ def test_container_with_a_tag_that_the_branch_no_longer_uses_is_older():
     assert (get_reason(progress), progress.wait.workloads) == (WaitReason.OLDER_RUNS, (older.image,))
 
 
-def test_image_that_no_container_runs_is_not_seen_and_not_stuck():
+def test_update_that_no_container_runs_is_not_seen_and_never_stuck():
     progress = follow(WORKLOAD)
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.NOT_SEEN)
     assert not progress.is_stuck(NOW)
 
 
-def test_cluster_not_read_since_merge_proves_no_running_stage():
+def test_update_is_not_running_if_the_cluster_was_not_read_since_merge():
     for read_at in (MERGED_AT - DAY, None):
         cluster = build_cluster(build_running(OLD, first_seen_at=MERGED_AT - 5 * DAY), read_at=read_at)
         progress = follow(WORKLOAD, clusters=[cluster])
         assert (get_reason(progress), progress.wait.clusters) == (WaitReason.CLUSTER_NOT_READ, ("prod",))
 
 
-def test_cluster_that_was_read_is_enough_to_find_an_older_image():
+def test_container_with_earlier_digest_is_found_even_if_another_cluster_is_unread():
     unread = build_cluster(name="test", read_at=None)
     progress = follow(WORKLOAD, clusters=[unread, build_cluster(build_running(OLD))])
     assert get_reason(progress) is WaitReason.OLDER_RUNS
 
 
-def test_older_image_of_other_base_branch_is_reported_as_shared():
+def test_container_with_earlier_digest_may_belong_to_another_base_branch():
     clusters = [build_cluster(build_running(), build_running(OLD, name="worker"))]
     holders = {(PYTHON.repository, OLD): frozenset({API})}
     assert get_reason(follow(WORKLOAD, clusters=clusters, holders=holders)) is WaitReason.SHARED_IMAGE
@@ -157,21 +157,21 @@ def test_older_image_of_other_base_branch_is_reported_as_shared():
     assert get_reason(follow(WORKLOAD, clusters=only_older, holders=holders)) is WaitReason.OLDER_RUNS
 
 
-def test_build_on_the_digest_runs():
+def test_update_is_running_if_a_container_runs_an_own_image_built_on_the_digest():
     running = build_running(digest("own 2"), repository=OWN)
     progress = follow(BUILD, builds=[build_own()], clusters=[build_cluster(running)])
     assert list_stages(progress) == [PROPOSED, MERGED, REBUILT, RUNNING]
     assert progress.workloads == (running.image,)
 
 
-def test_build_with_unknown_base_never_counts_as_running():
+def test_own_image_with_unknown_base_never_counts_as_running_the_update():
     running = build_running(digest("own 3"), repository=OWN)
     builds = [build_own(), build_own("own 3", base=None)]
     progress = follow(BUILD, builds=builds, clusters=[build_cluster(running)])
     assert (progress.stage, get_reason(progress)) == (REBUILT, WaitReason.OTHER_DIGEST)
 
 
-def test_older_build_of_other_base_branch_is_reported_as_shared():
+def test_container_with_older_own_image_may_belong_to_another_base_branch():
     release = (replace(WEB, base_branch="release-1"), "Dockerfile")
     clusters = [build_cluster(*(build_running(digest(f"own {n}"), repository=OWN, name=f"w{n}") for n in (1, 2)))]
     more = {
@@ -184,6 +184,6 @@ def test_older_build_of_other_base_branch_is_reported_as_shared():
     assert get_reason(follow(BUILD, links=both, **more)) is WaitReason.SHARED_IMAGE
 
 
-def test_running_stage_is_omitted_without_clusters():
+def test_update_has_no_running_stage_without_clusters():
     progress = follow(BUILD, builds=[build_own()], scope=replace(SCOPE, has_clusters=False), clusters=())
     assert (progress.stage, progress.wait) == (REBUILT, None)

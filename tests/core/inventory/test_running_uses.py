@@ -46,7 +46,7 @@ def build_running_places(*pairs):
     return tuple(RunningPlace("prod", namespace, pods) for namespace, pods in pairs)
 
 
-def test_pods_are_added_up_for_each_namespace():
+def test_pods_of_an_image_are_added_up_by_namespace():
     images = [
         run("payments/web", pods=3),
         run("payments/api", pods=4),
@@ -56,11 +56,11 @@ def test_pods_are_added_up_for_each_namespace():
     assert find(images) == (RunningUse(None, build_running_places(("shop", 9), ("payments", 7))),)
 
 
-def test_image_without_containers_has_no_use():
+def test_image_without_containers_has_no_running_use():
     assert find([run(repository="docker.io/library/redis"), run(tag="1.28", content="other")]) == ()
 
 
-def test_tag_or_old_digest_identifies_the_image():
+def test_container_is_matched_to_image_by_tag_or_old_digest():
     assert find([run(tag="1.29", content="another")]) == (RunningUse(None, build_running_places(("payments", 1))),)
     assert find([run(tag="1.29", content=None)]) == (RunningUse(None, build_running_places(("payments", 1))),)
     assert find([run(tag=None, content="old")]) == (RunningUse(None, build_running_places(("payments", 1))),)
@@ -82,12 +82,12 @@ def test_pods_with_different_digests_during_a_rollout_all_count():
     assert find(images) == (RunningUse(None, build_running_places(("payments", 3))),)
 
 
-def test_image_that_no_longer_runs_does_not_count():
+def test_containers_that_ended_do_not_count_as_running_use():
     ended = StoredCluster("prod", NOW, None, [StoredRunningImage(run(), NOW, NOW)])
     assert RunningUseFinder([ended]).find_uses(MOVE) == ()
 
 
-def test_unread_cluster_shows_age_of_last_known_state():
+def test_running_use_in_unread_cluster_shows_time_of_last_known_state():
     failure = UnreadCluster("prod", ClusterProblem.UNREACHABLE, "it is gone")
     found = RunningUseFinder([build_cluster(run(), failure=failure)]).find_uses(MOVE)
     assert found == (RunningUse(None, (RunningPlace("prod", "payments", 1, NOW),)),)
@@ -98,7 +98,7 @@ def build_web(content, base, children=(), repository=WEB):
     return OwnBuild(repository, digest(content), None, None, None, bases=bases, children=frozenset(children))
 
 
-def test_own_image_that_was_built_on_the_old_digest_is_found():
+def test_running_use_includes_own_images_built_on_the_old_digest():
     images = [
         run("shop/web", repository=WEB, tag="7", content="web-7", pods=5),
         run("shop/api", repository=WEB, tag="6", content="web-6"),
@@ -107,7 +107,7 @@ def test_own_image_that_was_built_on_the_old_digest_is_found():
     assert find(images, builds=builds) == (RunningUse(WEB, build_running_places(("shop", 5))),)
 
 
-def test_own_image_matches_by_platform_digests_of_image_and_base():
+def test_own_image_is_matched_by_platform_digests_of_image_and_base():
     images = [run("shop/web", repository=WEB, content="web-amd64")]
     builds = [build_web("web", "old-amd64", [digest("web-amd64")])]
     assert find(images, builds=builds) == ()
@@ -116,7 +116,7 @@ def test_own_image_matches_by_platform_digests_of_image_and_base():
     )
 
 
-def test_number_of_running_places_and_own_images_is_limited():
+def test_running_use_has_at_most_max_places_and_max_own_images():
     images = [run(f"ns-{i:03}/web") for i in range(MAX_PLACES + 5)]
     images += [run("shop/web", repository=f"{WEB}-{i}", content="web") for i in range(MAX_OWN_IMAGES + 5)]
     builds = [build_web("web", "old", repository=f"{WEB}-{i}") for i in range(MAX_OWN_IMAGES + 5)]
@@ -125,7 +125,7 @@ def test_number_of_running_places_and_own_images_is_limited():
     assert len(own) == MAX_OWN_IMAGES
 
 
-def test_images_of_cache_run_under_upstream_name():
+def test_running_containers_are_matched_by_upstream_name_of_cached_image():
     def find_origin(name: str) -> str:
         return name.replace("r.example.com/cache", "docker.io")
 

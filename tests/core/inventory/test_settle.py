@@ -66,11 +66,11 @@ DONE = NoChange("basebump/nginx", NoChangeReason.UNCHANGED, REQUEST)
         (UncheckedReference(IMAGE), False),
     ],
 )
-def test_decision_lasts_when_determined_only_by_images_rules_and_evidence(decision, is_lasting):
+def test_decision_is_lasting_if_only_images_rules_and_evidence_can_change_the_result(decision, is_lasting):
     assert are_decisions_lasting([decision]) is is_lasting
 
 
-def test_decisions_are_not_lasting_when_one_may_change():
+def test_decisions_are_not_lasting_if_a_single_decision_may_change():
     assert not are_decisions_lasting([UpToDate(IMAGE), UnresolvedReference(IMAGE, Reason.UNREACHABLE, "")])
 
 
@@ -85,7 +85,7 @@ def test_decisions_are_not_lasting_when_one_may_change():
         replace(DONE, request=None),
     ],
 )
-def test_only_open_request_without_pending_changes_is_done(step):
+def test_step_is_done_only_for_open_pull_request_without_pending_changes(step):
     assert is_step_done(DONE)
     assert not is_step_done(step)
 
@@ -103,11 +103,11 @@ def test_only_open_request_without_pending_changes_is_done(step):
         (NotScanned(UnscannedReason.IMAGE_GONE), scan(), True, False),
     ],
 )
-def test_evidence_lasts_when_same_scanner_would_repeat_result(old, new, is_known, is_lasting):
+def test_evidence_is_lasting_if_the_same_scanner_would_repeat_the_result(old, new, is_known, is_lasting):
     assert is_evidence_lasting(compare_scans(old, new), is_scanner_known=is_known) is is_lasting
 
 
-def test_missing_evidence_unread_lists_and_missing_signatures_do_not_last():
+def test_missing_evidence_unread_lists_and_missing_signatures_are_not_lasting():
     evidence = compare_scans(scan(), scan())
     unread = ListVersions(unread_lists=frozenset({AdvisoryList.KEV}))
     assert not is_evidence_lasting(None, is_scanner_known=True)
@@ -116,7 +116,7 @@ def test_missing_evidence_unread_lists_and_missing_signatures_do_not_last():
     assert not is_evidence_lasting(replace(evidence, signatures=unsigned), is_scanner_known=True)
 
 
-def test_branch_is_due_at_the_first_of_all_times():
+def test_branch_is_due_at_earliest_time_when_a_decision_may_change():
     matures_at = NOW + timedelta(hours=5)
     young = replace(UPDATE, candidates=(UpdateCandidate(digest("new"), matures_at=matures_at),))
     comment = IgnoreComment(1, until=NOW.date() + timedelta(days=2))
@@ -138,7 +138,7 @@ def test_past_times_do_not_make_branch_due():
     assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) is None
 
 
-def test_decisions_depend_on_the_images_that_were_looked_up():
+def test_settled_branch_depends_on_all_images_that_were_looked_up():
     decisions = [
         UpToDate(IMAGE),
         SkippedReference(IMAGE.reference, Reason.IGNORED, AGED),
@@ -147,7 +147,7 @@ def test_decisions_depend_on_the_images_that_were_looked_up():
     assert list(list_tracked_images(decisions)) == [IMAGE, AGED]
 
 
-def test_all_candidates_of_updates_are_possible_transitions():
+def test_possible_transitions_include_all_candidates_of_updates():
     both = replace(UPDATE, candidates=(UpdateCandidate(digest("new")), UpdateCandidate(digest("earlier"))))
     transitions = list(list_possible_transitions([UpToDate(IMAGE), RefusedUpdate(both, Reason.INTRODUCED), UPDATE]))
     assert [each.new for each in transitions] == [digest("new"), digest("earlier"), digest("new")]

@@ -46,18 +46,18 @@ def test_use_counts_in_stage_of_latest_update():
     assert (funnel.not_proposed, funnel.held, funnel.unknown, funnel.stuck) == (1, 1, 1, 1)
 
 
-def test_funnel_has_only_stages_that_a_use_passes():
+def test_funnel_has_only_stages_that_uses_of_the_image_pass():
     facts = build_facts(build_stored_use(UseKind.WORKLOAD))
     assert find_fleet_stages(facts, NOW).funnels[0].stages == (PROPOSED, MERGED, RUNNING)
     assert find_fleet_stages(replace(facts, scope=StageScope()), NOW).funnels[0].stages == (PROPOSED, MERGED)
 
 
-def test_unknown_uses_are_counted_separately_from_waiting_uses():
+def test_uses_with_unknown_progress_are_not_counted_as_waiting():
     (funnel,) = find_fleet_stages(build_facts(build_stored_use(), links={}), NOW).funnels
     assert funnel.counts[MERGED] == StageCount(unknown=1)
 
 
-def test_running_image_that_no_file_names_is_in_no_repository():
+def test_running_image_that_no_file_names_is_listed_as_unlisted():
     strange, own = build_running(repository="docker.io/library/redis"), build_running(repository=OWN, name="own")
     facts = build_facts(clusters=[build_cluster(build_running(), strange, own)])
     assert find_fleet_stages(facts, NOW).unlisted == ()
@@ -66,13 +66,13 @@ def test_running_image_that_no_file_names_is_in_no_repository():
     assert find_fleet_stages(replace(whole, links={}), NOW).unlisted == (own.image, strange.image)
 
 
-def test_container_that_ended_is_in_no_list():
+def test_container_that_ended_is_not_listed_as_unlisted():
     ended = build_running(repository="docker.io/library/redis", ended_at=NOW - DAY)
     facts = build_facts(clusters=[build_cluster(ended)], listed_repositories=frozenset())
     assert find_fleet_stages(facts, NOW).unlisted == ()
 
 
-def test_running_digest_that_is_gone_or_blocked_is_unwanted():
+def test_running_digest_that_is_gone_or_blocked_is_listed_as_unwanted():
     child, gone = build_running(digest("child")), build_running(OLD, name="old")
     unwanted = {
         (PYTHON.repository, NEW): UnwantedReason.BLOCKED,
@@ -91,7 +91,7 @@ def test_running_digest_that_is_gone_or_blocked_is_unwanted():
     ]
 
 
-def test_age_and_failure_of_clusters_are_named():
+def test_fleet_stages_name_age_and_failure_of_each_cluster():
     failed = replace(build_cluster(name="a"), failure=UnreadCluster("a", ClusterProblem.FORBIDDEN, "no"))
     clusters = find_fleet_stages(build_facts(clusters=[build_cluster(name="b"), failed]), NOW).clusters
     assert [(each.cluster, each.read_at, each.problem) for each in clusters] == [
@@ -100,14 +100,14 @@ def test_age_and_failure_of_clusters_are_named():
     ]
 
 
-def test_only_selected_uses_are_followed():
+def test_funnels_and_updates_contain_only_selected_uses():
     facts = build_facts(build_stored_use(), build_rest(), history=build_history(), links=LINKS)
     stages = find_fleet_stages(facts, NOW, lambda use: use.key == WEB)
     assert {each.use.key for each in stages.updates} == {WEB}
     assert stages.funnels[0].uses == 1
 
 
-def test_cached_images_count_as_upstream_images():
+def test_containers_with_upstream_name_are_matched_to_cached_images_in_files():
     cached = "contoso.azurecr.io/dockerhub/library/python"
     use = build_stored_use(UseKind.WORKLOAD, repository=cached)
     facts = build_facts(
@@ -124,7 +124,7 @@ def test_cached_images_count_as_upstream_images():
     assert (stages.unlisted, [each.image.digest for each in stages.unwanted]) == ((), [OLD])
 
 
-def test_updates_that_wait_longest_are_the_first_stuck_ones():
+def test_stuck_updates_are_sorted_by_longest_wait():
     older = build_stored_use(path="a/Dockerfile", tag="3.11", since=NOW - 50 * DAY)
     before = replace(build_history().held[0], tag="3.11", ended_at=NOW - 50 * DAY)
     history = build_history()
@@ -142,7 +142,7 @@ def test_updates_that_wait_longest_are_the_first_stuck_ones():
     assert stages.list_stuck(NOW)[0].digest == NEW
 
 
-def test_work_does_not_grow_with_uses_times_containers(monkeypatch):
+def test_search_for_containers_is_linear_in_uses_of_an_image(monkeypatch):
     keys = [replace(WEB, repository=f"acme/app-{number}") for number in range(30)]
     histories = [build_history(key=key) for key in keys]
     facts = build_facts(

@@ -120,7 +120,7 @@ def test_reached_stages_and_times_are_in_order(facts):
 
 
 @given(list_facts())
-def test_stage_never_exceeds_observations(facts):
+def test_no_stage_is_reached_without_an_observation_of_that_stage(facts):
     running = {stored.image.digest for cluster in facts.clusters for stored in cluster.images}
     for progress in find(facts).updates:
         stages = {each.stage for each in progress.reached}
@@ -139,7 +139,7 @@ def test_stage_never_exceeds_observations(facts):
 
 
 @given(list_facts())
-def test_update_without_wait_is_in_last_stage(facts):
+def test_update_that_waits_for_no_stage_is_in_the_last_stage(facts):
     for progress in find(facts).updates:
         if progress.wait is None:
             assert progress.stage is facts.scope.list_stages(progress.use.kind)[-1]
@@ -159,13 +159,13 @@ def test_unknown_facts_never_raise_a_stage(facts, builds, has_unread_cluster):
 
 
 @given(list_facts())
-def test_fewer_facts_about_builds_and_clusters_never_raise_a_stage_past_merged(facts):
+def test_update_does_not_pass_stage_merged_without_facts_about_builds_and_clusters(facts):
     without = find(replace(facts, builds=(), clusters=()))
     assert all(position <= UpdateStage.MERGED.position for position in get_positions(without))
 
 
 @given(list_facts(), st.randoms(use_true_random=False))
-def test_order_of_facts_does_not_matter(facts, source: random.Random):
+def test_stages_do_not_depend_on_order_of_facts(facts, source: random.Random):
     def shuffle(values):
         return tuple(source.sample(list(values), len(values)))
 

@@ -14,7 +14,7 @@ def group(later: timedelta = timedelta()):
     return group_stuck_updates(report.stages, report.now + later)
 
 
-def test_merged_updates_are_grouped_by_base_branch_and_open_requests_are_left_out():
+def test_stuck_updates_are_grouped_by_base_branch_without_open_pull_requests():
     states = {key.repository: [each.state for each in updates] for key, updates in group().items()}
     assert states == {
         "acme/checkout": ["merged, not rebuilt"],
@@ -22,7 +22,7 @@ def test_merged_updates_are_grouped_by_base_branch_and_open_requests_are_left_ou
     }
 
 
-def test_stuck_update_has_awaited_check_image_or_workloads():
+def test_stuck_update_names_failed_check_missing_image_or_old_workloads():
     (failed,), (proxy, shop) = group()[CHECKOUT], group()[SHOP]
     assert (failed.check_name, failed.check_url) == (CHECK.name, CHECK.url)
     assert (failed.images, failed.reason) == (("contoso.azurecr.io/apps/checkout",), "build-failed")
@@ -32,5 +32,5 @@ def test_stuck_update_has_awaited_check_image_or_workloads():
     )
 
 
-def test_values_stay_the_same_while_an_update_waits():
+def test_stuck_updates_do_not_change_while_time_passes():
     assert group(timedelta(days=30)) == group()

@@ -30,7 +30,7 @@ def test_build_gets_base_source_and_dockerfile_of_run():
     assert links == {(KEY, "api/Dockerfile"): (BuildLink(WEB, LinkEvidence.BUILD_TASK),)}
 
 
-def test_image_of_index_belongs_to_run_of_push():
+def test_index_belongs_to_task_run_that_pushed_a_child_image():
     index = OwnBuild(WEB, digest("index"), None, None, None, children=frozenset({digest("web")}))
     (build,) = add_task_runs([index], [TaskRun(((WEB, digest("web")),), revision="beef")])
     assert (build.revision, build.bases, build.is_task_run) == ("beef", (), False)
@@ -44,11 +44,11 @@ def test_image_of_index_belongs_to_run_of_push():
         BuildTask("contoso.azurecr.io", "web", "/dev/null", DockerStep("Dockerfile")),
     ],
 )
-def test_run_without_dockerfile_of_repository_keeps_label(task):
+def test_source_label_is_kept_if_task_run_has_no_dockerfile_of_a_repository(task):
     (build,) = add_task_runs([BUILD], [TaskRun(((WEB, digest("web")),), task=task)])
     assert (build.source, build.is_task_run) == ("https://github.com/acme/inherited", False)
 
 
-def test_other_builds_are_unchanged():
+def test_builds_without_a_matching_task_run_are_unchanged():
     assert add_task_runs([BUILD], []) == [BUILD]
     assert add_task_runs([BUILD], [TaskRun(((PYTHON, digest("web")),))]) == [BUILD]

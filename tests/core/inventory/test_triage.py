@@ -34,7 +34,7 @@ def test_branch_is_read_when_new_or_not_settled():
     assert find(replace(STORED, settled=None)) is VisitReason.UNSETTLED
 
 
-def test_visit_in_future_is_not_settled():
+def test_branch_with_a_visit_in_the_future_is_not_settled():
     future = NOW + timedelta(days=400)
     assert find(replace(STORED, read_at=future, settled=replace(SETTLED, due_at=future))) is VisitReason.UNSETTLED
 
@@ -53,16 +53,16 @@ def test_visit_in_future_is_not_settled():
         ({"evidence": "other"}, VisitReason.EVIDENCE_CHANGED),
     ],
 )
-def test_each_condition_is_a_reason(change, reason):
+def test_each_changed_condition_is_a_reason_to_read_the_branch(change, reason):
     assert find(**change) is reason
 
 
-def test_unknown_activity_is_a_reason_to_read():
+def test_unknown_activity_is_a_reason_to_read_the_branch():
     stored = replace(STORED, settled=replace(SETTLED, conditions=replace(CONDITIONS, activity=None)))
     assert find(stored, activity=None) is VisitReason.REQUESTS_CHANGED
 
 
-def test_new_commit_with_same_files_is_a_reason_only_with_open_request():
+def test_commit_that_changes_no_file_causes_reading_only_with_open_pull_request():
     assert find(head="3" * 40) is None
     with_request = replace(STORED, open_request_heads={"basebump/nginx": None})
     assert find(with_request, head="3" * 40) is VisitReason.FILES_CHANGED
@@ -74,7 +74,7 @@ def test_branch_is_read_when_due():
     assert find(stored) is VisitReason.DUE
 
 
-def test_branches_are_read_in_turn_between_half_and_whole_interval():
+def test_branches_are_read_spread_over_second_half_of_the_interval():
     keys = [BranchKey("github", "github.com", f"acme/web-{number}", "main") for number in range(200)]
 
     def count_read(age: timedelta) -> int:
@@ -95,5 +95,5 @@ def test_branches_are_read_in_turn_between_half_and_whole_interval():
         (SETTLED.tags, {}, VisitReason.TAGS_ADDED),
     ],
 )
-def test_tags_that_moved_or_could_not_be_read_are_a_reason(tags, tag_lists, reason):
+def test_moved_or_unreadable_tags_are_a_reason_to_read_the_branch(tags, tag_lists, reason):
     assert find_tag_reason(SETTLED, tags, tag_lists) is reason

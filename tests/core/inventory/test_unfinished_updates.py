@@ -44,42 +44,42 @@ def test_merged_update_is_unfinished_while_an_older_image_runs():
     assert find(clusters=[build_cluster(build_running(NEW))]) == ()
 
 
-def test_update_that_must_only_be_merged_is_finished():
+def test_merged_update_is_finished_if_policy_requires_only_the_merge():
     assert find(history=require_running(build_history(), DueUntil.MERGED)) == ()
     assert find(history=require_running(build_history(), due_at=None)) == ()
 
 
-def test_open_request_is_not_merged():
+def test_update_in_open_pull_request_is_not_listed_as_unfinished():
     waiting = BranchRequest(WEB, build_request(2, opened_at=NOW, targets=(f"{PYTHON}@{LATER}",)))
     history = require_running(build_history(has_request=False, requests=[waiting]))
     assert find(history=history) == ()
 
 
-def test_unobserved_image_is_not_unfinished():
+def test_merged_update_is_not_unfinished_if_no_container_runs_the_image():
     assert find(clusters=[build_cluster()]) == ()
 
 
-def test_image_of_ci_job_is_finished_when_merged():
+def test_update_of_ci_job_image_is_finished_when_merged():
     assert find(build_stored_use(UseKind.OTHER)) == ()
 
 
-def test_image_that_the_base_branch_no_longer_uses_is_finished():
+def test_update_of_image_that_the_base_branch_no_longer_uses_is_finished():
     assert find_unfinished(StageIndex(build_facts(history=HISTORY, clusters=OLDER_RUNS))) == ()
 
 
-def test_unknown_progress_is_never_overdue():
+def test_update_with_unknown_progress_is_never_overdue():
     (found,) = find(clusters=[build_cluster(build_running(OLD), read_at=MERGED_AT - DAY)])
     assert not found.is_known
     assert not found.is_overdue(NOW)
 
 
-def test_known_file_is_named_before_unknown_file():
+def test_unfinished_update_names_a_file_with_known_progress_first():
     other = build_stored_use(path="a/Dockerfile")
     (found,) = find(other, WORKLOAD, links={})
     assert (found.is_known, found.progress.use.path) == (True, WORKLOAD.use.path)
 
 
-def test_update_is_followed_after_replacement_by_later_digest():
+def test_unfinished_update_is_followed_after_a_later_digest_is_merged():
     later_at = NOW - 3 * DAY
     spans = (
         *(replace(each, ended_at=each.ended_at or later_at) for each in HISTORY.held),
@@ -98,7 +98,7 @@ def test_update_is_followed_after_replacement_by_later_digest():
     assert list_numbers(LATER) == []
 
 
-def test_earliest_due_date_comes_first():
+def test_unfinished_update_with_earliest_due_date_comes_first():
     first, second = HISTORY, build_history(key=API)
     second = require_running(second, due_at=NOW - 2 * DAY)
     both = FleetHistory((*first.held, *second.held), (*first.requests, *second.requests))
@@ -106,7 +106,7 @@ def test_earliest_due_date_comes_first():
     assert [each.key for each in found] == [API, WEB]
 
 
-def test_stages_of_selected_uses_contain_unfinished_updates():
+def test_fleet_stages_contain_unfinished_updates_of_selected_uses():
     facts = build_facts(WORKLOAD, history=HISTORY, clusters=OLDER_RUNS)
     assert len(find_fleet_stages(facts, NOW).unfinished) == 1
     assert find_fleet_stages(facts, NOW, lambda use: use.key == API).unfinished == ()

@@ -55,7 +55,7 @@ def test_update_of_open_request_is_proposed_and_waits_for_review():
     assert (progress.since, progress.request.number) == (NOW - 3 * DAY, 2)
 
 
-def test_digest_in_file_is_followed_while_later_digest_is_proposed():
+def test_digest_in_file_and_proposed_later_digest_are_followed_as_two_updates():
     first, second = follow_all(build_stored_use(status="update"), history=build_history(requests=[OPEN]))
     assert (first.digest, first.stage, first.is_latest) == (NEW, MERGED, False)
     assert (second.digest, second.stage, second.is_latest) == (THIRD, PROPOSED, True)
@@ -70,13 +70,13 @@ def test_digest_in_file_is_followed_while_later_digest_is_proposed():
         ("refused", WaitReason.HELD),
     ],
 )
-def test_newer_digest_without_request_has_no_stage(status, reason):
+def test_update_without_pull_request_has_no_stage(status, reason):
     progress = follow(build_stored_use(status=status))
     assert (progress.stage, get_reason(progress), progress.digest) == (None, reason, None)
 
 
 @pytest.mark.parametrize("status", ["up-to-date", "superseded", "unresolved", "skipped", "not-checked"])
-def test_digest_in_file_is_latest_when_no_newer_digest_is_known(status):
+def test_digest_in_file_is_merged_and_latest_if_no_newer_digest_is_known(status):
     progress = follow(build_stored_use(UseKind.OTHER, status=status))
     assert (progress.stage, progress.digest, progress.wait) == (MERGED, NEW, None)
 
@@ -87,20 +87,20 @@ def test_reference_without_digest_has_no_stage():
     assert get_reason(follow(build_stored_use(status="update", digest=None))) is WaitReason.NOT_PROPOSED
 
 
-def test_request_for_a_tag_that_the_branch_does_not_use_changes_the_tag_of_the_use():
+def test_pull_request_for_an_unused_tag_proposes_to_change_the_tag_in_the_file():
     request = replace(OPEN.request, targets=(f"{PYTHON.repository}:3.13@{THIRD}",))
     progress = follow(build_stored_use(status="update"), history=build_history(requests=[BranchRequest(WEB, request)]))
     assert (progress.stage, progress.digest) == (PROPOSED, THIRD)
 
 
-def test_request_for_other_tag_in_use_does_not_propose_for_use():
+def test_pull_request_for_another_tag_in_use_proposes_no_update_of_this_tag():
     request = replace(OPEN.request, targets=(f"{PYTHON.repository}:3.13@{THIRD}",))
     other = build_stored_use(tag="3.13", path="other/Dockerfile", digest=OLD)
     facts = build_facts(BUILD, other, history=build_history(requests=[BranchRequest(WEB, request)]))
     assert [each.stage for each in find_progress(BUILD, StageIndex(facts))] == [MERGED]
 
 
-def test_request_without_known_opening_was_opened_at_the_visit_at_the_latest():
+def test_pull_request_with_unknown_opening_counts_as_opened_by_time_of_visit():
     request = BranchRequest(WEB, replace(OPEN.request, opened_at=None))
     progress = follow(build_stored_use(status="update"), history=build_history(requests=[request]))
     assert progress.reached == (ReachedStage(PROPOSED, NOW, is_exact=False),)
@@ -109,13 +109,13 @@ def test_request_without_known_opening_was_opened_at_the_visit_at_the_latest():
 # merged
 
 
-def test_merge_has_the_times_of_the_request():
+def test_merged_update_has_opening_merge_and_due_times_of_the_pull_request():
     progress = follow(OTHER)
     expected = (ReachedStage(PROPOSED, MERGED_AT - 2 * DAY), ReachedStage(MERGED, MERGED_AT))
     assert (progress.reached, progress.due_at, progress.request.number) == (expected, NOW, 1)
 
 
-def test_digest_written_by_user_was_not_proposed():
+def test_digest_merged_without_pull_request_has_no_stage_proposed():
     progress = follow(OTHER, history=build_history(has_request=False))
     assert progress.reached == (ReachedStage(MERGED, MERGED_AT, is_exact=False),)
 
@@ -126,7 +126,7 @@ def test_merged_is_the_last_stage_if_neither_builds_nor_clusters_are_read(stored
     assert (progress.stage, progress.wait) == (MERGED, None)
 
 
-def test_digest_restored_by_rollback_was_merged_at_rollback():
+def test_restored_digest_counts_as_merged_at_the_time_of_rollback():
     history = build_history()
     old, new = history.held
     spans = (
@@ -139,7 +139,7 @@ def test_digest_restored_by_rollback_was_merged_at_rollback():
     assert progress.reached == (ReachedStage(MERGED, NOW - DAY, is_exact=False),)
 
 
-def test_third_party_image_has_no_stage_rebuilt():
+def test_image_in_kubernetes_manifest_has_no_stage_rebuilt():
     progress = follow(WORKLOAD, clusters=[build_cluster(build_running())])
     assert list_stages(progress) == [PROPOSED, MERGED, RUNNING]
 
@@ -148,36 +148,36 @@ def test_third_party_image_has_no_stage_rebuilt():
     ("format_name", "kind"),
     [("dockerfile", UseKind.BUILD), ("kubernetes", UseKind.WORKLOAD), ("github-actions", UseKind.OTHER)],
 )
-def test_format_determines_the_kind_of_use(format_name, kind):
+def test_file_format_determines_if_image_is_built_on_or_deployed(format_name, kind):
     assert get_use_kind(format_name) is kind
 
 
 # rebuilt
 
 
-def test_build_on_the_digest_is_rebuilt():
+def test_update_is_rebuilt_by_own_image_built_on_the_digest():
     progress = follow(BUILD, builds=[build_own("own 1", OLD, MERGED_AT - DAY), build_own()])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT + DAY)
     assert [(each.digest, each.evidence) for each in progress.builds] == [(digest("own 2"), RebuildEvidence.LAYERS)]
 
 
-def test_build_on_the_image_of_one_platform_is_rebuilt():
+def test_update_is_rebuilt_by_own_image_built_on_platform_image_of_the_index():
     child = digest("child")
     assert follow(BUILD, builds=[build_own(base=child)], children={NEW: frozenset({child})}).stage is REBUILT
     assert follow(BUILD, builds=[build_own(base=child)]).stage is MERGED
 
 
-def test_first_build_on_the_digest_counts():
+def test_update_is_rebuilt_at_time_of_first_build_on_the_digest():
     builds = [build_own("own 3", built_at=MERGED_AT + 3 * DAY), build_own()]
     assert follow(BUILD, builds=builds).get_time(REBUILT) == MERGED_AT + DAY
 
 
-def test_build_without_build_time_was_built_by_time_of_read():
+def test_update_is_rebuilt_by_time_of_read_if_build_time_is_unknown():
     progress = follow(BUILD, builds=[build_own(built_at=None)])
     assert progress.reached[-1] == ReachedStage(REBUILT, NOW - DAY, is_exact=False)
 
 
-def test_build_time_in_the_future_does_not_count():
+def test_build_time_in_the_future_is_replaced_by_time_of_read():
     later = build_own(built_at=NOW + 30_000 * DAY)
     running = build_cluster(build_running(digest("own 2"), repository=OWN))
     progress = follow(BUILD, builds=[later], clusters=[running])
@@ -187,28 +187,28 @@ def test_build_time_in_the_future_does_not_count():
     )
 
 
-def test_build_before_merge_of_request_counts_from_merge():
+def test_update_built_before_the_merge_is_rebuilt_at_the_merge():
     progress = follow(BUILD, builds=[build_own(built_at=MERGED_AT - DAY)])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT, is_exact=False)
 
 
-def test_build_on_an_earlier_digest_is_not_rebuilt():
+def test_own_image_built_on_an_earlier_digest_does_not_rebuild_the_update():
     progress = follow(BUILD, builds=[build_own(base=OLD)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.NOT_BUILT)
     assert (progress.wait.images, progress.wait.last_built_at) == ((OWN,), MERGED_AT + DAY)
 
 
-def test_build_before_the_merge_is_not_rebuilt():
+def test_own_image_with_unknown_base_built_before_merge_does_not_rebuild_update():
     progress = follow(BUILD, builds=[build_own(base=None, built_at=MERGED_AT - DAY)])
     assert get_reason(progress) is WaitReason.NOT_BUILT
 
 
-def test_build_after_merge_without_known_base_is_not_rebuilt():
+def test_own_image_with_unknown_base_built_after_merge_does_not_prove_rebuild():
     progress = follow(BUILD, builds=[build_own(base=None)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.BASE_UNKNOWN)
 
 
-def test_build_from_the_commit_of_the_base_branch_is_rebuilt():
+def test_own_image_built_from_head_commit_of_base_branch_rebuilds_the_update():
     """Only this shows the base image of a builder stage, if there is no provenance."""
     builds = [build_own(base=None, revision="c0ffee")]
     progress = follow(BUILD, builds=builds, heads={WEB: "c0ffee"})
@@ -216,25 +216,25 @@ def test_build_from_the_commit_of_the_base_branch_is_rebuilt():
     assert follow(BUILD, builds=builds, heads={WEB: "other"}).stage is MERGED
 
 
-def test_strongest_evidence_is_named():
+def test_rebuilt_stage_names_the_strongest_evidence():
     bases = build_own(evidence=BaseEvidence.LABEL).build.bases + build_own().build.bases
     progress = follow(BUILD, builds=[build_own(bases=bases)])
     assert progress.builds[0].evidence is RebuildEvidence.LAYERS
 
 
-def test_failed_check_is_named_instead_of_a_missing_build():
+def test_update_without_rebuild_names_the_failed_check():
     check = FailedCheck("build", "https://github.com/acme/web/actions/runs/1")
     progress = follow(BUILD, builds=[build_own(base=OLD)], failed_checks={WEB: check})
     assert (get_reason(progress), progress.wait.check) == (WaitReason.BUILD_FAILED, check)
     assert follow(BUILD, builds=[build_own()], failed_checks={WEB: check}).stage is REBUILT
 
 
-def test_file_without_known_own_image_is_unknown():
+def test_update_waits_with_unknown_image_if_own_image_of_file_is_unknown():
     assert get_reason(follow(BUILD, links={})) is WaitReason.IMAGE_UNKNOWN
     assert get_reason(follow(BUILD)) is WaitReason.IMAGE_UNKNOWN
 
 
-def test_all_own_images_of_a_file_must_be_rebuilt():
+def test_update_is_rebuilt_when_all_own_images_of_the_file_are_rebuilt():
     worker = replace(build_own().build, repository="contoso.azurecr.io/apps/worker")
     links = {(WEB, "Dockerfile"): (*LINKS[WEB, "Dockerfile"], BuildLink(worker.repository, LinkEvidence.CONFIG))}
     older = replace(build_own(base=OLD), build=replace(worker, bases=build_own(base=OLD).build.bases))
@@ -252,7 +252,7 @@ def build_own_use(digest_, **more):
     return build_use(UseKind.WORKLOAD, digest=digest_, **values)
 
 
-def test_rebuilt_image_that_no_manifest_names_is_not_deployed():
+def test_update_is_not_deployed_if_manifest_names_an_older_own_image():
     manifest = build_own_use(digest("own 1"))
     scope = StageScope(has_builds=True)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
@@ -265,19 +265,19 @@ def test_rebuilt_image_that_no_manifest_names_is_not_deployed():
     assert follow(BUILD, builds=builds, own_uses=[build_own_use(digest("own 2"))], scope=scope).wait is None
 
 
-def test_manifest_with_a_build_that_was_not_read_may_be_up_to_date():
+def test_update_does_not_wait_for_manifest_with_an_unknown_own_image():
     uses = [build_own_use(digest("not read"))]
     assert follow(BUILD, builds=[build_own()], own_uses=uses, scope=StageScope(has_builds=True)).wait is None
 
 
-def test_manifest_without_digest_needs_no_change():
+def test_update_does_not_wait_for_manifests_if_any_names_the_image_without_digest():
     uses = [build_own_use(None), build_own_use(digest("own 1"), path="deploy/old.yaml")]
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     progress = follow(BUILD, builds=builds, own_uses=uses, scope=StageScope(has_builds=True))
     assert progress.wait is None
 
 
-def test_manifest_with_older_build_is_named_before_workload():
+def test_update_waits_for_manifest_with_older_own_image_before_workload():
     running = build_running(digest("own 1"), repository=OWN)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     clusters = [build_cluster(running)]
@@ -291,12 +291,12 @@ def test_manifest_with_older_build_is_named_before_workload():
 # stuck
 
 
-def test_update_is_stuck_when_waiting_longer_than_usual():
+def test_merged_update_is_stuck_after_waiting_a_day_for_containers():
     progress = follow(WORKLOAD, clusters=[build_cluster(build_running(OLD))])
     assert [progress.is_stuck(MERGED_AT + age) for age in (DAY / 2, DAY, 2 * DAY)] == [False, True, True]
 
 
-def test_failed_build_is_stuck_at_once_and_unknown_build_never():
+def test_update_with_failed_build_is_stuck_at_once_and_with_unknown_image_never():
     failed = follow(BUILD, builds=[build_own(base=OLD)], failed_checks={WEB: FailedCheck("build")})
     assert failed.is_stuck(MERGED_AT)
     assert not follow(BUILD, links={}).is_stuck(NOW + 100 * DAY)

@@ -37,7 +37,7 @@ class SamplePair:
 
 
 @given(_VALUES, _VALUES)
-def test_hashes_are_equal_if_and_only_if_the_values_are(first, second):
+def test_hashes_are_equal_exactly_if_the_values_are_equal(first, second):
     assert (hash_values((first,)) == hash_values((second,))) is (first == second)
 
 
@@ -54,7 +54,7 @@ def test_hashes_are_equal_if_and_only_if_the_values_are(first, second):
         ((frozenset("ab"),), (("a", "b"),)),
     ],
 )
-def test_borders_and_types_count(first, second):
+def test_hashes_differ_for_other_nesting_borders_or_types_of_values(first, second):
     assert hash_values(first) != hash_values(second)
 
 
@@ -74,12 +74,12 @@ def test_hash_is_the_same_in_every_process():
     assert len(texts) == 1
 
 
-def test_dataclasses_enums_and_times_are_hashed():
+def test_dataclasses_enums_and_times_can_be_hashed():
     value = SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC))
     assert hash_values((value,)) == hash_values((SamplePair(SampleEnum.RED, datetime(2026, 11, 28, tzinfo=UTC)),))
     assert len(hash_values((value,))) == 32
 
 
-def test_value_without_a_lasting_text_is_refused():
+def test_object_without_a_lasting_text_cannot_be_hashed():
     with pytest.raises(TypeError, match="a object has no text"):
         hash_values((object(),))
