@@ -140,7 +140,7 @@ def test_each_run_reads_at_most_max_builds_per_image(fleet, monkeypatch):
     assert counts == [2, 4, 5]
 
 
-def test_removed_image_is_not_a_failure(fleet):
+def test_own_image_missing_in_the_registry_causes_no_failure(fleet):
     fleet.create("web", manifest=write_manifest(f"acme/web:gone@{digest('gone')}"))
     assert fleet.run().failed == ()
     assert fleet.load_builds() == {}

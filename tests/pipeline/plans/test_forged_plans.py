@@ -106,7 +106,7 @@ def test_forged_plan_is_refused_when_other_content_than_references_changes(title
     assert stand.writes == []
 
 
-def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_plan):
+def test_plan_that_the_forgery_helper_leaves_unchanged_is_accepted(stand, loopback, make_plan):
     plan = make_plan()
     assert forge_plan(plan, lambda _: None) == plan
     assert list_outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
@@ -123,7 +123,7 @@ def test_unchanged_plan_passes_the_helper_of_forgeries(stand, loopback, make_pla
         ),
     ],
 )
-def test_plan_does_not_edit_references_excluded_by_config(policy, sentence, tmp_path, loopback):
+def test_plan_that_edits_references_excluded_by_config_is_refused(policy, sentence, tmp_path, loopback):
     """The digest of the config, which is not compared here, keeps only honest jobs from such a plan."""
     loopback.move("python", "3.12-slim", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": PYTHON["Dockerfile"], "deploy/app.yaml": PYTHON["deploy/app.yaml"]})
@@ -134,7 +134,7 @@ def test_plan_does_not_edit_references_excluded_by_config(policy, sentence, tmp_
     assert stand.writes == []
 
 
-def test_plan_edits_references_allowed_by_a_rule(tmp_path, loopback):
+def test_plan_that_edits_references_allowed_by_a_rule_is_accepted(tmp_path, loopback):
     """Without the rule, the reference has no position to edit."""
     loopback.move("python", "3.12-slim", "new")
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(allow=(Reason.VENDORED,)),))
@@ -144,7 +144,7 @@ def test_plan_edits_references_allowed_by_a_rule(tmp_path, loopback):
 
 
 @pytest.mark.parametrize("step", ["update", "close"])
-def test_plan_does_not_change_a_request_with_commits_of_users(step, stand, loopback, make_plan):
+def test_plan_that_changes_pull_request_with_commits_of_users_is_refused(step, stand, loopback, make_plan):
     loopback.run([stand.fleet()])
     stand.commit(BRANCH, {"README.md": "A person's work.\n"})
     loopback.move("python", "3.12-slim", "newer")
@@ -165,7 +165,7 @@ def test_plan_does_not_change_a_request_with_commits_of_users(step, stand, loopb
     assert (stand.branches(), stand.writes) == before
 
 
-def test_plan_does_not_delete_a_branch_of_users(stand, loopback, make_plan):
+def test_plan_that_deletes_branch_of_users_is_refused(stand, loopback, make_plan):
     stand.commit("basebump/experiment", {"README.md": "A person's work.\n"})
     plan = make_plan()
 
@@ -214,11 +214,11 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("attributes", HARMLESS)
-def test_attributes_that_the_config_allows_are_set(attributes):
+def test_plan_that_sets_attributes_allowed_by_config_is_accepted(attributes):
     check_attributes(attributes)
 
 
-def test_automerge_is_accepted_if_a_rule_allows_automerge():
+def test_plan_that_enables_automerge_is_accepted_if_a_rule_allows_automerge():
     check_attributes(AUTOMERGE, (PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST)),))
 
 
@@ -236,13 +236,13 @@ def test_automerge_is_accepted_if_a_rule_allows_automerge():
         (RequestAttributes(status=replace(STATUS, description="a\nb")), "not one short line"),
     ],
 )
-def test_attributes_that_no_run_would_set_are_refused(attributes, sentence):
+def test_plan_with_attributes_outside_the_config_is_refused(attributes, sentence):
     with pytest.raises(PlanLimitError, match=sentence):
         check_attributes(attributes)
 
 
 @pytest.mark.parametrize("attributes", [RequestAttributes(status=STATUS), RequestAttributes(status_source="1" * 40)])
-def test_status_is_refused_if_disabled_in_config(attributes):
+def test_plan_that_sets_status_is_refused_if_config_disables_statuses(attributes):
     with pytest.raises(PlanLimitError, match="sets a commit status"):
         check_attributes(attributes, has_status=False)
 
@@ -255,7 +255,7 @@ def test_text_with_a_command_of_the_forge_is_refused(body):
         check(CloseStep(OURS, body), NoProposal(""))
 
 
-def test_command_in_a_template_of_the_operator_is_written():
+def test_plan_with_forge_command_from_template_of_operator_is_accepted():
     body = "Text.\n/label ~docker\n"
     check(
         OpenStep(PROPOSAL, must_push=True),
@@ -281,7 +281,7 @@ def list_steps(request: RemoteRequest):
         UpdateStep(replace(OURS, state=RequestState.MERGED), PROPOSAL, must_push=True, must_update_text=True),
     ],
 )
-def test_step_that_changes_foreign_objects_is_refused(step):
+def test_step_that_changes_branch_or_pull_request_of_others_is_refused(step):
     with pytest.raises(PlanLimitError, match="is not basebump's"):
         check(step)
 
@@ -296,11 +296,11 @@ def test_step_that_changes_foreign_objects_is_refused(step):
         ),
     ],
 )
-def test_step_that_a_run_would_execute_is_accepted(step):
+def test_step_that_a_run_would_plan_itself_is_accepted(step):
     check(step)
 
 
-def test_on_a_branch_of_others_only_automerge_is_disabled():
+def test_plan_may_only_disable_automerge_on_branch_with_commits_of_others():
     check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=RequestAttributes(automerge=False)))
     labelled = RequestAttributes(labels=("docker",))
     with pytest.raises(PlanLimitError, match="commits of others"):

@@ -84,14 +84,14 @@ def make_plan(stand, loopback):
     return make
 
 
-def test_planning_makes_no_writes_and_returns_the_report_of_level_report(stand, loopback):
+def test_planning_makes_no_writes_and_reports_like_a_run_of_level_report(stand, loopback):
     planned_run = loopback.plan([stand.fleet()])
     assert stand.writes == []
     assert planned_run.report == loopback.run([stand.fleet()], RunLevel.REPORT)
     assert list_outcomes(planned_run.report) == ["would-open"]
 
 
-def test_plan_without_writes_sends_no_requests_to_the_forge(stand, loopback, make_plan):
+def test_applying_a_plan_without_writes_sends_no_requests_to_the_forge(stand, loopback, make_plan):
     loopback.run([stand.fleet()])
     plan = make_plan()
     assert parse_plan(plan).repositories == ()
@@ -99,7 +99,7 @@ def test_plan_without_writes_sends_no_requests_to_the_forge(stand, loopback, mak
     assert (report.repositories, report.failed) == ((), ())
 
 
-def test_plan_of_the_level_push_opens_no_request(stand, loopback, make_plan):
+def test_plan_of_level_push_pushes_branch_and_opens_no_pull_request(stand, loopback, make_plan):
     report = loopback.apply(make_plan(RunLevel.PUSH), [stand.fleet()])
     assert (list_outcomes(report), report.failed, stand.requests()) == (["would-open"], (), [])
     assert BRANCH in stand.branches()
@@ -131,7 +131,7 @@ def edit_body(stand: ForgeStand) -> None:
         (edit_body, f"the branch {BRANCH} or its request changed"),
     ],
 )
-def test_apply_makes_no_writes_when_the_repository_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
+def test_apply_makes_no_writes_if_repository_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
     loopback.run([stand.fleet()])
     loopback.move("python", "3.12-slim", "newer")
     plan = make_plan()
@@ -144,7 +144,7 @@ def test_apply_makes_no_writes_when_the_repository_changed_since_the_plan(change
     assert (report.repositories, stand.writes) == ((), writes)
 
 
-def test_plan_is_performed_once(stand, loopback, make_plan):
+def test_second_apply_of_a_plan_fails_without_writes(stand, loopback, make_plan):
     plan = make_plan()
     assert list_outcomes(loopback.apply(plan, [stand.fleet()])) == ["opened"]
     writes = list(stand.writes)
@@ -152,7 +152,7 @@ def test_plan_is_performed_once(stand, loopback, make_plan):
     assert (failure.subject, stand.writes) == (stand.name, writes)
 
 
-def test_other_repositories_go_on_when_one_changed(tmp_path, loopback):
+def test_apply_updates_other_repositories_if_one_repository_changed(tmp_path, loopback):
     stand = LocalStand(tmp_path / "stand", PYTHON)
     DiskRepository.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     loopback.move("python", "3.12-slim", "new")
@@ -164,7 +164,7 @@ def test_other_repositories_go_on_when_one_changed(tmp_path, loopback):
     assert list_outcomes(report) == ["opened"]
 
 
-def test_tick_in_the_dashboard_is_not_overwritten(tmp_path, loopback):
+def test_apply_does_not_overwrite_checkbox_ticked_since_the_plan(tmp_path, loopback):
     stand = LocalStand(tmp_path / "stand", PYTHON)
     loopback.move("python", "3.12-slim", "new")
     loopback.run([stand.fleet()], has_dashboards=True)
@@ -181,7 +181,7 @@ def test_tick_in_the_dashboard_is_not_overwritten(tmp_path, loopback):
     assert stand.writes == writes
 
 
-def test_plan_of_another_account_is_not_performed(stand, loopback, make_plan):
+def test_plan_made_by_another_account_is_refused(stand, loopback, make_plan):
     """The account that plans does not know its own branch, so that it would tell people that others changed it."""
     loopback.run([stand.fleet()])
     loopback.move("python", "3.12-slim", "newer")
@@ -197,7 +197,7 @@ def test_plan_of_another_account_is_not_performed(stand, loopback, make_plan):
     assert stand.writes == writes
 
 
-def test_dashboard_waits_while_a_base_branch_is_left_unchanged(tmp_path, loopback):
+def test_dashboard_is_not_written_if_plan_is_not_applied_to_every_base_branch(tmp_path, loopback):
     """The dashboard shows all base branches, so that it would lose one of them."""
     stand = LocalStand(tmp_path / "stand", PYTHON)
     stand.base_branches = ("main", "next")
@@ -226,7 +226,7 @@ PLAN = FleetPlan(ORIGIN.version, ORIGIN.config, "propose", NOW, "basebump/", ())
         (replace(PLAN, planned_at=NOW + MAX_CLOCK_DIFFERENCE * 2), "the plan was made in the future"),
     ],
 )
-def test_refuses_plan_for_another_time_or_program(plan, sentence):
+def test_plan_of_another_time_release_or_config_is_refused(plan, sentence):
     with pytest.raises(PlanError, match=sentence):
         check_plan(plan, ORIGIN, "basebump/", NOW, MAX_PLAN_AGE)
 
@@ -236,7 +236,7 @@ def test_plan_is_accepted_until_the_maximum_age():
     check_plan(PLAN, ORIGIN, "basebump/", NOW - MAX_CLOCK_DIFFERENCE, MAX_PLAN_AGE)
 
 
-def test_plan_that_is_not_performed_counts_until_the_window_of_the_limits_ends(tmp_path, loopback):
+def test_unapplied_plan_counts_towards_limits_until_the_window_ends(tmp_path, loopback):
     loopback.remember(Database.sqlite(tmp_path / "state.db"))
     stand = LocalStand(tmp_path / "stand", PYTHON)
     DiskRepository.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
@@ -255,7 +255,7 @@ def test_plan_that_is_not_performed_counts_until_the_window_of_the_limits_ends(t
     assert plan("other") == ["other"]
 
 
-def test_repository_with_a_plan_is_read_again(stand, tmp_path, loopback, make_plan):
+def test_repository_with_unapplied_plan_is_planned_again(stand, tmp_path, loopback, make_plan):
     """A dashboard is all that is left to write. If the plan is not performed, the next one contains it again."""
     loopback.remember(Database.sqlite(tmp_path / "state.db"))
     loopback.run([stand.fleet()])

@@ -75,7 +75,7 @@ def test_every_base_branch_has_one_proposal_and_second_run_makes_no_writes(stand
     assert stand.writes == writes
 
 
-def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand, updated_registry):
+def test_commit_message_names_base_branch_only_if_not_the_default_branch(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     said = {
         branch: parse_base_branch(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)
@@ -83,13 +83,13 @@ def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand,
     assert said == {OF_MAIN: None, OF_RELEASE: RELEASE}
 
 
-def test_update_declined_for_one_base_branch_stays_open_for_others(stand, updated_registry):
+def test_update_declined_for_one_base_branch_stays_open_for_other_base_branches(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     stand.close_request(OF_RELEASE)
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged", "declined"]
 
 
-def test_obsolete_proposal_is_closed_only_for_its_base_branch(stand, updated_registry):
+def test_proposal_is_closed_only_for_the_base_branch_that_has_the_update(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
     stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
@@ -120,7 +120,7 @@ def test_basebump_branches_are_never_base_branches(stand, updated_registry):
         assert [each.base_branch for each in repositories] == ["main", RELEASE]
 
 
-def test_report_notes_repository_without_matching_base_branch(stand, updated_registry):
+def test_report_notes_that_no_base_branch_of_the_repository_matches(stand, updated_registry):
     stand.base_branches = ("trunk",)
     (repository,) = updated_registry.run([stand.fleet()]).repositories
     assert (repository.base_branch, "`base_branches`" in repository.note) == (None, True)

@@ -42,7 +42,7 @@ def scene(request, tmp_path, loopback) -> Iterator[BoardScene]:
     stand.end()
 
 
-def test_shows_open_and_waiting_proposals_and_is_written_once(scene):
+def test_dashboard_shows_open_and_waiting_proposals_and_is_written_once(scene):
     scene.run(limits=ProposalLimits(open_per_repository=1))
     board = scene.board()
     assert (board.title, board.is_open) == (DASHBOARD_TITLE, True)
@@ -92,7 +92,7 @@ def test_ticked_checkbox_does_not_discard_commits_of_users(scene):
     assert scene.stand.branches()[PYTHON] == persons
 
 
-def test_is_closed_when_empty_and_reopened_when_not(scene):
+def test_dashboard_is_closed_without_proposals_and_reopened_for_new_proposals(scene):
     scene.run()
     rules = scene.loopback.rulebook
     scene.loopback.rulebook = replace(rules, rules=(PolicyRule(ignore=True),))
@@ -104,7 +104,7 @@ def test_is_closed_when_empty_and_reopened_when_not(scene):
     assert "### Open" in scene.board().body
 
 
-def test_issue_closed_by_a_user_stays_closed(scene):
+def test_dashboard_closed_by_a_user_stays_closed(scene):
     scene.run()
     scene.change(scene.board(), is_open=False)
     scene.loopback.move("redis", "7", "newer")
@@ -112,13 +112,13 @@ def test_issue_closed_by_a_user_stays_closed(scene):
     assert not scene.board().is_open
 
 
-def test_is_not_written_when_disabled_or_below_level_propose(scene):
+def test_dashboard_is_not_written_if_disabled_or_below_level_propose(scene):
     scene.run(has_dashboards=False)
     scene.run(level=RunLevel.PUSH)
     assert scene.board() is None
 
 
-def test_invalid_repository_config_is_reported_once_until_fixed(scene):
+def test_invalid_repository_config_is_reported_in_one_issue_until_fixed(scene):
     scene.stand.commit("main", {".basebump.yaml": "schema: 2\n"})
     scene.run(has_dashboards=False)
     board = scene.board()
@@ -132,7 +132,7 @@ def test_invalid_repository_config_is_reported_once_until_fixed(scene):
     assert not scene.board().is_open
 
 
-def test_shows_held_unknown_superseded_and_skipped_references_with_reasons(scene):
+def test_dashboard_lists_references_without_proposal_with_reasons(scene):
     scene.loopback.rulebook = replace(
         scene.loopback.rulebook, rules=(PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),)
     )
@@ -157,7 +157,7 @@ def test_failure_to_write_dashboard_does_not_affect_proposals(tmp_path, loopback
     assert "Issues are disabled" in failed.error
 
 
-def test_issue_of_another_author_is_not_used(tmp_path, loopback):
+def test_issue_of_another_author_is_not_used_as_dashboard(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
@@ -169,7 +169,7 @@ def test_issue_of_another_author_is_not_used(tmp_path, loopback):
     stand.end()
 
 
-def test_project_without_issues_still_gets_proposals(tmp_path, loopback):
+def test_repository_with_disabled_issues_still_gets_proposals(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitLabStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})

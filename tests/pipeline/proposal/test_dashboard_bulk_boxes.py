@@ -55,7 +55,7 @@ def list_branches(scene: BoardScene, outcome: str, limits: ProposalLimits | None
     return [each.branch for each in repository.proposals if each.outcome.value == outcome]
 
 
-def test_bulk_box_opens_all_waiting_proposals_once(scene):
+def test_bulk_checkbox_opens_all_waiting_proposals_once(scene):
     assert sorted(list_outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "opened"]
     scene.tick("open")
     assert sorted(list_outcomes(scene.run(limits=ONE))) == ["opened", "opened", "opened", "unchanged"]
@@ -65,7 +65,7 @@ def test_bulk_box_opens_all_waiting_proposals_once(scene):
     assert scene.stand.writes == writes
 
 
-def test_bulk_box_rebuilds_all_open_requests_once(scene):
+def test_bulk_checkbox_rebuilds_all_open_pull_requests_once(scene):
     scene.run()
     before = list_heads(scene)
     scene.stand.commit("main", {"README.md": "Elsewhere.\n"})
@@ -76,7 +76,7 @@ def test_bulk_box_rebuilds_all_open_requests_once(scene):
     assert list_outcomes(scene.run()) == ["unchanged"] * 4
 
 
-def test_bulk_box_opens_only_listed_proposals(github_scene):
+def test_bulk_checkbox_opens_only_proposals_listed_when_ticked(github_scene):
     scene = github_scene
     scene.loopback.rulebook = replace(
         scene.loopback.rulebook, rules=(PolicyRule(match=RuleMatch(image=("**/node",)), ignore=True),)
@@ -88,7 +88,7 @@ def test_bulk_box_opens_only_listed_proposals(github_scene):
     assert "node" in waiting
 
 
-def test_bulk_boxes_do_not_override_declines_and_holds(github_scene):
+def test_bulk_checkboxes_do_not_override_declines_and_holds(github_scene):
     scene = github_scene
     scene.run()
     declined = next(iter(list_heads(scene)))
@@ -106,7 +106,7 @@ def test_bulk_boxes_do_not_override_declines_and_holds(github_scene):
     assert not any(each.outcome.value == "opened" for each in repository.proposals)
 
 
-def test_bulk_box_rebuilds_neither_approved_requests_nor_those_with_commits_of_users(github_scene):
+def test_bulk_checkbox_rebuilds_no_approved_or_user_edited_pull_request(github_scene):
     scene = github_scene
     scene.run()
     approved, edited, *others = sorted(list_heads(scene))
@@ -123,7 +123,7 @@ def test_bulk_box_rebuilds_neither_approved_requests_nor_those_with_commits_of_u
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
-def test_bulk_boxes_in_the_issue_of_another_author_have_no_effect(tmp_path, loopback, kind):
+def test_bulk_checkboxes_in_issue_of_another_author_have_no_effect(tmp_path, loopback, kind):
     scene = start(kind, tmp_path, loopback)
     scene.run(limits=ONE)
     scene.tick("open")
@@ -135,7 +135,7 @@ def test_bulk_boxes_in_the_issue_of_another_author_have_no_effect(tmp_path, loop
     scene.stand.end()
 
 
-def test_bulk_box_of_a_closed_issue_has_no_effect(github_scene):
+def test_bulk_checkbox_in_closed_dashboard_has_no_effect(github_scene):
     scene = github_scene
     scene.run(limits=ONE)
     scene.tick("open")
@@ -143,7 +143,7 @@ def test_bulk_box_of_a_closed_issue_has_no_effect(github_scene):
     assert sorted(list_outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "unchanged"]
 
 
-def test_bulk_box_stays_ticked_while_a_run_only_reports(github_scene):
+def test_bulk_checkbox_stays_ticked_after_run_of_level_report(github_scene):
     scene = github_scene
     scene.run(limits=ONE)
     scene.tick("open")
@@ -153,7 +153,7 @@ def test_bulk_box_stays_ticked_while_a_run_only_reports(github_scene):
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_next_run_completes_run_killed_while_opening_all(tmp_path, loopback, kind):
+def test_next_run_completes_run_killed_while_opening_all_waiting_proposals(tmp_path, loopback, kind):
     scene, twin = (start(kind, tmp_path / name, loopback) for name in ("killed", "clean"))
     for each in (scene, twin):
         each.run(limits=ONE)
@@ -172,7 +172,7 @@ def test_next_run_completes_run_killed_while_opening_all(tmp_path, loopback, kin
         each.stand.end()
 
 
-def test_next_run_completes_run_killed_while_rebuilding_all(github_scene):
+def test_next_run_completes_run_killed_while_rebuilding_all_pull_requests(github_scene):
     scene = github_scene
     scene.run()
     before = list_heads(scene)

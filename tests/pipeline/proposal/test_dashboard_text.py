@@ -13,7 +13,7 @@ pytestmark = pytest.mark.real("git")
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
-def test_dashboard_of_forty_images_is_the_recorded_one_and_is_written_once(tmp_path, loopback, kind):
+def test_dashboard_of_forty_images_matches_record_and_is_written_once(tmp_path, loopback, kind):
     scene = BoardScene(STANDS[kind](tmp_path, list_files()), loopback)
     report = run_twice(scene.stand, loopback)
     assert report.failed == ()

@@ -50,7 +50,7 @@ def read_attributes(stand) -> tuple:
 ALL_SET = (["docker"], ["ada", "team:platform"], ["ada"], "Next")
 
 
-def test_request_gets_attributes_and_next_run_makes_no_writes(github, updated_registry):
+def test_pull_request_gets_attributes_and_next_run_makes_no_writes(github, updated_registry):
     assert run(github, updated_registry, RULE).note == ""
     assert read_attributes(github) == ALL_SET
     writes = list(github.writes)
@@ -89,7 +89,7 @@ def test_attributes_removed_by_users_stay_removed(github, updated_registry):
     assert read_attributes(github) == ([], [], [], None)
 
 
-def test_refused_attributes_are_reported(github, updated_registry):
+def test_attributes_that_the_forge_refuses_are_reported(github, updated_registry):
     proposal = run(github, updated_registry, PolicyRule(reviewers=("nobody", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody`" in proposal.note
@@ -112,7 +112,7 @@ def test_group_combines_attributes_of_all_references(tmp_path, updated_registry)
     stand.end()
 
 
-def test_attributes_of_repository_are_added_to_those_of_operator(github, updated_registry):
+def test_attributes_from_repository_config_are_added_to_those_of_operator(github, updated_registry):
     github.commit("main", {".basebump.yaml": "schema: 1\npolicy: [{reviewers: [ada]}]\n"})
     run(github, updated_registry, PolicyRule(reviewers=("team:platform",)))
     assert read_attributes(github)[1] == ["ada", "team:platform"]
@@ -124,7 +124,7 @@ def test_unsupported_attributes_are_noted_on_the_proposal(tmp_path, updated_regi
     assert "labels, reviewers" in proposal.note
 
 
-def test_draft_is_opened_as_draft(github, updated_registry):
+def test_draft_rule_opens_pull_request_as_draft_without_automerge(github, updated_registry):
     run(
         github,
         updated_registry,
@@ -156,7 +156,7 @@ def test_automerge_is_enabled_when_all_conditions_are_met(github, updated_regist
     assert github.writes == writes
 
 
-def test_first_proposal_has_no_automerge(github, updated_registry):
+def test_first_proposal_in_a_repository_has_no_automerge(github, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     updated_registry.rulebook = replace(updated_registry.rulebook, rules=(AUTOMERGE,))
     updated_registry.run([github.fleet()], rollout=RolloutOptions(first_proposal=True))
@@ -199,7 +199,7 @@ def test_failed_scan_does_not_disable_automerge(github, updated_registry, left):
     assert pull.auto_merge is None
 
 
-def test_automerge_is_disabled_for_worse_update(github, updated_registry):
+def test_automerge_is_disabled_if_a_newer_update_is_worse(github, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=(), newer=(OTHER,))
     run(github, updated_registry, AUTOMERGE)
     updated_registry.move("python", "3.12-slim", "newer")
@@ -221,7 +221,7 @@ def test_automerge_disabled_by_a_user_stays_disabled(github, updated_registry):
     assert pull.auto_merge is None
 
 
-def test_approved_request_is_unchanged_and_reported(github, updated_registry):
+def test_approved_pull_request_is_unchanged_and_reported(github, updated_registry):
     run(github, updated_registry)
     github.review(BRANCH, "APPROVED")
     updated_registry.move("python", "3.12-slim", "newer")
@@ -230,7 +230,7 @@ def test_approved_request_is_unchanged_and_reported(github, updated_registry):
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_request_follows_base_branch_when_the_forge_requires_current_branches(
+def test_branch_is_rebuilt_on_new_base_if_the_forge_requires_current_branches(
     github, updated_registry, rebase, outcome
 ):
     rule = PolicyRule(rebase=rebase)

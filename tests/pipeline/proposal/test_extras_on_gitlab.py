@@ -78,7 +78,7 @@ def read_attributes(stand) -> tuple:
     return (found.labels, *people, found.milestone.title if found.milestone else None)
 
 
-def test_request_gets_attributes_and_next_run_makes_no_writes(gitlab, updated_registry):
+def test_merge_request_gets_attributes_and_next_run_makes_no_writes(gitlab, updated_registry):
     assert run(gitlab, updated_registry, RULE).note == ""
     assert read_attributes(gitlab) == ALL_SET
     writes = list(gitlab.writes)
@@ -86,7 +86,7 @@ def test_request_gets_attributes_and_next_run_makes_no_writes(gitlab, updated_re
     assert gitlab.writes == writes
 
 
-def test_attributes_that_are_set_cost_no_request(gitlab, updated_registry):
+def test_attributes_that_are_already_set_cost_no_http_request(gitlab, updated_registry):
     run(gitlab, updated_registry)
     with gitlab.server.watched() as bare:
         run(gitlab, updated_registry)
@@ -96,7 +96,7 @@ def test_attributes_that_are_set_cost_no_request(gitlab, updated_registry):
     assert len(lines) == len(bare)
 
 
-def test_next_run_completes_killed_run(make, updated_registry, request):
+def test_next_run_completes_attributes_after_killed_run(make, updated_registry, request):
     write = 1
     while True:
         stand = make()
@@ -112,7 +112,7 @@ def test_next_run_completes_killed_run(make, updated_registry, request):
     assert write == 3  # the push, and the request with all that it has: then none
 
 
-def test_attributes_added_to_the_policy_are_set_on_open_requests(gitlab, updated_registry):
+def test_attributes_added_to_the_policy_are_set_on_open_merge_requests(gitlab, updated_registry):
     run(gitlab, updated_registry)
     assert run(gitlab, updated_registry, RULE).outcome.value == "refreshed"
     assert read_attributes(gitlab) == ALL_SET
@@ -140,7 +140,7 @@ def test_attributes_removed_by_users_stay_removed(gitlab, updated_registry):
     assert read_attributes(gitlab) == ([], [], [], None)
 
 
-def test_refused_attributes_are_reported(gitlab, updated_registry):
+def test_attributes_that_gitlab_refuses_are_reported(gitlab, updated_registry):
     proposal = run(gitlab, updated_registry, PolicyRule(reviewers=("nobody", "team:platform", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody`" in proposal.note
@@ -242,7 +242,7 @@ def test_automerge_disabled_by_a_user_stays_disabled(gitlab_with_pipelines, upda
     assert find_merge_request(gitlab_with_pipelines).armed_by is None
 
 
-def test_automerge_enabled_by_a_user_stays_unchanged(gitlab_with_pipelines, updated_registry):
+def test_merge_request_is_unchanged_if_a_user_enabled_automerge(gitlab_with_pipelines, updated_registry):
     run(gitlab_with_pipelines, updated_registry)
     find_merge_request(gitlab_with_pipelines).armed_by = gitlab_with_pipelines.server.world.ada
     updated_registry.move("python", "3.12-slim", "newer")
@@ -251,9 +251,7 @@ def test_automerge_enabled_by_a_user_stays_unchanged(gitlab_with_pipelines, upda
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_request_follows_base_branch_when_the_forge_requires_current_branches(
-    gitlab, updated_registry, rebase, outcome
-):
+def test_branch_is_rebuilt_on_new_base_if_gitlab_requires_current_branches(gitlab, updated_registry, rebase, outcome):
     rule = PolicyRule(rebase=rebase)
     gitlab.project.merge_method = "ff"
     run(gitlab, updated_registry, rule)
@@ -263,7 +261,7 @@ def test_request_follows_base_branch_when_the_forge_requires_current_branches(
     assert (commit.parents == (base,)) is (outcome == "refreshed")
 
 
-def test_approved_request_waits_even_when_behind_the_base(gitlab, updated_registry):
+def test_approved_merge_request_stays_unchanged_although_behind_the_base_branch(gitlab, updated_registry):
     gitlab.project.merge_method = "ff"
     run(gitlab, updated_registry)
     find_merge_request(gitlab).approved_by.append(gitlab.server.world.ada)

@@ -108,7 +108,7 @@ FORGERIES = {
 
 @pytest.mark.parametrize("stand", ["local", "github", "gitlab", "azure", "gitea"], indirect=True)
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, registry_with_findings, forgery):
+def test_branch_with_forged_commit_that_changes_other_content_belongs_to_users(stand, registry_with_findings, forgery):
     """With the token of an App, contents are read as with any other token: see the next test."""
     assert run(stand, registry_with_findings) == "opened"
     head = forge_commit(stand, FORGERIES[forgery])
@@ -118,7 +118,7 @@ def test_branch_of_forged_commit_with_other_content_belongs_to_users(stand, regi
     assert count_comments(stand) == 1
 
 
-def test_branch_of_forged_commit_gets_only_one_comment(stand, registry_with_findings):
+def test_branch_with_forged_commit_gets_only_one_comment(stand, registry_with_findings):
     assert run(stand, registry_with_findings) == "opened"
     forge_commit(stand, FORGERIES["changed file"])
     assert run(stand, registry_with_findings) == "left-alone"
@@ -127,7 +127,7 @@ def test_branch_of_forged_commit_gets_only_one_comment(stand, registry_with_find
     assert (count_comments(stand), stand.writes) == (1, writes)
 
 
-def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand, registry_with_findings):
+def test_branch_with_forged_commit_on_a_commit_of_users_belongs_to_users(stand, registry_with_findings):
     assert run(stand, registry_with_findings) == "opened"
     (own,) = stand.commits(BRANCH)
     evil = stand.git.make_commit(own.parents, {"evil.sh": "evil\n"}, "Evil")
@@ -136,7 +136,7 @@ def test_branch_of_forged_commit_on_top_of_another_commit_belongs_to_users(stand
     assert (stand.branches()[BRANCH], list_statuses(stand)) == (head, [])
 
 
-def test_forged_merge_does_not_hide_changes(stand, registry_with_findings):
+def test_branch_with_changes_hidden_in_a_forged_merge_belongs_to_users(stand, registry_with_findings):
     """The second parent of the merge is not a commit of the base branch, so that nothing seems to differ from it."""
     assert run(stand, registry_with_findings) == "opened"
     (own,) = stand.commits(BRANCH)
@@ -156,7 +156,7 @@ def test_branch_with_forged_content_on_an_older_base_belongs_to_users(stand, reg
     assert list_statuses(stand) == []
 
 
-def test_own_branch_on_an_older_base_stays_basebumps(stand, registry_with_findings):
+def test_own_branch_on_older_base_commit_still_belongs_to_basebump(stand, registry_with_findings):
     assert run(stand, registry_with_findings) == "opened"
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n", "README.md": "Elsewhere.\n"})
     assert run(stand, registry_with_findings) == "unchanged"
@@ -165,7 +165,7 @@ def test_own_branch_on_an_older_base_stays_basebumps(stand, registry_with_findin
     assert NEWER in stand.files(BRANCH)["Dockerfile"].content.decode()
 
 
-def test_merge_of_the_base_into_an_edited_file_stays_basebumps(stand, registry_with_findings):
+def test_branch_still_belongs_to_basebump_after_base_is_merged_into_edited_file(stand, registry_with_findings):
     assert run(stand, registry_with_findings) == "opened"
     stand.commit("main", {"Dockerfile": f"{DOCKERFILE}# The end\n"})
     stand.update_branch(BRANCH)
@@ -173,7 +173,7 @@ def test_merge_of_the_base_into_an_edited_file_stays_basebumps(stand, registry_w
     assert run(stand, registry_with_findings) == "refreshed"
 
 
-def test_branch_of_an_earlier_release_is_refreshed(stand, registry_with_findings):
+def test_branch_made_by_earlier_release_is_refreshed(stand, registry_with_findings):
     """An earlier release found only one of the references, and computed another intent for the same edit."""
     assert run(stand, registry_with_findings) == "opened"
     forge_commit(stand, {"app/Dockerfile": DOCKERFILE}, intent="0123456789abcdef")
@@ -181,7 +181,7 @@ def test_branch_of_an_earlier_release_is_refreshed(stand, registry_with_findings
     assert stand.files(BRANCH)["app/Dockerfile"].content.decode() == WITH_NEW
 
 
-def test_branch_of_an_earlier_release_is_unchanged_if_files_are_as_desired(stand, registry_with_findings):
+def test_branch_made_by_earlier_release_is_unchanged_if_files_are_current(stand, registry_with_findings):
     assert run(stand, registry_with_findings) == "opened"
     head = forge_commit(stand, {}, intent="0123456789abcdef")
     run(stand, registry_with_findings)  # sets the status of the commit, where there are statuses
@@ -189,7 +189,7 @@ def test_branch_of_an_earlier_release_is_unchanged_if_files_are_as_desired(stand
     assert stand.branches()[BRANCH] == head
 
 
-def test_older_commit_of_basebump_is_replaced(stand, registry_with_findings):
+def test_branch_reset_to_older_commit_of_basebump_is_rebuilt(stand, registry_with_findings):
     assert run(stand, registry_with_findings) == "opened"
     replayed = stand.branches()[BRANCH]
     registry_with_findings.move("python", "3.12-slim", "newer")
@@ -216,7 +216,7 @@ def forge_mark(stand) -> None:
 
 
 @pytest.mark.parametrize("forged_trailer", [True, False])
-def test_attackers_digest_with_a_forged_mark_gets_no_status_and_is_replaced(
+def test_digest_of_attacker_with_forged_mark_gets_no_status_and_is_replaced(
     stand, registry_with_findings, forged_trailer
 ):
     assert run(stand, registry_with_findings) == "opened"
@@ -247,7 +247,7 @@ def test_automerge_is_disabled_on_a_forged_branch(github, registry_with_findings
     assert list_statuses(github) == []
 
 
-def test_automerge_is_off_while_an_approved_request_has_an_unknown_digest(github, registry_with_findings):
+def test_automerge_is_disabled_while_approved_pull_request_has_unknown_digest(github, registry_with_findings):
     registry_with_findings.rulebook = replace(registry_with_findings.rulebook, rules=(AUTOMERGE,))
     assert run(github, registry_with_findings) == "opened"
     github.review(BRANCH, "APPROVED")
@@ -271,7 +271,7 @@ def merged_github(github, registry_with_findings):
     return github
 
 
-def test_merge_of_the_base_gets_the_status_of_basebumps_commit_not_of_the_mark(merged_github, registry_with_findings):
+def test_status_of_base_merge_comes_from_basebump_commit_and_not_from_the_mark(merged_github, registry_with_findings):
     (own,) = merged_github.repository.statuses
     status = merged_github.repository.statuses[own][-1]
     attacker = merged_github.server.world.add_account("attacker")
@@ -280,13 +280,13 @@ def test_merge_of_the_base_gets_the_status_of_basebumps_commit_not_of_the_mark(m
     assert list_statuses(merged_github) == [GOOD]
 
 
-def test_merge_of_the_base_gets_no_status_if_basebump_set_none(merged_github, registry_with_findings):
+def test_base_merge_gets_no_status_if_basebump_set_no_status(merged_github, registry_with_findings):
     merged_github.repository.statuses.clear()
     assert run(merged_github, registry_with_findings) == "left-alone"
     assert list_statuses(merged_github) == []
 
 
-def test_branch_of_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_stand, registry_with_findings):
+def test_branch_with_unsigned_commit_in_the_name_of_an_app_belongs_to_users(start_stand, registry_with_findings):
     stand = start_stand(GitHubAppStand, FILES)
     assert run(stand, registry_with_findings) == "opened"
     assert stand.repository.signed == {stand.branches()[BRANCH]}
@@ -308,7 +308,7 @@ def registry_with_state(registry_with_findings, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["github", "github-app", "gitlab", "gitea"])
-def test_remembered_branch_costs_no_request(start_stand, registry_with_state, kind):
+def test_branch_stored_in_state_is_verified_without_requests(start_stand, registry_with_state, kind):
     stand = start_stand(STANDS[kind], FILES)
     assert run(stand, registry_with_state) == "opened"
     with stand.server.watched() as with_state:
@@ -320,7 +320,7 @@ def test_remembered_branch_costs_no_request(start_stand, registry_with_state, ki
     assert len(without_state) - len(with_state) == more
 
 
-def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, registry_with_state):
+def test_commit_claims_unverified_by_a_job_token_are_not_stored_as_verified(start_stand, registry_with_state):
     """A report with a job token shows what commits claim. A later run with another token still judges them."""
     gitlab = start_stand(GitLabStand, FILES)
     assert run(gitlab, registry_with_state) == "opened"
@@ -333,20 +333,20 @@ def test_claims_that_a_job_token_cannot_judge_are_not_remembered(start_stand, re
     assert (gitlab.branches()[BRANCH], list_statuses(gitlab)) == (head, [])
 
 
-def test_branches_beyond_the_budget_are_left_to_the_users(stand, registry_with_findings, monkeypatch):
+def test_branches_beyond_the_verification_budget_are_left_unchanged(stand, registry_with_findings, monkeypatch):
     assert run(stand, registry_with_findings) == "opened"
     registry_with_findings.move("python", "3.12-slim", "newer")
     monkeypatch.setattr(branch_judge, "MAX_COMPARED_FILES", 1)
     assert run(stand, registry_with_findings) == "left-alone"
 
 
-def test_forged_commit_is_judged_although_the_state_remembers_the_branch(stand, registry_with_state):
+def test_forged_commit_is_detected_although_branch_is_stored_in_state(stand, registry_with_state):
     assert run(stand, registry_with_state) == "opened"
     forge_commit(stand, FORGERIES["added file"])
     assert run(stand, registry_with_state) == "left-alone"
 
 
-def test_digest_that_the_state_remembers_for_the_tag_is_confirmed(github, registry_with_state):
+def test_digest_recorded_in_state_for_the_tag_keeps_automerge_enabled(github, registry_with_state):
     registry_with_state.rulebook = replace(registry_with_state.rulebook, rules=(AUTOMERGE,))
     assert run(github, registry_with_state) == "opened"
     github.review(BRANCH, "APPROVED")

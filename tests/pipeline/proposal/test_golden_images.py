@@ -26,7 +26,7 @@ def read_bodies(git: DiskRepository) -> list[str]:
     return [git.run("cat-file", "blob", oid).decode() for oid in refs.values()]
 
 
-def test_body_says_how_many_repositories_build_on_the_image(fleet):
+def test_pull_request_body_counts_repositories_that_build_on_the_image(fleet):
     old = fleet.push_base("os", "python 1")
     golden = fleet.push(make_image("os", "python 1", "tools"), GOLDEN, "3")
     repository = fleet.create("golden", dockerfile=f"FROM python:3.12@{old}\n")
@@ -40,7 +40,7 @@ def test_body_says_how_many_repositories_build_on_the_image(fleet):
     assert [body for app in apps for body in read_bodies(app) if "After merging" in body] == []
 
 
-def test_request_is_not_rewritten_when_another_repository_builds_on_the_image(fleet):
+def test_pull_request_is_unchanged_if_another_repository_builds_on_the_image(fleet):
     old = fleet.push_base("os", "python 1")
     golden = fleet.push(make_image("os", "python 1", "tools"), GOLDEN, "3")
     repository = fleet.create("golden", dockerfile=f"FROM python:3.12@{old}\n")

@@ -53,7 +53,7 @@ def get_group_branch(group: str, folder: str | None = None) -> str:
     return build_branch_name("basebump/", group, build_group_key(group, folder))
 
 
-def test_updates_with_the_same_group_are_one_proposal(tmp_path, updated_registry):
+def test_updates_of_one_group_share_one_proposal(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     weekly = PolicyRule(match=RuleMatch(image=(PYTHON.repository, REDIS.repository)), group="weekly")
     proposals = propose(stand, updated_registry, weekly)
@@ -68,7 +68,7 @@ def test_updates_with_the_same_group_are_one_proposal(tmp_path, updated_registry
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged", "unchanged"]
 
 
-def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, updated_registry):
+def test_update_split_by_folder_has_one_proposal_for_each_folder(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     proposals = propose(stand, updated_registry, PolicyRule(split_by=SplitBy.FOLDER))
     assert {name: each.files for name, each in proposals.items()} == {
@@ -89,7 +89,7 @@ def test_group_split_by_folder_has_a_proposal_for_each_folder(tmp_path, updated_
     assert set(proposals) == {get_group_branch("weekly", folder) for folder in ("", "api", "web")}
 
 
-def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, updated_registry):
+def test_closed_group_proposal_declines_only_the_proposed_set_of_digests(tmp_path, updated_registry):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     (name,) = propose(stand, updated_registry, weekly)
     stand.close_request(name)
@@ -98,7 +98,7 @@ def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, updated
     assert [each.outcome.value for each in propose(stand, updated_registry, weekly).values()] == ["opened"]
 
 
-def test_group_waits_while_lookup_of_an_image_fails(tmp_path, updated_registry):
+def test_group_proposal_is_not_changed_while_lookup_of_an_image_fails(tmp_path, updated_registry):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     propose(stand, updated_registry, weekly)
     updated_registry.move("python", "3.12", "newer")
@@ -111,7 +111,7 @@ def test_group_waits_while_lookup_of_an_image_fails(tmp_path, updated_registry):
     assert (left.outcome.value, "not read" in left.note) == ("left-alone", True)
 
 
-def test_image_that_left_a_group_is_proposed_separately(tmp_path, updated_registry):
+def test_image_removed_from_a_group_is_proposed_separately(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     propose(stand, updated_registry, PolicyRule(group="weekly"))
     after = propose(
@@ -141,7 +141,7 @@ def test_proposal_is_withdrawn_when_the_tag_joins_or_leaves_a_group(tmp_path, up
         assert all("another proposal" in each.note for each in after if each.outcome.value == "closed")
 
 
-def test_obsolete_group_stays_while_lookup_of_an_image_fails(tmp_path, updated_registry):
+def test_obsolete_group_proposal_stays_open_while_lookup_of_an_image_fails(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     propose(stand, updated_registry, PolicyRule(group="weekly"))
     updated_registry.store.remove("library/nginx", build("new").digest)

@@ -30,7 +30,7 @@ def stand(request, start_stand) -> GitHubStand:
     return stand
 
 
-def test_other_files_are_proposed_and_left_out_files_are_named(stand, updated_registry):
+def test_proposal_edits_unprotected_files_and_names_protected_files(stand, updated_registry):
     (proposal,) = updated_registry.run([stand.fleet()]).repositories[0].proposals
     assert (proposal.outcome.value, proposal.files) == ("opened", ("Dockerfile",))
     assert proposal.note.endswith(f": {WORKFLOW}.")
@@ -41,7 +41,7 @@ def test_other_files_are_proposed_and_left_out_files_are_named(stand, updated_re
     assert f": `{WORKFLOW}`." in request.body
 
 
-def test_open_request_without_protected_files_stays_unchanged(stand, updated_registry):
+def test_open_pull_request_without_protected_files_stays_unchanged(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     before = list(stand.writes)
     (proposal,) = updated_registry.run([stand.fleet()]).repositories[0].proposals
@@ -49,7 +49,7 @@ def test_open_request_without_protected_files_stays_unchanged(stand, updated_reg
     assert [each for each in stand.writes[len(before) :] if "access_tokens" not in each] == []
 
 
-def test_next_digest_updates_request_without_protected_files(stand, updated_registry):
+def test_next_digest_updates_pull_request_without_protected_files(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     newer = updated_registry.move("python", "3.12-slim", "newer")
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed"]
@@ -59,7 +59,7 @@ def test_next_digest_updates_request_without_protected_files(stand, updated_regi
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_rebuild_request_tries_protected_files_again(start_stand, updated_registry):
+def test_rebuild_asked_for_by_a_user_tries_protected_files_again(start_stand, updated_registry):
     stand = start_stand(GitHubStand, FILES)
     revoke_workflow_permission(stand)
     updated_registry.run([stand.fleet()])
@@ -75,7 +75,7 @@ def test_rebuild_request_tries_protected_files_again(start_stand, updated_regist
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_proposal_is_not_opened_when_only_protected_files_change(stand, updated_registry):
+def test_proposal_is_not_opened_if_only_protected_files_would_change(stand, updated_registry):
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})
     report = updated_registry.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals
@@ -91,7 +91,7 @@ def test_next_run_completes_killed_run(stand, updated_registry):
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_archived_repository_is_not_a_missing_permission(start_stand, updated_registry):
+def test_push_refused_by_archived_repository_is_not_reported_as_missing_permission(start_stand, updated_registry):
     stand = start_stand(GitHubStand, {WORKFLOW: JOB.format(OLD)})
     stand.repository.archived = True
     report = updated_registry.run([stand.fleet()])

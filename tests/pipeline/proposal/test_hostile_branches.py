@@ -73,9 +73,7 @@ def test_branch_without_common_ancestor_belongs_to_users(start_stand, updated_re
 
 @pytest.mark.parametrize("branch", [BRANCH, FOREIGN])
 @pytest.mark.parametrize("kind", ["local", "gitlab"])
-def test_commit_in_a_year_that_python_cannot_represent_does_not_fail_the_run(
-    start_stand, updated_registry, kind, branch
-):
+def test_commit_date_that_python_cannot_represent_does_not_fail_the_run(start_stand, updated_registry, kind, branch):
     stand = start_stand(STANDS[kind], FILES)
     assert run(stand, updated_registry) == {BRANCH: "opened"}
     (own,) = stand.commits(BRANCH)
@@ -111,7 +109,7 @@ def test_branch_with_too_many_bytes_belongs_to_users(stand, updated_registry, mo
     assert run(stand, updated_registry) == {BRANCH: "left-alone"}
 
 
-def test_bytes_of_all_branches_together_are_limited(stand, updated_registry, monkeypatch):
+def test_branch_is_left_unchanged_if_all_branches_together_have_too_many_bytes(stand, updated_registry, monkeypatch):
     assert run(stand, updated_registry) == {BRANCH: "opened"}
     stand.move_branch(FOREIGN, stand.branches()[BRANCH])
     updated_registry.move("python", "3.12-slim", "newer")
@@ -120,7 +118,7 @@ def test_bytes_of_all_branches_together_are_limited(stand, updated_registry, mon
 
 
 @pytest.mark.parametrize("paths", [("Dockerfile",), ("Dockerfile", "app/Dockerfile")])
-def test_formats_of_all_files_of_a_branch_are_selected_at_once(start_stand, updated_registry, monkeypatch, paths):
+def test_formats_of_all_files_of_a_branch_are_selected_in_one_call(start_stand, updated_registry, monkeypatch, paths):
     """Each selection compares the paths of the whole tree with the globs of a format."""
     stand = start_stand(LocalStand, dict.fromkeys(paths, DOCKERFILE))
     assert run(stand, updated_registry) == {BRANCH: "opened"}
@@ -168,7 +166,7 @@ def test_forged_base_branch_does_not_keep_automerge_enabled(github, updated_regi
     assert (pull.auto_merge, github.branches()[BRANCH]) == (None, head)
 
 
-def test_only_some_of_many_branches_are_read(github, updated_registry, monkeypatch):
+def test_at_most_max_branches_are_read(github, updated_registry, monkeypatch):
     monkeypatch.setattr(hosted_requests, "MAX_BRANCHES", 2)
     commit = github.commit("basebump/a-0", {"README.md": "A person's.\n"})
     for number in range(1, 5):

@@ -24,7 +24,7 @@ def stand(request, start_stand) -> HostedStand:
     return start_stand(STANDS[request.param], FILES)
 
 
-def test_label_rebuilds_branch_and_is_removed(stand, updated_registry):
+def test_rebuild_label_rebuilds_branch_and_is_removed(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     before = stand.branches()[BRANCH]
     stand.commit("main", {"README.md": "Elsewhere.\n"})
@@ -40,7 +40,7 @@ def test_label_rebuilds_branch_and_is_removed(stand, updated_registry):
     assert stand.writes == writes
 
 
-def test_label_does_not_discard_commits_of_users_and_checkbox_does(stand, updated_registry):
+def test_commits_of_users_are_discarded_by_checkbox_but_not_by_label(stand, updated_registry):
     """Some users can set labels and cannot push. Whoever can edit the text of the request can also push."""
     updated_registry.run([stand.fleet()])
     persons = stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
@@ -68,7 +68,7 @@ def test_next_run_completes_run_killed_while_handling_a_label(stand, updated_reg
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_label_reopens_declined_proposal_once(stand, updated_registry):
+def test_rebuild_label_reopens_declined_proposal_once(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     stand.close_request(BRANCH)
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["declined"]
@@ -79,7 +79,7 @@ def test_label_reopens_declined_proposal_once(stand, updated_registry):
     assert [each.state for each in stand.requests()] == [RequestState.CLOSED] * 2
 
 
-def test_label_stays_below_level_propose(stand, updated_registry):
+def test_rebuild_label_is_not_removed_below_level_propose(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     before = list(stand.writes)
@@ -87,7 +87,7 @@ def test_label_stays_below_level_propose(stand, updated_registry):
     assert stand.writes == before
 
 
-def test_undesired_request_is_closed_regardless_of_labels(stand, updated_registry):
+def test_pull_request_for_undesired_update_is_closed_despite_rebuild_label(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})

@@ -38,14 +38,14 @@ def updated_registry(loopback):
     return loopback
 
 
-def test_opens_as_many_proposals_as_allowed_and_continues_in_next_run(tmp_path, updated_registry):
+def test_run_opens_proposals_up_to_the_limit_and_next_run_continues(tmp_path, updated_registry):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(new_per_repository=2)
     assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
     report = updated_registry.run([stand.fleet()], limits=limits)
     assert list_outcomes(report) == ["unchanged", "unchanged", "opened"]
 
 
-def test_merged_request_frees_a_slot(tmp_path, updated_registry):
+def test_merged_pull_request_allows_the_next_proposal(tmp_path, updated_registry):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(open_per_repository=1)
     assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
     assert list_outcomes(updated_registry.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
@@ -61,7 +61,7 @@ def test_waiting_proposal_is_not_pushed(tmp_path, updated_registry):
     assert len(stand.branches()) == 2
 
 
-def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path, updated_registry):
+def test_outside_the_schedule_open_pull_requests_are_updated_but_none_opened(tmp_path, updated_registry):
     stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
     assert (
         list_outcomes(updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
@@ -73,7 +73,7 @@ def test_open_requests_are_updated_but_none_opened_outside_the_schedule(tmp_path
     assert report.repositories[0].proposals[1].note.startswith("Its schedule ")
 
 
-def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_path, updated_registry):
+def test_update_below_required_severity_waits_but_open_pull_request_is_updated(tmp_path, updated_registry):
     stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
     updated_registry.scanner = PresetScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
     assert (
@@ -89,7 +89,7 @@ def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_p
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
 
 
-def test_update_that_could_not_be_scanned_waits(tmp_path, updated_registry):
+def test_update_waits_if_images_cannot_be_scanned(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, {"Dockerfile": FILES["nginx/Dockerfile"]})
     updated_registry.scanner = FailingScanner({OLD: (), build("new").digest: ()})
     report = updated_registry.run([stand.fleet()])

@@ -25,7 +25,7 @@ def build_outdated_index(loopback, content: str):
     return build_index([build_image([build_layer({"a": content.encode()})])], annotations=said)
 
 
-def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
+def test_proposal_notes_outdated_base_image_and_accepted_hold(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
     loopback.store.set_tag("library/python", "3.12", build_outdated_index(loopback, "new"))
     accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
@@ -43,7 +43,7 @@ def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
     assert list_outcomes(loopback.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_later_note_is_added_without_a_commit(tmp_path, loopback):
+def test_note_on_outdated_base_is_added_to_open_pull_request_without_a_commit(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
     base = loopback.move("alpine", "3.21", "base")
     said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}

@@ -57,7 +57,7 @@ def build_state(path, seen: dict[int, str]) -> DatabaseStateStore:
     return memory
 
 
-def test_accepted_request_waits(tmp_path, loopback):
+def test_approved_pull_request_is_not_updated_to_newer_digest(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
         before = stand.writes.copy()
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
@@ -65,25 +65,25 @@ def test_accepted_request_waits(tmp_path, loopback):
 
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "refreshed"), (LOW, "left-alone")])
-def test_accepted_request_is_updated_when_newer_digest_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
+def test_approved_pull_request_is_updated_if_newer_digest_fixes_critical_finding(tmp_path, loopback, fixed, outcome):
     with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
         assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
-def test_accepted_request_waits_when_the_accepted_digest_fixes_the_vulnerability(tmp_path, loopback):
+def test_approved_pull_request_is_not_updated_if_approved_digest_has_the_fix(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
         assert list_outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
 
 
-def test_accepted_request_is_updated_when_the_registry_lost_the_digest(tmp_path, loopback):
+def test_approved_pull_request_is_updated_if_the_registry_lost_the_digest(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
         loopback.store.remove("library/python", NEW)
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_accepted_request_is_updated_when_the_publisher_withdrew_the_digest(tmp_path, loopback):
+def test_approved_pull_request_is_updated_if_the_publisher_withdrew_the_digest(tmp_path, loopback):
     with open_accepted_request(tmp_path / "github", loopback) as stand:
         loopback.memory = build_state(tmp_path / "state.db", {9: NEWER, 6: NEW})
         back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
@@ -91,7 +91,7 @@ def test_accepted_request_is_updated_when_the_publisher_withdrew_the_digest(tmp_
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
+def test_older_digest_becoming_old_enough_does_not_update_open_pull_request(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
@@ -107,7 +107,7 @@ def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
 
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "opened"), (LOW, "declined")])
-def test_muted_proposal_is_opened_when_a_critical_vulnerability_is_fixed(tmp_path, loopback, fixed, outcome):
+def test_declined_tag_is_proposed_again_if_newer_digest_fixes_critical_finding(tmp_path, loopback, fixed, outcome):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
@@ -120,7 +120,7 @@ def test_muted_proposal_is_opened_when_a_critical_vulnerability_is_fixed(tmp_pat
     assert list_outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
-def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, loopback):
+def test_declined_tag_is_not_proposed_again_if_the_registry_lost_the_digest(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
@@ -132,7 +132,7 @@ def test_muted_proposal_stays_muted_when_the_registry_lost_the_digest(tmp_path, 
     assert list_outcomes(loopback.run([stand.fleet()])) == ["declined"]
 
 
-def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerability(tmp_path, loopback):
+def test_approved_pull_request_is_updated_if_newer_digest_fixes_exploited_finding(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = PresetAdvisories()
@@ -141,7 +141,7 @@ def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerabi
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_unreadable_list_is_one_failure_and_expedites_no_proposal(tmp_path, loopback):
+def test_unreadable_exploit_list_is_one_failure_and_expedites_no_proposal(tmp_path, loopback):
     with open_accepted_request(tmp_path, loopback) as stand:
         loopback.scanner = PresetScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = PresetAdvisories([LOW.id], kev="kev.json is no JSON")

@@ -32,7 +32,7 @@ def get_first_proposal(report):
     return proposal
 
 
-def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, updated_registry):
+def test_first_proposal_in_a_repository_has_all_images_and_explains_basebump(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     proposal = get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST))
     assert (proposal.outcome.value, "this repository" in proposal.title) == ("opened", True)
@@ -42,7 +42,7 @@ def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, upda
     assert "Close it" in proposal.body
 
 
-def test_first_proposal_stays_current_until_answered(tmp_path, updated_registry):
+def test_first_proposal_is_refreshed_until_merged_or_closed(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.run([stand.fleet()], rollout=FIRST)
     assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
@@ -50,7 +50,7 @@ def test_first_proposal_stays_current_until_answered(tmp_path, updated_registry)
     assert get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
 
 
-def test_each_tag_has_a_separate_proposal_after_the_merge(tmp_path, updated_registry):
+def test_tags_have_separate_proposals_after_the_first_proposal_is_merged(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     branch = get_first_proposal(updated_registry.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
@@ -84,7 +84,7 @@ def test_repository_with_existing_proposals_keeps_separate_proposals(tmp_path, u
     assert list_outcomes(updated_registry.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
 
 
-def test_repositories_are_onboarded_in_waves(tmp_path, updated_registry):
+def test_each_run_onboards_at_most_the_configured_number_of_repositories(tmp_path, updated_registry):
     for name in ("a", "b", "c"):
         LocalStand(tmp_path, FILES).git.directory.rename(tmp_path / f"{name}.git")
     waves = RolloutOptions(repositories_per_run=2, first_proposal=True)
@@ -98,7 +98,7 @@ def test_repositories_are_onboarded_in_waves(tmp_path, updated_registry):
     assert run() == ["unchanged", "unchanged", "opened"]
 
 
-def test_opt_in_requires_own_config_file(tmp_path, updated_registry):
+def test_repository_without_config_file_gets_no_proposals_if_opt_in_is_required(tmp_path, updated_registry):
     stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(mode=RolloutMode.OPT_IN)
     report = updated_registry.run([stand.fleet()], rollout=rollout, has_dashboards=True)
     assert list_outcomes(report) == []
@@ -108,7 +108,7 @@ def test_opt_in_requires_own_config_file(tmp_path, updated_registry):
     assert list_outcomes(updated_registry.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
 
 
-def test_failed_lookup_leaves_first_proposal_unchanged(tmp_path, updated_registry):
+def test_first_proposal_is_unchanged_while_lookup_of_an_image_fails(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.run([stand.fleet()], rollout=FIRST)
     updated_registry.store.remove("library/redis", build("new").digest)

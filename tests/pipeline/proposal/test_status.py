@@ -94,7 +94,7 @@ def test_new_evidence_and_new_commit_get_a_new_status(stand, updated_registry):
     assert stand.statuses(BRANCH) == [build_success("Fixes 2 (2 high), adds none")]
 
 
-def test_failed_scan_does_not_change_the_status(stand, updated_registry):
+def test_failed_scan_leaves_commit_status_unchanged(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     run(stand, updated_registry)
     set_scan_results(updated_registry, old=(CVE,))
@@ -102,7 +102,7 @@ def test_failed_scan_does_not_change_the_status(stand, updated_registry):
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
-def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, updated_registry):
+def test_status_states_unknown_evidence_and_is_not_failed(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,))
     run(stand, updated_registry)
     (status,) = stand.statuses(BRANCH)
@@ -110,7 +110,7 @@ def test_unknown_evidence_is_stated_and_is_not_a_failure(stand, updated_registry
     assert "not known: " in status.description
 
 
-def test_required_review_is_a_failure_until_resolved(stand, updated_registry):
+def test_status_is_failed_until_required_review_is_resolved(stand, updated_registry):
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
     set_scan_results(updated_registry, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
@@ -123,7 +123,7 @@ def test_required_review_is_a_failure_until_resolved(stand, updated_registry):
     assert stand.statuses(BRANCH)[-1] == build_success("Fixes 2 (2 critical), adds none")
 
 
-def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, updated_registry):
+def test_worse_image_is_proposed_as_draft_with_reason_and_without_success_status(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=(CVE, CRITICAL))
     proposal = run(stand, updated_registry)
     assert proposal.title.endswith(": fixes none, adds 1 (1 critical)")
@@ -133,14 +133,14 @@ def test_worse_image_is_a_draft_without_success_and_with_reason_in_title(stand, 
     ]
 
 
-def test_worse_image_that_policy_allows_is_an_ordinary_request(stand, updated_registry):
+def test_worse_image_that_policy_allows_is_not_proposed_as_draft(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=(CVE, CRITICAL))
     run(stand, updated_registry, PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 1),)))
     assert not is_draft(stand)
     assert stand.statuses(BRANCH) == [build_success("Fixes none, adds 1 (1 critical)")]
 
 
-def test_status_is_not_set_when_disabled_or_without_checks(stand, updated_registry):
+def test_status_is_not_set_if_disabled_or_without_scan_results(stand, updated_registry):
     run(stand, updated_registry)
     assert stand.statuses(BRANCH) == []
     set_scan_results(updated_registry, old=(CVE,), new=())
@@ -149,7 +149,7 @@ def test_status_is_not_set_when_disabled_or_without_checks(stand, updated_regist
     assert not any("/statuses/" in line for line in stand.writes)
 
 
-def test_trust_alone_results_in_a_status(stand, updated_registry):
+def test_status_is_set_if_only_trust_entries_are_configured(stand, updated_registry):
     trust = TrustEntry(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
     updated_registry.rulebook = replace(updated_registry.rulebook, trust=(trust,))
     run(stand, updated_registry)
@@ -157,7 +157,7 @@ def test_trust_alone_results_in_a_status(stand, updated_registry):
     assert "not signed" in status.description
 
 
-def test_enabling_statuses_sets_status_on_open_requests_with_one_edit(stand, updated_registry):
+def test_enabled_statuses_are_set_on_open_pull_requests_with_one_body_edit(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     run(stand, updated_registry, has_status=False)
     assert run(stand, updated_registry).outcome.value == "refreshed"
@@ -165,7 +165,7 @@ def test_enabling_statuses_sets_status_on_open_requests_with_one_edit(stand, upd
     assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_merge_of_the_base_gets_the_status(stand, updated_registry):
+def test_base_merge_gets_status_of_the_commit_of_basebump(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     run(stand, updated_registry)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
@@ -175,7 +175,7 @@ def test_merge_of_the_base_gets_the_status(stand, updated_registry):
     assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, updated_registry):
+def test_approved_pull_request_keeps_status_after_base_merge(start_stand, updated_registry):
     stand = start_stand(GitHubStand, FILES)
     set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
     run(stand, updated_registry)
@@ -190,7 +190,7 @@ def test_approved_request_keeps_status_on_merge_of_the_base(start_stand, updated
     assert stand.writes == writes
 
 
-def test_missing_permission_is_reported_once_per_commit(stand, updated_registry):
+def test_missing_permission_for_statuses_is_reported_once_per_commit(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
     stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
     proposal = run(stand, updated_registry)
@@ -202,7 +202,7 @@ def test_missing_permission_is_reported_once_per_commit(stand, updated_registry)
     assert "The status " in run(stand, updated_registry).note
 
 
-def test_app_without_permission_proposes_without_status(start_stand, updated_registry):
+def test_app_without_permission_for_statuses_still_opens_proposals(start_stand, updated_registry):
     stand = start_stand(GitHubAppStand, FILES)
     granted = stand.installation.permissions
     stand.installation.permissions = {kind: level for kind, level in granted.items() if kind != "statuses"}

@@ -52,7 +52,7 @@ def scene(loopback, tmp_path) -> Iterator[DashboardScene]:
     stand.end()
 
 
-def test_dashboard_names_merged_update_until_rebuilt(scene):
+def test_dashboard_names_merged_update_until_an_image_is_built(scene):
     scene.run(0)
     scene.update_and_merge()
     for hours in (1, 2, 2 * DAY):
@@ -68,7 +68,7 @@ def test_dashboard_names_merged_update_until_rebuilt(scene):
     assert scene.read_body() is None
 
 
-def test_dashboard_is_not_rewritten_without_changes(scene):
+def test_dashboard_with_merged_update_is_not_rewritten_without_changes(scene):
     scene.run(0)
     scene.update_and_merge()
     for hours in (1, 2 * DAY, 2 * DAY + 1):
@@ -80,7 +80,7 @@ def test_dashboard_is_not_rewritten_without_changes(scene):
     assert (scene.read_body(), scene.stand.writes) == (body, writes)
 
 
-def test_dashboard_names_the_check_that_failed(scene):
+def test_dashboard_names_the_failed_check_of_a_merged_update(scene):
     scene.run(0)
     head = scene.update_and_merge()
     scene.run(1)

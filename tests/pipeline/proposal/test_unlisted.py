@@ -24,7 +24,7 @@ def hide_tag_lists(loopback) -> None:
     loopback.store.list_tags = lambda repository: {}
 
 
-def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_path, registry_with_patch_rule):
+def test_pull_request_for_newer_tag_is_unchanged_while_tags_cannot_be_listed(tmp_path, registry_with_patch_rule):
     pinned = registry_with_patch_rule.move("nginx", "1.27.1", "old")
     registry_with_patch_rule.move("nginx", "1.27.3", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
@@ -35,7 +35,7 @@ def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_pa
     assert stand.branches() == before
 
 
-def test_request_for_the_same_tag_ends_although_tags_cannot_be_listed(tmp_path, registry_with_patch_rule):
+def test_pull_request_for_own_tag_is_closed_although_tags_cannot_be_listed(tmp_path, registry_with_patch_rule):
     pinned = registry_with_patch_rule.move("nginx", "1.27.1", "old")
     now = registry_with_patch_rule.move("nginx", "1.27.1", "new")
     hide_tag_lists(registry_with_patch_rule)

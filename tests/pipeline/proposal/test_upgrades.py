@@ -23,7 +23,7 @@ CASES = [(kind, name) for kind in STANDS for name in EARLIER_RUNS if kind == "lo
 
 
 @pytest.mark.parametrize(("kind", "earlier"), CASES)
-def test_requests_of_earlier_version_are_not_written_again(kind, earlier, start_stand, loopback):
+def test_pull_requests_of_earlier_release_are_not_rewritten(kind, earlier, start_stand, loopback):
     move_tags(loopback)
     run = EARLIER_RUNS[earlier]
     stand = start_stand(STANDS[kind], dict(run.files))
@@ -38,7 +38,7 @@ def test_requests_of_earlier_version_are_not_written_again(kind, earlier, start_
     assert {each.branch: each.body for each in stand.requests()} == texts
 
 
-def test_next_change_of_facts_brings_the_new_text(start_stand, loopback):
+def test_pull_request_of_earlier_release_gets_new_text_if_evidence_changes(start_stand, loopback):
     move_tags(loopback)
     run = EARLIER_RUNS["fixes"]
     stand = start_stand(LocalStand, dict(run.files))

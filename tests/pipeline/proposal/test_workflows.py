@@ -65,7 +65,7 @@ def test_each_commit_starts_workflows_once(job, updated_registry):
     assert list_run_commits(job) == [first, job.branches()[BRANCH]]
 
 
-def test_pushed_branch_starts_workflows_only_when_proposed(job, updated_registry):
+def test_pushed_branch_starts_workflows_only_if_pull_request_is_opened(job, updated_registry):
     run(job, updated_registry, RunLevel.PUSH)
     assert list_run_commits(job) == []
     run(job, updated_registry)
@@ -73,7 +73,7 @@ def test_pushed_branch_starts_workflows_only_when_proposed(job, updated_registry
 
 
 @pytest.mark.parametrize("story", ["open", "refresh"])
-def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_path, loopback, story):
+def test_next_run_starts_missing_workflows_after_killed_run_once(tmp_path, loopback, story):
     for fatal in range(1, 20):
         job = WorkflowJobStand(tmp_path / f"{story}-{fatal}", FILES)
         for content in ("old", "new"):
@@ -98,7 +98,7 @@ def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_p
     assert fatal > 4
 
 
-def test_open_request_starts_workflows_once_enabled(job, updated_registry):
+def test_open_pull_request_starts_workflows_if_later_enabled(job, updated_registry):
     job.dispatch = ()
     assert run(job, updated_registry) == ["opened"]
     assert list_run_commits(job) == []
@@ -111,7 +111,7 @@ def test_open_request_starts_workflows_once_enabled(job, updated_registry):
     assert len(list_run_commits(job)) == 1
 
 
-def test_commit_without_workflows_says_so_once(job, updated_registry):
+def test_pull_request_body_says_once_that_ci_does_not_run(job, updated_registry):
     job.dispatch = ()
     for outcome in ("opened", "refreshed"):
         assert run(job, updated_registry) == [outcome]
@@ -120,7 +120,7 @@ def test_commit_without_workflows_says_so_once(job, updated_registry):
         updated_registry.move("python", "3.12-slim", "newer")
 
 
-def test_failed_start_is_tried_once_per_commit(job, updated_registry):
+def test_failed_start_of_workflow_is_not_retried_for_the_same_commit(job, updated_registry):
     job.token.can_dispatch = False
     run(job, updated_registry)
     assert "CI has not run" in job.requests()[0].body
