@@ -63,6 +63,6 @@ def _has_symbolic_link(path: Path) -> bool:
     Paths in /dev, such as /dev/stdout, are allowed. Exceptions are paths in /dev/shm, where every user of the machine
     can create links. The folders of an absolute path are not checked.
     """
-    is_device = path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm")  # noqa: S108 - not used
+    is_device = path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm")  # noqa: S108 - nothing is written there
     checked_parents = () if path.is_absolute() else path.parents
     return not is_device and any(each.is_symlink() for each in (path, *checked_parents))

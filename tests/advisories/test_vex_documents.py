@@ -116,7 +116,7 @@ def test_older_openvex_format_is_parsed():
     assert found.products == (VexProduct(parse_purl(IMAGE), (parse_purl(CURL),)),)
 
 
-def test_invalid_vex_product_is_skipped_and_invalid_package_matches_nothing():
+def test_invalid_vex_products_are_skipped_and_invalid_packages_match_nothing():
     said = statement(CVE, IMAGE, "curl")
     said["products"] += [{"@id": "acme-web"}, {"@id": "x", "identifiers": {"purl": IMAGE}}, 7]
     (found,) = parse_document(vex(said)).statements

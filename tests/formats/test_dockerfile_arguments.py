@@ -240,7 +240,7 @@ def test_image_of_from_instruction_lists_arguments_and_those_in_defaults():
     only(text, variables=("IMAGE", "V"), written="${IMAGE}", line_number=4)
 
 
-def test_unresolved_dockerfile_image_lists_the_arguments_in_it():
+def test_unresolved_dockerfile_image_lists_all_unresolved_arguments():
     only("ARG BASE\nARG TAG=$VERSION\nFROM ${BASE:?}:${TAG}\n", variables=("BASE", "TAG", "VERSION"))
     only("COPY --from=golang:$V /a /a\n", variables=("V",))
     only("FROM app:${TARGETARCH}\n", variables=("TARGETARCH",))

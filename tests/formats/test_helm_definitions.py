@@ -48,7 +48,7 @@ def test_helm_block_defines_and_includes_a_named_template():
 
 
 @pytest.mark.parametrize("call", ['include "web.image" .', 'template "web.image" .', '. | include "web.image"'])
-def test_include_after_image_key_is_an_image_use_and_elsewhere_another_use(call):
+def test_include_is_an_image_only_as_the_value_of_an_image_key(call):
     inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert find_inclusions(f"image: {{{{ {call} }}}}") == {inclusion: IMAGE}
     assert find_inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}

@@ -236,7 +236,7 @@ def test_base_branches_of_a_repository_have_one_share(monkeypatch):
     assert len(failures.list_all()) == 1
 
 
-def test_scanned_folder_has_no_share(monkeypatch):
+def test_number_of_lookups_of_a_scanned_folder_is_not_limited(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     folder = GitRepository("", "", None, None)
     failures = FailureLog()

@@ -31,7 +31,7 @@ def build_part(*examined, area=ConfigArea.FORGES):
     return DiagnosisPart(area, "a forge", lambda: examined)
 
 
-def test_parts_are_tested_in_order():
+def test_doctor_checks_parts_of_the_config_in_order():
     found = diagnose(
         [build_part(FakeExaminer(WELL), area=ConfigArea.CONFIG), build_part(FakeExaminer(WRONG), FakeExaminer(WELL))],
         AIM,

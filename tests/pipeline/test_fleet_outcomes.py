@@ -137,7 +137,7 @@ def test_two_broken_repositories_do_not_hold_the_digest(fleet):
     assert "CI passed in 0 of 2 repositories of this fleet, merged in none" in rest.requests()[0].body
 
 
-def test_owner_lifts_the_hold(fleet):
+def test_accepted_hold_in_a_policy_lets_an_update_with_failing_ci_be_proposed(fleet):
     fleet.break_ci()
     (rest,) = fleet.add()
     accepted = AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The tests were wrong", date.max)
@@ -147,7 +147,7 @@ def test_owner_lifts_the_hold(fleet):
     assert "ada answers until 9999-12-31" in rest.requests()[0].body
 
 
-def test_commits_of_users_do_not_count(fleet):
+def test_failed_ci_after_a_commit_of_a_user_is_not_counted(fleet):
     (stand,) = fleet.add()
     fleet.run()
     stand.commit(get_branch(stand), {"README.md": "# Somebody's work\n"})

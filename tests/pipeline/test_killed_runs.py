@@ -167,7 +167,7 @@ def test_deletion_of_a_branch_by_a_user_is_not_a_decline(forge, tmp_path, loopba
 
 
 @pytest.mark.parametrize("level", [RunLevel.REPORT, RunLevel.PUSH])
-def test_below_the_top_rung_no_request_is_touched(level, tmp_path, loopback):
+def test_run_below_level_propose_opens_no_pull_request(level, tmp_path, loopback):
     scene = RunScene(tmp_path / "scene", loopback, files=THREE_LINES)
     for _ in range(2):
         loopback.run([scene.stand.fleet()], level)

@@ -52,7 +52,7 @@ def test_running_digest_missing_in_registry_is_listed_before_stuck_updates(year)
         assert text.index(row) < text.index("Stuck")
 
 
-def test_overview_shows_stuck_updates_with_a_link_to_all_of_them(year):
+def test_overview_shows_stuck_updates_and_links_to_the_whole_list(year):
     text = read(year, "/")
     assert re.search(r"Stuck (\d+) updates that wait too long for a merge, a build or a deployment .* All \1 ", text)
 

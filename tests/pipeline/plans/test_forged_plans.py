@@ -99,7 +99,7 @@ FORGERIES: dict[str, Callable[[dict], object]] = {
 
 @pytest.mark.parametrize("stand", [LocalStand], ids=["local"], indirect=True)
 @pytest.mark.parametrize("title", FORGERIES)
-def test_forged_plan_is_refused_when_other_content_than_references_changes(title, stand, loopback, make_plan):
+def test_forged_plan_that_changes_other_content_than_references_is_refused(title, stand, loopback, make_plan):
     plan = forge_plan(make_plan(), FORGERIES[title])
     report = loopback.apply(plan, [stand.fleet()])
     assert [each.subject for each in report.failed] == [stand.name]
@@ -248,7 +248,7 @@ def test_plan_that_sets_status_is_refused_if_config_disables_statuses(attributes
 
 
 @pytest.mark.parametrize("body", ["/merge", "Text.\n/approve\n", "Text.\n\r\n /close", "\x0b/label ~x"])
-def test_text_with_a_command_of_the_forge_is_refused(body):
+def test_plan_with_a_forge_command_in_a_text_is_refused(body):
     with pytest.raises(PlanLimitError, match="begins with `/`"):
         check(OpenStep(PROPOSAL, must_push=True), replace(PROPOSAL, body=body))
     with pytest.raises(PlanLimitError, match="begins with `/`"):

@@ -165,7 +165,7 @@ def test_results_that_are_too_heavy_for_an_answer_are_read_again(tmp_path, monke
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_errors_of_files_are_the_same(tmp_path):
+def test_worker_process_reports_the_same_file_errors_as_the_main_process(tmp_path):
     tree = WorkTree(write_tree(tmp_path, make_files(20)))
     files = list_files(tree)
     for number in (3, 19):

@@ -74,7 +74,7 @@ def test_number_of_builds_of_one_image_is_limited(store, state_location):
     assert len(store.load_builds([API])) == 1
 
 
-def test_build_that_another_release_stored_with_other_fields_is_left_out_until_it_is_read_again(store, state_location):
+def test_stored_build_with_unknown_fields_is_left_out_until_read_again(store, state_location):
     store.record_builds([build("1"), build("2")], state_location.now)
     with state_location.database().open_for_writing() as connection:
         connection.execute(update(OWN_BUILDS).where(OWN_BUILDS.c.digest == digest("1")).values(document="{}"))

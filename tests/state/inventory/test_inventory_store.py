@@ -139,7 +139,7 @@ def test_branch_with_an_invalid_name_is_left_out(inventory, state_location):
     assert inventory.load_branches([odd, WEB]).keys() == {WEB}
 
 
-def test_evidence_of_settled_branches_is_kept_once_and_while_reports_need_it(inventory, state_location):
+def test_evidence_is_stored_once_and_deleted_with_the_last_settled_branch(inventory, state_location):
     found = finding("CVE-2026-1")
     evidence = {MOVE: Evidence(scan(found), scan(), VulnerabilityDelta((found,), (), ()), frozenset({"CVE-2026-1"}))}
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
@@ -202,7 +202,7 @@ def load_requests(location) -> list:
         return [tuple(row) for row in connection.execute(select(*columns).order_by(REQUESTS.c.number))]
 
 
-def test_request_is_closed_when_the_forge_stops_listing_it(inventory, state_location):
+def test_pull_request_missing_from_the_listing_is_stored_as_closed(inventory, state_location):
     opened_at, later = state_location.now - HOUR, state_location.now + HOUR
     inventory.record_visits(
         [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, state_location.now
