@@ -41,12 +41,14 @@ class MergedUpdate:
     merged: ReachedStage
 
 
-class BuildRelation(Enum):
-    """The relation of a build to an update of its base image."""
+class ImageRelation(Enum):
+    """The relation of a built or running image to an update of a base branch."""
 
     UPDATED = auto()
     OLDER = auto()
+    """The base branch contained the image or its base image before the update."""
     UNKNOWN = auto()
+    """Whether the image is older or newer than the update is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,16 @@ def find_rebuild(update: MergedUpdate, links: Sequence[BuildLink], index: StageI
     return RebuildResult(None, _build_wait(update, missing, reasons, index), tuple(found))
 
 
-def find_relation(build: OwnBuild, update: MergedUpdate, index: StageIndex) -> BuildRelation:
+def find_relation(build: OwnBuild, update: MergedUpdate, index: StageIndex) -> ImageRelation:
     """Return the relation of a build to an update of its base image.
 
     A build before the merge is older, unless it has the updated base nevertheless.
     """
     if find_evidence(build, update, index) is not None:
-        return BuildRelation.UPDATED
+        return ImageRelation.UPDATED
     is_before = update.merged.is_exact and build.built_at is not None and build.built_at < update.merged.at
     is_older = is_before or any(index.is_among(each, update.earlier) for each in _list_bases(build, update.use))
-    return BuildRelation.OLDER if is_older else BuildRelation.UNKNOWN
+    return ImageRelation.OLDER if is_older else ImageRelation.UNKNOWN
 
 
 def find_evidence(build: OwnBuild, update: MergedUpdate, index: StageIndex) -> RebuildEvidence | None:
@@ -118,7 +120,7 @@ def _find_reason(builds: Sequence[StoredBuild], update: MergedUpdate, index: Sta
     if not builds:
         return WaitReason.IMAGE_UNKNOWN
     relations = {find_relation(stored.build, update, index) for stored in builds}
-    return WaitReason.BASE_UNKNOWN if BuildRelation.UNKNOWN in relations else WaitReason.NOT_BUILT
+    return WaitReason.BASE_UNKNOWN if ImageRelation.UNKNOWN in relations else WaitReason.NOT_BUILT
 
 
 def _build_wait(update: MergedUpdate, images: Sequence[str], reasons: set[WaitReason], index: StageIndex) -> UpdateWait:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum, auto
 from typing import assert_never
 
-from bot.core.inventory.rebuilds import BuildRelation, MergedUpdate, find_rebuild, find_relation
+from bot.core.inventory.rebuilds import ImageRelation, MergedUpdate, find_rebuild, find_relation
 from bot.core.inventory.running_groups import RunningGroup
 from bot.core.inventory.stage_index import OpenTarget, StageIndex
 from bot.model.fleet_history import DigestMove
@@ -36,16 +35,6 @@ BUILD_FORMATS = frozenset({"dockerfile", "bake", "bazel", "jib", "ko", "msbuild"
 """The formats of files from which images are built."""
 _WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
 """The formats of files whose images run in a cluster. Compose and quadlet files are for other machines."""
-
-
-class _RunningRelation(Enum):
-    """The relation of a running image to an update."""
-
-    UPDATED = auto()
-    OLDER = auto()
-    """The base branch contained it, or was its base, before the update."""
-    OTHER = auto()
-    """It is not known to be older or newer than the update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +150,11 @@ def _find_running_digests(update: MergedUpdate, index: StageIndex) -> _RunningRe
     """Return whether containers run the digest of an update."""
     use = update.use
 
-    def classify(group: RunningGroup) -> _RunningRelation:
+    def classify(group: RunningGroup) -> ImageRelation:
         if group.digest is not None and index.is_among(group.digest, update.digests):
-            return _RunningRelation.UPDATED
+            return ImageRelation.UPDATED
         is_older = group.digest is not None and index.is_among(group.digest, update.earlier)
-        return _RunningRelation.OLDER if is_older else _RunningRelation.OTHER
+        return ImageRelation.OLDER if is_older else ImageRelation.UNKNOWN
 
     def may_be_of_others(group: RunningGroup) -> bool:
         return group.digest is not None and index.is_held_elsewhere(use, group.digest)
@@ -173,7 +162,7 @@ def _find_running_digests(update: MergedUpdate, index: StageIndex) -> _RunningRe
     others = index.list_digests_of_other_tags(use)
 
     def may_be_of_use(group: RunningGroup) -> bool:
-        if classify(group) is not _RunningRelation.OTHER:
+        if classify(group) is not ImageRelation.UNKNOWN:
             return True
         is_of_other_tag = group.digest is not None and index.is_among(group.digest, others)
         return group.tag in {None, use.tag} and not is_of_other_tag
@@ -221,16 +210,8 @@ def _find_running_builds(
                 found[group] = build
     relations = {group: find_relation(build, update, index) for group, build in found.items()}
 
-    def classify(group: RunningGroup) -> _RunningRelation:
-        relation = relations.get(group, BuildRelation.UNKNOWN)
-        match relation:
-            case BuildRelation.UPDATED:
-                return _RunningRelation.UPDATED
-            case BuildRelation.OLDER:
-                return _RunningRelation.OLDER
-            case BuildRelation.UNKNOWN:
-                return _RunningRelation.OTHER
-        assert_never(relation)
+    def classify(group: RunningGroup) -> ImageRelation:
+        return relations.get(group, ImageRelation.UNKNOWN)
 
     def may_be_of_others(group: RunningGroup) -> bool:
         """Return True if the image is also built from other base branches, such as one for an older release."""
@@ -254,7 +235,7 @@ def _find_deployment(
         (stored.build.repository, digest)
         for image in own_images
         for stored in index.list_builds(image)
-        if find_relation(stored.build, update, index) is BuildRelation.OLDER
+        if find_relation(stored.build, update, index) is ImageRelation.OLDER
         for digest in (stored.build.digest, *stored.build.children)
     }
     if not uses or any((use.repository, use.digest) not in older for use in uses):
@@ -269,7 +250,7 @@ def _add_running(progress: UpdateProgress, running: _RunningResult) -> UpdatePro
 
 def _find_running(
     groups: Sequence[RunningGroup],
-    classify: Callable[[RunningGroup], _RunningRelation],
+    classify: Callable[[RunningGroup], ImageRelation],
     may_be_of_others: Callable[[RunningGroup], bool],
     since: datetime,
     index: StageIndex,
@@ -284,11 +265,11 @@ def _find_running(
         since: The time at which the update reached the stage before. Containers that ended before do not count.
         index: The facts.
     """
-    grouped: dict[_RunningRelation, list[RunningGroup]] = {each: [] for each in _RunningRelation}
+    grouped: dict[ImageRelation, list[RunningGroup]] = {each: [] for each in ImageRelation}
     for group in groups:
         grouped[classify(group)].append(group)
-    older = grouped[_RunningRelation.OLDER]
-    updated = [each for each in grouped[_RunningRelation.UPDATED] if each.find_start(since) is not None]
+    older = grouped[ImageRelation.OLDER]
+    updated = [each for each in grouped[ImageRelation.UPDATED] if each.find_start(since) is not None]
     workloads = index.list_current(updated)
     if updated and not any(each.clusters for each in older):
         return _RunningResult(_build_running(updated, older, since), None, workloads)
@@ -300,7 +281,7 @@ def _find_running(
         reason = WaitReason.OLDER_RUNS
     elif unread:
         reason = WaitReason.CLUSTER_NOT_READ
-    elif any(each.clusters for each in grouped[_RunningRelation.OTHER]):
+    elif any(each.clusters for each in grouped[ImageRelation.UNKNOWN]):
         reason = WaitReason.OTHER_DIGEST
     else:
         reason = WaitReason.NOT_SEEN
