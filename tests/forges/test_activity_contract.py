@@ -75,7 +75,7 @@ def write_dashboard(stand, body):
     dashboard.write(dashboard.read(), "basebump: base images", f"<!-- basebump:dashboard:1 -->\n{body}\n")
 
 
-def test_activity_changes_with_branches_and_requests(stand):
+def test_activity_hash_changes_when_own_branch_or_pull_request_changes(stand):
     watch = ActivityWatch(stand)
     push(stand)
     watch.expect_change("a branch of basebump", has_request=False)
@@ -92,7 +92,7 @@ def test_activity_changes_with_branches_and_requests(stand):
 
 
 @without(local="a merge moves only the base branch")
-def test_activity_changes_when_a_request_is_merged(stand):
+def test_activity_hash_changes_when_pull_request_is_merged(stand):
     propose(stand)
     watch = ActivityWatch(stand)
     stand.merge_request(BRANCH)
@@ -100,7 +100,7 @@ def test_activity_changes_when_a_request_is_merged(stand):
 
 
 @without(local="it has no reviews and labels")
-def test_activity_changes_with_everything_that_users_do_to_a_request(stand):
+def test_activity_hash_changes_with_label_approval_title_close_and_reopen(stand):
     propose(stand)
     watch = ActivityWatch(stand)
     for step, act in (
@@ -115,7 +115,7 @@ def test_activity_changes_with_everything_that_users_do_to_a_request(stand):
 
 
 @without(local="it has no comments and drafts", azure="basebump reads neither comments of users nor drafts there")
-def test_activity_changes_with_comments_and_drafts(stand):
+def test_activity_hash_changes_with_comment_and_draft_state(stand):
     propose(stand)
     watch = ActivityWatch(stand)
     stand.comment(BRANCH, "Why?")
@@ -124,7 +124,7 @@ def test_activity_changes_with_comments_and_drafts(stand):
     watch.expect_change("a draft")
 
 
-def test_activity_does_not_change_with_other_branches(stand):
+def test_activity_hash_ignores_base_branch_user_branches_and_forks(stand):
     propose(stand)
     watch = ActivityWatch(stand)
     stand.commit("main", {"README.md": "Something to see.\n"})
@@ -136,28 +136,28 @@ def test_activity_does_not_change_with_other_branches(stand):
 
 
 @without(azure="it has no issues", github_app="this one may not read issues")
-def test_activity_changes_with_the_dashboard(stand):
+def test_activity_hash_changes_when_dashboard_checkbox_is_ticked(stand):
     write_dashboard(stand, "- [ ] Rebuild all")
     watch = ActivityWatch(stand, WITH_DASHBOARD)
     write_dashboard(stand, "- [x] Rebuild all")
     watch.expect_change("a ticked box")
 
 
-def test_tree_in_list_is_tree_of_head(stand):
+def test_tree_id_in_repository_list_is_that_of_base_branch_head(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}), SCOPE)
     expected = stand.git.run("rev-parse", "main^{tree}").decode().strip()
     assert repository.tree in (None, expected)
 
 
-def test_list_without_scope_contains_no_tree_and_no_activity(stand):
+def test_repository_list_without_activity_scope_has_no_tree_and_no_activity(stand):
     push(stand, changes=CHANGES, message=message_of())
     (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
     assert (repository.tree, repository.activity) == (None, None)
 
 
 @without(local="it needs no requests")
-def test_list_costs_no_more_requests_with_activities(stand):
+def test_listing_activities_takes_no_more_api_calls_than_plain_repository_list(stand):
     fleet = stand.fleet()
     list(fleet.list_repositories(frozenset()))  # identifies the token, once for the whole run
     with stand.server.watched() as without_activities:
@@ -172,7 +172,7 @@ COSTS = {"github": (1, 2), "gitlab": (1, 2), "azure": (2, 3), "gitea": (1, 3)}
 
 
 @without(local="it needs no requests", forgejo="it costs the same as on Gitea", github_app="it costs the same")
-def test_activity_of_single_repository_costs_documented_number_of_requests(stand):
+def test_activity_of_single_repository_takes_documented_number_of_api_calls(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     assert _count_requests(stand, fleet, repository) == COSTS[stand.kind][0]

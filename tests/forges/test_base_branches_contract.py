@@ -64,7 +64,7 @@ def test_repository_is_listed_once_per_base_branch(stand):
     assert [(each.is_default_base, each.non_default_base) for each in found] == [(True, None), (False, RELEASE)]
 
 
-def test_base_branches_have_separate_files(stand):
+def test_tree_of_each_base_branch_lists_files_of_that_branch(stand):
     fleet = stand.fleet()
     trees = [fleet.open_tree(each) for each in fleet.list_repositories(frozenset())]
     assert [[entry.path for entry in tree.list_entries()] for tree in trees] == [
@@ -73,19 +73,19 @@ def test_base_branches_have_separate_files(stand):
     ]
 
 
-def test_default_branch_is_only_base_branch_without_globs(stand):
+def test_default_branch_is_the_only_base_branch_if_no_globs_are_configured(stand):
     stand.base_branches = ()
     (found,) = stand.fleet().list_repositories(frozenset())
     assert (found.base_branch, found.is_default_base) == ("main", True)
 
 
-def test_default_branch_is_base_branch_only_when_matched(stand):
+def test_default_branch_is_not_a_base_branch_unless_a_glob_matches(stand):
     stand.base_branches = ("release/*",)
     (found,) = stand.fleet().list_repositories(frozenset())
     assert (found.base_branch, found.non_default_base) == (RELEASE, RELEASE)
 
 
-def test_repository_without_matching_branch_has_no_base_branch(stand):
+def test_repository_is_listed_without_base_branch_if_no_branch_matches_globs(stand):
     stand.base_branches = ("trunk", "v*")
     (found,) = stand.fleet().list_repositories(frozenset())
     assert isinstance(found, GitRepository)
@@ -96,7 +96,7 @@ def test_repository_without_matching_branch_has_no_base_branch(stand):
 # Proposals
 
 
-def test_proposal_is_based_on_and_targets_configured_base_branch(stand):
+def test_proposal_starts_from_and_targets_non_default_base_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     (commit, *_) = stand.git.log(f"refs/heads/{OF_RELEASE}", without=f"refs/heads/{RELEASE}")
     assert commit.parents == (stand.branches()[RELEASE],)
@@ -105,21 +105,21 @@ def test_proposal_is_based_on_and_targets_configured_base_branch(stand):
         assert stand.targets() == [RELEASE]
 
 
-def test_open_request_is_listed_only_for_same_base_branch(stand):
+def test_open_pull_request_is_listed_only_for_target_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
     assert list_seen_states(stand, "main", BRANCH) == {(BRANCH, RequestState.OPEN)}
     assert list_seen_states(stand, RELEASE, OF_RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_obsolete_open_request_is_listed_only_for_same_base_branch(stand):
+def test_open_pull_request_outside_lookup_is_listed_only_for_target_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
     assert list_seen_states(stand, "main") == {(BRANCH, RequestState.OPEN)}
     assert list_seen_states(stand, RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_branch_without_request_is_listed_only_for_same_base_branch(stand):
+def test_branch_without_pull_request_is_listed_only_for_base_branch_in_trailer(stand):
     _push(stand, BRANCH, "main")
     _push(stand, OF_RELEASE, RELEASE)
     for wanted in ((), (BRANCH, OTHER)):
@@ -128,14 +128,14 @@ def test_branch_without_request_is_listed_only_for_same_base_branch(stand):
         assert list_seen_states(stand, RELEASE, *wanted) == {(OF_RELEASE, RequestState.BRANCH)}
 
 
-def test_declined_request_is_listed_only_for_same_base_branch(stand):
+def test_declined_pull_request_is_listed_only_for_target_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     stand.close_request(OF_RELEASE)
     assert (OF_RELEASE, RequestState.CLOSED) in list_seen_states(stand, RELEASE, OF_RELEASE)
     assert list_seen_states(stand, "main", BRANCH) == set()
 
 
-def test_branch_with_foreign_commit_is_foreign_for_all_base_branches(stand):
+def test_branch_with_user_commit_has_no_intent_for_any_base_branch(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     _push(stand, BRANCH, "main")
     for branch in (OF_RELEASE, BRANCH):
@@ -144,7 +144,7 @@ def test_branch_with_foreign_commit_is_foreign_for_all_base_branches(stand):
     assert sorted((each.branch, each.intent) for each in found) == [(BRANCH, None), (OF_RELEASE, None)]
 
 
-def test_merge_into_base_branch_ends_proposal(stand):
+def test_merge_into_non_default_base_branch_marks_proposal_as_merged(stand):
     _propose(stand, OF_RELEASE, RELEASE)
     stand.merge_request(OF_RELEASE, RELEASE)
     assert (OF_RELEASE, RequestState.MERGED) in list_seen_states(stand, RELEASE, OF_RELEASE)
@@ -178,7 +178,7 @@ def gitlab(tmp_path):
     stand.end()
 
 
-def test_retargeted_request_is_foreign_to_both_base_branches(server):
+def test_retargeted_pull_request_has_no_intent_for_either_base_branch(server):
     _propose(server, BRANCH, "main")
     server.point_to(BRANCH, RELEASE)
     (seen,) = server.forge("main").list_requests(PREFIX, frozenset({BRANCH}))
@@ -187,14 +187,14 @@ def test_retargeted_request_is_foreign_to_both_base_branches(server):
     assert server.forge(RELEASE).list_requests(PREFIX, frozenset()) == ()
 
 
-def test_request_of_user_to_other_base_branch_is_ignored(server):
+def test_users_pull_request_from_own_branch_to_other_base_branch_is_ignored(server):
     _propose(server, BRANCH, "main")
     server.propose_by_hand(BRANCH, RELEASE)
     assert list_seen_states(server, "main") == {(BRANCH, RequestState.OPEN)}
     assert list_seen_states(server, RELEASE) == set()
 
 
-def test_github_lists_only_branches_with_prefix_of_globs(github):
+def test_github_lists_only_branches_that_start_with_literal_prefix_of_a_glob(github):
     github.base_branches = ("main", "release/*", "rel*/2")
     list(github.fleet().list_repositories(frozenset()))
     asked = [line for line in github.server.lines if "matching-refs" in line]
@@ -205,21 +205,21 @@ def test_github_lists_only_branches_with_prefix_of_globs(github):
     ]
 
 
-def test_gitlab_searches_only_branches_with_prefix_of_globs(gitlab):
+def test_gitlab_searches_only_branches_that_start_with_literal_prefix_of_glob(gitlab):
     gitlab.base_branches = ("main", "rel*/2")
     list(gitlab.fleet().list_repositories(frozenset()))
     asked = [exchange.asked.words.get("search") for exchange in gitlab.server.exchanges if "/branches" in exchange.line]
     assert asked == ["^main", "^rel"]
 
 
-def test_gitlab_lists_all_branches_for_glob_without_prefix(gitlab):
+def test_gitlab_lists_all_branches_if_glob_starts_with_wildcard(gitlab):
     gitlab.base_branches = ("*",)
     (found,) = gitlab.fleet().list_repositories(frozenset())
     assert found.base_branch == "main"
     assert "search" not in gitlab.server.exchanges[-1].asked.words
 
 
-def test_gitlab_request_to_other_base_branch_is_not_the_opened_request(gitlab):
+def test_retry_after_lost_answer_ignores_merge_request_to_other_base_branch(gitlab):
     gitlab.commit(RELEASE, {"README.md": "This is release/1.\n"})
     _push(gitlab, BRANCH, "main")
     gitlab.propose_by_hand(BRANCH, RELEASE)

@@ -44,7 +44,7 @@ def run_judge(stand, **words) -> tuple[FakeBranchJudge, object]:
     return recorder, seen
 
 
-def test_judge_gets_claim_of_branch_and_mark_of_request(stand):
+def test_judge_receives_claim_of_branch_and_mark_of_pull_request(stand):
     head = push(stand)
     recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]
@@ -54,7 +54,7 @@ def test_judge_gets_claim_of_branch_and_mark_of_request(stand):
     assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.mark)]
 
 
-def test_request_contains_the_verdict_of_the_judge(stand):
+def test_listed_pull_request_has_intent_and_flags_from_verdict_of_judge(stand):
     propose(stand)
     _, seen = run_judge(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
     assert (seen.intent, seen.is_confirmed, seen.is_as_marked) == ("7" * 16, False, False)
@@ -62,13 +62,13 @@ def test_request_contains_the_verdict_of_the_judge(stand):
     assert (seen.intent, seen.has_commented) == (None, False)
 
 
-def test_branch_without_claim_is_not_judged(stand):
+def test_branch_whose_commit_claims_no_intent_is_not_judged(stand):
     stand.commit(BRANCH, {"Dockerfile": "FROM x\n"})
     recorder, seen = run_judge(stand)
     assert (recorder.claims, seen.intent) == ([], None)
 
 
-def test_differences_are_the_files_that_the_branch_edits(stand):
+def test_differences_list_the_files_that_the_branch_edits(stand):
     push(stand)
     recorder, _ = run_judge(stand)
     (difference,) = recorder.differences
@@ -95,7 +95,7 @@ def test_differences_are_the_files_that_the_branch_edits(stand):
         {"Dockerfile": None, "Dockerfile/x": "x\n"},
     ],
 )
-def test_other_changes_are_not_content_edits(stand, files):
+def test_changed_modes_links_and_added_or_deleted_files_are_not_content_edits(stand, files):
     push(stand)
     stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, files, has_own_edits=False))
     recorder, _ = run_judge(stand)
@@ -114,7 +114,7 @@ def test_differences_exclude_later_changes_of_base(stand):
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_branch_with_foreign_commit_below_has_no_contents(stand):
+def test_branch_with_user_commit_below_own_commit_has_unknown_differences(stand):
     push(stand)
     own = stand.commits(BRANCH)[-1]
     other = stand.git.make_commit(own.parents, {"evil": "x\n"}, "Other")
@@ -123,7 +123,7 @@ def test_branch_with_foreign_commit_below_has_no_contents(stand):
     assert (len(recorder.claims), recorder.differences) == (1, None)
 
 
-def test_merged_branch_has_no_differences(stand):
+def test_differences_of_merged_branch_are_only_content_edits(stand):
     push(stand)
     stand.git.merge(BRANCH, "main")
     stand.settle()
@@ -132,7 +132,7 @@ def test_merged_branch_has_no_differences(stand):
     assert all(each.is_content_edit for each in recorder.differences)
 
 
-def test_number_of_files_that_a_comparison_shows_does_not_limit_the_differences(stand, monkeypatch):
+def test_file_limit_of_the_comparison_api_does_not_truncate_differences(stand, monkeypatch):
     for commits in (github_commits, gitlab_commits):
         monkeypatch.setattr(commits, "MAX_FILES", 1)
     push(stand)
@@ -141,7 +141,7 @@ def test_number_of_files_that_a_comparison_shows_does_not_limit_the_differences(
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_no_request_is_sent_if_the_judge_does_not_open_the_contents(stand):
+def test_judge_that_does_not_open_contents_causes_no_additional_api_calls(stand):
     propose(stand)
     if not hasattr(stand, "server"):
         pytest.skip("a local forge sends no requests")

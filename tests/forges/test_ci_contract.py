@@ -43,7 +43,7 @@ def head(stand) -> str:
     return stand.branches()[BRANCH]
 
 
-def test_outcome_is_that_of_the_last_report_of_each_check(stand, head):
+def test_latest_report_of_each_check_decides_ci_outcome(stand, head):
     assert read_outcome(stand, head) is CiOutcome.NONE
     stand.report_check(head, "passed", "ci/lint")
     stand.report_check(head, "pending")
@@ -54,14 +54,14 @@ def test_outcome_is_that_of_the_last_report_of_each_check(stand, head):
     assert read_outcome(stand, head) is CiOutcome.PASSED
 
 
-def test_own_status_does_not_count(stand, head):
+def test_ci_outcome_ignores_status_set_by_basebump(stand, head):
     stand.report_check(head, "failed", STATUS_CONTEXT)
     assert read_outcome(stand, head) is CiOutcome.NONE
     stand.report_check(head, "passed")
     assert read_outcome(stand, head) is CiOutcome.PASSED
 
 
-def test_check_of_the_merge_result_counts(stand, head):
+def test_ci_outcome_includes_checks_of_merge_result_commit(stand, head):
     stand.report_merge_check(BRANCH, "pending")
     assert read_outcome(stand, head) is CiOutcome.PENDING
     stand.report_merge_check(BRANCH, "failed")
@@ -72,27 +72,27 @@ def test_check_of_the_merge_result_counts(stand, head):
     assert read_outcome(stand, head) is CiOutcome.FAILED
 
 
-def test_check_of_an_earlier_merge_result_does_not_count(stand, head):
+def test_ci_outcome_ignores_checks_of_outdated_merge_result(stand, head):
     stand.report_merge_check(BRANCH, "passed")
     stand.commit(BRANCH, {"Dockerfile": "FROM python:3.13-slim\n"})
     assert read_outcome(stand, stand.branches()[BRANCH]) is not CiOutcome.PASSED
 
 
-def test_outcome_of_merged_commit_is_readable(stand, head):
+def test_ci_outcome_is_still_read_after_merge_and_branch_deletion(stand, head):
     stand.report_check(head, "passed")
     stand.merge_request(BRANCH)
     stand.delete_branch(BRANCH)
     assert read_outcome(stand, head) is CiOutcome.PASSED
 
 
-def test_unreadable_checks_are_unknown(stand, head):
+def test_commit_with_unreadable_checks_has_no_ci_outcome(stand, head):
     stand.report_check(head, "passed")
     assert read_outcomes(stand, head, NO_COMMIT).get(NO_COMMIT) is not CiOutcome.PASSED
     stand.server.fail(".*(graphql|statuses)", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read_outcomes(stand, head) == {}
 
 
-def test_number_of_requests_is_limited(stand, head):
+def test_ci_outcomes_of_many_commits_take_at_most_max_ci_commits_api_calls(stand, head):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
     fleet.read_ci_outcomes(repository, {head: 1})
@@ -122,7 +122,7 @@ def test_failed_check_has_name_and_url(stand, head):
     assert find_failed_check(stand, head) is None
 
 
-def test_own_status_and_unreadable_checks_are_not_failed_checks(stand, head):
+def test_own_status_and_unreadable_checks_are_not_reported_as_failed_check(stand, head):
     stand.report_check(head, "failed", STATUS_CONTEXT)
     assert find_failed_check(stand, head) is None
     stand.report_check(head, "failed", "ci/build", "javascript:alert(1)")

@@ -27,5 +27,5 @@ FAILED, NONE, PASSED, PENDING, UNKNOWN = (
         ((PENDING, FAILED, PASSED), FAILED),
     ],
 )
-def test_worst_check_is_the_outcome(checks, outcome):
+def test_worst_outcome_of_checks_is_ci_outcome_of_commit(checks, outcome):
     assert combine_checks(checks) is outcome

@@ -83,7 +83,7 @@ def _serve_long_list(forge):
 
 
 @pytest.mark.parametrize("forge", LISTERS)
-def test_list_with_endless_pages_is_refused_once(forge, monkeypatch):
+def test_endless_list_is_refused_at_page_limit_without_retry(forge, monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 5)
     with _serve_long_list(forge) as server:
         with pytest.raises(RefusedError, match="more than 5 pages"):
@@ -92,7 +92,7 @@ def test_list_with_endless_pages_is_refused_once(forge, monkeypatch):
 
 
 @pytest.mark.parametrize("forge", LISTERS)
-def test_list_with_too_many_bytes_over_all_pages_is_refused_once(forge, monkeypatch):
+def test_list_is_refused_without_retry_if_pages_together_exceed_byte_limit(forge, monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_BYTES", 100)
     with _serve_long_list(forge) as server:
         with pytest.raises(RefusedError, match="more than 100 bytes"):
@@ -100,7 +100,7 @@ def test_list_with_too_many_bytes_over_all_pages_is_refused_once(forge, monkeypa
         assert len(server.received) < 10
 
 
-def test_call_ends_at_time_limit():
+def test_call_budget_refuses_further_requests_after_time_limit():
     now = 0.0
     budget = CallBudget(lambda: now)
     budget.take_request("forge.test")
@@ -109,7 +109,7 @@ def test_call_ends_at_time_limit():
         budget.take_request("forge.test")
 
 
-def test_limits_start_again_with_each_call(monkeypatch):
+def test_each_nested_or_later_call_has_full_request_budget(monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 2)
     with HttpListener(lambda _: HttpReply()) as server:
         session = ApiSession(server.url, limit=10, environment={})
@@ -142,7 +142,7 @@ def test_forge_is_not_contacted_again_after_too_many_slow_exchanges():
 
 @pytest.mark.parametrize("reply", [{"status": 200}, {"status": 429}], ids=["delayed", "refused"])
 @pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection])
-def test_forge_is_not_contacted_again_after_too_many_requested_waits(connection_class, reply, monkeypatch):
+def test_forge_is_not_contacted_again_after_too_many_retry_after_waits(connection_class, reply, monkeypatch):
     now = 0.0
 
     def sleep(seconds):
@@ -186,7 +186,7 @@ def test_forge_is_not_contacted_again_after_too_many_slow_git_exchanges():
         assert len(server.received) == 2
 
 
-def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
+def test_git_download_above_slowest_rate_does_not_count_as_slow_exchange(tmp_path):
     now = 0.0
     git = DiskRepository.create(tmp_path / "b.git", {"large": os.urandom(4 * 1024 * 1024)})
 
@@ -208,7 +208,7 @@ def test_time_for_the_bytes_that_git_received_is_not_slow(tmp_path):
 
 
 @pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection, GitLabConnection])
-def test_slow_exchanges_of_git_and_of_the_api_count_together(connection_class, monkeypatch):
+def test_git_and_api_share_one_limit_for_slow_exchanges(connection_class, monkeypatch):
     monkeypatch.setattr(hosted_connection, "MAX_SLOW_SECONDS", -1)
     with HttpListener(lambda _: HttpReply()) as server:
         origin = connection_class(server.url, None, pause=no_pause).build_origin("a/b")

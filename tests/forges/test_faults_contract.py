@@ -55,13 +55,13 @@ def _limit(watched, kind, request, **headers):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_failed_read_is_retried_after_pause(watched_stand, kind, status):
+def test_read_is_retried_with_backoff_after_server_error(watched_stand, kind, status):
     watched_stand.fail(kind.find, status, times=len(BACKOFF_SECONDS))
     assert isinstance(watched_stand.look(), GitRepository)
     assert watched_stand.pauses == list(BACKOFF_SECONDS)
 
 
-def test_persistent_read_failure_is_reported(watched_stand, kind):
+def test_read_failure_is_reported_with_hint_to_rerun_after_all_retries(watched_stand, kind):
     watched_stand.fail(kind.find, 502, times=10)
     failed = watched_stand.look()
     assert "502" in failed.error
@@ -69,27 +69,27 @@ def test_persistent_read_failure_is_reported(watched_stand, kind):
     assert len(watched_stand.server.lines) == 1 + len(BACKOFF_SECONDS)
 
 
-def test_read_with_lost_answer_is_retried(watched_stand, kind):
+def test_read_is_retried_if_response_is_lost(watched_stand, kind):
     watched_stand.fail(kind.find, None)
     assert isinstance(watched_stand.look(), GitRepository)
     assert watched_stand.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_unreachable_server_is_failure_with_hint(watched_stand, kind):
+def test_unreachable_server_is_reported_with_hint_and_without_token(watched_stand, kind):
     failed = watched_stand.look("http://127.0.0.1:9")
     assert "the network" in failed.error
     assert kind.token not in failed.error
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_refused_read_is_not_retried(watched_stand, kind, status):
+def test_read_refused_with_401_403_or_404_is_not_retried(watched_stand, kind, status):
     watched_stand.fail(kind.find, status, "No", times=10)
     assert isinstance(watched_stand.look(), RunFailure)
     assert watched_stand.pauses == []
     assert len(watched_stand.server.lines) == 1
 
 
-def test_failed_page_is_retried(watched_stand, kind):
+def test_failed_second_page_of_list_is_retried(watched_stand, kind):
     watched_stand.push()
     watched_stand.open()
     watched_stand.stand.git.commit("feature", {"README.md": "A person's.\n"})
@@ -100,7 +100,7 @@ def test_failed_page_is_retried(watched_stand, kind):
     assert watched_stand.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_unreadable_file_is_tree_error(watched_stand, kind):
+def test_file_that_cannot_be_fetched_is_returned_as_tree_error(watched_stand, kind):
     fleet = watched_stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -111,7 +111,7 @@ def test_unreadable_file_is_tree_error(watched_stand, kind):
     assert "Dockerfile" in str(refused)
 
 
-def test_unlistable_tree_is_tree_error(watched_stand, kind):
+def test_tree_that_cannot_be_listed_raises_tree_error(watched_stand, kind):
     fleet = watched_stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     watched_stand.fail(kind.tree, 502, times=10)
@@ -122,13 +122,13 @@ def test_unlistable_tree_is_tree_error(watched_stand, kind):
 # Limits
 
 
-def test_short_limit_causes_pause(watched_stand, kind):
+def test_read_is_retried_after_short_rate_limit_in_retry_after(watched_stand, kind):
     _limit(watched_stand, kind, kind.find, retry_after="7")
     assert isinstance(watched_stand.look(), GitRepository)
     assert watched_stand.pauses == [7.0]
 
 
-def test_limit_with_reset_time_causes_pause(watched_stand, kind):
+def test_read_is_retried_after_near_reset_time_of_rate_limit(watched_stand, kind):
     soon = str(int(time.time()) + 30)
     _limit(watched_stand, kind, kind.find, **{name: word or soon for name, word in kind.reset.items()})
     assert isinstance(watched_stand.look(), GitRepository)
@@ -137,7 +137,7 @@ def test_limit_with_reset_time_causes_pause(watched_stand, kind):
 
 
 @pytest.mark.parametrize("wait", [str(int(MAX_WAIT) + 1), "9" * 30])
-def test_long_limit_is_failure_without_pause(watched_stand, kind, wait):
+def test_rate_limit_longer_than_max_wait_fails_read_without_pause(watched_stand, kind, wait):
     _limit(watched_stand, kind, kind.find, retry_after=wait)
     failed = watched_stand.look()
     assert watched_stand.pauses == []
@@ -145,7 +145,7 @@ def test_long_limit_is_failure_without_pause(watched_stand, kind, wait):
     assert "UTC" in failed.error
 
 
-def test_write_refused_by_short_limit_is_retried(watched_stand, kind):
+def test_write_refused_by_short_rate_limit_is_retried_after_pause(watched_stand, kind):
     watched_stand.push()
     _limit(watched_stand, kind, kind.open, retry_after="3")
     assert watched_stand.open().number == 1
@@ -153,7 +153,7 @@ def test_write_refused_by_short_limit_is_retried(watched_stand, kind):
     assert len(watched_stand.stand.requests()) == 1
 
 
-def test_write_refused_by_long_limit_is_not_retried(watched_stand, kind):
+def test_write_refused_by_long_rate_limit_is_not_retried(watched_stand, kind):
     watched_stand.push()
     _limit(watched_stand, kind, kind.open, retry_after="3600", times=10)
     with pytest.raises(ForgeError, match="used up until"):
@@ -165,7 +165,7 @@ def test_write_refused_by_long_limit_is_not_retried(watched_stand, kind):
 
 
 @pytest.mark.parametrize("status", [502, None])
-def test_request_with_lost_answer_is_found_and_not_duplicated(watched_stand, kind, status):
+def test_pull_request_is_not_opened_twice_if_response_is_lost(watched_stand, kind, status):
     watched_stand.push()
     watched_stand.fail(kind.open, status, works=True)
     assert watched_stand.open().number == 1
@@ -175,7 +175,7 @@ def test_request_with_lost_answer_is_found_and_not_duplicated(watched_stand, kin
 
 @pytest.mark.parametrize("status", [502, None])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_push_with_lost_answer_is_found(watched_stand, kind, status, is_new):
+def test_pushed_branch_is_found_and_not_pushed_again_if_response_is_lost(watched_stand, kind, status, is_new):
     old = None if is_new else watched_stand.push()
     request = kind.create if is_new else kind.move
     before = len(watched_stand.sent(request))
@@ -185,7 +185,7 @@ def test_push_with_lost_answer_is_found(watched_stand, kind, status, is_new):
     assert len(watched_stand.sent(request)) - before == 1
 
 
-def test_deletion_with_lost_answer_is_done(watched_stand, kind):
+def test_branch_deletion_succeeds_if_response_is_lost(watched_stand, kind):
     watched_stand.push()
     seen = watched_stand.seen()
     watched_stand.fail(kind.delete, 502, works=True)
@@ -198,7 +198,7 @@ def test_deletion_with_lost_answer_is_done(watched_stand, kind):
 
 @pytest.mark.parametrize(("kind", "write"), WRITES, indirect=["kind"])
 @pytest.mark.parametrize("status", [502, None])
-def test_failed_write_is_not_retried(watched_stand, kind, write, status):
+def test_failed_write_is_not_retried_and_changes_nothing(watched_stand, kind, write, status):
     watched_stand.push()
     watched_stand.open()
     seen = watched_stand.seen()
@@ -223,7 +223,7 @@ def test_failed_branch_creation_is_not_retried(watched_stand, kind):
     assert len(watched_stand.sent(kind.create)) == 1
 
 
-def test_failed_request_creation_is_not_retried(watched_stand, kind):
+def test_failed_pull_request_creation_is_not_retried(watched_stand, kind):
     watched_stand.push()
     watched_stand.fail(kind.open, 502)
     with pytest.raises(ForgeError, match="rerun basebump later"):
@@ -232,7 +232,7 @@ def test_failed_request_creation_is_not_retried(watched_stand, kind):
     assert len(watched_stand.sent(kind.open)) == 1
 
 
-def test_comment_with_lost_answer_is_not_duplicated(watched_stand, kind):
+def test_comment_is_not_posted_twice_if_response_is_lost(watched_stand, kind):
     watched_stand.push()
     watched_stand.open()
     request, _, act = kind.writes["the comment"]
@@ -244,7 +244,7 @@ def test_comment_with_lost_answer_is_not_duplicated(watched_stand, kind):
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_request_with_unknown_result_is_error(watched_stand, kind, works):
+def test_opening_pull_request_fails_if_neither_response_nor_list_is_readable(watched_stand, kind, works):
     watched_stand.push()
     watched_stand.fail(kind.open, 502, works=works)
     forge = watched_stand.forge()
@@ -256,7 +256,7 @@ def test_request_with_unknown_result_is_error(watched_stand, kind, works):
 # Answers that are none
 
 
-def test_answer_that_is_not_json_is_failure(watched_stand, kind):
+def test_invalid_json_response_is_reported_as_failure_of_repository(watched_stand, kind):
     headers = {"Content-Type": "application/json"}
     with HttpListener(lambda _: HttpReply(200, b'{"id": ', headers)) as broken:
         failed = watched_stand.look(broken.url)
@@ -265,7 +265,7 @@ def test_answer_that_is_not_json_is_failure(watched_stand, kind):
 
 
 @pytest.mark.parametrize(("kind", "path", "body"), ODD, indirect=["kind"])
-def test_malformed_answer_is_failure(watched_stand, kind, path, body, monkeypatch):
+def test_malformed_response_raises_only_forge_and_tree_errors(watched_stand, kind, path, body, monkeypatch):
     monkeypatch.setattr(kind.server, "violations", lambda _: iter(()))  # they are what this is about
     watched_stand.push()
     watched_stand.open()

@@ -15,13 +15,13 @@ from bot.forges.gitlab import server as gitlab
         (gitlab, "acme/shop/web", "main", "https://gitlab.com/acme/shop/web/-/blob/main/"),
     ],
 )
-def test_public_servers_show_files_of_a_branch(server, name, branch, url):
+def test_file_link_on_public_server_points_to_branch_path_and_line(server, name, branch, url):
     opened = server.open_server({github: github.API}.get(server) or gitlab.SITE, None)
     assert opened.build_files_url(name, branch) == url
     assert str(link_file(url, "web/Dockerfile", [3])) == f"[`web/Dockerfile:3`]({url}web/Dockerfile#L3)"
 
 
-def test_own_servers_show_files_at_configured_host_and_path():
+def test_files_url_of_self_hosted_server_uses_configured_host_and_path():
     enterprise = github.open_server("https://git.acme.dev/api/v3", None)
     assert enterprise.build_files_url("acme/web", "main") == "https://git.acme.dev/acme/web/blob/main/"
     resident = github.open_server("https://api.acme.ghe.com", None)

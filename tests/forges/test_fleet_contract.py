@@ -104,14 +104,14 @@ def scene(request, tmp_path):
 # Repositories by name
 
 
-def test_base_branch_is_default_branch(scene):
+def test_repository_has_default_branch_as_base_branch(scene):
     repository = scene.add("acme/web", default_branch="trunk/stable")
     repository.git.commit("trunk/stable", {"README.md": "The trunk.\n"})
     (found,) = scene.found("acme/web")
     assert (found.base_branch, found.commit) == ("trunk/stable", repository.git.need("trunk/stable"))
 
 
-def test_repository_without_commits_has_no_base_branch(scene):
+def test_repository_without_commits_is_listed_without_base_branch(scene):
     scene.add("acme/empty", None)
     fleet = scene.fleet("acme/empty")
     (found,) = fleet.list_repositories(frozenset())
@@ -135,7 +135,7 @@ def test_repository_is_public_when_readable_without_account(scene):
         assert found == {name: (name == "acme/web", name == "acme/web") for name in names}
 
 
-def test_invisible_repository_does_not_affect_others(scene):
+def test_invisible_repository_is_reported_and_others_are_listed(scene):
     scene.add("acme/secret", private=True)
     scene.add("acme/web")
     secret, nowhere, web = scene.found("acme/secret", "acme/nowhere", "acme/web")
@@ -146,19 +146,19 @@ def test_invisible_repository_does_not_affect_others(scene):
     assert web.name == "acme/web"
 
 
-def test_names_ignore_case_and_are_listed_once_in_server_spelling(scene):
+def test_repository_names_ignore_case_and_are_listed_once_in_server_spelling(scene):
     scene.add("Acme/Web")
     (found,) = scene.found("acme/web", "ACME/WEB", only=["acme/WEB"])
     assert found.name == "Acme/Web"
 
 
-def test_unconfigured_name_gets_no_request(scene):
+def test_lookup_of_unconfigured_repository_sends_no_api_call(scene):
     scene.add("acme/web")
     assert scene.found("acme/web", only=["other/web"]) == []
     assert scene.server.lines == []
 
 
-def test_unknown_token_is_failure_with_hint(scene):
+def test_unknown_token_is_reported_with_hint_and_not_shown(scene):
     (failed,) = scene.found("acme/web", token="wrong-one")
     assert "new token" in failed.error
     assert "wrong-one" not in failed.error
@@ -167,7 +167,7 @@ def test_unknown_token_is_failure_with_hint(scene):
 # Trees
 
 
-def test_entry_of_other_tree_is_tree_error(scene):
+def test_reading_entry_of_other_tree_returns_tree_error(scene):
     scene.add("acme/web")
     fleet = scene.fleet("acme/web")
     (repository,) = fleet.list_repositories(frozenset())
@@ -179,7 +179,7 @@ def test_entry_of_other_tree_is_tree_error(scene):
     assert "Dockerfile" in str(missing)
 
 
-def test_threads_read_concurrently(scene):
+def test_files_are_read_correctly_by_concurrent_threads(scene):
     names = [f"acme/r{number}" for number in range(8)]
     for name in names:
         scene.add(name, {"Dockerfile": f"FROM {name}\n"})

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.over_forges
 # Branches
 
 
-def test_forge_without_own_branches_lists_no_requests(stand):
+def test_listing_returns_no_pull_requests_if_no_branch_has_own_prefix(stand):
     assert stand.forge().list_requests(PREFIX, frozenset({BRANCH})) == ()
 
 
@@ -48,7 +48,7 @@ def test_push_creates_one_commit_on_base_with_given_files(stand):
     assert stand.files(BRANCH) == before | {"Dockerfile": TreeFile(NEW)}
 
 
-def test_push_keeps_modes_and_accepts_any_path_and_bytes(stand):
+def test_push_keeps_file_modes_and_accepts_any_path_and_bytes(stand):
     changes = {
         "app/build.sh": (b"#!/bin/sh\n\xff\0", EXECUTABLE),
         "app/Dockerfile": (b"no newline at the end\r", REGULAR),
@@ -59,20 +59,20 @@ def test_push_keeps_modes_and_accepts_any_path_and_bytes(stand):
     assert {path: (files[path].content, files[path].mode) for path in changes} == changes
 
 
-def test_push_keeps_message(stand):
+def test_push_keeps_commit_message_unchanged(stand):
     push(stand, message="Zürich → Genève\n\nA paragraph.\n\n" + format_intent_trailer(INTENT) + "\n")
     (commit,) = stand.commits(BRANCH)
     assert commit.message.rstrip("\n") == f"Zürich → Genève\n\nA paragraph.\n\n{format_intent_trailer(INTENT)}"
 
 
-def test_push_over_known_head_replaces_commit(stand):
+def test_push_over_expected_head_replaces_commit_of_branch(stand):
     old = push(stand)
     new = push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=old)
     assert [commit.oid for commit in stand.commits(BRANCH)] == [new]
     assert stand.files(BRANCH)["Dockerfile"].content == NEWER
 
 
-def test_push_uses_moved_base(stand):
+def test_push_starts_from_current_head_of_base_branch(stand):
     old = push(stand)
     moved = stand.commit("main", {"README.md": "Something.\n"})
     push(stand, over=old)
@@ -81,7 +81,7 @@ def test_push_uses_moved_base(stand):
     assert stand.files(BRANCH)["README.md"].content == b"Something.\n"
 
 
-def test_push_over_moved_branch_is_refused(stand):
+def test_push_is_refused_if_branch_moved_since_last_read(stand):
     old = push(stand)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
@@ -89,7 +89,7 @@ def test_push_over_moved_branch_is_refused(stand):
     assert stand.branches()[BRANCH] == moved
 
 
-def test_push_over_deleted_branch_is_refused(stand):
+def test_push_is_refused_if_branch_was_deleted_since_last_read(stand):
     old = push(stand)
     stand.delete_branch(BRANCH)
     with pytest.raises(ForgeError, match="rerun basebump"):
@@ -97,7 +97,7 @@ def test_push_over_deleted_branch_is_refused(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_push_over_unexpected_branch_is_refused(stand):
+def test_push_of_new_branch_is_refused_if_branch_already_exists(stand):
     persons = stand.commit(BRANCH, {"README.md": "A person was here first.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
         push(stand)
@@ -105,7 +105,7 @@ def test_push_over_unexpected_branch_is_refused(stand):
 
 
 @pytest.mark.parametrize("path", ["current", "vendor", "app", "new/Dockerfile", "app/../Dockerfile"])
-def test_push_to_irregular_file_is_refused(stand, path):
+def test_push_is_refused_if_path_is_not_an_existing_regular_file(stand, path):
     with pytest.raises(ForgeError, match="regular file"):
         push(stand, changes=[*CHANGES, FileChange(FilePath(path), b"FROM x\n")])
     assert BRANCH not in stand.branches()
@@ -118,7 +118,7 @@ def test_push_without_changes_is_refused(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_branch_without_request_is_listed_with_intent(stand):
+def test_branch_without_pull_request_is_listed_with_intent(stand):
     head = push(stand)
     (seen,) = look(stand)
     assert (seen.state, seen.head, seen.intent) == (RequestState.BRANCH, head, INTENT)
@@ -126,7 +126,7 @@ def test_branch_without_request_is_listed_with_intent(stand):
     assert seen.committed_at.utcoffset() is not None
 
 
-def test_branch_is_listed_without_being_requested(stand):
+def test_own_branch_is_listed_even_if_caller_names_no_branches(stand):
     push(stand)
     assert [each.branch for each in stand.forge().list_requests(PREFIX, frozenset())] == [BRANCH]
 
@@ -138,7 +138,7 @@ def test_branches_outside_prefix_are_not_listed(stand):
     assert {each.branch for each in stand.forge().list_requests(PREFIX, frozenset())} == {BRANCH}
 
 
-def test_prefix_can_end_within_name(stand):
+def test_branch_prefix_matches_beginning_of_a_path_segment(stand):
     push(stand)
     push(stand, OTHER)
     assert {each.branch for each in stand.forge().list_requests("basebump/py", frozenset())} == {BRANCH}
@@ -148,33 +148,33 @@ def test_prefix_can_end_within_name(stand):
 # Whose commit it is
 
 
-def test_branch_with_foreign_commit_on_top_has_no_intent(stand):
+def test_branch_with_user_commit_on_top_has_no_intent(stand):
     propose(stand)
     head = stand.commit(BRANCH, {"README.md": "More.\n"}, message_of())
     seen = open_one(stand)
     assert (seen.head, seen.intent) == (head, None)
 
 
-def test_branch_with_amended_commit_has_no_intent(stand):
+def test_branch_whose_commit_was_amended_by_user_has_no_intent(stand):
     propose(stand)
     head = stand.amend_commit(BRANCH, {"README.md": "More.\n"})
     seen = open_one(stand)
     assert (seen.head, seen.intent) == (head, None)
 
 
-def test_foreign_branch_with_own_name_has_no_intent(stand):
+def test_user_branch_with_name_and_message_of_basebump_has_no_intent(stand):
     stand.commit(BRANCH, {"Dockerfile": NEW}, message_of())
     (seen,) = look(stand)
     assert (seen.state, seen.intent) == (RequestState.BRANCH, None)
 
 
-def test_message_without_trailer_has_no_intent(stand):
+def test_intent_line_outside_trailers_of_commit_message_is_ignored(stand):
     push(stand, message="Update python\n\nBasebump-Intent: 1 " + INTENT + "\n\nand more\n")
     (seen,) = look(stand)
     assert seen.intent is None
 
 
-def test_branch_of_fork_is_ignored(stand):
+def test_pull_request_from_fork_with_own_branch_name_is_ignored(stand):
     stand.propose_from_fork(BRANCH, {"Dockerfile": NEW})
     assert look(stand) == []
     propose(stand)
@@ -185,7 +185,7 @@ def test_branch_of_fork_is_ignored(stand):
 
 
 @pytest.mark.parametrize("verb", ["push", "open", "update_request", "close", "add_comment", "delete_branch"])
-def test_refused_write_is_error_with_hint(stand, verb):
+def test_refused_write_raises_error_with_hint_and_changes_nothing(stand, verb):
     seen = propose(stand)
     before, requests = stand.branches(), stand.requests()
     stand.refuse_writes(BRANCH)
@@ -204,7 +204,7 @@ def test_refused_write_is_error_with_hint(stand, verb):
     assert (stand.branches(), stand.requests()) == (before, requests)
 
 
-def test_writes_are_counted_and_reads_are_not(stand):
+def test_fake_forge_records_writes_but_not_reads(stand):
     assert stand.writes == []
     look(stand)
     assert stand.writes == []
@@ -215,7 +215,7 @@ def test_writes_are_counted_and_reads_are_not(stand):
 # Trees
 
 
-def test_tree_lists_regular_files_of_base(stand):
+def test_tree_lists_only_regular_files_of_base_branch(stand):
     stand.commit(BRANCH, {"Dockerfile": "FROM other\n"})
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
@@ -230,7 +230,7 @@ def test_tree_lists_regular_files_of_base(stand):
     assert not {"current", "vendor"} & read.keys()
 
 
-def test_tree_has_file_sizes_unless_forge_is_gitlab(stand):
+def test_tree_entries_have_file_sizes_unless_forge_is_gitlab(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -240,7 +240,7 @@ def test_tree_has_file_sizes_unless_forge_is_gitlab(stand):
     assert [entry.size for entry in entries] == ([None] * len(sizes) if repository.forge == "gitlab" else sizes)
 
 
-def test_other_processes_can_read_only_trees_on_disk(stand):
+def test_only_tree_of_local_forge_is_readable_by_another_process(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -250,7 +250,7 @@ def test_other_processes_can_read_only_trees_on_disk(stand):
         assert list(pickle.loads(pickle.dumps(tree)).read(entries)) == list(tree.read(entries))
 
 
-def test_missing_file_does_not_affect_others(stand):
+def test_missing_file_is_tree_error_and_other_files_are_read(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -283,5 +283,5 @@ def test_file_that_was_never_changed_has_no_history(stand):
     assert read_earlier(stand, "missing/Dockerfile", 10) == []
 
 
-def test_only_requested_repositories_are_listed(stand):
+def test_repository_outside_requested_names_is_not_listed(stand):
     assert list(stand.fleet().list_repositories(frozenset({"another"}))) == []

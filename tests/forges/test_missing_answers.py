@@ -35,7 +35,7 @@ def catch_error(call):
 
 
 @pytest.mark.parametrize("explain", [explain_github_error, explain_gitlab_error, explain_azure_error])
-def test_invalid_header_is_hidden(explain):
+def test_error_about_invalid_header_does_not_show_token(explain):
     error = catch_error(
         lambda: requests.get("http://127.0.0.1:9", headers={"Authorization": f"Bearer {SECRET}"}, timeout=1)
     )
@@ -57,5 +57,5 @@ def test_unreachable_host_is_reported_with_cause_and_hint(explain):
     [(explain_github_error, "GitHub"), (explain_gitlab_error, "GitLab"), (explain_azure_error, "Azure DevOps")],
 )
 @pytest.mark.parametrize("error", [json.JSONDecodeError, requests.exceptions.JSONDecodeError])
-def test_answer_that_is_not_json_is_reported(explain, name, error):
+def test_invalid_json_is_explained_as_not_an_answer_of_the_forge(explain, name, error):
     assert f"its answer is not {name}'s" in explain(error("Expecting value", "<html>", 0))

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.over_forges
 # Requests
 
 
-def test_opened_request_is_listed_as_proposed(stand):
+def test_opened_pull_request_is_listed_with_title_head_intent_and_mark(stand):
     head = push(stand)
     opened = stand.forge().open(proposal())
     seen = open_one(stand)
@@ -44,25 +44,25 @@ def test_opened_request_is_listed_as_proposed(stand):
     assert not seen.is_accepted
 
 
-def test_open_request_is_listed_without_being_requested(stand):
+def test_open_pull_request_is_listed_even_if_caller_names_no_branches(stand):
     propose(stand)
     assert [each.state for each in stand.forge().list_requests(PREFIX, frozenset())] == [RequestState.OPEN]
 
 
-def test_request_for_missing_branch_is_refused(stand):
+def test_opening_pull_request_for_missing_branch_is_refused(stand):
     with pytest.raises(ForgeError):
         stand.forge().open(proposal())
     assert stand.requests() == []
 
 
-def test_request_opened_twice_has_last_text(stand):
+def test_opening_pull_request_again_updates_title_and_body(stand):
     propose(stand)
     stand.forge().open(proposal(title="Other words", body="Other body\n"))
     (request,) = stand.requests()
     assert (request.title, request.body.rstrip("\n"), request.state) == ("Other words", "Other body", RequestState.OPEN)
 
 
-def test_update_changes_only_text(stand):
+def test_update_of_pull_request_changes_only_title_and_body(stand):
     seen = propose(stand)
     stand.forge().update_request(seen, "Other words", "Other body\n")
     after = open_one(stand)
@@ -71,7 +71,7 @@ def test_update_changes_only_text(stand):
     assert len(stand.requests()) == 1
 
 
-def test_push_keeps_request_open(stand):
+def test_push_of_new_commit_keeps_pull_request_open(stand):
     seen = propose(stand)
     head = push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=seen.head)
     after = open_one(stand)
@@ -85,7 +85,7 @@ def test_push_keeps_request_open(stand):
         pytest.param("\"quoted\" \\ <b> & 'x' ${x} %s", id="punctuation"),
     ],
 )
-def test_titles_and_bodies_are_returned_unchanged(stand, words):
+def test_title_and_body_with_special_characters_are_returned_unchanged(stand, words):
     seen = propose(
         stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_mark(BodyMark((words,), REPORT))}"
     )
@@ -96,7 +96,7 @@ def test_titles_and_bodies_are_returned_unchanged(stand, words):
     assert (request.title, request.body) == (seen.title, seen.body)
 
 
-def test_body_length_is_limited(stand):
+def test_body_of_maximum_length_is_stored_and_longer_body_is_refused(stand):
     limits, remembered = stand.forge().limits, render_mark(BodyMark(TARGETS, REPORT))
     most = limits.body_characters
     is_whole = not limits.appendix_characters
@@ -110,12 +110,12 @@ def test_body_length_is_limited(stand):
     assert open_one(stand).body == seen.body
 
 
-def test_title_can_have_limit_length(stand):
+def test_title_of_maximum_length_is_stored_unchanged(stand):
     title = "ü" * stand.forge().limits.title_characters
     assert propose(stand, title=title).title == title
 
 
-def test_requests_are_independent(stand):
+def test_closing_pull_request_does_not_change_another_pull_request(stand):
     first, second = propose(stand), propose(stand, OTHER, title="Update node")
     stand.forge().close(first)
     stand.forge().delete_branch(first)
@@ -125,7 +125,7 @@ def test_requests_are_independent(stand):
 # The end
 
 
-def test_closed_request_is_listed_with_body_when_requested(stand):
+def test_closed_pull_request_is_listed_only_if_caller_names_the_branch(stand):
     seen = propose(stand)
     stand.forge().update_request(seen, seen.title, mark_withdrawn(seen.body))
     stand.forge().close(seen)
@@ -138,7 +138,7 @@ def test_closed_request_is_listed_with_body_when_requested(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_request_closed_by_user_keeps_mark(stand):
+def test_pull_request_closed_by_user_keeps_body_and_is_not_withdrawn(stand):
     seen = propose(stand)
     stand.close_request(BRANCH)
     closed = one(stand, RequestState.CLOSED)
@@ -146,7 +146,7 @@ def test_request_closed_by_user_keeps_mark(stand):
     assert not parse_mark(closed.body).is_withdrawn
 
 
-def test_branch_of_closed_request_is_listed_separately(stand):
+def test_closed_pull_request_and_remaining_branch_are_both_listed(stand):
     propose(stand)
     head = stand.commit(BRANCH, {"README.md": "Mine.\n"})
     stand.close_request(BRANCH)
@@ -155,7 +155,7 @@ def test_branch_of_closed_request_is_listed_separately(stand):
     assert (branch.head, branch.intent) == (head, None)
 
 
-def test_new_request_can_follow_ended_request(stand):
+def test_branch_can_be_proposed_again_after_pull_request_was_closed(stand):
     seen = propose(stand)
     stand.forge().close(seen)
     stand.forge().delete_branch(seen)
@@ -170,7 +170,7 @@ def _propose_again(stand):
     return one(stand, RequestState.OPEN)
 
 
-def test_merged_request_is_neither_open_nor_declined(stand):
+def test_merged_pull_request_is_neither_open_nor_declined(stand):
     propose(stand)
     stand.merge_request(BRANCH)
     states = {each.state for each in look(stand)}
@@ -202,14 +202,14 @@ def test_deleted_branch_can_be_proposed_again(stand):
     assert _propose_again(stand).title == "Once more"
 
 
-def test_delete_branch_deletes_branch(stand):
+def test_deleted_branch_is_gone_and_no_longer_listed(stand):
     push(stand)
     stand.forge().delete_branch(one(stand, RequestState.BRANCH))
     assert list(stand.branches()) == ["main"]
     assert look(stand) == []
 
 
-def test_moved_branch_is_not_deleted(stand):
+def test_branch_moved_since_last_read_is_not_deleted(stand):
     push(stand)
     seen = one(stand, RequestState.BRANCH)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -218,7 +218,7 @@ def test_moved_branch_is_not_deleted(stand):
     assert stand.branches()[BRANCH] == moved
 
 
-def test_delete_of_missing_branch_succeeds(stand):
+def test_deletion_of_already_deleted_branch_succeeds(stand):
     push(stand)
     seen = one(stand, RequestState.BRANCH)
     stand.delete_branch(BRANCH)
@@ -229,7 +229,7 @@ def test_delete_of_missing_branch_succeeds(stand):
 # Comments
 
 
-def test_own_comment_is_listed(stand):
+def test_comment_by_basebump_is_recognised_on_listed_pull_request(stand):
     propose(stand)
     stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     seen = open_one(stand)
@@ -241,7 +241,7 @@ def test_own_comment_is_listed(stand):
     assert "Hands off: größer" in request.comments[0]
 
 
-def test_new_request_has_no_comment_of_ended_request(stand):
+def test_new_pull_request_does_not_inherit_comment_of_closed_pull_request(stand):
     seen = propose(stand)
     stand.forge().add_comment(seen, "Hands off.")
     stand.forge().close(seen)
@@ -249,7 +249,7 @@ def test_new_request_has_no_comment_of_ended_request(stand):
     assert not _propose_again(stand).has_commented
 
 
-def test_new_request_for_deleted_branch_has_no_comment(stand):
+def test_new_pull_request_does_not_inherit_comment_after_branch_deletion(stand):
     seen = propose(stand)
     stand.forge().add_comment(seen, "Hands off.")
     stand.delete_branch(BRANCH)
@@ -259,13 +259,13 @@ def test_new_request_for_deleted_branch_has_no_comment(stand):
 # Conflicts
 
 
-def test_moved_base_without_overlap_is_not_a_conflict(stand):
+def test_change_of_other_file_on_base_branch_is_not_a_conflict(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert not open_one(stand).has_conflicts
 
 
-def test_overlapping_base_change_is_conflict_until_next_push(stand):
+def test_change_of_same_line_on_base_branch_is_conflict_until_next_push(stand):
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     seen = open_one(stand)

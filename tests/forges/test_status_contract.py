@@ -38,7 +38,7 @@ def amend(stand, seen, status, **words):
     )
 
 
-def test_status_is_set_before_request_and_named_in_mark(stand):
+def test_status_is_set_before_pull_request_opens_and_recorded_in_mark(stand):
     seen = propose(stand)
     assert stand.statuses(BRANCH) == [GOOD]
     assert parse_mark(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
@@ -47,7 +47,7 @@ def test_status_is_set_before_request_and_named_in_mark(stand):
     assert not is_status[-1]
 
 
-def test_request_without_status_needs_no_status_requests(stand):
+def test_pull_request_without_status_causes_no_status_api_calls(stand):
     propose(stand, None)
     assert stand.statuses(BRANCH) == []
     assert not any("/status" in exchange.line for exchange in stand.server.exchanges)
@@ -60,7 +60,7 @@ def test_changed_status_is_set_on_same_commit(stand):
     assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(seen.head), BAD)
 
 
-def test_existing_status_is_not_written_again(stand):
+def test_unchanged_status_is_not_written_again(stand):
     seen = propose(stand)
     writes = len(stand.writes)
     assert amend(stand, seen, GOOD) == ()
@@ -68,13 +68,13 @@ def test_existing_status_is_not_written_again(stand):
     assert len(stand.writes) == writes
 
 
-def test_status_of_new_commit_is_not_read(stand):
+def test_status_of_commit_just_pushed_is_not_read(stand):
     with stand.server.watched() as lines:
         propose(stand)
     assert not any(line.startswith("GET") and line.endswith(("/status", "/statuses")) for line in lines)
 
 
-def test_branch_of_earlier_run_gets_status_when_opened(stand):
+def test_commit_pushed_by_earlier_run_gets_status_when_pull_request_opens(stand):
     push(stand)
     forge = stand.forge()
     forge.list_requests(PREFIX, frozenset({BRANCH}))
@@ -82,7 +82,7 @@ def test_branch_of_earlier_run_gets_status_when_opened(stand):
     assert stand.statuses(BRANCH) == [GOOD]
 
 
-def test_merge_of_base_gets_status_named_in_mark(stand):
+def test_merge_commit_of_base_branch_gets_status_that_mark_records(stand):
     seen = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     head = stand.update_branch(BRANCH)
@@ -94,7 +94,7 @@ def test_merge_of_base_gets_status_named_in_mark(stand):
     assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(head), GOOD)
 
 
-def test_refused_status_is_a_note_and_remembered(stand):
+def test_refused_status_is_noted_and_not_tried_again(stand):
     stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
@@ -111,7 +111,7 @@ def _count_tries(stand):
     return sum(re.match(stand.status_request, line) is not None for line in stand.server.lines)
 
 
-def test_temporary_failure_is_a_note_and_retried_by_next_run(stand):
+def test_temporary_status_failure_is_noted_and_retried_by_next_run(stand):
     stand.server.fail(stand.status_request, stand.server.problem(502, "Bad gateway"), times=1)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)

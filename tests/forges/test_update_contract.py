@@ -28,7 +28,7 @@ START = f"FROM python:3.12-slim\n{LONG}"
 """Long enough that git merges changes at its two ends."""
 
 
-def test_branch_is_behind_when_base_moved(stand):
+def test_branch_is_behind_if_base_branch_moved_after_push(stand):
     assert not propose(stand).is_behind
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert open_one(stand).is_behind
@@ -36,7 +36,7 @@ def test_branch_is_behind_when_base_moved(stand):
     assert not one(stand, RequestState.BRANCH, OTHER).is_behind
 
 
-def test_merge_of_base_is_not_an_edit(stand):
+def test_base_branch_merged_by_user_is_not_an_edit(stand):
     before = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     merge = stand.update_branch(BRANCH)
@@ -46,7 +46,7 @@ def test_merge_of_base_is_not_an_edit(stand):
     assert not seen.has_conflicts
 
 
-def test_repeated_merges_of_base_are_not_edits(stand):
+def test_repeated_merges_of_base_branch_are_not_edits(stand):
     propose(stand)
     for number in range(3):
         stand.commit("main", {"README.md": f"Elsewhere {number}.\n"})
@@ -56,7 +56,7 @@ def test_repeated_merges_of_base_are_not_edits(stand):
     assert (seen.head, seen.intent, seen.is_behind) == (merge, INTENT, True)
 
 
-def test_merge_of_base_with_change_in_same_file_is_not_an_edit(stand):
+def test_clean_merge_of_base_branch_change_in_same_file_is_not_an_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
     push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
@@ -66,7 +66,7 @@ def test_merge_of_base_with_change_in_same_file_is_not_an_edit(stand):
     assert stand.files(BRANCH)["Dockerfile"].content.endswith(b"RUN last\n")
 
 
-def test_push_over_merge_is_one_commit_on_newest_base(stand):
+def test_push_replaces_merge_with_one_commit_on_newest_base(stand):
     propose(stand)
     moved = stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH)
@@ -85,14 +85,14 @@ def test_push_over_merge_is_one_commit_on_newest_base(stand):
         pytest.param({"mine": "Mine.\n"}, id="a-new-file"),
     ],
 )
-def test_change_within_merge_is_an_edit(stand, files):
+def test_merge_commit_with_additional_change_is_an_edit(stand, files):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH, also=files)
     assert open_one(stand).intent is None
 
 
-def test_base_change_dropped_in_merge_is_an_edit(stand):
+def test_merge_commit_that_drops_change_of_base_branch_is_an_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
     push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
@@ -101,7 +101,7 @@ def test_base_change_dropped_in_merge_is_an_edit(stand):
     assert one(stand, RequestState.BRANCH).intent is None
 
 
-def test_resolved_conflict_is_an_edit(stand):
+def test_merge_commit_that_resolves_conflict_is_an_edit(stand):
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     stand.merge_by_hand(BRANCH, {"Dockerfile": "FROM python:3.13-slim@sha256:mine\n"})
@@ -109,7 +109,7 @@ def test_resolved_conflict_is_an_edit(stand):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["below-the-merge", "above-the-merge"])
-def test_foreign_commit_next_to_merge_is_an_edit(stand, before):
+def test_user_commit_below_or_above_merge_of_base_branch_is_an_edit(stand, before):
     propose(stand)
     if before:
         stand.commit(BRANCH, {"README.md": "Mine.\n"})
@@ -127,7 +127,7 @@ def test_merge_of_other_branch_is_an_edit(stand):
     assert open_one(stand).intent is None
 
 
-def test_foreign_branch_with_merged_base_is_foreign(stand):
+def test_branch_pushed_by_user_has_no_intent_after_merge_of_base_branch(stand):
     stand.commit(BRANCH, {"README.md": "Mine.\n"}, message_of())
     stand.commit("main", {"app/Dockerfile": "FROM node:24\n"})
     stand.update_branch(BRANCH)

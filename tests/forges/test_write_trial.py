@@ -34,7 +34,7 @@ def try_writes(stand, name=None):
     return [(each.action, each.status) for each in checks], [each.result for each in checks]
 
 
-def test_trial_tries_every_write_and_leaves_only_a_closed_request(stand):
+def test_write_trial_tries_every_write_and_leaves_only_closed_pull_request(stand):
     before = stand.branches()
     checks, _ = try_writes(stand)
     assert checks == [(action, CheckStatus.OK) for action in ACTIONS]
@@ -44,13 +44,13 @@ def test_trial_tries_every_write_and_leaves_only_a_closed_request(stand):
     assert re.fullmatch(r"basebump/trial-[0-9a-f]{8}", request.branch)
 
 
-def test_trial_does_not_disturb_proposals(stand):
+def test_write_trial_leaves_existing_proposals_unchanged(stand):
     seen = propose(stand)
     try_writes(stand)
     assert [each for each in stand.forge().list_requests(PREFIX, frozenset()) if each.number == seen.number] == [seen]
 
 
-def test_trial_ends_with_the_first_write_that_is_refused(stand):
+def test_write_trial_stops_at_first_refused_write(stand):
     stand.refuse_writes("")
     checks, results = try_writes(stand)
     assert checks[0] == (ACTIONS[0], CheckStatus.PROBLEM)
@@ -59,7 +59,7 @@ def test_trial_ends_with_the_first_write_that_is_refused(stand):
     assert stand.requests() == []
 
 
-def test_trial_is_limited_to_named_repository(stand):
+def test_write_trial_writes_nothing_to_repository_that_is_not_named(stand):
     assert try_writes(stand, "acme/another") == ([], [])
     assert stand.writes == []
 
@@ -74,7 +74,7 @@ def test_trial_is_limited_to_named_repository(stand):
         ({"shows_pusher": False}, None),
     ],
 )
-def test_trial_reports_differences_from_assumptions_about_azure(stand, assumption, failing):
+def test_write_trial_detects_broken_assumptions_about_azure(stand, assumption, failing):
     if not isinstance(stand, AzureStand):
         pytest.skip("the assumptions are about Azure DevOps")
     for name, value in assumption.items():
