@@ -57,7 +57,7 @@ def _shorten(lines):
     return [line.partition("/_apis/")[2].partition("?")[0].rpartition("/")[2] for line in lines]
 
 
-def test_heads_and_activities_need_one_request_per_project_and_one_per_repository(server):
+def test_project_list_reads_heads_and_activities_with_one_refs_call_per_repository(server):
     with server.watched() as lines:
         listed = _list(server, SHOP)
     assert _shorten(lines) == ["repositories", "refs", "connectionData", "pullrequests", "properties", "refs", "refs"]
@@ -68,14 +68,14 @@ def test_heads_and_activities_need_one_request_per_project_and_one_per_repositor
     assert {name: each.activity for name, each in listed.items()} == {name: _read(server, name) for name in listed}
 
 
-def test_named_repositories_of_project_share_list_of_pull_requests(server):
+def test_repositories_named_in_config_share_pull_request_list_of_project(server):
     with server.watched() as lines:
         listed = _list(server, "Shop/api", "Shop/web", "Other/web")
     assert _shorten(lines).count("pullrequests") == 1
     assert [each.activity is not None for each in listed.values()] == [True, True, False]
 
 
-def test_pull_request_with_deleted_branch_is_part_of_activity(server):
+def test_activity_hash_includes_pull_request_whose_branch_was_deleted(server):
     before = _list(server, SHOP)["Shop/api"].activity
     (api,) = [each for each in server.world.repositories if each.path == "Shop/api"]
     api.git.delete(BRANCH)
@@ -86,14 +86,14 @@ def test_pull_request_with_deleted_branch_is_part_of_activity(server):
     assert abandoned == _read(server, "Shop/api")
 
 
-def test_repository_without_list_is_listed_with_head(server):
+def test_repository_has_head_but_no_activity_if_pull_request_list_is_refused(server):
     server.fail("GET .*/Shop/_apis/git/pullrequests", server.problem(403), times=9)
     listed = _list(server, SHOP)
     assert [each.activity for each in listed.values()] == [None] * 3
     assert all(each.commit for each in listed.values())
 
 
-def test_failed_project_list_is_requested_only_once(server):
+def test_malformed_pull_request_list_of_project_is_requested_only_once(server):
     answer = [{"pullRequestId": 1, "repository": {}}]
     server.fail("GET /Shop/_apis/git/pullrequests", server.reply({"count": 1, "value": answer}), times=9)
     with server.watched() as lines:
@@ -102,7 +102,7 @@ def test_failed_project_list_is_requested_only_once(server):
     assert [(each.activity, each.commit is not None) for each in listed.values()] == 3 * [(None, True)]
 
 
-def test_activity_is_unknown_if_the_branches_do_not_fit_on_a_page(server):
+def test_activity_is_unknown_if_branches_do_not_fit_on_one_page(server):
     (web,) = [each for each in server.world.repositories if each.path == "Shop/web"]
     head = web.git.need("main")
     for number in range(REF_PAGE):

@@ -19,7 +19,7 @@ def open_with_policies(stand, *policies):
     return open_with(stand, RequestAttributes(automerge=True)).notes
 
 
-def test_auto_complete_waits_for_a_blocking_policy(stand):
+def test_auto_complete_is_set_if_target_branch_has_blocking_policy(stand):
     assert open_with_policies(stand, BranchPolicy(1, BUILD, {})) == ()
     request = get_request(stand)
     assert request.armed_by is stand.token.account
@@ -55,25 +55,25 @@ def test_auto_complete_is_not_set_without_blocking_policy(stand, policies):
         ({"allowRebaseMerge": True, "allowRebase": True}, "rebaseMerge"),
     ],
 )
-def test_auto_complete_uses_merge_strategy_that_policy_allows(stand, allowed, strategy):
+def test_auto_complete_uses_merge_strategy_allowed_by_policy(stand, allowed, strategy):
     assert open_with_policies(stand, BranchPolicy(1, BUILD, {}), BranchPolicy(2, MERGE_STRATEGY, allowed)) == ()
     assert get_request(stand).completion["mergeStrategy"] == strategy
 
 
-def test_auto_complete_without_allowed_merge_strategy_is_a_note(stand):
+def test_auto_complete_is_not_set_if_policy_allows_no_merge_strategy(stand):
     (note,) = open_with_policies(
         stand, BranchPolicy(1, BUILD, {}), BranchPolicy(2, MERGE_STRATEGY, {"allowSquash": False})
     )
     assert "allows no way to complete it" in note
 
 
-def test_draft_is_not_completed(stand):
+def test_auto_complete_is_not_set_on_draft_pull_request(stand):
     stand.repository.policies.append(BranchPolicy(1, BUILD, {}))
     (note,) = open_with(stand, RequestAttributes(automerge=True), draft=True).notes
     assert "it is a draft" in note
 
 
-def test_auto_complete_is_disabled_by_update(stand):
+def test_update_without_automerge_disables_auto_complete(stand):
     open_with_policies(stand, BranchPolicy(1, BUILD, {}))
     seen = open_one(stand)
     stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))
@@ -100,7 +100,7 @@ def test_push_by_basebump_does_not_set_auto_complete_again(stand, does_disarm):
     assert (seen.has_automerge, seen.ever_set.automerge) == (not does_disarm, True)
 
 
-def test_pull_request_is_completed_when_policies_are_met(stand):
+def test_pull_request_with_auto_complete_merges_when_policies_are_met(stand):
     assert open_with_policies(stand, BranchPolicy(1, MIN_REVIEWERS, {"minimumApproverCount": 1})) == ()
     get_request(stand).reviewers.append(RequestReviewer(stand.server.world.ada, 10))
     stand.settle()

@@ -46,7 +46,7 @@ def test_new_branch_and_commit_are_pushed_in_one_call(stand):
     assert writes(stand) == ["/pushes"]
 
 
-def test_rebuild_takes_two_requests_and_leaves_no_temporary_branch(stand):
+def test_branch_rebuild_takes_two_api_calls_and_leaves_no_temporary_branch(stand):
     old = push(stand)
     start = len(stand.writes)
     new = push_again(stand, old)
@@ -94,7 +94,7 @@ def test_temporary_branch_of_a_killed_run_is_deleted_by_the_next_write(stand, ve
     assert list_temporary_branches(stand) == []
 
 
-def test_list_requests_deletes_no_branch(stand):
+def test_listing_pull_requests_does_not_delete_temporary_branches(stand):
     old = push(stand)
     stand.die_before(2)
     with pytest.raises(SimulatedKill):
@@ -104,7 +104,7 @@ def test_list_requests_deletes_no_branch(stand):
     assert len(stand.writes) == before
 
 
-def test_branches_and_leftovers_of_default_prefix_need_one_request(stand):
+def test_one_api_call_lists_own_branches_and_leftover_temporary_branches(stand):
     push(stand)
     with stand.server.watched() as lines:
         stand.forge().list_requests(PREFIX, frozenset())
@@ -113,7 +113,7 @@ def test_branches_and_leftovers_of_default_prefix_need_one_request(stand):
     ]
 
 
-def test_leftovers_are_found_with_another_prefix_too(stand):
+def test_leftover_temporary_branch_is_deleted_with_custom_branch_prefix(stand):
     leftover = f"{TEMPORARY_PREFIX}{'0123' * 4}"
     stand.git.commit(leftover, {"Dockerfile": "FROM x\n"})
     stand.repository.creators[f"refs/heads/{leftover}"] = stand.token.account
@@ -125,7 +125,7 @@ def test_leftovers_are_found_with_another_prefix_too(stand):
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
-def test_temporary_branch_of_a_user_stops_neither_rebuilds_nor_deletions(stand, is_atomic):
+def test_temporary_branch_of_user_is_kept_and_prevents_no_rebuild_or_deletion(stand, is_atomic):
     stand.server.world.assumptions.are_refs_atomic = is_atomic
     old = push(stand)
     foreign = [f"{TEMPORARY_PREFIX}{'0123' * 4}", f"{TEMPORARY_PREFIX}work"]
@@ -153,7 +153,7 @@ def test_temporary_branches_have_unpredictable_names(stand):
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
-def test_moved_branch_is_not_rebuilt_with_atomic_or_separate_ref_updates(stand, is_atomic):
+def test_branch_moved_by_user_is_not_rebuilt_with_atomic_or_separate_updates(stand, is_atomic):
     stand.server.world.assumptions.are_refs_atomic = is_atomic
     old = push(stand)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -163,7 +163,7 @@ def test_moved_branch_is_not_rebuilt_with_atomic_or_separate_ref_updates(stand, 
     assert list_temporary_branches(stand) == []
 
 
-def test_leftover_that_is_not_deleted_does_not_undo_the_rebuild(stand):
+def test_refused_temporary_branch_fails_rebuild_and_keeps_old_head(stand):
     old = push(stand)
     stand.repository.policies.append(BranchPolicy(1, "a-policy", {}, f"refs/heads/{TEMPORARY_PREFIX}", is_prefix=True))
     with pytest.raises(ForgeError, match="TF402455"):
@@ -171,7 +171,7 @@ def test_leftover_that_is_not_deleted_does_not_undo_the_rebuild(stand):
     assert stand.branches()[BRANCH] == old
 
 
-def test_branch_of_another_account_needs_force_push(stand):
+def test_rebuild_of_branch_created_by_another_account_needs_force_push_right(stand):
     old = push(stand)
     stand.repository.creators.clear()
     with pytest.raises(ForgeError, match=r"another account created the branch; hint: .* Force push"):
@@ -180,7 +180,7 @@ def test_branch_of_another_account_needs_force_push(stand):
     assert list_temporary_branches(stand) == []
 
 
-def test_branch_under_a_policy_is_neither_rebuilt_nor_deleted(stand):
+def test_branch_with_branch_policy_is_neither_rebuilt_nor_deleted(stand):
     seen = propose(stand)
     stand.repository.policies.append(BranchPolicy(1, "a-policy", {}, "refs/heads/basebump/", is_prefix=True))
     with pytest.raises(ForgeError, match=r"rejectedByPolicy; hint: remove the branch policies"):
@@ -191,13 +191,13 @@ def test_branch_under_a_policy_is_neither_rebuilt_nor_deleted(stand):
     assert list_temporary_branches(stand) == []
 
 
-def test_new_branch_needs_the_permission_to_create_branches(stand):
+def test_error_names_missing_permission_to_create_branch(stand):
     stand.token.rights.remove(CREATE_BRANCH)
     with pytest.raises(ForgeError, match="'CreateBranch' permission"):
         push(stand)
 
 
-def test_branch_that_differs_only_in_case_is_another_branch(stand):
+def test_branch_that_only_begins_like_own_prefix_is_not_listed(stand):
     push(stand)
     stand.git.commit("basebumper/x", {"README.md": "x\n"})
     assert [each.branch for each in look(stand)] == [BRANCH]
@@ -207,7 +207,7 @@ def test_branch_that_differs_only_in_case_is_another_branch(stand):
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_branch_is_deleted_again_when_server_changes_file_modes(stand, is_new):
+def test_push_is_undone_if_server_changes_file_modes(stand, is_new):
     stand.commit("main", {"run.sh": b"#!/bin/sh\n"})
     stand.git.run("update-ref", "refs/heads/main", _make_executable(stand))
     old = None if is_new else push(stand)
@@ -223,7 +223,7 @@ def _make_executable(stand):
     return stand.git.make_commit([stand.git.need("main")], {"run.sh": TreeFile(b"#!/bin/sh\n", EXECUTABLE)}, "Run it")
 
 
-def test_branch_is_deleted_again_when_server_changes_line_ends(stand):
+def test_push_is_undone_if_server_changes_line_endings(stand):
     stand.server.world.assumptions.keeps_line_ends = False
     stand.commit("main", {"Dockerfile": b"FROM python:3.12-slim\r\n"})
     with pytest.raises(ForgeError, match="stored 'Dockerfile' differently"):
@@ -231,14 +231,14 @@ def test_branch_is_deleted_again_when_server_changes_line_ends(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_branch_that_cannot_begin_at_a_commit_is_a_failure(stand):
+def test_push_fails_if_server_does_not_start_branch_at_given_commit(stand):
     stand.server.world.assumptions.begins_at_old_object = False
     with pytest.raises(ForgeError, match="rerun basebump"):
         push(stand)
     assert BRANCH not in stand.branches()
 
 
-def test_commit_without_pusher_is_own_when_author_and_committer_are(stand):
+def test_commit_of_unknown_pusher_is_own_if_author_and_committer_are_basebump(stand):
     stand.server.world.assumptions.shows_pusher = False
     push(stand)
     assert [each.intent for each in look(stand)] == [INTENT]
@@ -246,7 +246,7 @@ def test_commit_without_pusher_is_own_when_author_and_committer_are(stand):
     assert [each.intent for each in look(stand)] == [None]
 
 
-def test_commit_pushed_by_other_account_is_foreign(stand):
+def test_commit_pushed_by_other_account_has_no_intent(stand):
     push(stand)
     stand.repository.pushers.clear()
     (seen,) = look(stand)

@@ -42,7 +42,7 @@ def add_repositories(server, *paths, **more):
     return [server.world.add_repository(path, FILES, **more) for path in paths]
 
 
-def test_repositories_of_a_project_are_listed_by_one_request(server):
+def test_one_api_call_lists_all_repositories_of_a_project(server):
     add_repositories(server, "Web Shop/web", "Web Shop/Größe", "Other/web")
     with server.watched() as lines:
         found = list_names(server, RepositorySelection("web shop"))
@@ -50,13 +50,13 @@ def test_repositories_of_a_project_are_listed_by_one_request(server):
     assert len([line for line in lines if line.partition("?")[0].endswith("_apis/git/repositories")]) == 1
 
 
-def test_globs_match_the_name_without_the_project(server):
+def test_globs_match_repository_name_without_project_name(server):
     add_repositories(server, "Shop/web-service", "Shop/web", "Shop/old-service")
     selection = RepositorySelection("Shop", include=("*-service",), exclude=("old-*",))
     assert list_names(server, selection) == ["Shop/web-service"]
 
 
-def test_repositories_without_proposals_are_skipped_and_counted_by_doctor(server):
+def test_unusable_repositories_of_project_are_skipped_and_counted_by_doctor(server):
     add_repositories(server, "Shop/web")
     add_repositories(server, "Shop/off", "Shop/off-too", is_disabled=True)
     add_repositories(server, "Shop/moving", is_in_maintenance=True)
@@ -73,7 +73,7 @@ def test_repositories_without_proposals_are_skipped_and_counted_by_doctor(server
     ("state", "word"),
     [({"is_disabled": True}, "does not exist or is disabled"), ({"is_in_maintenance": True}, "in maint")],
 )
-def test_named_repository_that_cannot_be_used_is_a_failure(server, state, word):
+def test_named_repository_that_is_disabled_or_in_maintenance_is_failure(server, state, word):
     add_repositories(server, "Shop/web", **state)
     (failed,) = open_fleet(server, "Shop/web").list_repositories(frozenset())
     assert isinstance(failed, RunFailure)
@@ -85,7 +85,7 @@ def test_missing_project_is_reported_as_failure(server):
     assert "check the name" in failed.error
 
 
-def test_files_are_shown_on_the_site(server):
+def test_files_url_links_to_file_in_web_interface(server):
     add_repositories(server, "Web Shop/web")
     (found,) = open_fleet(server, "Web Shop/web").list_repositories(frozenset())
     assert found.files_url == f"{server.url}/Web%20Shop/_git/web?version=GBmain&path=/"
@@ -94,7 +94,7 @@ def test_files_are_shown_on_the_site(server):
 # Doctor
 
 
-def test_doctor_names_account_and_reports_unknown_scopes(server):
+def test_doctor_names_account_and_reports_token_scopes_as_unknown(server):
     add_repositories(server, "Shop/web")
     found = run_checks(server, "Shop/web")
     assert BOT in found[server.url, "identify the token"].result
@@ -106,7 +106,7 @@ def test_doctor_names_account_and_reports_unknown_scopes(server):
     assert server.writes == []
 
 
-def test_doctor_reports_policies_on_basebump_branches(server):
+def test_doctor_reports_branch_policies_on_basebump_branches(server):
     (repository,) = add_repositories(server, "Shop/web")
     repository.policies.append(BranchPolicy(1, BUILD, {}, "refs/heads/basebump/", is_prefix=True))
     found = run_checks(server, "Shop/web")["Shop/web", "check that basebump/* is unprotected"]
@@ -114,7 +114,7 @@ def test_doctor_reports_policies_on_basebump_branches(server):
     assert "`branch_prefix`" in found.result
 
 
-def test_doctor_names_kind_of_token(server):
+def test_doctor_names_pipeline_job_token_and_skips_scope_check(server):
     add_repositories(server, "Shop/web")
     server.world.add_token("jwt", BOT, is_bearer=True)
     found = run_checks(server, "Shop/web", token="jwt", kind=CredentialKind.JOB)
@@ -122,7 +122,7 @@ def test_doctor_names_kind_of_token(server):
     assert (server.url, "check the scopes of the token") not in found
 
 
-def test_doctor_reports_missing_token_for_writes(server):
+def test_doctor_reports_missing_token_only_at_levels_that_write(server):
     add_repositories(server, "Shop/web")
     found = run_checks(server, "Shop/web", token=None)
     assert found[server.url, "push branches"].status is CheckStatus.PROBLEM
@@ -130,7 +130,7 @@ def test_doctor_reports_missing_token_for_writes(server):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_doctor_checks_requirements_of_level(server, level):
+def test_doctor_checks_branch_protection_only_at_levels_that_write(server, level):
     add_repositories(server, "Shop/web")
     actions = {action for subject, action in run_checks(server, "Shop/web", level=level) if subject == "Shop/web"}
     assert ("check that basebump/* is unprotected" in actions) == (level > RunLevel.REPORT)

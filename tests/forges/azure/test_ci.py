@@ -33,7 +33,7 @@ def add_policy(stand, kind, settings, status=None):
         stand.repository.requests[-1].builds[policy.id] = ValidationBuild(status, stand.branches()[BRANCH])
 
 
-def test_outcome_of_pull_request_needs_two_requests(stand):
+def test_ci_outcome_of_pull_request_takes_two_api_calls(stand):
     _, lines = read(stand)
     assert [line.rpartition("/")[2] for line in lines] == ["statuses", "evaluations"]
 
@@ -54,18 +54,18 @@ def test_outcome_of_pull_request_needs_two_requests(stand):
         (MIN_REVIEWERS, {"minimumApproverCount": 1}, None, CiOutcome.NONE),
     ],
 )
-def test_only_policies_that_wait_for_ci_count(stand, kind, settings, status, outcome):
+def test_ci_outcome_includes_only_build_and_foreign_status_policies(stand, kind, settings, status, outcome):
     add_policy(stand, kind, settings, status)
     assert read(stand)[0] is outcome
 
 
-def test_outcome_is_failed_when_any_build_is_rejected(stand):
+def test_ci_outcome_is_failed_if_any_build_is_rejected(stand):
     add_policy(stand, BUILD, {}, "approved")
     add_policy(stand, BUILD, {}, "rejected")
     assert read(stand)[0] is CiOutcome.FAILED
 
 
-def test_outcome_is_unknown_if_the_policies_cannot_be_read(stand):
+def test_ci_outcome_is_unknown_if_policies_cannot_be_read(stand):
     stand.report_check(stand.branches()[BRANCH], "passed")
     stand.server.fail(".*evaluations", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read(stand)[0] is CiOutcome.UNKNOWN

@@ -37,7 +37,7 @@ def look(stand, token, kind):
         pytest.param(ForgeReply(203, {"id": "x"}), id="203-as-json"),
     ],
 )
-def test_success_that_is_not_json_is_a_refusal_of_the_token(watched_stand, reply):
+def test_sign_in_page_in_place_of_json_is_reported_as_rejected_token(watched_stand, reply):
     watched_stand.server.fail(FIND, reply, times=10)
     failed = watched_stand.look()
     assert isinstance(failed, RunFailure)
@@ -46,7 +46,7 @@ def test_success_that_is_not_json_is_a_refusal_of_the_token(watched_stand, reply
     assert watched_stand.pauses == []
 
 
-def test_expired_bearer_token_is_a_refusal_whatever_the_status(stand):
+def test_expired_bearer_token_is_reported_as_rejected_token(stand):
     stand.server.world.add_token("expired", "basebump-bot", is_bearer=True, is_expired=True)
     found = look(stand, "expired", CredentialKind.ENTRA)
     assert isinstance(found, RunFailure)
@@ -61,13 +61,13 @@ def test_expired_bearer_token_is_a_refusal_whatever_the_status(stand):
         (CredentialKind.JOB, True, "Bearer s3cret"),
     ],
 )
-def test_authorization_header_fits_kind_of_token(stand, kind, is_bearer, scheme):
+def test_authorization_scheme_is_basic_for_personal_token_and_bearer_otherwise(stand, kind, is_bearer, scheme):
     stand.server.world.add_token("s3cret", "basebump-bot", is_bearer=is_bearer)
     assert isinstance(look(stand, "s3cret", kind), GitRepository)
     assert {exchange.headers["authorization"] for exchange in stand.server.exchanges} == {scheme}
 
 
-def test_failed_login_prevents_requests(stand):
+def test_no_api_call_is_sent_if_token_cannot_be_obtained(stand):
     def refuse():
         raise BasebumpError("Entra issued no token for the managed identity: AADSTS700016; hint: check the client id")
 
@@ -77,7 +77,7 @@ def test_failed_login_prevents_requests(stand):
     assert stand.server.lines == []
 
 
-def test_token_is_fetched_again_for_each_call(stand):
+def test_token_is_fetched_again_for_each_api_call(stand):
     fetched = []
 
     def fetch():
@@ -90,19 +90,19 @@ def test_token_is_fetched_again_for_each_call(stand):
     assert len(fetched) == 2
 
 
-def test_delayed_answer_is_used_and_causes_pause(watched_stand):
+def test_successful_response_with_retry_after_is_used_and_causes_pause(watched_stand):
     watched_stand.server.delay = 3
     assert isinstance(watched_stand.look(), GitRepository)
     assert set(watched_stand.pauses) == {3.0}
 
 
-def test_pause_for_delay_is_limited(watched_stand):
+def test_pause_after_long_retry_after_is_at_most_max_wait(watched_stand):
     watched_stand.server.delay = 3600
     assert isinstance(watched_stand.look(), GitRepository)
     assert set(watched_stand.pauses) == {MAX_WAIT}
 
 
-def test_page_of_a_server_that_is_down_is_not_shown(watched_stand):
+def test_error_message_omits_html_of_503_page(watched_stand):
     watched_stand.server.fail(FIND, UNAVAILABLE, times=10)
     failed = watched_stand.look()
     assert "failed with status 503; hint: rerun basebump later" in failed.error
@@ -111,7 +111,7 @@ def test_page_of_a_server_that_is_down_is_not_shown(watched_stand):
 
 @pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize("version", [(7, 0), (6, 0), (5, 0)])
-def test_older_server_gets_newest_supported_api_version(stand, version, is_named):
+def test_newest_api_version_that_older_server_supports_is_used(stand, version, is_named):
     stand.server.version = version
     stand.server.names_unknown_versions = is_named
     assert isinstance(look(stand, TOKEN, CredentialKind.PERSONAL), GitRepository)
@@ -121,7 +121,7 @@ def test_older_server_gets_newest_supported_api_version(stand, version, is_named
     assert asked.index(expected) == len(set(asked)) - 1  # each newer version was tried once
 
 
-def test_server_that_is_too_old_is_not_found(stand):
+def test_unsupported_old_server_is_reported_as_repository_not_found(stand):
     stand.server.version = (4, 1)
     found = look(stand, TOKEN, CredentialKind.PERSONAL)
     assert isinstance(found, RunFailure)
@@ -137,7 +137,7 @@ def test_server_that_is_too_old_is_not_found(stand):
         (403, "AccessCheckException", "Access denied.", "Create branch"),
     ],
 )
-def test_refusal_has_hint(watched_stand, status, kind, message, hint):
+def test_refused_push_is_reported_with_message_and_matching_hint(watched_stand, status, kind, message, hint):
     watched_stand.server.fail("POST .*/pushes", watched_stand.server.problem(status, message, kind))
     with pytest.raises(ForgeError, match="; hint: ") as refused:
         watched_stand.push()

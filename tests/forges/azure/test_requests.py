@@ -46,7 +46,7 @@ def list_threads(stand):
 # Texts
 
 
-def test_text_is_stored_in_description_thread_and_property(stand):
+def test_body_appendix_and_mark_are_stored_in_description_thread_and_property(stand):
     open_with(stand, body=build_text())
     request = get_request(stand)
     assert request.description == "Moves python."
@@ -55,7 +55,7 @@ def test_text_is_stored_in_description_thread_and_property(stand):
     assert request.properties == {MARK_PROPERTY: MARK}
 
 
-def test_appendix_is_edited_in_place_only_when_changed(stand):
+def test_appendix_comment_is_edited_in_place_only_if_appendix_changed(stand):
     open_with(stand, body=build_text())
     seen = open_one(stand)
     stand.forge().update_request(seen, seen.title, build_text("Other words."))
@@ -66,21 +66,21 @@ def test_appendix_is_edited_in_place_only_when_changed(stand):
     assert len(stand.writes) == writes + 1
 
 
-def test_same_text_is_not_written_again(stand):
+def test_update_with_unchanged_text_writes_nothing(stand):
     open_with(stand, body=build_text())
     writes = len(stand.writes)
     stand.forge().update_request(open_one(stand), proposal().title, build_text())
     assert len(stand.writes) == writes
 
 
-def test_appendix_of_another_account_is_left_alone(stand):
+def test_appendix_comment_of_another_account_is_not_edited(stand):
     open_with(stand, body=build_text())
     get_request(stand).threads[0].comments[0].author = stand.server.world.ada
     stand.forge().update_request(open_one(stand), proposal().title, build_text(appendix="Something else."))
     assert list_threads(stand) == [("closed", ["All that it fixes."]), ("closed", ["Something else."])]
 
 
-def test_description_longer_than_in_lists_is_read_whole(stand):
+def test_description_longer_than_list_limit_is_read_in_full(stand):
     body = "x" * 3_999 + "!"
     open_with(stand, body=RequestText(body, mark=MARK).join())
     seen = open_one(stand)
@@ -90,7 +90,7 @@ def test_description_longer_than_in_lists_is_read_whole(stand):
 
 
 @pytest.mark.parametrize("start", ["", "x"])
-def test_description_of_rare_characters_is_read_whole(stand, start):
+def test_description_with_many_emoji_is_read_in_full(stand, start):
     body = start + "\U0001f600" * 250 + "!"
     open_with(stand, body=RequestText(body, mark=MARK).join())
     assert open_one(stand).body.startswith(f"{body}\n")
@@ -101,27 +101,27 @@ def test_description_length_is_counted_in_utf16_units(stand):
         open_with(stand, body=RequestText("\U0001f600" * 2_001, mark=MARK).join())
 
 
-def test_crlf_from_browser_does_not_change_text(stand):
+def test_line_endings_from_browser_do_not_change_listed_body(stand):
     open_with(stand, body=build_text("One line.\n\nAnother one."))
     seen = open_one(stand)
     get_request(stand).description = "One line.\r\n\r\nAnother one."
     assert open_one(stand).body == seen.body
 
 
-def test_mark_is_written_last(stand):
+def test_mark_of_new_pull_request_is_written_last(stand):
     open_with(stand, RequestAttributes(labels=("docker",), status=GOOD), body=build_text())
     lines = [line.partition("?")[0].rpartition("/")[2] for line in stand.writes]
     assert lines == ["pushes", "statuses", "pullrequests", "labels", "threads", "statuses", "properties"]
 
 
-def test_mark_that_is_stored_differently_is_a_failure(stand):
+def test_opening_pull_request_fails_if_server_stores_different_mark(stand):
     answer = stand.server.reply({"count": 1, "value": {MARK_PROPERTY: {"$type": "System.String", "$value": "cut"}}})
     stand.server.fail("PATCH .*/properties", answer, times=9)
     with pytest.raises(ForgeError, match=r"stored a property .* hint"):
         open_with(stand)
 
 
-def test_ended_request_is_not_edited(stand):
+def test_closed_pull_request_is_not_edited(stand):
     open_with(stand, body=build_text())
     seen = open_one(stand)
     stand.close_request(BRANCH)
@@ -131,7 +131,7 @@ def test_ended_request_is_not_edited(stand):
     assert len(stand.writes) == writes
 
 
-def test_edit_fails_when_pull_request_ends_meanwhile(stand):
+def test_update_fails_if_pull_request_is_closed_meanwhile(stand):
     open_with(stand, body=build_text())
     refusal = stand.server.problem(400, "TF401181: The pull request cannot be edited due to its state.")
     stand.server.fail("PATCH .*/pullrequests/", refusal)
@@ -140,7 +140,7 @@ def test_edit_fails_when_pull_request_ends_meanwhile(stand):
 
 
 @pytest.mark.parametrize("status", [400, 409])
-def test_existing_request_is_found_for_all_conflict_statuses(stand, status):
+def test_existing_pull_request_is_updated_if_server_refuses_duplicate(stand, status):
     stand.server.world.assumptions.duplicate_status = status
     propose(stand)
     opened = stand.forge().open(proposal(title="Other words"))
@@ -151,14 +151,14 @@ def test_existing_request_is_found_for_all_conflict_statuses(stand, status):
 # Attributes
 
 
-def test_labels_are_set_and_found(stand):
+def test_labels_are_recorded_as_ever_set_and_action_label_is_recognised(stand):
     assert open_with(stand, RequestAttributes(labels=("docker", "basebump-again"))).notes == ()
     seen = open_one(stand)
     assert seen.ever_set.labels == ("docker", "basebump-again")
     assert seen.requested_actions
 
 
-def test_forbidden_label_is_a_note(stand):
+def test_refused_label_is_noted_and_pull_request_stays_open(stand):
     stand.token.can_make_labels = False
     (note,) = open_with(stand, RequestAttributes(labels=("docker",))).notes
     assert "Label `docker` could not be set" in note
@@ -166,7 +166,7 @@ def test_forbidden_label_is_a_note(stand):
     assert open_one(stand).state is RequestState.OPEN
 
 
-def test_attributes_that_a_user_removed_are_not_set_again(stand):
+def test_labels_and_reviewers_removed_by_user_are_not_set_again(stand):
     wanted = RequestAttributes(labels=("docker",), reviewers=("ada",))
     assert open_with(stand, wanted).notes == ()
     request = get_request(stand)
@@ -179,7 +179,7 @@ def test_attributes_that_a_user_removed_are_not_set_again(stand):
     assert (request.labels, request.reviewers) == ([], [])
 
 
-def test_attribute_that_was_refused_is_tried_again(stand):
+def test_refused_label_is_set_by_next_update_when_allowed(stand):
     stand.token.can_make_labels = False
     open_with(stand, RequestAttributes(labels=("docker",)))
     stand.token.can_make_labels = True
@@ -190,7 +190,7 @@ def test_attribute_that_was_refused_is_tried_again(stand):
 
 
 @pytest.mark.parametrize("value", ["", "[]", "no json", '{"labels": 7}', "null", "[" * 9_000])
-def test_property_in_another_form_is_ignored(stand, value):
+def test_malformed_property_with_attributes_ever_set_is_ignored(stand, value):
     propose(stand)
     get_request(stand).properties[SET_PROPERTY] = value
     assert open_one(stand).ever_set.labels == ()
@@ -198,13 +198,13 @@ def test_property_in_another_form_is_ignored(stand, value):
 
 @pytest.mark.parametrize("value", [None, 7, [], {"$type": "System.Byte[]"}])
 @pytest.mark.parametrize("name", [MARK_PROPERTY, SET_PROPERTY, "other"])
-def test_property_without_text_is_ignored(stand, name, value):
+def test_pull_request_property_that_is_not_text_is_ignored(stand, name, value):
     propose(stand)
     stand.server.fail("GET .*/properties", stand.server.reply({"count": 1, "value": {name: value}}))
     assert open_one(stand).ever_set.labels == ()
 
 
-def test_label_of_user_request_is_removed(stand):
+def test_action_label_of_user_is_removed_by_update(stand):
     open_with(stand)
     stand.label(BRANCH, "basebump-rebase")
     seen = open_one(stand)
@@ -212,7 +212,7 @@ def test_label_of_user_request_is_removed(stand):
     assert [name for _, name in get_request(stand).labels] == []
 
 
-def test_reviewers_can_be_team_members_and_teams(stand):
+def test_reviews_of_team_members_and_teams_are_requested(stand):
     world = stand.server.world
     ada, team = world.ada, world.add_account("Shop Team", is_container=True)
     world.teams.append((team, [ada]))
@@ -222,7 +222,7 @@ def test_reviewers_can_be_team_members_and_teams(stand):
     assert [each.account for each in get_request(stand).reviewers] == [ada, team]
 
 
-def test_assignees_and_milestone_are_notes(stand):
+def test_unsupported_assignees_and_milestone_are_noted(stand):
     notes = open_with(stand, RequestAttributes(assignees=("ada",), milestone="1.0")).notes
     assert len(notes) == 2
     assert all("Azure Repos has no" in note for note in notes)
@@ -236,44 +236,44 @@ def open_with_links(stand, *work_items):
     return forge.open(proposal())
 
 
-def test_new_request_is_linked_to_the_work_items_of_the_config(stand):
+def test_new_pull_request_is_linked_to_work_items_in_config(stand):
     stand.server.world.work_items = {"7", "8"}
     assert open_with_links(stand, 7, 8).notes == ()
     assert get_request(stand).work_items == ["7", "8"]
 
 
-def test_refused_work_item_link_is_a_note(stand):
+def test_refused_work_item_link_is_noted(stand):
     (note,) = open_with_links(stand, 7).notes
     assert "The work items could not be linked" in note
     assert get_request(stand).work_items == []
 
 
 @pytest.mark.parametrize("is_draft", [True, False])
-def test_request_is_opened_as_draft_when_proposed_as_draft(stand, is_draft):
+def test_pull_request_is_opened_as_draft_only_if_proposed_as_draft(stand, is_draft):
     open_with(stand, draft=is_draft)
     assert get_request(stand).is_draft is is_draft
 
 
-def test_draft_of_an_interrupted_run_becomes_ready(stand):
+def test_opening_draft_again_as_ready_proposal_removes_draft_state(stand):
     open_with(stand, draft=True)
     stand.forge().open(proposal())
     assert get_request(stand).is_draft is False
 
 
 @pytest.mark.parametrize(("vote", "is_accepted"), [(10, True), (5, True), (0, False), (-5, False), (-10, False)])
-def test_positive_vote_of_other_user_accepts_request(stand, vote, is_accepted):
+def test_only_positive_vote_of_other_user_accepts_pull_request(stand, vote, is_accepted):
     propose(stand)
     get_request(stand).reviewers.append(RequestReviewer(stand.server.world.ada, vote))
     assert open_one(stand).is_accepted is is_accepted
 
 
-def test_own_vote_does_not_accept_pull_request(stand):
+def test_vote_by_basebump_does_not_accept_pull_request(stand):
     propose(stand)
     get_request(stand).reviewers.append(RequestReviewer(stand.token.account, 10))
     assert not open_one(stand).is_accepted
 
 
-def test_auto_complete_of_user_accepts_request(stand):
+def test_auto_complete_set_by_user_accepts_pull_request(stand):
     propose(stand)
     stand.repository.policies.append(BranchPolicy(1, BUILD, {}))
     get_request(stand).armed_by = stand.server.world.ada
@@ -284,7 +284,7 @@ def test_auto_complete_of_user_accepts_request(stand):
 # Statuses
 
 
-def test_request_status_satisfies_status_policy(stand):
+def test_status_of_pull_request_satisfies_status_policy(stand):
     open_with(stand, RequestAttributes(status=GOOD), body=build_text())
     (status,) = get_request(stand).statuses
     assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
@@ -293,7 +293,7 @@ def test_request_status_satisfies_status_policy(stand):
     assert list(stand.repository.list_unmet_policies(get_request(stand))) == []
 
 
-def test_status_is_set_again_after_each_push(stand):
+def test_status_of_pull_request_is_set_again_after_push(stand):
     open_with(stand, RequestAttributes(status=GOOD), body=build_text())
     seen = open_one(stand)
     forge = stand.forge()
@@ -302,7 +302,7 @@ def test_status_is_set_again_after_each_push(stand):
     assert len(get_request(stand).statuses) == 2
 
 
-def test_refused_request_status_is_a_note(stand):
+def test_refused_pull_request_status_is_noted(stand):
     stand.server.fail("POST .*/pullRequests/.*/statuses", stand.server.problem(403, "No"), times=9)
     (note,) = open_with(stand, RequestAttributes(status=GOOD), body=build_text()).notes
     assert "The status of the pull request could not be set" in note
@@ -312,7 +312,7 @@ def test_refused_request_status_is_a_note(stand):
 # Life
 
 
-def test_reactivated_request_is_open(stand):
+def test_reactivated_pull_request_is_listed_as_open(stand):
     seen = propose(stand)
     stand.close_request(BRANCH)
     assert one(stand, RequestState.CLOSED).number == seen.number
@@ -323,7 +323,7 @@ def test_reactivated_request_is_open(stand):
 
 @pytest.mark.parametrize("shows_closer", [True, False])
 @pytest.mark.parametrize("is_own", [True, False])
-def test_abandon_by_user_is_a_decline_when_mark_is_missing(stand, is_own, shows_closer):
+def test_closed_pull_request_without_mark_is_declined_unless_closed_by_basebump(stand, is_own, shows_closer):
     seen = propose(stand)
     if is_own:
         stand.forge().close(seen)
@@ -335,13 +335,13 @@ def test_abandon_by_user_is_a_decline_when_mark_is_missing(stand, is_own, shows_
     assert one(stand, RequestState.CLOSED).is_closed_by_branch_deletion is (is_own and shows_closer)
 
 
-def test_conflicts_are_those_with_the_current_base(stand):
+def test_change_of_other_file_on_base_branch_is_not_a_conflict(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert not open_one(stand).has_conflicts
 
 
-def test_number_of_foreign_requests_read_one_by_one_is_limited(stand, monkeypatch):
+def test_at_most_max_foreign_requests_of_users_are_read_individually(stand, monkeypatch):
     monkeypatch.setattr(azure_requests, "MAX_FOREIGN_REQUESTS", 2)
     open_with(stand, body=build_text())
     for number in range(5):
@@ -354,7 +354,7 @@ def test_number_of_foreign_requests_read_one_by_one_is_limited(stand, monkeypatc
     assert len([line for line in lines if "/properties" in line]) == 3
 
 
-def test_pull_requests_of_other_authors_are_not_read_singly(stand):
+def test_pull_requests_outside_own_prefix_are_not_read_individually(stand):
     propose(stand)
     stand.git.commit("feature", {"README.md": "A person's.\n"})
     stand.propose_by_hand("feature")
@@ -364,7 +364,7 @@ def test_pull_requests_of_other_authors_are_not_read_singly(stand):
     assert not [line for line in lines if "/pullrequests/2" in line or "/pullRequests/2" in line]
 
 
-def test_request_with_deleted_branch_is_listed_without_head(stand):
+def test_own_pull_request_with_deleted_branch_is_listed_without_head(stand):
     seen = propose(stand)
     stand.delete_branch(BRANCH)
     for wanted in (frozenset(), frozenset({BRANCH})):
@@ -374,7 +374,7 @@ def test_request_with_deleted_branch_is_listed_without_head(stand):
     assert stand.forge().list_requests("deps/", frozenset()) == ()
 
 
-def test_foreign_request_without_branch_is_ignored(stand):
+def test_pull_request_of_user_with_deleted_branch_is_ignored(stand):
     stand.commit(BRANCH, {"README.md": "A person's.\n"})
     stand.propose_by_hand(BRANCH)
     stand.delete_branch(BRANCH)

@@ -31,7 +31,7 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize("title", OPERATIONS)
-def test_examples_of_microsoft_match_api_description(title):
+def test_published_examples_match_azure_api_description(title):
     assert list(differences_of_example(examples()[title], *OPERATIONS[title])) == []
 
 
@@ -63,7 +63,7 @@ def test_examples_of_microsoft_match_api_description(title):
         ),
     ],
 )
-def test_undescribed_exchange_is_a_violation(asked, status, answer, sentence):
+def test_fake_server_reports_exchange_that_api_description_lacks(asked, status, answer, sentence):
     assert any(sentence in each for each in violations(ApiExchange(asked, status, answer)))
 
 

@@ -39,7 +39,7 @@ def list_requests_with(stand, part):
     return [line for line in stand.server.lines if part in line]
 
 
-def test_tree_id_equals_git_tree_id(stand):
+def test_computed_tree_id_equals_tree_id_of_git(stand):
     stand.commit("main", {**FILES, "a.b": "x\n", "a/b": "y\n", "a-b": "z\n", "run.sh": TreeFile(b"", EXECUTABLE)})
     stand.commit("main", {"link": TreeFile(b"a/b", LINK), "größe/x": "x\n"})
     listed = stand.git.run("ls-tree", "-z", "main").decode().split("\0")[:-1]
@@ -51,7 +51,7 @@ def test_tree_id_equals_git_tree_id(stand):
     assert compute_tree_id(nodes) == stand.git.run("rev-parse", "main^{tree}").decode().strip()
 
 
-def test_many_files_take_one_request_for_each_hundred(stand, monkeypatch):
+def test_many_files_are_read_in_archives_of_max_batch_files(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "MAX_BATCH_FILES", 10)
     stand.commit("main", FILES)
     assert read(open_tree(stand)) == list_expected_files(stand)
@@ -59,7 +59,7 @@ def test_many_files_take_one_request_for_each_hundred(stand, monkeypatch):
     assert list_requests_with(stand, "/blobs/") == []
 
 
-def test_files_in_archive_are_matched_by_hash(stand):
+def test_files_in_archive_are_identified_by_hash_if_names_differ(stand):
     stand.server.world.assumptions.are_zips_named_by_object = False
     stand.commit("main", FILES)
     assert read(open_tree(stand)) == list_expected_files(stand)
@@ -95,12 +95,12 @@ def build_damaged_archive(position: int, damaged: bytes) -> bytes:
         pytest.param(build_archive(b"x" * 99, zipfile.ZIP_LZMA), id="other-compression"),
     ],
 )
-def test_files_are_read_one_by_one_if_the_archive_cannot_be_used(stand, answer):
+def test_files_are_read_individually_if_archive_is_unusable(stand, answer):
     stand.server.fail("POST .*/blobs", ForgeReply(200, answer, {"Content-Type": "application/zip"}), times=9)
     assert read(open_tree(stand)) == list_expected_files(stand)
 
 
-def test_archive_larger_than_listed_files_is_not_unpacked(stand, monkeypatch):
+def test_archive_with_more_bytes_than_listed_files_is_not_unpacked(stand, monkeypatch):
     packed = build_archive(bytes(10_000_000), zipfile.ZIP_DEFLATED)
     stand.server.fail("POST .*/blobs", ForgeReply(200, packed, {"Content-Type": "application/zip"}), times=9)
     hashed = []
@@ -109,7 +109,7 @@ def test_archive_larger_than_listed_files_is_not_unpacked(stand, monkeypatch):
     assert hashed == []
 
 
-def test_archive_with_unbounded_compression_is_not_unpacked(stand):
+def test_unpacking_archive_with_extreme_compression_uses_bounded_memory(stand):
     packed = build_archive(bytes(200_000_000), zipfile.ZIP_BZIP2)
     stand.server.fail("POST .*/blobs", ForgeReply(200, packed, {"Content-Type": "application/zip"}), times=9)
     tree = open_tree(stand)
@@ -122,7 +122,7 @@ def test_archive_with_unbounded_compression_is_not_unpacked(stand):
     assert most_bytes < 50_000_000
 
 
-def test_content_that_does_not_match_object_name_is_refused(stand):
+def test_content_that_does_not_match_object_id_is_refused(stand):
     stand.server.fail("POST .*/blobs", ForgeReply(400, {"message": "No"}), times=9)
     stand.server.fail("GET .*/blobs/", ForgeReply(200, b"something else"), times=9)
     refused = list(read(open_tree(stand)).values())
@@ -130,7 +130,7 @@ def test_content_that_does_not_match_object_name_is_refused(stand):
     assert all(isinstance(each, TreeError) and "does not match its object name" in str(each) for each in refused)
 
 
-def test_truncated_tree_is_read_with_git(stand):
+def test_tree_is_listed_with_git_if_api_truncates_list(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     stand.commit("main", FILES)
     tree = open_tree(stand)
@@ -139,7 +139,7 @@ def test_truncated_tree_is_read_with_git(stand):
     assert list_requests_with(stand, "_git/web/git-upload-pack")
 
 
-def test_truncated_tree_is_incomplete_without_git(stand):
+def test_truncated_tree_is_incomplete_if_git_is_unavailable(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     stand.server.has_git = False
     stand.commit("main", FILES)
@@ -148,14 +148,14 @@ def test_truncated_tree_is_incomplete_without_git(stand):
     assert 0 < len(list(tree.list_entries())) < len(FILES)
 
 
-def test_truncated_folder_is_refused_before_push(stand):
+def test_push_is_refused_if_api_truncates_folder_list(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     with pytest.raises(ForgeError, match="do not match its id"):
         push(stand)
     assert stand.writes == []
 
 
-def test_many_files_are_fetched_with_git(stand, monkeypatch):
+def test_files_above_api_limit_are_fetched_with_git(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "FILES_BY_API", 20)
     stand.commit("main", FILES)
     assert read(open_tree(stand)) == list_expected_files(stand)
@@ -170,7 +170,7 @@ def test_api_reads_many_files_if_git_is_unavailable(stand, monkeypatch):
     assert read(open_tree(stand)) == list_expected_files(stand)
 
 
-def test_tree_too_large_for_an_answer_is_read_with_git(stand, monkeypatch):
+def test_tree_is_listed_with_git_if_api_response_is_too_large(stand, monkeypatch):
     monkeypatch.setattr(rest, "MAX_ANSWER", 4_000)
     stand.commit("main", FILES)
     tree = open_tree(stand)

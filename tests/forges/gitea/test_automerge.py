@@ -34,7 +34,7 @@ def amend(stand, attributes):
     return stand.forge().update_request(seen, seen.title, seen.body, attributes)
 
 
-def test_auto_merge_waits_for_the_checks_of_the_commit_that_was_pushed(stand):
+def test_auto_merge_is_scheduled_for_pushed_commit_when_checks_succeed(stand):
     assert propose(stand) == ()
     sent = stand.server.writes[-1].request
     assert sent == {"Do": "merge", "merge_when_checks_succeed": True, "head_commit_id": stand.branches()[BRANCH]}
@@ -42,14 +42,14 @@ def test_auto_merge_waits_for_the_checks_of_the_commit_that_was_pushed(stand):
     assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
 
 
-def test_auto_merge_without_required_check_is_a_note(stand):
+def test_auto_merge_is_not_enabled_if_base_branch_requires_no_check(stand):
     stand.repository.protected.clear()
     (note,) = propose(stand)
     assert "require a status check" in note
     assert [each.state for each in stand.requests()] == [RequestState.OPEN]
 
 
-def test_fake_server_merges_immediately_without_required_check(stand):
+def test_fake_server_merges_immediately_if_base_branch_requires_no_check(stand):
     """The trap that the claim above is about."""
     propose(stand)
     amend(stand, DISABLED)
@@ -66,12 +66,12 @@ def test_auto_merge_uses_allowed_merge_style(stand):
     assert stand.server.writes[-1].request["Do"] == "rebase"
 
 
-def test_draft_gets_no_auto_merge(stand):
+def test_auto_merge_is_not_enabled_on_draft_pull_request(stand):
     (note,) = propose(stand, is_draft=True)
     assert "draft" in note
 
 
-def test_auto_merge_is_disabled_before_title_changes(stand):
+def test_update_disables_auto_merge_before_title_is_changed(stand):
     propose(stand)
     seen, writes = open_one(stand), len(stand.writes)
     assert stand.forge().update_request(seen, "Other words", seen.body, DISABLED) == ()
@@ -80,7 +80,7 @@ def test_auto_merge_is_disabled_before_title_changes(stand):
     assert amend(stand, DISABLED) == ()  # it is not enabled
 
 
-def test_auto_merge_of_a_user_is_an_acceptance(stand):
+def test_auto_merge_enabled_by_user_accepts_pull_request(stand):
     propose(stand)
     amend(stand, DISABLED)
     pull, world = stand.repository.open_pull(BRANCH), stand.server.world
@@ -90,7 +90,7 @@ def test_auto_merge_of_a_user_is_an_acceptance(stand):
     assert (seen.has_automerge, seen.is_accepted) == (False, True)
 
 
-def test_foreign_commit_gets_no_auto_merge(stand):
+def test_auto_merge_is_not_enabled_if_user_pushed_to_branch(stand):
     propose(stand)
     amend(stand, DISABLED)
     seen = open_one(stand)
@@ -99,7 +99,7 @@ def test_foreign_commit_gets_no_auto_merge(stand):
     assert "another user pushed" in note
 
 
-def test_missing_merge_permission_is_a_note(stand):
+def test_missing_merge_permission_for_auto_merge_is_noted(stand):
     stand.server.fail("POST .*/merge", stand.server.problem(405, "User not allowed to merge PR"))
     (note,) = propose(stand)
     assert "no permission to merge into the base branch" in note

@@ -45,7 +45,7 @@ def alter(stand, pattern, change, times=1):
 
 
 @pytest.mark.parametrize("status", [200, 403])
-def test_deeply_nested_answer_is_refused(status):
+def test_deeply_nested_json_response_is_refused(status):
     with HttpListener(lambda _: HttpReply(status, NESTED_JSON)) as server:
         connection = GiteaConnection(server.url, None, pause=no_pause)
         with pytest.raises(RefusedError, match="Gitea"):
@@ -53,7 +53,7 @@ def test_deeply_nested_answer_is_refused(status):
 
 
 @pytest.mark.parametrize("key", ["default_branch", "full_name"])
-def test_repository_with_invalid_unicode_name_is_failure(stand, key):
+def test_repository_with_invalid_unicode_in_name_or_branch_is_failure(stand, key):
     alter(stand, "/repos/acme/web", lambda body: body.update({key: LONE_SURROGATE}))
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/web", "acme/web2"], pause=no_pause)
     listed = list(fleet.list_repositories(frozenset()))
@@ -63,28 +63,28 @@ def test_repository_with_invalid_unicode_name_is_failure(stand, key):
 
 @pytest.mark.parametrize("key", ["max_response_items", "default_paging_num", "default_git_trees_per_page"])
 @pytest.mark.parametrize("value", ["many", float("inf"), None])
-def test_limit_that_is_not_a_number_is_refused(stand, key, value):
+def test_server_setting_for_page_size_that_is_not_a_number_is_refused(stand, key, value):
     alter(stand, "/settings/api", lambda body: body.update({key: value}), times=9)
     tree = open_only_tree(stand)
     with pytest.raises(TreeError, match="not shaped like Gitea's"):
         tree.list_entries()
 
 
-def test_file_with_size_that_is_not_a_number_is_refused(stand):
+def test_tree_with_file_size_that_is_not_a_number_is_refused(stand):
     alter(stand, "/git/trees/", lambda body: body["tree"][0].update(size="large"))
     tree = open_only_tree(stand)
     with pytest.raises(TreeError, match="not shaped like Gitea's"):
         tree.list_entries()
 
 
-def test_file_with_malformed_batch_content_is_read_separately(stand):
+def test_file_with_malformed_content_in_batch_is_read_individually(stand):
     alter(stand, "/file-contents", lambda body: body[0].update(content="\u00e4"))
     tree = open_only_tree(stand)
     entries = list(tree.list_entries())
     assert {entry.path: content.decode() for entry, content in zip(entries, tree.read(entries), strict=True)} == FILES
 
 
-def test_tree_with_endless_pages_is_refused_once(stand, monkeypatch):
+def test_tree_with_endless_pages_is_refused_at_page_limit_without_retry(stand, monkeypatch):
     monkeypatch.setattr("bot.net.session.MAX_CALL_REQUESTS", 5)
     stand.server.has_git = False
     alter(stand, "/settings/api", lambda body: body.update(default_git_trees_per_page=0))

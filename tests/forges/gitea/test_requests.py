@@ -41,7 +41,7 @@ def get_pull(stand):
     return stand.repository.open_pull(BRANCH)
 
 
-def test_attributes_are_set_and_seen_in_the_history(stand):
+def test_attributes_set_by_basebump_are_found_in_pull_request_history(stand):
     assert open_with(stand, EVERYTHING) == ()
     pull = get_pull(stand)
     assert (pull.labels, pull.reviewers, pull.assignees) == (["docker", "known"], ["ada", "team:platform"], ["ada"])
@@ -52,13 +52,13 @@ def test_attributes_are_set_and_seen_in_the_history(stand):
     assert EVERYTHING.subtract(ever_set) == RequestAttributes()
 
 
-def test_removed_label_stays_in_history(stand):
+def test_label_removed_by_user_is_still_listed_as_ever_set(stand):
     open_with(stand, EVERYTHING)
     get_pull(stand).labels.clear()
     assert "docker" in open_one(stand).ever_set.labels
 
 
-def test_labels_of_the_organization_are_used(stand):
+def test_label_of_organization_is_used_and_not_created_in_repository(stand):
     stand.server.world.organization_labels["docker"] = 77
     assert open_with(stand, RequestAttributes(labels=("docker",))) == ()
     assert get_pull(stand).labels == ["docker"]
@@ -73,13 +73,13 @@ def test_labels_of_the_organization_are_used(stand):
         (RequestAttributes(milestone="Never"), "no open milestone is called `Never`"),
     ],
 )
-def test_refused_attribute_is_a_note(stand, attributes, said):
+def test_refused_reviewer_assignee_or_milestone_is_noted(stand, attributes, said):
     (note,) = open_with(stand, attributes)
     assert said in note
     assert get_pull(stand).reviewers == list(attributes.reviewers[:1])
 
 
-def test_existing_assignees_are_kept(stand):
+def test_update_keeps_existing_assignees(stand):
     open_with(stand, RequestAttributes())
     get_pull(stand).assignees.append(BOT)
     stand.repository.collaborators = ("ada", BOT)
@@ -88,7 +88,7 @@ def test_existing_assignees_are_kept(stand):
     assert get_pull(stand).assignees == [BOT, "ada"]
 
 
-def test_label_of_user_request_is_removed(stand):
+def test_action_label_of_user_is_removed_by_update(stand):
     propose(stand)
     stand.label(BRANCH, "basebump-rebase")
     seen = open_one(stand)
@@ -97,7 +97,7 @@ def test_label_of_user_request_is_removed(stand):
     assert get_pull(stand).labels == []
 
 
-def test_draft_prefix_is_hidden_from_title_and_kept(stand):
+def test_update_keeps_draft_prefix_that_listed_title_omits(stand):
     open_with(stand, RequestAttributes(), is_draft=True)
     assert get_pull(stand).title == f"WIP: {proposal().title}"
     seen = open_one(stand)
@@ -106,12 +106,12 @@ def test_draft_prefix_is_hidden_from_title_and_kept(stand):
     assert get_pull(stand).title == "WIP: Other words"
 
 
-def test_unknown_draft_prefix_is_a_note(stand):
+def test_unsupported_draft_prefix_is_noted(stand):
     stand.repository.draft_prefixes = ("DRAFT:",)
     assert open_with(stand, RequestAttributes(), is_draft=True) == (NO_DRAFTS,)
 
 
-def test_draft_reports_no_conflicts(stand):
+def test_conflicts_of_draft_pull_request_are_not_reported(stand):
     open_with(stand, RequestAttributes(), is_draft=True)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     assert not open_one(stand).has_conflicts
@@ -128,28 +128,28 @@ def test_draft_reports_no_conflicts(stand):
         ([("eve", "APPROVED")], False),
     ],
 )
-def test_last_official_review_of_each_user_counts(stand, reviews, is_accepted):
+def test_latest_official_review_of_each_user_decides_acceptance(stand, reviews, is_accepted):
     propose(stand)
     for login, state in reviews:
         stand.review(BRANCH, state, login, official=login != "eve")
     assert open_one(stand).is_accepted is is_accepted
 
 
-def test_reviews_are_read_only_if_there_are_any(stand):
+def test_reviews_of_pull_request_without_reviews_are_not_read(stand):
     propose(stand)
     with stand.server.watched() as lines:
         open_one(stand)
     assert not any("/reviews" in line for line in lines)
 
 
-def test_dismissed_approval_does_not_count(stand):
+def test_dismissed_approval_does_not_accept_pull_request(stand):
     propose(stand)
     stand.review(BRANCH, "APPROVED")
     get_pull(stand).reviews[0].dismissed = True
     assert not open_one(stand).is_accepted
 
 
-def test_request_closed_by_branch_deletion_is_not_a_decline(stand):
+def test_pull_request_closed_by_branch_deletion_is_not_declined(stand):
     propose(stand)
     stand.delete_branch(BRANCH)
     (vanished,) = look(stand)
@@ -159,7 +159,7 @@ def test_request_closed_by_branch_deletion_is_not_a_decline(stand):
     assert not one(stand, RequestState.CLOSED, OTHER).is_closed_by_branch_deletion
 
 
-def test_request_without_branch_is_not_a_decline(stand):
+def test_closed_pull_request_from_fork_is_not_a_decline(stand):
     propose(stand)
     stand.propose_from_fork(BRANCH, {"Dockerfile": "FROM scratch\n"})
     for pull in stand.repository.pulls[1:]:
@@ -167,7 +167,7 @@ def test_request_without_branch_is_not_a_decline(stand):
     assert [each.state for each in look(stand)] == [RequestState.OPEN]
 
 
-def test_ended_requests_are_listed_once_for_all_branches(stand):
+def test_closed_pull_requests_of_all_branches_take_one_api_call(stand):
     propose(stand)
     stand.close_request(BRANCH)
     stand.delete_branch(BRANCH)
@@ -178,7 +178,7 @@ def test_ended_requests_are_listed_once_for_all_branches(stand):
     assert all(f"poster={BOT}" in line for line in lines if "state=closed" in line)
 
 
-def test_required_current_base_is_known_only_to_administrators(stand):
+def test_up_to_date_rule_is_unknown_if_branch_protection_is_hidden(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.repository.protected["ma*"] = {"block_on_outdated_branch": True}
@@ -187,7 +187,7 @@ def test_required_current_base_is_known_only_to_administrators(stand):
     assert not open_one(stand).must_be_current
 
 
-def test_own_comment_is_found_after_many_comments_of_others(stand):
+def test_comment_by_basebump_is_found_after_many_comments_of_users(stand):
     number = propose(stand).number
     connection = GiteaConnection(stand.server.url, TOKEN, pause=no_pause)
     requests = GiteaRequestReader(GiteaRemote(connection, stand.name))
@@ -198,7 +198,7 @@ def test_own_comment_is_found_after_many_comments_of_others(stand):
     assert requests.has_own_comment(number)
 
 
-def test_all_commits_of_a_branch_are_compared_on_a_server_with_small_pages(stand):
+def test_all_commits_of_branch_are_compared_if_server_pages_are_small(stand):
     stand.server.max_items = 1
     push(stand)
     stand.commit(BRANCH, {"README.md": "By hand.\n"})
@@ -208,7 +208,7 @@ def test_all_commits_of_a_branch_are_compared_on_a_server_with_small_pages(stand
     assert len(comparison.commits) == 2
 
 
-def test_push_to_protected_branch_is_refused_with_server_message(stand):
+def test_refused_push_to_protected_branch_quotes_message_of_server(stand):
     stand.repository.protected["basebump/*"] = {}
     with pytest.raises(Exception, match=r"Not allowed to push to protected branch .*hint: give the token .* rule"):
         push(stand)

@@ -34,7 +34,7 @@ def list_names(stand, *selected, token=TOKEN):
     return [each.error if isinstance(each, RunFailure) else each.name for each in fleet.list_repositories(frozenset())]
 
 
-def test_organization_lists_proposable_repositories_of_all_pages(stand):
+def test_usable_repositories_of_organization_are_listed_from_all_pages(stand):
     world = stand.server.world
     for number in range(3):
         world.add_repository(f"acme/r{number}", FILES, topics=("production",) if number else ())
@@ -54,7 +54,7 @@ def test_repositories_of_a_user_are_listed(stand):
     assert "does not exist" in list_names(stand, RepositorySelection("nobody"))[0]
 
 
-def test_renamed_repository_is_found_by_old_name(stand):
+def test_repository_is_found_by_name_from_before_rename(stand):
     stand.server.world.moved["acme/former"] = stand.repository
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/former"], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
@@ -67,14 +67,14 @@ def test_repository_of_limited_owner_is_not_public(stand):
     assert [each.is_public for each in fleet.list_repositories(frozenset())] == [False]
 
 
-def test_server_url_can_have_path(tmp_path):
+def test_server_url_with_path_is_supported(tmp_path):
     stand = GiteaStand(tmp_path, FILES, below="/git")
     propose(stand)
     assert [each.branch for each in look(stand)] == [BRANCH]
     stand.end()
 
 
-def test_own_commit_has_name_and_address_of_account(stand):
+def test_own_commit_has_name_and_email_of_token_account(stand):
     propose(stand)
     (commit,) = stand.commits(BRANCH)
     bot = stand.token.user
@@ -83,7 +83,7 @@ def test_own_commit_has_name_and_address_of_account(stand):
     assert [each.intent for each in look(stand)] == [None]
 
 
-def test_account_without_address_commits_with_noreply_address(stand):
+def test_account_without_email_commits_with_noreply_email(stand):
     stand.token.user.email = ""
     propose(stand)
     assert [each.author for each in stand.commits(BRANCH)] == [CommitAuthor(BOT, f"{BOT}@noreply.127.0.0.1")]
@@ -110,7 +110,7 @@ def test_account_without_address_commits_with_noreply_address(stand):
         (503, "", "it failed with status 503; hint: rerun basebump later"),
     ],
 )
-def test_refusal_has_specific_message(stand, status, message, said):
+def test_each_refused_read_has_message_and_hint_for_status(stand, status, message, said):
     stand.server.fail("GET /repos/acme/web$", stand.server.problem(status, message), times=10)
     (error,) = list_names(stand, "acme/web")
     assert said in error
@@ -124,7 +124,7 @@ def test_refusal_has_specific_message(stand, status, message, said):
         (ALL_SCOPES, False, "403; hint: give the token the scope `write:repository`"),
     ],
 )
-def test_refused_push_has_hint_about_scope(stand, scopes, can_write, said):
+def test_push_refused_for_missing_scope_or_right_has_hint(stand, scopes, can_write, said):
     stand.token.scopes, stand.token.can_write = scopes, can_write
     with pytest.raises(ForgeError) as refused:
         push(stand)
@@ -133,7 +133,7 @@ def test_refused_push_has_hint_about_scope(stand, scopes, can_write, said):
     assert list(stand.branches()) == ["main"]
 
 
-def test_push_with_refused_login_has_hint_about_token(stand):
+def test_push_refused_with_401_has_hint_about_token_scope(stand):
     denied = ForgeReply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
     stand.server.fail("service=git-receive-pack", denied)
     with pytest.raises(RefusedError, match="hint: give the token the scope `write:repository`") as refused:
@@ -141,7 +141,7 @@ def test_push_with_refused_login_has_hint_about_token(stand):
     assert refused.value.status == UNAUTHORIZED
 
 
-def test_administrator_token_cannot_write(stand):
+def test_token_of_server_administrator_is_refused_for_writes(stand):
     stand.token.user.is_admin = True
     assert look(stand) == []
     with pytest.raises(ForgeError, match="administrates the server, so that the token can act as every user; hint"):
@@ -159,7 +159,7 @@ def examine(stand, level):
 
 @pytest.mark.parametrize("server", [GiteaStand, ForgejoStand])
 @pytest.mark.parametrize("level", RunLevel)
-def test_token_with_all_rights_has_no_problem(tmp_path, server, level):
+def test_doctor_finds_no_problem_if_token_has_all_rights(tmp_path, server, level):
     stand = server(tmp_path, FILES)
     stand.token.scopes = READING if level is RunLevel.REPORT else ALL_SCOPES
     found = examine(stand, level)
@@ -190,18 +190,18 @@ def test_token_with_all_rights_has_no_problem(tmp_path, server, level):
         ),
     ],
 )
-def test_obstacle_to_proposals_is_a_problem(stand, action, said, harm):
+def test_doctor_reports_obstacle_to_proposals_as_problem(stand, action, said, harm):
     harm(stand)
     result = examine(stand, RunLevel.PROPOSE)[action, CheckStatus.PROBLEM]
     assert said in result or "`basebump/**`" in result
 
 
-def test_hidden_branch_protection_is_unknown(stand):
+def test_doctor_reports_hidden_branch_protection_as_unknown(stand):
     stand.server.shows_protections = False
     assert ("check that basebump/* is unprotected", CheckStatus.UNKNOWN) in examine(stand, RunLevel.PUSH)
 
 
-def test_run_without_token_reads_public_repositories_only(stand):
+def test_run_without_token_can_read_but_not_push_to_public_repository(stand):
     fleet = open_gitea_fleet(stand.server.url, None, selected=["acme/web"], pause=no_pause)
     (repository,) = fleet.list_repositories(frozenset())
     assert repository.name == "acme/web"

@@ -42,27 +42,27 @@ def stand(kind, tmp_path):
     stand.end()
 
 
-def test_files_are_read_together_and_empty_file_separately(stand, kind):
+def test_files_are_read_in_one_batch_and_empty_file_individually(stand, kind):
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
     assert [REQUEST[kind] in line for line in lines if line != "GET /version"] == [True, False]
 
 
-def test_more_files_than_the_server_sends_take_more_requests(stand, kind):
+def test_files_beyond_server_batch_limit_take_another_batch(stand, kind):
     stand.server.max_files = 2
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
     assert sum(REQUEST[kind] in line for line in lines) == 2
 
 
-def test_addresses_are_not_too_long(stand, kind, monkeypatch):
+def test_batch_is_split_if_url_is_too_long(stand, kind, monkeypatch):
     monkeypatch.setattr(gitea_tree, "MAX_URL_CHARACTERS", 45)
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
     assert all(len(line) < 300 for line in lines)
 
 
-def test_server_without_batches_is_read_file_by_file(stand, kind):
+def test_files_are_read_individually_if_server_has_no_batch_endpoint(stand, kind):
     stand.server.left_out = BATCHES
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
@@ -70,14 +70,14 @@ def test_server_without_batches_is_read_file_by_file(stand, kind):
     assert sum("/git/blobs/" in line for line in lines) == len(CONTENTS)
 
 
-def test_content_with_wrong_object_name_is_read_again(stand, kind):
+def test_batch_content_that_does_not_match_object_id_is_read_again(stand, kind):
     altered = [{"content": "Rk9SR0VE", "encoding": "base64"}, {"content": "not base64!", "encoding": "base64"}, None]
     stand.server.fail(f"GET .*{REQUEST[kind].replace('?', '[?]')}", stand.server.reply(altered))
     contents, _ = read_all_files(stand)
     assert contents == CONTENTS
 
 
-def test_omitted_file_is_tree_error(stand):
+def test_file_above_blob_size_limit_of_server_is_tree_error(stand):
     stand.server.left_out, stand.server.max_blob = BATCHES, 10
     contents, _ = read_all_files(stand)
     assert isinstance(contents["Dockerfile"], TreeError)
@@ -85,7 +85,7 @@ def test_omitted_file_is_tree_error(stand):
     assert contents["binary"] == CONTENTS["binary"]
 
 
-def test_tree_is_listed_in_pages(stand):
+def test_tree_is_listed_from_all_pages(stand):
     stand.server.tree_entries = 3
     with stand.server.watched() as lines:
         listed = {entry.path: entry.size for entry in open_only_tree(stand).list_entries()}
@@ -102,7 +102,7 @@ def test_large_tree_and_many_files_are_read_with_git(stand, monkeypatch):
     assert all(".git/" in line for line in lines)
 
 
-def test_large_tree_is_incomplete_without_git(stand, monkeypatch):
+def test_large_tree_is_incomplete_if_git_is_unavailable(stand, monkeypatch):
     monkeypatch.setattr(gitea_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitea_tree, "MAX_ENTRIES", 6)
     stand.server.tree_entries, stand.server.has_git = 3, False
@@ -111,7 +111,7 @@ def test_large_tree_is_incomplete_without_git(stand, monkeypatch):
     assert 0 < len(list(tree.list_entries())) < len(CONTENTS)
 
 
-def test_server_without_settings_api_is_read(stand):
+def test_files_are_read_if_server_has_no_settings_endpoint(stand):
     stand.server.left_out = frozenset({"get /settings/api"})
     contents, _ = read_all_files(stand)
     assert contents == CONTENTS
