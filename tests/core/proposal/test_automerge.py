@@ -31,7 +31,7 @@ def can_automerge_update(
     return can_automerge(move, evidence)
 
 
-def test_automerge_requires_policy():
+def test_automerge_is_refused_if_policy_does_not_allow_automerge():
     assert not can_automerge_update(BETTER, None)
     assert not can_automerge_update(BETTER, AutomergeConditions(AutomergeLimit.NONE))
 
@@ -41,7 +41,7 @@ def test_scanned_update_without_added_findings_can_automerge():
     assert can_automerge_update(compare_scans(scan(finding("CVE-1")), scan(finding("CVE-1"))))
 
 
-def test_update_with_added_findings_can_automerge_only_when_allowed():
+def test_update_that_adds_findings_can_automerge_only_if_no_new_is_off():
     worse = compare_scans(scan(), scan(finding("CVE-2")))
     assert not can_automerge_update(worse)
     assert can_automerge_update(worse, replace(DIGEST, no_new=False))
@@ -56,11 +56,11 @@ def test_update_with_added_findings_can_automerge_only_when_allowed():
         pytest.param(compare_scans(None, scan()), id="nothing-was-pinned"),
     ],
 )
-def test_automerge_is_refused_when_evidence_is_unknown(evidence):
+def test_automerge_is_refused_when_an_image_was_not_scanned(evidence):
     assert not can_automerge_update(evidence)
 
 
-def test_automerge_is_unknown_when_only_evidence_is_missing():
+def test_automerge_decision_is_unknown_when_only_scans_are_missing():
     move = update(OLD, "new", policy=Policy(automerge=DIGEST))
     assert is_automerge_unknown(move, compare_scans(scan(), UNSCANNED))
     assert is_automerge_unknown(move, compare_scans(UNSCANNED, UNSCANNED))
@@ -70,7 +70,7 @@ def test_automerge_is_unknown_when_only_evidence_is_missing():
     assert not is_automerge_unknown(farther, compare_scans(UNSCANNED, UNSCANNED))
 
 
-def test_each_condition_can_be_waived():
+def test_no_new_and_require_scan_can_be_switched_off_for_automerge():
     assert can_automerge_update(compare_scans(None, scan()), replace(DIGEST, no_new=False))
     assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, no_new=False))
     assert can_automerge_update(
@@ -79,7 +79,7 @@ def test_each_condition_can_be_waived():
     )
 
 
-def test_update_to_other_tag_is_not_a_digest_update():
+def test_automerge_of_digest_updates_excludes_update_to_other_tag():
     assert not can_automerge_update(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
     assert can_automerge_update(
         BETTER,
@@ -101,7 +101,7 @@ def test_update_to_other_tag_is_not_a_digest_update():
         ("3.12.4", "3.12.0", None),
     ],
 )
-def test_tag_is_within_update_mode_of_distance_or_wider(tag, goal, nearest):
+def test_tag_change_is_within_smallest_matching_update_mode_and_all_wider_modes(tag, goal, nearest):
     modes = list(UpdateMode)
     expected = set(modes[modes.index(nearest) :]) if nearest is not None else set()
     assert {mode for mode in modes if is_within_mode(tag, goal, mode)} == expected

@@ -22,16 +22,16 @@ INTENT = "1" * 16
         (["main", "m*"], ["main"]),
     ],
 )
-def test_globs_choose_whole_names_each_once(globs, expected):
+def test_globs_match_whole_branch_names_and_select_each_branch_once(globs, expected):
     assert match_branches(globs, BRANCHES) == expected
 
 
 @given(st.text("ab/*?", max_size=6), st.text("ab/", max_size=6))
-def test_branches_matching_glob_start_with_literal_prefix(glob, branch):
+def test_branch_that_matches_glob_starts_with_literal_prefix_of_glob(glob, branch):
     assert not is_glob_match(glob, branch) or branch.startswith(get_literal_prefix(glob))
 
 
-def test_desired_branch_belongs_to_this_base_despite_stated_base():
+def test_desired_branch_belongs_to_base_branch_even_if_commit_states_another():
     for base in (BaseBranch("main"), BaseBranch("release/1", "release/1")):
         for is_ours in (True, False):
             assert base.is_base_of_branch(is_desired=True, is_ours=is_ours, stated_base="another")
@@ -50,7 +50,7 @@ def test_desired_branch_belongs_to_this_base_despite_stated_base():
         (BaseBranch("release/1", "release/1"), False, None, False),
     ],
 )
-def test_undesired_branch_belongs_to_base_stated_in_commit(base, is_ours, stated, expected):
+def test_undesired_branch_belongs_to_base_branch_stated_in_commit(base, is_ours, stated, expected):
     assert base.is_base_of_branch(is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 
@@ -66,11 +66,11 @@ def test_undesired_branch_belongs_to_base_stated_in_commit(base, is_ours, stated
         (BaseBranch("release/1", "release/1"), "main", True, "release/1", False),
     ],
 )
-def test_undesired_request_belongs_to_base_stated_in_commit(base, target, is_ours, stated, expected):
+def test_undesired_pull_request_belongs_to_own_target_if_commit_agrees(base, target, is_ours, stated, expected):
     assert base.is_base_of_request(target, is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 
-def test_commit_states_base_branch_unless_default():
+def test_commit_trailer_states_base_branch_unless_branch_is_default():
     plain = append_trailers("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"])
     other = append_trailers("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"], "release/größe")
     assert (parse_base_branch(plain), parse_base_branch(other)) == (None, "release/größe")
@@ -86,5 +86,5 @@ def test_commit_states_base_branch_unless_default():
         "Update x\n\nA sentence.\nBasebump-Base: a",
     ],
 )
-def test_text_resembling_trailer_states_no_base_branch(message):
+def test_text_that_only_resembles_a_trailer_states_no_base_branch(message):
     assert parse_base_branch(message) is None

@@ -33,7 +33,7 @@ from bot.model.modes import OnClose
 from bot.model.policy import Policy
 
 
-def test_first_sentence_states_fixes_and_additions():
+def test_first_sentence_of_body_counts_fixed_and_added_vulnerabilities():
     assert render_proposal_body().startswith(
         "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays unfixed "
         "(all with a fix that the new image lacks).**\n"
@@ -42,7 +42,7 @@ def test_first_sentence_states_fixes_and_additions():
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
 
 
-def test_caution_comes_first_and_names_additions():
+def test_body_starts_with_caution_if_update_adds_critical_vulnerability():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
     text = render_proposal_body((risky,), build_evidence(scan(LOW), scan(LOW, CRITICAL), risky))
     assert text.startswith("> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.**\n")
@@ -54,13 +54,13 @@ def test_caution_comes_first_and_names_additions():
     assert "Caution" not in render_proposal_body()
 
 
-def test_caution_is_an_alert_when_forge_renders_alerts():
+def test_caution_is_written_as_alert_when_forge_renders_alerts():
     worse = build_evidence(scan(LOW), scan(LOW, CRITICAL))
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), worse, rows, has_alerts=True), 60_000)
     assert text.startswith("> [!CAUTION]\n> **Adds 1 critical (fixes none).**")
 
 
-def test_table_has_counts_now_after_and_added():
+def test_table_counts_findings_now_after_and_added_by_severity():
     text = render_proposal_body(known=build_evidence(scan(CRITICAL, LOW), scan(LOW, finding("CVE-1900-0009"))))
     assert "| now | 1 | 0 | 0 | 1 | not looked up |" in text
     assert "| after | **0** | **1** | **0** | **1** | not looked up |" in text
@@ -70,12 +70,12 @@ def test_table_has_counts_now_after_and_added():
     assert "| after | **0** | **0** | **0** | **0** | **1** |" in unrated
 
 
-def test_added_comes_before_fixed():
+def test_added_findings_are_listed_before_fixed_findings():
     text = render_proposal_body(known=build_evidence(scan(CRITICAL), scan(LOW)))
     assert text.index("| Question |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
 
 
-def test_important_fixes_are_listed_by_urgency_and_rest_is_folded():
+def test_urgent_fixes_are_listed_first_and_all_fixes_are_in_a_fold():
     exploited, likely = finding("CVE-1900-0101", Severity.LOW), finding("CVE-1900-0102", Severity.MEDIUM)
     others = [finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30)]
     known = replace(
@@ -100,7 +100,7 @@ def test_important_fixes_are_listed_by_urgency_and_rest_is_folded():
     assert shown.count("nvd.nist.gov") == 8
 
 
-def test_findings_are_grouped_by_packages_with_the_same_versions():
+def test_packages_with_same_versions_and_findings_share_a_line():
     names = ("libc6", "libc-bin", "libc-dev", "libc-l10n")
     old = [finding(f"CVE-1900-3{number:03}", package=name) for name in names for number in range(6)]
     text = render_proposal_body(known=build_evidence(scan(*old, CRITICAL), scan()))
@@ -109,7 +109,7 @@ def test_findings_are_grouped_by_packages_with_the_same_versions():
     assert line.count("(high)") == 6
 
 
-def test_titles_of_findings_do_not_repeat_the_package():
+def test_package_name_at_start_of_finding_title_is_removed():
     assert strip_package_name("openssl: heap overflow", "openssl") == "heap overflow"
     assert strip_package_name("glibc: heap overflow", "libc6") == "heap overflow"
     assert strip_package_name("tar - a path", "tar") == "a path"
@@ -117,7 +117,7 @@ def test_titles_of_findings_do_not_repeat_the_package():
         assert strip_package_name(title, "openssl") == title
 
 
-def test_several_images_have_rows_worst_first_and_a_fold_each():
+def test_images_of_group_are_sorted_worst_first_and_have_a_fold_each():
     moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx", "redis"))
     risky = replace(moves[2], added_risk=AddedRisk(1, 0))
     late = NotScanned(UnscannedReason.TIMED_OUT)
@@ -145,7 +145,7 @@ def test_images_with_the_same_changes_share_a_fold():
     assert text.count("Fixes that matter") + text.count("**Fixed**") == 1
 
 
-def test_list_of_images_is_shortened_after_the_lists_of_findings():
+def test_lists_of_findings_are_shortened_before_the_list_of_images():
     moves = tuple(update(f"image-{number}:1@{digest('old')}", "new") for number in range(20))
     known = {
         get_first_transition(each): compare_scans(
@@ -158,7 +158,7 @@ def test_list_of_images_is_shortened_after_the_lists_of_findings():
     assert "of 200 fixed. " in text
 
 
-def test_first_request_states_updates_pins_and_additions():
+def test_first_pull_request_of_repository_counts_updated_and_pinned_images():
     moves = (MOVE, PIN, update("nginx:1.27", "new"))
     first = render_body(
         BODY_TEMPLATE,
@@ -173,7 +173,7 @@ def test_first_request_states_updates_pins_and_additions():
     assert "bullet_list_open" not in lists
 
 
-def test_pin_names_worst_findings():
+def test_body_of_pin_lists_findings_of_new_image_worst_first():
     text = render_proposal_body((PIN,), build_evidence(None, scan(LOW, CRITICAL), PIN))
     assert text.startswith(
         "**Merging pins `python:3.12-slim` to the digest that its tag has today. The new image has 2 "
@@ -185,7 +185,7 @@ def test_pin_names_worst_findings():
 
 
 @pytest.mark.parametrize("why", [each for each in UnscannedReason if each is not UnscannedReason.WITHHELD])
-def test_image_that_was_not_scanned_has_a_reason_and_no_numbers(why):
+def test_body_states_why_image_was_not_scanned_and_shows_no_counts(why):
     text = render_proposal_body(known=build_evidence(NotScanned(why), NotScanned(why)))
     assert text.startswith("**Merging moves `python:3.12-slim` to a newer digest of its tag. What that changes is not ")
     assert f"not known: {why.sentence}.**" in text
@@ -193,14 +193,14 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_numbers(why):
     assert "<sub>not scanned · exploitation (KEV) not looked up · EPSS not looked up</sub>" in text
 
 
-def test_gone_digest_is_stated_with_counts_of_new_image():
+def test_body_states_that_old_digest_is_gone_and_counts_only_new_image():
     gone = replace(MOVE, cause=UpdateCause.GONE)
     text = render_proposal_body((gone,), build_evidence(NotScanned(UnscannedReason.IMAGE_GONE), None, gone))
     assert text.startswith("**The registry no longer has the digest of `python:3.12-slim` in the file, so builds and ")
     assert "| now | ? | ? | ? | ? | ? |\n| after | **0** | **0** | **0** | **1** |" in text
 
 
-def test_missing_lookups_are_stated():
+def test_body_states_which_lookups_were_not_made():
     text = render_proposal_body()
     assert "| Signed by | not checked (no `trust` rule for this image) |" in text
     assert "| Source | not looked up |" in text
@@ -208,7 +208,7 @@ def test_missing_lookups_are_stated():
     assert "exploitation (KEV) not looked up · EPSS not looked up</sub>" in text
 
 
-def test_reason_for_the_update_names_trigger_and_wait():
+def test_body_states_that_wait_of_min_age_is_over_or_was_skipped():
     waiting = Policy(min_age=timedelta(days=7))
     moved = update(f"python:3.12-slim@{digest('old')}", "new", policy=waiting)
     assert "| Why now | the tag points to a newer digest; the wait of 7 days is over |" in render_proposal_body(
@@ -220,7 +220,7 @@ def test_reason_for_the_update_names_trigger_and_wait():
     assert "; the wait of 7 days was skipped |" in render_proposal_body((young,), build_evidence(late, late, young))
 
 
-def test_image_has_link_and_versions():
+def test_image_row_has_link_build_dates_and_versions():
     old, new = (
         replace(each, version=version, created=datetime(2026, month, 1, tzinfo=UTC))
         for each, version, month in ((scan(), "3.12.1", 1), (scan(), "3.12.2", 2))
@@ -232,7 +232,7 @@ def test_image_has_link_and_versions():
     assert "| Image | `registry.example/team/app:1` `" in render_proposal_body((own,))
 
 
-def test_omitted_findings_are_counted_with_command_for_full_list():
+def test_body_counts_omitted_findings_and_names_command_for_full_list():
     many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
     whole = render_proposal_body(known=build_evidence(many, scan()), limit=200_000)
     cut = render_proposal_body(known=build_evidence(many, scan()), limit=8_000)
@@ -245,7 +245,7 @@ def test_omitted_findings_are_counted_with_command_for_full_list():
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 3))
 @settings(max_examples=15, deadline=None)
-def test_findings_that_are_not_listed_are_counted_for_any_number_of_rows(fixed, added, kept, rows):
+def test_listed_and_omitted_findings_add_up_for_any_number_of_rows(fixed, added, kept, rows):
     old, new, both = (
         [finding(f"CVE-19{kind}-{number:04}", package=f"p{number % 7}") for number in range(count)]
         for kind, count in (("01", fixed), ("02", added), ("03", kept))
@@ -270,7 +270,7 @@ def test_body_is_markdown_with_valid_tables():
     assert [token.tag for token in single if token.type == "heading_open"] == ["h3"]
 
 
-def test_suppressed_findings_are_listed_separately_and_not_counted():
+def test_suppressed_findings_are_listed_separately_and_not_counted_in_body():
     text = render_proposal_body(known=build_evidence(scan(CRITICAL, LOW), scan(suppressed=[LOW])))
     assert "<summary>1 suppressed by statements, and counted nowhere</summary>" in text
     nvd = "https://nvd.nist.gov/vuln/detail/CVE-1900-0002"
@@ -287,7 +287,7 @@ def test_suppressed_findings_are_listed_separately_and_not_counted():
     assert f"{300 - cut.count('nvd.nist.gov')} more are not listed here." in cut
 
 
-def test_last_lines_describe_how_to_decline_ignore_and_undo():
+def test_body_ends_with_how_to_decline_ignore_and_undo_the_update():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     one, all_after = render_proposal_body((MOVE,)), render_proposal_body((muting,))
     assert "**Not now?** Close this: basebump then proposes only later digests. **Never?** Write `# basebump" in one
@@ -295,14 +295,14 @@ def test_last_lines_describe_how_to_decline_ignore_and_undo():
     assert "Close this: later digests are then offered only if they fix something critical. " in all_after
 
 
-def test_body_of_very_many_files_fits_limit():
+def test_body_with_thousands_of_files_fits_limit():
     updates = tuple(update("python:3.12-slim", "new", path=f"service-{number:05}/Dockerfile") for number in range(3000))
     text = render_proposal_body(updates, limit=20_000)
     assert len(text) <= 20_000
     assert re.search(r"· and 29\d\d more \|", text)
 
 
-def test_limit_too_small_for_any_body_is_an_error():
+def test_body_that_cannot_be_shortened_to_limit_raises_error():
     with pytest.raises(BodyTooLongError):
         render_proposal_body(limit=100)
 
@@ -321,7 +321,7 @@ BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team ans
 NOTED = add_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
 
 
-def test_note_of_image_is_shown_once_for_all_references():
+def test_note_on_image_is_shown_once_and_notes_on_files_are_not_shown():
     beside = update(
         f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
     )
@@ -333,7 +333,7 @@ def test_note_of_image_is_shown_once_for_all_references():
     assert render_proposal_body(both, build_evidence(None, None, *both)).count(BEHIND) == 1
 
 
-def test_omitted_notes_are_counted_and_long_notes_are_cut():
+def test_view_counts_omitted_notes_and_cuts_long_notes():
     noted = add_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
     (shown,) = build_proposal_view((noted,), build_evidence(), 2).transitions
     assert (len(shown.notes), shown.notes_cut) == (2, 3)
@@ -357,7 +357,7 @@ EARLIER = Path(worlds.__file__).with_name("earlier_templates")
 
 
 @pytest.mark.parametrize("name", build_report_scenes())
-def test_template_copied_from_earlier_version_still_renders(name):
+def test_body_template_copied_from_earlier_version_still_renders(name):
     scene, source = build_report_scenes()[name], (EARLIER / "body.md.j2").read_text(encoding="utf-8")
     text = render_body(
         resources.prepend_proposal_macros(source),
@@ -390,7 +390,7 @@ def build_fleet_evidence(outcome):
         ),
     ],
 )
-def test_body_states_ci_outcomes_of_fleet(outcome, text):
+def test_body_states_in_how_many_repositories_ci_passed_failed_or_was_merged(outcome, text):
     waiting = "not by basebump: wait for the checks of this repository"
     assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
     assert f"| Tested | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
@@ -398,7 +398,7 @@ def test_body_states_ci_outcomes_of_fleet(outcome, text):
     assert f" Tested: {text}." in render_proposal_body((MOVE, PIN), several)
 
 
-def test_ci_outcome_does_not_change_fingerprint():
+def test_ci_outcomes_in_other_repositories_do_not_change_fingerprint():
     assert compute_fingerprint((MOVE,), build_fleet_evidence(FleetOutcome(passed=9))) == compute_fingerprint(
         (MOVE,), build_evidence()
     )

@@ -52,7 +52,7 @@ def find(path: str, new_content: bytes) -> tuple[WrittenImage, ...] | None:
 @pytest.mark.parametrize("path", FILES)
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
-def test_finds_the_digests_that_basebump_writes_into_any_subset_of_the_references(path, line_end, bom):
+def test_digests_written_by_basebump_are_found_in_any_subset_of_references(path, line_end, bom):
     content = bom + FILES[path].replace(b"\n", line_end)
     references = read(path, content)
     assert len(references) > 1
@@ -82,7 +82,7 @@ def test_finds_the_digests_that_basebump_writes_into_any_subset_of_the_reference
         lambda _: b"../../../etc/passwd",
     ],
 )
-def test_any_other_change_is_not_an_edit_of_basebump(change):
+def test_change_of_any_other_byte_is_not_an_edit_of_basebump(change):
     references = read("Dockerfile", DOCKERFILE)
     edited = write(DOCKERFILE, *((each, NEW) for each in references))
     assert find("Dockerfile", edited) is not None
@@ -95,7 +95,7 @@ def test_removing_a_digest_is_not_an_edit_of_basebump():
     assert find("Dockerfile", DOCKERFILE.replace(f"@{OLD}".encode(), b"")) is None
 
 
-def test_tag_may_change_only_if_the_changed_reference_has_a_digest():
+def test_tag_change_is_an_edit_of_basebump_only_if_reference_has_digest():
     assert find("Dockerfile", DOCKERFILE.replace(b"golang:1.22", b"golang:1.23")) is None
     changed = DOCKERFILE.replace(b"debian:12-slim", b"debian:13-slim")
     (same,) = find("Dockerfile", changed) or ()
@@ -107,7 +107,7 @@ def test_tag_may_change_only_if_the_changed_reference_has_a_digest():
     assert image.value == ("Dockerfile", image.reference.locator, f"13@{NEW}")
 
 
-def test_finds_edits_of_references_that_became_not_editable():
+def test_edit_is_found_in_reference_that_became_not_editable():
     locked = [
         replace(each, digest_slot=NotEditable(Reason.OTHER_WRITER, each.digest_slot))
         for each in read("Dockerfile", DOCKERFILE)
@@ -119,7 +119,7 @@ def test_finds_edits_of_references_that_became_not_editable():
 
 @given(st.binary(max_size=40), st.integers(0, len(DOCKERFILE)), st.integers(0, 20))
 @example(b"A", DOCKERFILE.index(b"12-slim"), 0)
-def test_random_change_is_never_mistaken_for_an_edit(inserted, start, removed):
+def test_images_found_in_a_random_change_explain_the_whole_change(inserted, start, removed):
     """Whatever is found explains the whole difference: writing the found images gives exactly the new content."""
     new_content = DOCKERFILE[:start] + inserted + DOCKERFILE[start + removed :]
     found = find("Dockerfile", new_content)
@@ -148,7 +148,7 @@ def compute_intent_of_images(*values: WrittenImage) -> str:
     return hash_written_values(each.value for each in values)
 
 
-def test_branch_of_a_planned_proposal_has_the_intent_of_the_proposal():
+def test_branch_with_content_of_planned_proposal_has_intent_of_proposal():
     planned = PlannedValues("1" * 16, frozenset(each.value for each in build_written_images()))
     assert judge_images(build_claim(), build_written_images(), [planned], ()) == BranchVerdict("1" * 16)
 
@@ -156,33 +156,33 @@ def test_branch_of_a_planned_proposal_has_the_intent_of_the_proposal():
 @pytest.mark.parametrize(
     "written", [(), build_written_images(OTHER), (*build_written_images(), WrittenImage(GOLANG, NEW, None))]
 )
-def test_copied_trailer_gives_no_planned_intent_to_other_content(written):
+def test_branch_with_other_content_does_not_get_intent_from_copied_trailer(written):
     planned = PlannedValues("1" * 16, frozenset(each.value for each in build_written_images()))
     verdict = judge_images(build_claim(TARGET, intent="1" * 16), written, [planned], ())
     assert verdict.intent != "1" * 16
 
 
-def test_references_sharing_bytes_do_not_change_intent():
+def test_second_reference_to_the_same_bytes_does_not_change_intent():
     twin = replace(DEBIAN, locator="twin")
     planned = PlannedValues("1" * 16, frozenset(each.value for each in build_written_images()))
     shared = (*build_written_images(), WrittenImage(twin, NEW, None))
     assert judge_images(build_claim(), shared, [planned], ()).intent == "1" * 16
 
 
-def test_marked_digest_is_basebumps_and_not_confirmed():
+def test_digest_only_in_mark_belongs_to_basebump_but_is_not_confirmed():
     assert judge_images(build_claim(TARGET), build_written_images(), [], ()) == BranchVerdict(
         compute_intent_of_images(*build_written_images()), is_confirmed=False
     )
 
 
-def test_known_digest_is_confirmed_if_the_mark_names_another_digest():
+def test_known_digest_is_confirmed_even_if_mark_names_another_digest():
     verdict = judge_images(
         build_claim(TARGET), build_written_images(OTHER), [], parse_targets([TARGET.replace(NEW, OTHER)])
     )
     assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images(OTHER)), is_as_marked=False)
 
 
-def test_branch_with_a_digest_that_is_neither_marked_nor_known_belongs_to_users():
+def test_branch_with_digest_neither_marked_nor_known_belongs_to_users():
     assert judge_images(build_claim(TARGET), build_written_images(OTHER), [], parse_targets([TARGET])) == FOREIGN_BRANCH
 
 
@@ -194,11 +194,11 @@ def test_branch_with_a_digest_that_is_neither_marked_nor_known_belongs_to_users(
         f"evil.example/library/debian:12-slim@{NEW}",
     ],
 )
-def test_branch_with_a_digest_of_another_image_belongs_to_users(target):
+def test_branch_with_digest_of_another_image_belongs_to_users(target):
     assert judge_images(build_claim(target), build_written_images(), [], parse_targets([target])) == FOREIGN_BRANCH
 
 
-def test_interrupted_run_is_recognised_by_trailer():
+def test_branch_of_interrupted_run_is_recognised_by_intent_trailer():
     """A run pushed `OTHER`, and was killed before it wrote the mark. The tag has moved on since."""
     verdict = judge_images(
         build_claim(TARGET, intent=compute_intent_of_images(*build_written_images(OTHER))),
@@ -211,11 +211,11 @@ def test_interrupted_run_is_recognised_by_trailer():
     )
 
 
-def test_branch_without_a_request_needs_no_mark():
+def test_branch_without_pull_request_belongs_to_basebump_without_mark():
     verdict = judge_images(build_claim(has_request=False), build_written_images(), [], ())
     assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images()), is_confirmed=False)
 
 
 @pytest.mark.parametrize("text", ["", "x", "@", ":@", "*@sha256:" + "0" * 64, "a@b", "a:b"])
-def test_parses_hostile_targets(text):
+def test_malformed_target_is_parsed_without_error(text):
     assert len(parse_targets([text])) <= 1

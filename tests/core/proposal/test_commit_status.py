@@ -73,22 +73,22 @@ def describe_status(*evidence, is_doubted=False):
         ),
     ],
 )
-def test_status_states_evidence_in_one_line(evidence, sentence):
+def test_commit_status_summarises_evidence_in_one_line(evidence, sentence):
     assert build_status(evidence, needs_review=False) == CommitStatus(StatusState.SUCCESS, sentence)
 
 
-def test_status_fails_when_review_is_needed():
+def test_commit_status_is_failure_when_review_is_needed():
     found = build_status([WORSE], needs_review=True)
     assert (found.state, "adds 1 (1 critical)" in found.description) == (StatusState.FAILURE, True)
 
 
-def test_status_is_missing_without_scanner_and_signature_checks():
+def test_no_commit_status_is_set_without_scanner_and_signature_checks():
     assert describe_status(ALONE, ALONE) is None
     assert describe_status(ALONE, is_doubted=True) is None
     assert describe_status(ALONE, BETTER) is not None
 
 
-def test_status_description_fits_forge_limits():
+def test_commit_status_description_is_cut_to_forge_limit():
     every = [
         replace(each, signatures=sign) for each in (BETTER, PINNED, UNKNOWN) for sign in (SIGNED, UNSIGNED, UNASKED)
     ]
@@ -112,7 +112,7 @@ def render_marked_body(status=None, report=REPORT):
     return f"text\n\n{render_mark(BodyMark(TARGETS, report, status_attempt=status))}"
 
 
-def test_mark_records_commit_of_status_attempt():
+def test_mark_stores_last_status_attempt_with_commit():
     written = record_status(render_marked_body(), HEAD, STATUS)
     assert parse_mark(written) == BodyMark(TARGETS, REPORT, status_attempt=build_attempt(HEAD))
     assert record_status(record_status(render_marked_body(), "b" * 40, STATUS), HEAD, STATUS) == written
@@ -138,7 +138,7 @@ def test_invalid_status_in_mark_is_ignored(said):
     )
 
 
-def test_status_from_mark_is_shortened_to_one_line():
+def test_status_description_in_mark_is_cut_to_one_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
     found = parse_mark(record_status(render_marked_body(), HEAD, long)).status_attempt
     assert found.status.state is StatusState.FAILURE
@@ -154,14 +154,14 @@ ONLY_STATUS = RequestAttributes(status=STATUS)
 LONG_AGO = NOW - timedelta(days=30)
 
 
-def test_request_with_current_status_is_unchanged():
+def test_pull_request_is_unchanged_when_head_commit_has_desired_status():
     before = build_remote_request(
         head=HEAD, body=render_marked_body(build_attempt(HEAD)), ever_set=RequestAttributes(), opened_at=NOW
     )
     assert find_next_step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-def test_other_last_commit_gets_status():
+def test_status_is_set_again_when_head_commit_changed():
     before = build_remote_request(
         head=HEAD, body=render_marked_body(build_attempt("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO
     )
@@ -170,12 +170,12 @@ def test_other_last_commit_gets_status():
     )
 
 
-def test_request_created_before_statuses_existed_gets_status():
+def test_pull_request_without_recorded_status_gets_status():
     before = build_remote_request(head=HEAD, ever_set=None, opened_at=LONG_AGO)
     assert find_next_step(KNOWN, before).attributes == ONLY_STATUS
 
 
-def test_pushed_or_reworded_request_gets_status():
+def test_status_is_set_after_push_or_new_text():
     moved = build_remote_request(
         head=HEAD,
         intent="9" * 16,
@@ -196,7 +196,7 @@ def test_pushed_or_reworded_request_gets_status():
     assert find_next_step(KNOWN, reworded).attributes == ONLY_STATUS
 
 
-def test_run_with_less_evidence_than_text_sets_no_status():
+def test_run_with_less_evidence_than_pull_request_text_sets_no_status():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
     before = build_remote_request(
         head=HEAD,
@@ -209,7 +209,7 @@ def test_run_with_less_evidence_than_text_sets_no_status():
     )
 
 
-def test_request_is_unchanged_when_no_status_is_desired():
+def test_pull_request_is_unchanged_when_no_status_is_desired():
     before = build_remote_request(
         head=HEAD, body=render_marked_body(build_attempt("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW
     )
@@ -217,7 +217,7 @@ def test_request_is_unchanged_when_no_status_is_desired():
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_waiting_request_copies_status_of_own_commit_to_base_merge(known):
+def test_status_of_basebumps_commit_is_copied_to_merge_of_base_branch(known):
     waits = build_remote_request(
         head=HEAD,
         own_commit="b" * 40,
@@ -239,7 +239,7 @@ FORGED = CommitStatus(StatusState.SUCCESS, "What a forged mark says")
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_status_in_a_mark_is_never_set(known):
+def test_status_that_is_only_in_a_mark_is_never_set(known):
     """basebump's own commit is the last one, so that there is no earlier commit from which the status can be read."""
     waits = build_remote_request(
         head=HEAD,
@@ -254,7 +254,7 @@ def test_status_in_a_mark_is_never_set(known):
     assert find_next_step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
 
 
-def test_undecided_run_sets_status_of_own_evidence_on_desired_branch():
+def test_status_comes_from_own_evidence_when_decisions_are_unknown():
     before = build_remote_request(
         head=HEAD,
         own_commit="b" * 40,

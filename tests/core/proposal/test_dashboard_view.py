@@ -99,7 +99,7 @@ CRITICAL, HIGH, LOW = (
 )
 
 
-def test_lists_begin_with_the_most_urgent_proposal_under_headings():
+def test_open_proposals_are_listed_by_urgency_under_headings():
     found = render(build_branch((LOW,), (HIGH,), (), (CRITICAL,), (LOW, HIGH), exploited=[LOW.id]))
     shown = found.partition("### Open (5)")[2].partition("<details>")[0]
     order = [line for line in shown.splitlines() if line.startswith(("####", "- [ ] <!-- basebump:rebase basebump"))]
@@ -111,7 +111,7 @@ def test_lists_begin_with_the_most_urgent_proposal_under_headings():
     ]
 
 
-def test_first_line_counts_requests_and_fixes():
+def test_first_line_of_dashboard_counts_pull_requests_and_fixes():
     opened = build_branch((LOW, CRITICAL), (CRITICAL, HIGH), exploited=[LOW.id])
     assert (
         "**2 requests open, 0 waiting, 0 held.** The open and waiting requests fix "
@@ -120,7 +120,7 @@ def test_first_line_counts_requests_and_fixes():
     assert "**0 requests open, 2 waiting, 0 held.**" in render(build_branch((), (), outcome=ProposalOutcome.DEFERRED))
 
 
-def test_row_has_effect_and_links_of_files():
+def test_row_of_proposal_has_effect_and_links_to_files():
     opened = build_branch_report(
         build_update(), build_update(path="a b/Dockerfile", line_number=7), proposals=[build_proposal()]
     )
@@ -133,7 +133,7 @@ def test_row_has_effect_and_links_of_files():
     assert f"- [`a b/Dockerfile`]({FILES_URL}a%20b/Dockerfile): `node:22` update\n" in detected
 
 
-def test_effect_is_not_repeated_when_title_contains_effect():
+def test_row_does_not_repeat_effect_that_title_contains():
     opened = build_branch_report(
         build_update(), proposals=[build_proposal("Update node:22: fixes 1 (1 critical), adds none")]
     )
@@ -164,7 +164,7 @@ def test_bulk_checkboxes_appear_for_two_or_more_proposals():
 
 
 @pytest.mark.parametrize("status", [ReferenceStatus.HELD, ReferenceStatus.REFUSED])
-def test_holds_describe_remedy(status, tmp_path):
+def test_held_reference_shows_remedy_and_valid_rule_for_each_reason(status, tmp_path):
     for reason in REASONS_BY_STATUS[status]:
         assert describe_hold_remedy(reason), reason
         found = render(build_branch_report(build_verdict(status, reason, detail="why")))
@@ -180,13 +180,13 @@ def test_holds_describe_remedy(status, tmp_path):
         assert load(config, requires_forges=False)
 
 
-def test_superseded_references_name_the_next_tag():
+def test_superseded_reference_shows_next_tag_if_known():
     ended = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, successor="24")
     assert "- `node:22` · [`Dockerfile:1`](" in render(build_branch_report(ended))
     assert " · next tag: `24`\n" in render(build_branch_report(ended))
 
 
-def test_blocked_references_come_first_with_reasons():
+def test_blocked_references_are_listed_first_with_reasons():
     replaced = replace(build_update(), status=ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED, detail="malware")
     stuck = build_verdict(ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, detail="@team malware; no known replacement")
     shown = render(build_branch_report(replaced, stuck, proposals=[build_proposal()]))
@@ -211,7 +211,7 @@ STUCK = StuckUpdate(
 )
 
 
-def test_stuck_updates_name_the_failed_run_and_the_image():
+def test_stuck_update_shows_failed_check_and_built_image():
     found = render(build_branch_report(stuck=(STUCK,)))
     assert "### Stuck after the merge (1)" in found
     assert (
@@ -221,23 +221,23 @@ def test_stuck_updates_name_the_failed_run_and_the_image():
     ) in found
 
 
-def test_workloads_are_named_unless_everyone_can_read_the_dashboard():
+def test_workloads_of_stuck_update_are_hidden_on_public_dashboard():
     running = replace(STUCK, reason="older-runs", workloads=("prod/payments/Deployment/web",), check_name=None)
     assert "`prod/payments/Deployment/web`" in render(build_branch_report(stuck=(running,)))
     assert "prod" not in render(build_branch_report(stuck=(running,)), is_public=True)
 
 
-def test_other_repositories_are_named_unless_everyone_can_read_the_dashboard():
+def test_other_repositories_are_hidden_on_public_dashboard():
     waiting = replace(STUCK, reason="not-deployed", manifests=("acme/secret-plans web.yaml:9",), check_name=None)
     assert "`acme/secret-plans web.yaml:9`" in render(build_branch_report(stuck=(waiting,)))
     assert "secret-plans" not in render(build_branch_report(stuck=(waiting,)), is_public=True)
 
 
-def test_stuck_update_with_unknown_reason_is_shown_without_reason():
+def test_stuck_update_without_images_names_no_image_when_reason_is_new():
     assert "· `contoso" not in render(build_branch_report(stuck=(replace(STUCK, reason="new-reason", images=()),)))
 
 
-def test_public_dashboard_shows_no_private_evidence():
+def test_public_dashboard_hides_private_findings():
     private = build_branch_report(
         build_update(), proposals=[build_proposal()], evidence=replace(KNOWN, is_private=True)
     )
@@ -247,7 +247,7 @@ def test_public_dashboard_shows_no_private_evidence():
     assert "What the requests fix is not known: with private findings." in public
 
 
-def test_files_of_several_base_branches_name_branch():
+def test_file_links_name_base_branch_if_dashboard_has_several():
     of_main = build_branch_report(build_update(), proposals=[build_proposal()])
     release = build_branch_report(
         build_update(),
@@ -260,7 +260,7 @@ def test_files_of_several_base_branches_name_branch():
     assert "[`Dockerfile:1 on release/1`](https://github.com/acme/web/blob/release/1/Dockerfile#L1)" in found
 
 
-def test_text_fits_limit_and_counts_omitted_entries():
+def test_dashboard_fits_limit_and_counts_omitted_entries():
     many = build_branch(*[(CRITICAL,)] * 300)
     assert "100 more entries do not fit here." in render(many, limit=1_000_000)
     found = render(many, limit=20_000)
@@ -291,11 +291,11 @@ def test_dashboard_template_copied_from_earlier_version_still_renders():
         ("\udcff/Dockerfile", "%FF/Dockerfile#L3"),
     ],
 )
-def test_links_of_files_are_encoded(path, address):
+def test_file_link_percent_encodes_special_characters(path, address):
     assert str(link_file(FILES_URL, path, [3, 9])).endswith(f"]({FILES_URL}{address})")
 
 
-def test_files_have_no_link_when_the_forge_has_no_site_or_the_path_is_too_long():
+def test_file_has_no_link_if_forge_has_no_site_or_path_is_too_long():
     assert str(link_file(None, "Dockerfile", [3])) == "`Dockerfile:3`"
     assert "](" not in str(link_file(FILES_URL, "a/" * 500, [3]))
 
@@ -319,7 +319,7 @@ SAFE_HTML = ("<!-- basebump:", "<details><summary>", "</details>", "</summary>")
 
 @settings(deadline=None)
 @given(hostile)
-def test_untrusted_text_adds_no_html_checkboxes_or_images(word):
+def test_untrusted_text_adds_no_html_checkbox_or_image_to_dashboard(word):
     references = (
         build_update(path=word),
         build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),

@@ -67,7 +67,7 @@ def compute_due_date_of_evidence(
 # From when it counts
 
 
-def test_date_counts_from_push_to_registry():
+def test_due_date_is_counted_from_push_to_registry():
     since = build_fix_times(pushed=NOW - 2 * DAY, seen=NOW - 4 * DAY)
     built = build_fix_evidence(Severity.CRITICAL, built=NOW - 9 * DAY)
     assert compute_due_date_of_evidence(built, since=since) == DueDate(NOW + 5 * DAY, DueClass.CRITICAL)
@@ -76,7 +76,7 @@ def test_date_counts_from_push_to_registry():
 @pytest.mark.parametrize(
     ("seen", "built", "since"), [(4, 9, 9), (9, 4, 9), (4, None, 4), (None, 4, 4), (None, None, 0)]
 )
-def test_date_counts_from_first_observation_or_build_time_when_push_is_unknown(seen, built, since):
+def test_due_date_is_counted_from_first_observation_or_build_if_push_is_unknown(seen, built, since):
     evidence = build_fix_evidence(Severity.HIGH, built=None if built is None else NOW - built * DAY)
     found = compute_due_date_of_evidence(
         evidence, since=build_fix_times(seen=None if seen is None else NOW - seen * DAY)
@@ -84,7 +84,7 @@ def test_date_counts_from_first_observation_or_build_time_when_push_is_unknown(s
     assert found == DueDate(NOW + (30 - since) * DAY, DueClass.HIGH)
 
 
-def test_time_in_the_future_counts_as_now():
+def test_due_date_is_counted_from_now_if_build_or_push_is_in_the_future():
     for evidence, since in (
         (build_fix_evidence(Severity.HIGH, built=NOW + 90 * DAY), build_fix_times()),
         (build_fix_evidence(Severity.HIGH), build_fix_times(pushed=NOW + 90 * DAY)),
@@ -92,7 +92,7 @@ def test_time_in_the_future_counts_as_now():
         assert compute_due_date_of_evidence(evidence, since=since) == DueDate(NOW + 30 * DAY, DueClass.HIGH)
 
 
-def test_image_of_an_index_counts_from_the_push_of_the_index():
+def test_due_date_of_image_in_index_is_counted_from_push_of_index():
     resolved = ResolvedTag(
         NGINX,
         digest("index"),
@@ -104,13 +104,13 @@ def test_image_of_an_index_counts_from_the_push_of_the_index():
     ) == DueDate(NOW + 29 * DAY, DueClass.HIGH)
 
 
-def test_unresolved_tag_has_build_time_of_image():
+def test_fix_time_of_unresolved_tag_is_build_time_of_image():
     unresolved = FixTimes({NGINX: UnresolvedTag(NGINX, Reason.UNREACHABLE, "")}, NOW)
     transition = get_first_transition(build_update())
     assert unresolved.find_fix_time(transition, build_fix_evidence(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
 
 
-def test_other_tag_counts_from_own_push():
+def test_fix_time_of_update_to_other_tag_is_push_of_that_tag():
     other = Transition(NGINX, digest("old"), digest("new"), ("linux/amd64",), "2")
     resolved = ResolvedTag(
         replace(NGINX, tag="2"), digest("new"), registry_records={digest("new"): RegistryRecord(NOW - DAY)}
@@ -143,7 +143,7 @@ def test_most_urgent_fixed_class_determines_due_date(evidence, periods, expected
     assert found == (expected and DueDate(NOW + expected[0] * DAY, expected[1]))
 
 
-def test_earliest_date_of_all_updates_counts():
+def test_due_date_of_group_is_earliest_due_date_of_updates():
     updates = [
         (build_update(DuePeriods(high=9 * DAY)), build_fix_evidence(Severity.HIGH)),
         (build_update(), build_fix_evidence(Severity.CRITICAL)),
@@ -152,7 +152,7 @@ def test_earliest_date_of_all_updates_counts():
     assert compute_due_date(updates, None, build_fix_times(pushed=NOW)) == DueDate(NOW + 7 * DAY, DueClass.CRITICAL)
 
 
-def test_proposal_is_overdue_from_due_date_on():
+def test_proposal_is_overdue_as_soon_as_due_date_is_reached():
     for passed, overdue in ((7 * DAY - timedelta(seconds=1), False), (7 * DAY, True)):
         found = compute_due_date_of_evidence(
             build_fix_evidence(Severity.CRITICAL), since=build_fix_times(pushed=NOW - passed)
@@ -164,7 +164,7 @@ def test_proposal_is_overdue_from_due_date_on():
 # What the mark keeps
 
 
-def test_recorded_date_stays_when_a_newer_digest_refreshes_the_request():
+def test_recorded_due_date_stays_when_newer_digest_is_proposed():
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
     assert (
         compute_due_date_of_evidence(build_fix_evidence(Severity.CRITICAL), recorded, build_fix_times(pushed=NOW))
@@ -173,12 +173,12 @@ def test_recorded_date_stays_when_a_newer_digest_refreshes_the_request():
 
 
 @pytest.mark.parametrize("evidence", [UNKNOWN, build_fix_evidence(), build_fix_evidence(Severity.HIGH)])
-def test_recorded_date_stays_when_evidence_is_unknown_or_lower(evidence):
+def test_recorded_due_date_stays_when_fixes_are_unknown_or_less_severe(evidence):
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
     assert compute_due_date_of_evidence(evidence, recorded) == recorded
 
 
-def test_recorded_date_is_removed_when_policy_has_no_due_dates():
+def test_recorded_due_date_is_removed_when_policy_has_no_due_dates():
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL)
     assert (
         compute_due_date(
@@ -188,7 +188,7 @@ def test_recorded_date_is_removed_when_policy_has_no_due_dates():
     )
 
 
-def test_more_urgent_finding_moves_due_date_and_counts_from_current_run():
+def test_more_urgent_finding_makes_due_date_earlier_counted_from_current_run():
     recorded = DueDate(NOW + 20 * DAY, DueClass.HIGH)
     since = build_fix_times(pushed=NOW - 10 * DAY)
     assert compute_due_date_of_evidence(build_fix_evidence(exploited=True), recorded, since) == DueDate(
@@ -196,14 +196,14 @@ def test_more_urgent_finding_moves_due_date_and_counts_from_current_run():
     )
 
 
-def test_more_urgent_finding_never_moves_the_date_to_a_later_time():
+def test_more_urgent_finding_never_makes_due_date_later():
     recorded = DueDate(NOW + DAY, DueClass.HIGH)
     assert compute_due_date_of_evidence(build_fix_evidence(Severity.CRITICAL), recorded) == DueDate(
         NOW + DAY, DueClass.CRITICAL
     )
 
 
-def test_edited_mark_cannot_move_the_date_beyond_the_longest_duration():
+def test_due_date_in_edited_mark_is_limited_to_longest_period_of_policy():
     recorded = DueDate(NOW + 4000 * DAY, DueClass.CRITICAL)
     assert compute_due_date_of_evidence(build_fix_evidence(Severity.CRITICAL), recorded) == DueDate(
         NOW + 30 * DAY, DueClass.CRITICAL
@@ -237,7 +237,7 @@ DATE, EARLIER = DueDate(NOW + DAY, DueClass.HIGH), DueDate(NOW - DAY, DueClass.C
         ([build_request(RequestState.MERGED, DATE)], None),
     ],
 )
-def test_proposal_continues_due_date_of_open_request_or_deleted_branch(requests, expected):
+def test_proposal_keeps_due_date_of_open_pull_request_or_deleted_branch(requests, expected):
     assert find_recorded_due_date(requests) == expected
 
 
@@ -250,38 +250,38 @@ def test_proposal_continues_due_date_of_open_request_or_deleted_branch(requests,
         (build_update(), replace(UNKNOWN, old=None), False),
     ],
 )
-def test_due_date_is_unknown_if_the_policy_sets_one_and_the_images_were_not_compared(update, evidence, expected):
+def test_due_date_is_unknown_if_policy_sets_due_dates_but_images_were_not_scanned(update, evidence, expected):
     assert is_due_date_unknown([(update, evidence)]) is expected
 
 
 # Limits
 
 
-def test_limits_end_three_days_before_the_due_date_of_the_operator():
+def test_proposal_waits_until_three_days_before_due_date_of_operator():
     updates = [(build_update(DuePeriods(critical=DAY), PERIODS), build_fix_evidence(Severity.CRITICAL))]
     assert compute_waiting_limit(updates, build_fix_times(pushed=NOW)) == NOW + 7 * DAY - NEAR
 
 
-def test_repository_alone_lifts_no_limits():
+def test_due_dates_set_only_by_repository_do_not_end_the_wait():
     updates = [(build_update(PERIODS, None), build_fix_evidence(Severity.CRITICAL))]
     assert compute_waiting_limit(updates, build_fix_times(pushed=NOW)) is None
 
 
-def test_shorter_duration_of_each_class_wins():
+def test_shorter_due_period_of_each_class_wins_when_policies_are_combined():
     other = DuePeriods(critical=9 * DAY, high=2 * DAY, medium=60 * DAY)
     assert select_shorter_periods(PERIODS, other) == DuePeriods(3 * DAY, 7 * DAY, 2 * DAY, 60 * DAY)
     assert select_shorter_periods(PERIODS, None) == select_shorter_periods(None, PERIODS) == PERIODS
     assert select_shorter_periods(None, None) is None
 
 
-def test_later_stage_wins():
+def test_later_due_stage_wins_when_policies_are_combined():
     running = DuePeriods(critical=DAY, until=DueUntil.RUNNING)
     assert select_shorter_periods(PERIODS, running).until is DueUntil.RUNNING
     assert select_shorter_periods(running, PERIODS).until is DueUntil.RUNNING
     assert select_shorter_periods(PERIODS, PERIODS).until is DueUntil.MERGED
 
 
-def test_stage_of_due_date_comes_from_policy_and_not_from_mark():
+def test_due_stage_comes_from_policy_and_not_from_mark():
     """Users can edit a mark."""
     recorded = DueDate(NOW + DAY, DueClass.CRITICAL, until=DueUntil.RUNNING)
     assert (
@@ -296,7 +296,7 @@ def test_stage_of_due_date_comes_from_policy_and_not_from_mark():
     assert compute_due_date(both, None, build_fix_times()).until is DueUntil.RUNNING
 
 
-def test_mark_contains_stage_only_when_later_than_merged():
+def test_mark_contains_due_stage_only_if_stage_is_running():
     for until in DueUntil:
         due = DueDate(NOW, DueClass.HIGH, until=until)
         mark = render_mark(BodyMark(due=due))
@@ -336,7 +336,7 @@ RUNS = st.builds(
 
 
 @given(st.lists(RUNS, min_size=1, max_size=12))
-def test_due_date_never_moves_later_across_runs_and_lost_states(runs):
+def test_due_date_never_becomes_later_across_runs_with_lost_states(runs):
     now, pushed, seen, recorded, body = NOW, NOW, None, None, ""
     for run in runs:
         now += timedelta(hours=run.hours)

@@ -38,29 +38,29 @@ def compute_report(*known: bool) -> str:
     return compute_fingerprint(MOVES[: len(known)], evidence)
 
 
-def test_report_with_evidence_for_other_image_is_not_better():
+def test_text_is_not_replaced_if_scan_of_one_image_is_lost_and_another_gained():
     assert not is_outdated(compute_report(True, False), compute_report(False, True))
     assert is_outdated(compute_report(True, False), compute_report(True, True))
     assert not is_outdated(compute_report(True, True), compute_report(True, False))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=3))
-def test_report_has_less_evidence_only_when_evidence_is_missing(pairs):
+def test_report_has_less_evidence_only_if_a_scanned_image_became_unscanned(pairs):
     before, after = compute_report(*(first for first, _ in pairs)), compute_report(*(second for _, second in pairs))
     assert has_less_evidence(before, after) is any(first and not second for first, second in pairs)
 
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
-def test_mark_keeps_report_with_missing_evidence(known):
+def test_fingerprint_with_missing_evidence_round_trips_through_mark(known):
     body = render_mark(BodyMark(("x@y",), compute_report(*known)))
     assert parse_mark(body).report == compute_report(*known)
 
 
-def test_single_or_complete_report_has_sixteen_digits():
+def test_fingerprint_of_one_image_or_complete_evidence_has_16_digits():
     assert {len(compute_report(True)), len(compute_report(False)), len(compute_report(True, True))} == {16}
 
 
-def test_report_length_is_bounded_for_many_transitions():
+def test_fingerprint_length_is_bounded_for_many_transitions():
     moves = tuple(update(f"alpine:{number}@{digest('old')}", "new") for number in range(3 * MAX_TRANSITIONS))
     known = {get_first_transition(each): compare_scans(UNKNOWN, UNKNOWN) for each in moves}
     assert len(compute_fingerprint(moves, known)) == 16 + 1 + MAX_TRANSITIONS // 4
@@ -68,7 +68,7 @@ def test_report_length_is_bounded_for_many_transitions():
 
 # A change here makes basebump write every open request again.
 @pytest.mark.parametrize("name", build_report_scenes())
-def test_fingerprint_equals_fingerprint_of_earlier_version(name):
+def test_fingerprint_of_scene_equals_recorded_fingerprint(name):
     scene = build_report_scenes()[name]
     fingerprint = compute_fingerprint(
         scene.updates, scene.evidence, is_first=scene.is_first, protected_files=scene.protected_files
@@ -76,14 +76,14 @@ def test_fingerprint_equals_fingerprint_of_earlier_version(name):
     assert fingerprint == load_recorded_fingerprints()[name]
 
 
-def test_fingerprint_needs_no_view_of_a_template():
+def test_fingerprint_module_does_not_import_template_views():
     source = Path(report_facts.__file__).read_text(encoding="utf-8")
     assert re.findall(r"^from bot\.core\.proposal\.view\.(.*)$", source, re.MULTILINE) == [
         "trust import get_signature_state"
     ]
 
 
-def test_fingerprint_does_not_contain_the_publication_of_a_fix():
+def test_fingerprint_ignores_publication_date_of_fix():
     def compute(published_at: datetime | None) -> str:
         fixed = finding("CVE-2026-0001", fix_published_at=published_at)
         transition = get_first_transition(MOVES[0])
@@ -92,7 +92,7 @@ def test_fingerprint_does_not_contain_the_publication_of_a_fix():
     assert compute(datetime(2026, 11, 3, tzinfo=UTC)) == compute(None)
 
 
-def test_reason_and_link_of_a_block_are_facts():
+def test_fingerprint_changes_with_reason_and_link_of_block():
     blocked = [replace(MOVES[0], cause=UpdateCause.BLOCKED, block=each) for each in BLOCKS]
     evidence = {get_first_transition(MOVES[0]): compare_scans(scan(), scan())}
     assert len({compute_fingerprint([each], evidence) for each in (MOVES[0], *blocked)}) == 1 + len(BLOCKS)

@@ -32,11 +32,11 @@ def list_deferrals(*queues: OpenQueue, now=MONDAY) -> list[dict[str, DeferralRea
     return [{branch: step.reason for branch, step in each.items()} for each in defer_proposals(queues, now)]
 
 
-def test_all_proposals_are_opened_without_limits():
+def test_all_proposals_are_opened_if_no_limits_are_set():
     assert list_deferrals(build_queue(NONE, [build_open_request(name) for name in "abc"], 9)) == [{}]
 
 
-def test_new_proposals_per_repository_are_limited():
+def test_at_most_new_per_repository_proposals_are_opened():
     limits = ProposalLimits(new_per_repository=2)
     queues = [
         build_queue(limits, [build_open_request(name) for name in "abc"], 9),
@@ -45,7 +45,7 @@ def test_new_proposals_per_repository_are_limited():
     assert list_deferrals(*queues) == [{"c": DeferralReason.NEW_PER_REPOSITORY}, {}]
 
 
-def test_open_proposals_count_when_limited():
+def test_open_per_repository_counts_proposals_that_are_already_open():
     limits = ProposalLimits(open_per_repository=3)
     assert list_deferrals(build_queue(limits, [build_open_request(name) for name in "abc"], 1)) == [
         {"c": DeferralReason.OPEN_PER_REPOSITORY}
@@ -55,7 +55,7 @@ def test_open_proposals_count_when_limited():
     ]
 
 
-def test_run_limit_prefers_highest_priority_across_repositories():
+def test_new_per_window_opens_highest_priority_across_repositories():
     limits = ProposalLimits(new_per_window=3)
     old, older = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 3))
     first = [
@@ -84,7 +84,7 @@ def test_run_limit_prefers_highest_priority_across_repositories():
         [{"is_running": True}, {"oldest_built_at": datetime(2020, 1, 1, tzinfo=UTC)}],
     ],
 )
-def test_image_that_runs_comes_first_among_fixes_of_the_same_kind(priorities):
+def test_update_of_running_image_comes_first_among_equal_kinds_of_fixes(priorities):
     steps = [
         build_open_request(name, priority=ProposalPriority(**keys))
         for name, keys in zip(("z-first", "a-second"), priorities, strict=True)
@@ -94,7 +94,7 @@ def test_image_that_runs_comes_first_among_fixes_of_the_same_kind(priorities):
     ]
 
 
-def test_repository_without_run_limit_does_not_use_run_limit_of_others():
+def test_repository_without_new_per_window_does_not_use_up_window_of_others():
     queues = [
         build_queue(NONE, [build_open_request(name) for name in "abc"], 0),
         build_queue(ProposalLimits(new_per_window=1), [build_open_request("d")], 0),
@@ -102,7 +102,7 @@ def test_repository_without_run_limit_does_not_use_run_limit_of_others():
     assert list_deferrals(*queues) == [{}, {}]
 
 
-def test_base_branches_share_limits_of_repository():
+def test_base_branches_of_repository_share_limits():
     limits = ProposalLimits(new_per_repository=2, open_per_repository=3)
     both = [build_queue(limits, [build_open_request(name)], 1, repository="web") for name in "ab"]
     assert list_deferrals(*both) == [{}, {"b": DeferralReason.OPEN_PER_REPOSITORY}]
@@ -113,7 +113,7 @@ def test_base_branches_share_limits_of_repository():
     assert list_deferrals(*three) == [{}, {}, {"c": DeferralReason.NEW_PER_REPOSITORY}]
 
 
-def test_repository_with_several_base_branches_is_onboarded_once():
+def test_several_base_branches_count_as_one_repository_in_rollout():
     web = [build_queue(NONE, [build_open_request(name, is_onboarding=True)], 0, 1, "web") for name in "ab"]
     assert list_deferrals(*web, build_queue(NONE, [build_open_request("c", is_onboarding=True)], 0, 1, "api")) == [
         {},
@@ -122,13 +122,13 @@ def test_repository_with_several_base_branches_is_onboarded_once():
     ]
 
 
-def test_replacement_of_gone_digest_does_not_wait():
+def test_replacement_of_gone_digest_ignores_limits_and_schedule():
     never = ProposalSchedule("* * 1 1 *")
     gone = [build_open_request(name, replaces_unusable_digest=True, schedules=(never,)) for name in "abc"]
     assert list_deferrals(build_queue(ProposalLimits(1, 1, 1), gone, 5)) == [{}]
 
 
-def test_proposal_near_due_date_does_not_wait():
+def test_proposal_near_due_date_ignores_limits_and_schedule():
     never = ProposalSchedule("* * 1 1 *")
     proposals = [
         build_open_request("near", waits_until=MONDAY, schedules=(never,), opens_at=NEVER, awaits_evidence=True),
@@ -137,14 +137,14 @@ def test_proposal_near_due_date_does_not_wait():
     assert list_deferrals(build_queue(ProposalLimits(1, 1, 1), proposals, 0)) == [{"later": DeferralReason.SCHEDULE}]
 
 
-def test_earlier_due_date_comes_first_among_equal_fixes():
+def test_proposal_with_earlier_due_date_is_opened_first_among_equal_fixes():
     early, late = (DueDate(MONDAY + timedelta(days=days), DueClass.HIGH) for days in (1, 2))
     proposals = [build_open_request("a", due=late), build_open_request("b", due=early), build_open_request("c")]
     reason = DeferralReason.NEW_PER_WINDOW
     assert list_deferrals(build_queue(ProposalLimits(new_per_window=1), proposals, 0)) == [{"a": reason, "c": reason}]
 
 
-def test_all_schedules_of_proposal_must_allow_opening():
+def test_proposal_is_opened_only_if_all_schedules_are_open():
     morning, sunday = ProposalSchedule("* 6-9 * * *"), ProposalSchedule("* * * * SUN")
     only = build_queue(
         NONE, [build_open_request("a", schedules=(morning,)), build_open_request("b", schedules=(morning, sunday))], 0
@@ -166,7 +166,7 @@ def test_all_schedules_of_proposal_must_allow_opening():
         ("* * 24 * SUN", "UTC", False),
     ],
 )
-def test_schedule_is_open_in_hours_of_own_time_zone(cron, zone, expected):
+def test_schedule_is_open_at_times_of_cron_in_time_zone_of_schedule(cron, zone, expected):
     assert is_schedule_open(ProposalSchedule(cron, zone), MONDAY.replace(second=59)) is expected
 
 
@@ -181,7 +181,7 @@ def test_schedule_is_open_in_repeated_hour_of_clock_change():
     ]
 
 
-def test_deferred_step_keeps_proposal():
+def test_deferred_step_contains_the_proposal():
     step = build_open_request("a")
     (deferred,) = defer_proposals([build_queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
     assert deferred["a"].proposal is step.proposal

@@ -73,7 +73,7 @@ def test_intent_is_parsed_from_last_paragraph(message):
         ),
     ],
 )
-def test_returns_no_intent_when_trailer_is_invalid(message):
+def test_invalid_intent_trailer_is_not_parsed(message):
     assert parse_intent(message) is None
 
 
@@ -91,13 +91,13 @@ def test_mark_has_fixed_format():
 
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
-def test_mark_round_trips_at_any_position(before, wanted, report, withdrawn, after):
+def test_mark_round_trips_at_any_position_in_body(before, wanted, report, withdrawn, after):
     body = before + render_mark(BodyMark(wanted, report, is_withdrawn=withdrawn)) + after
     assert parse_mark(body) == BodyMark(wanted, report, withdrawn)
 
 
 @given(targets, reports, st.booleans())
-def test_mark_content_cannot_end_or_begin_a_comment(wanted, report, withdrawn):
+def test_mark_content_cannot_end_or_begin_an_html_comment(wanted, report, withdrawn):
     inside = render_mark(BodyMark(wanted, report, is_withdrawn=withdrawn))[len("<!--") : -len("-->")]
     assert not re.search(r"--|[<>\n]", inside)
     assert inside.isascii()
@@ -107,17 +107,17 @@ def test_body_without_mark_is_parsed_as_empty_mark():
     assert parse_mark("Moves python.") == NOTHING
 
 
-def test_last_mark_counts():
+def test_last_mark_in_body_counts():
     assert parse_mark(f"{render_mark(BodyMark(('old',), None, is_withdrawn=True))}\n{MARK}") == BodyMark(
         TARGETS, REPORT
     )
 
 
-def test_text_resembling_start_of_mark_does_not_hide_mark():
+def test_mark_is_parsed_after_text_that_resembles_start_of_mark():
     assert parse_mark(f"`<!-- basebump:1 {{` and more\n\n{MARK}").targets == TARGETS
 
 
-def test_unreadable_last_mark_does_not_restore_older_mark():
+def test_older_mark_does_not_count_if_last_mark_is_unreadable():
     assert parse_mark(f"{MARK}\n<!-- basebump:1 {{}} -->") == NOTHING
 
 
@@ -146,7 +146,7 @@ def test_malformed_mark_is_parsed_as_empty_mark(content):
     assert parse_mark(f"<!-- basebump:1 {content} -->") == NOTHING
 
 
-def test_mark_with_unknown_keys_is_parsed():
+def test_unknown_keys_of_mark_are_ignored():
     assert parse_mark(MARK.replace('{"targets"', '{"more":{"a":[1]},"targets"')).targets == TARGETS
 
 
@@ -158,7 +158,7 @@ def test_mark_without_end_is_ignored():
     assert parse_mark(MARK.removesuffix("-->")) == NOTHING
 
 
-def test_mark_is_parsed_up_to_maximum_length():
+def test_mark_longer_than_limit_is_ignored():
     def of_length(length):
         few = [f"{number:0{MAX_TARGET_LENGTH}}" for number in range(MAX_MARK_LENGTH // (MAX_TARGET_LENGTH + 3))]
         rest = length - len(render_mark(BodyMark((*few, ""))))
@@ -193,7 +193,7 @@ DUE = DueDate(datetime(2026, 12, 2, 12, tzinfo=UTC), DueClass.CRITICAL)
 WRITTEN_DUE = '"due":{"at":"2026-12-02T12:00:00+00:00","fixes":"critical"}'
 
 
-def test_due_date_stays_in_mark_when_other_values_are_recorded():
+def test_due_date_in_mark_is_kept_when_other_values_are_recorded():
     body = f"text\n\n{render_mark(BodyMark(TARGETS, REPORT, due=DUE))}"
     assert WRITTEN_DUE in body
     private = replace(DUE, is_private=True)
@@ -215,6 +215,6 @@ def test_due_date_stays_in_mark_when_other_values_are_recorded():
         '"due":{"at":"٢٠٢٦-12-02T12:00:00+00:00","fixes":"critical"}',
     ],
 )
-def test_invalid_due_date_is_ignored_and_rest_of_mark_counts(written):
+def test_invalid_due_date_in_mark_is_ignored_and_rest_is_parsed(written):
     body = render_mark(BodyMark(TARGETS, REPORT, due=DUE)).replace(WRITTEN_DUE, written)
     assert parse_mark(body) == BodyMark(TARGETS, REPORT)

@@ -15,7 +15,7 @@ def build_updates(*policies: Policy):
     return [update("python:3.12", "new", policy=policy) for policy in policies]
 
 
-def test_attributes_of_all_references_are_merged():
+def test_labels_reviewers_and_assignees_of_all_policies_are_merged():
     one = Policy(labels=("b", "a"), reviewers=("ada",), assignees=("bob",))
     other = Policy(labels=("a", "c"), reviewers=("team:platform", "ada"), milestone="Next")
     expected = RequestAttributes(("a", "b", "c"), ("ada", "team:platform"), ("bob",), "Next")
@@ -23,7 +23,7 @@ def test_attributes_of_all_references_are_merged():
     assert merge_attributes(build_updates(other, one)) == expected
 
 
-def test_milestone_choice_does_not_depend_on_order():
+def test_chosen_milestone_does_not_depend_on_order_of_policies():
     policies = [Policy(milestone="Next"), Policy(), Policy(milestone="Last")]
     assert (
         merge_attributes(build_updates(*policies)).milestone
@@ -40,11 +40,11 @@ def test_milestone_choice_does_not_depend_on_order():
         ([Rebase.ALWAYS, Rebase.NEVER, Rebase.AUTO], Rebase.NEVER),
     ],
 )
-def test_rebase_never_takes_precedence(said, expected):
+def test_rebase_never_takes_precedence_over_always_and_auto(said, expected):
     assert determine_rebase(build_updates(*(Policy(rebase=each) for each in said))) is expected
 
 
-def test_subtracting_attributes_ignores_case():
+def test_case_is_ignored_when_attributes_set_earlier_are_subtracted():
     wanted = RequestAttributes(("Docker", "new"), ("Ada", "team:Platform", "bob"), ("Ada",), "Next", automerge=True)
     ever = RequestAttributes(("docker",), ("ada", "team:platform"), ("ADA",), "Another", automerge=True)
     assert wanted.subtract(ever) == RequestAttributes(("new",), ("bob",))

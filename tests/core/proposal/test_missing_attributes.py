@@ -36,7 +36,7 @@ def test_attributes_set_earlier_are_not_set_again():
     assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-def test_refused_attributes_are_retried_for_two_days_and_at_each_refresh():
+def test_missing_attributes_are_set_with_next_push_after_two_days():
     before = build_remote_request(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=2))
     assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     moved = replace(before, intent="9" * 16)
@@ -45,7 +45,7 @@ def test_refused_attributes_are_retried_for_two_days_and_at_each_refresh():
     )
 
 
-def test_missing_attributes_are_retried_for_two_days_after_refresh_commit():
+def test_missing_attributes_are_retried_for_two_days_after_last_commit():
     before = build_remote_request(
         ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9), committed_at=NOW - timedelta(days=1)
     )
@@ -56,7 +56,7 @@ def test_missing_attributes_are_retried_for_two_days_after_refresh_commit():
     )
 
 
-def test_attributes_are_not_set_again_when_history_is_unknown():
+def test_attributes_are_not_set_when_earlier_attributes_are_unknown():
     before = build_remote_request(ever_set=None, opened_at=NOW)
     assert find_next_step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
@@ -70,7 +70,7 @@ def build_overdue_proposal(days: float, labels=()):
     return replace(WANTED, shown_due=due, attributes=RequestAttributes(labels=(*labels, OVERDUE_LABEL)))
 
 
-def test_overdue_label_is_retried_for_two_days_without_other_changes():
+def test_only_overdue_label_is_retried_for_two_days_after_due_date():
     before = build_remote_request(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=9))
     wanted = build_overdue_proposal(1, ("never-set",))
     assert find_next_step(wanted, before).attributes == RequestAttributes(labels=(OVERDUE_LABEL,))
@@ -79,7 +79,7 @@ def test_overdue_label_is_retried_for_two_days_without_other_changes():
     assert find_next_step(build_overdue_proposal(1), removed).reason is NoChangeReason.UNCHANGED
 
 
-def test_waiting_request_gets_overdue_label():
+def test_approved_pull_request_that_waits_gets_overdue_label():
     before = build_remote_request(
         intent="9" * 16, is_accepted=True, committed_at=NOW, opened_at=NOW - timedelta(days=9), ever_set=NO_ATTRIBUTES
     )
@@ -94,7 +94,7 @@ ARMED_BODY = f"text\n\n{render_mark(BodyMark(TARGETS, REPORT, has_automerge=True
 MERGING = replace(WANTED, attributes=RequestAttributes(automerge=True))
 
 
-def test_automerge_is_enabled_once():
+def test_automerge_disabled_by_user_is_not_enabled_again():
     before = build_remote_request(body=ARMED_BODY, ever_set=RequestAttributes(), opened_at=NOW)
     assert find_next_step(MERGING, before).attributes == RequestAttributes(automerge=True)
     disarmed_by_a_person = build_remote_request(
@@ -105,14 +105,14 @@ def test_automerge_is_enabled_once():
     )
 
 
-def test_automerge_is_enabled_with_new_text_when_conditions_are_met_later():
+def test_automerge_is_enabled_and_text_updated_when_conditions_are_met_later():
     before = build_remote_request(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9))
     assert find_next_step(MERGING, before) == UpdateStep(
         before, MERGING, must_push=False, must_update_text=True, attributes=RequestAttributes(automerge=True)
     )
 
 
-def test_automerge_enabled_by_basebump_is_not_an_acceptance():
+def test_automerge_enabled_by_basebump_does_not_count_as_approval():
     before = build_remote_request(
         body=ARMED_BODY,
         intent="9" * 16,
@@ -124,7 +124,7 @@ def test_automerge_enabled_by_basebump_is_not_an_acceptance():
 
 
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
-def test_automerge_is_disabled_when_conditions_fail(intent):
+def test_automerge_is_disabled_when_conditions_are_not_met_anymore(intent):
     before = build_remote_request(
         body=ARMED_BODY, intent=intent, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )
@@ -134,7 +134,7 @@ def test_automerge_is_disabled_when_conditions_fail(intent):
     assert find_next_step(WANTED, before) == expected
 
 
-def test_automerge_stays_enabled_in_run_with_less_evidence():
+def test_automerge_stays_enabled_when_run_only_lacks_evidence():
     known = f"{REPORT[:-1]}0"
     body = f"text\n\n{render_mark(BodyMark(TARGETS, known, has_automerge=True))}"
     before = build_remote_request(
@@ -150,7 +150,7 @@ def test_automerge_stays_enabled_in_run_with_less_evidence():
         assert find_next_step(other, before).attributes.automerge is False, other
 
 
-def test_automerge_enabled_by_user_with_same_account_is_an_acceptance():
+def test_automerge_enabled_by_user_with_same_account_counts_as_approval():
     before = build_remote_request(
         intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )

@@ -19,7 +19,7 @@ from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason
 
 
-def test_view_fields_contain_no_plain_text():
+def test_fields_of_proposal_view_never_have_type_str():
     modules = [
         importlib.import_module(each.name) for each in pkgutil.iter_modules(view.__path__, "bot.core.proposal.view.")
     ]
@@ -40,7 +40,7 @@ def _list_leaf_types(hint):
 # ---- suppressed findings ------------------------------------------------------------------------------------------
 
 
-def test_text_is_outdated_when_suppressed_findings_change():
+def test_pull_request_text_is_outdated_when_suppressed_findings_change():
     before, after = (
         compute_fingerprint((MOVE,), build_evidence(scan(LOW), scan(suppressed=aside))) for aside in ([], [LOW])
     )
@@ -55,7 +55,7 @@ def _compute_fingerprint(updates=(MOVE,), known=None):
     return compute_fingerprint(updates, known)
 
 
-def test_dates_and_versions_do_not_make_a_report_another():
+def test_fingerprint_ignores_build_dates_and_scanner_versions():
     later = replace(SCANNER, version="0.60", database=datetime(2026, 12, 1, tzinfo=UTC))
     old, new = (
         replace(each, scanner=later, created=datetime(2026, 1, 1, tzinfo=UTC))
@@ -64,23 +64,23 @@ def test_dates_and_versions_do_not_make_a_report_another():
     assert _compute_fingerprint(known=build_evidence(old, new)) == _compute_fingerprint()
 
 
-def test_other_finding_changes_only_evidence_part_of_fingerprint():
+def test_different_findings_change_only_evidence_part_of_fingerprint():
     other = _compute_fingerprint(known=build_evidence(scan(CRITICAL), scan()))
     assert other[:PROPOSED_DIGITS] == _compute_fingerprint()[:PROPOSED_DIGITS]
     assert other[PROPOSED_DIGITS:] != _compute_fingerprint()[PROPOSED_DIGITS:]
 
 
-def test_other_reference_changes_proposal_part_of_fingerprint():
+def test_additional_reference_changes_proposal_part_of_fingerprint():
     assert _compute_fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _compute_fingerprint()[:PROPOSED_DIGITS]
 
 
-def test_fingerprint_ignores_titles_and_line_numbers():
+def test_fingerprint_ignores_titles_of_findings_and_line_numbers():
     moved = update(f"python:3.12-slim@{digest('old')}", "new", line_number=9)
     retold = [replace(each, title="told anew") for each in (CRITICAL, LOW)]
     assert _compute_fingerprint((moved,), build_evidence(scan(*retold), scan(retold[1]))) == _compute_fingerprint()
 
 
-def test_fingerprint_counts_unknown_evidence():
+def test_last_digit_of_fingerprint_counts_unscanned_images():
     assert _compute_fingerprint()[-1] == "0"
     assert _compute_fingerprint(known=build_evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
     assert _compute_fingerprint(known=build_evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
@@ -96,7 +96,7 @@ def test_fingerprint_counts_unknown_evidence():
         ("ccccccccbbbbbbb0", True),
     ],
 )
-def test_text_with_less_evidence_is_written_only_for_other_proposal(before, outdated):
+def test_text_with_less_evidence_replaces_only_text_of_other_proposal(before, outdated):
     assert is_outdated(before, "aaaaaaaabbbbbbb1") is outdated
 
 
@@ -112,11 +112,11 @@ def test_text_with_less_evidence_is_written_only_for_other_proposal(before, outd
         ("linux/arm64", ("linux/amd64", "linux/arm64"), "linux/arm64"),
     ],
 )
-def test_transition_platform_comes_from_reference_then_amd64_then_first(platform, offered, expected):
+def test_transition_uses_platform_of_reference_then_amd64_then_first_in_index(platform, offered, expected):
     assert get_first_transition(update("nginx:1", "new", platforms=offered, platform=platform)).platforms == (expected,)
 
 
-def test_intent_depends_only_on_reference_and_value():
+def test_intent_changes_only_with_reference_and_new_digest():
     assert compute_intent((MOVE,)) == compute_intent((replace(MOVE, candidates=MOVE.candidates),))
     assert compute_intent((MOVE,)) != compute_intent((update(f"python:3.12-slim@{digest('old')}", "newer"),))
     assert compute_intent((MOVE,)) != compute_intent(
@@ -124,6 +124,6 @@ def test_intent_depends_only_on_reference_and_value():
     )
 
 
-def test_view_has_version_of_template_module():
+def test_proposal_view_has_current_template_version():
     assert build_proposal_view((MOVE,), build_evidence(), 1).version == proposal.VERSION == 1
     assert isinstance(build_proposal_view((MOVE,), build_evidence(), 1), ProposalView)

@@ -37,7 +37,7 @@ def build_contents_evidence(old=OLD, new=NEW, **more) -> Evidence:
     return replace(compare_scans(scan(), scan()), contents=TransitionContents(old, new), **more)
 
 
-def test_body_states_rebuild_and_download_size():
+def test_body_states_rebuild_from_same_revision_and_download_sizes():
     text = render_evidence_body(build_contents_evidence())
     assert "| Source | rebuilt from the same revision, by its labels |" in text
     assert "ports and platforms unchanged · 30.1 MB → 30.4 MB to pull |" in text
@@ -46,21 +46,21 @@ def test_body_states_rebuild_and_download_size():
     )
 
 
-def test_source_change_has_link_to_comparison():
+def test_body_links_to_source_comparison_or_warns_about_other_source():
     text = render_evidence_body(build_contents_evidence(new=replace(NEW, revision="b" * 40)))
     assert f"({SOURCE}/compare/" in text
     moved = render_evidence_body(build_contents_evidence(new=replace(NEW, source="https://github.com/other/tool")))
     assert "| Source | ⚠️ built from another source, by its labels |" in moved
 
 
-def test_body_states_that_image_contents_are_unknown():
+def test_body_states_that_config_of_image_is_unknown_or_not_looked_up():
     assert "| Runs as before? | not known: the config of an image could not be read |" in render_evidence_body(
         build_contents_evidence(old=None)
     )
     assert "| Runs as before? | not looked up |" in render_evidence_body(compare_scans(scan(), scan()))
 
 
-def test_table_has_build_dates_without_a_scan():
+def test_image_row_has_build_dates_if_contents_but_no_scan_are_known():
     nobody = NotScanned(UnscannedReason.OS_UNKNOWN)
     assert ", built" not in render_evidence_body(compare_scans(nobody, nobody))
     looked = render_evidence_body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
@@ -68,7 +68,7 @@ def test_table_has_build_dates_without_a_scan():
     assert "; the image in the file was built 19 days before it |" in looked
 
 
-def test_caution_about_root_user_comes_before_findings():
+def test_body_starts_with_caution_if_new_image_starts_as_root():
     text = render_evidence_body(
         build_contents_evidence(replace(OLD, config=ImageConfig(user="1000")), replace(NEW, config=ImageConfig()))
     )
@@ -76,7 +76,7 @@ def test_caution_about_root_user_comes_before_findings():
     assert "⚠️ user: `1000` → not set" in text
 
 
-def test_changed_lists_show_only_added_and_removed_items():
+def test_changed_environment_and_ports_show_only_added_and_removed_items():
     old = ImageConfig(entrypoint=("/app",), environment=("HOME", "LANG"), ports=("80/tcp",))
     new = ImageConfig(entrypoint=("/app", "-v"), environment=("HOME", "TZ"), ports=("80/tcp", "443/tcp"))
     text = render_evidence_body(build_contents_evidence(replace(OLD, config=old), replace(NEW, config=new)))
@@ -85,7 +85,7 @@ def test_changed_lists_show_only_added_and_removed_items():
     assert "⚠️ new ports `443/tcp`" in text
 
 
-def test_finding_shows_change_of_package():
+def test_finding_shows_upgrade_removal_or_addition_of_package():
     old_packages = (
         build_debian_package("libssl3", "3.0.11", "openssl"),
         build_debian_package("perl", "5"),
@@ -108,11 +108,11 @@ def test_finding_shows_change_of_package():
     assert "- `libssl3` upgraded: `3.0.11` → `3.0.15`" in text
 
 
-def test_finding_shows_unknown_version_without_package_lists():
+def test_finding_shows_unknown_new_version_if_package_lists_are_missing():
     assert "| `openssl` `1` → ? |" in render_evidence_body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
 
 
-def test_packages_are_cut_by_rows_and_the_rest_is_counted():
+def test_package_list_is_cut_to_number_of_rows_and_rest_is_counted():
     old = tuple(build_debian_package(f"p{number:03}", "1") for number in range(50))
     new = tuple(build_debian_package(f"p{number:03}", "2") for number in range(50))
     text = render_evidence_body(compare_scans(scan(packages=old), scan(packages=new)), rows=10)
@@ -122,7 +122,7 @@ def test_packages_are_cut_by_rows_and_the_rest_is_counted():
     assert " upgraded: `" not in render_evidence_body(compare_scans(scan(packages=old), scan(packages=new)), rows=0)
 
 
-def test_long_lists_are_shortened_with_count_of_rest():
+def test_long_lists_of_config_and_platforms_are_cut_and_rest_is_counted():
     names = tuple(f"{number:03}" + "x" * 500 for number in range(100))
     many = ImageConfig("", names, names, "", names, names, names)
     platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
@@ -137,13 +137,13 @@ def test_long_lists_are_shortened_with_count_of_rest():
     assert "19995 others, `1-19995`" in text
 
 
-def test_remaining_findings_count_available_fixes():
+def test_summary_of_remaining_findings_counts_available_fixes():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
     text = render_evidence_body(compare_scans(scan(*both), scan(*both)))
     assert "<summary>All 2 remaining: 2 low (1 with a fix that the new image lacks)</summary>" in text
 
 
-def test_text_from_image_has_no_effect_in_body():
+def test_text_from_image_is_shown_only_as_code_in_body():
     config = ImageConfig(HOSTILE, (HOSTILE,), (HOSTILE,), HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE)
     new = replace(NEW, config=config, source=HOSTILE, revision=HOSTILE, version=HOSTILE, platforms=(HOSTILE,))
     old, later = (build_debian_package(HOSTILE, "1"),), (build_debian_package(HOSTILE, HOSTILE),)
@@ -163,14 +163,14 @@ def test_fingerprint_ignores_contents_determined_by_digests():
 
 
 @pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
-def test_text_is_outdated_when_image_contents_become_known_but_not_unknown(unseen):
+def test_text_is_outdated_if_image_contents_become_known_not_if_unknown(unseen):
     known, unknown = ({get_first_transition(MOVE): build_contents_evidence(**which)} for which in ({}, unseen))
     whole, less = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert is_outdated(less, whole)
     assert not is_outdated(whole, less)
 
 
-def test_body_shows_image_contents_without_a_scan():
+def test_body_shows_image_contents_if_scan_failed():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     evidence = replace(compare_scans(unknown, unknown), contents=TransitionContents(OLD, NEW))
     text = render_evidence_body(evidence)

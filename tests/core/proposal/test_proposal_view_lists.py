@@ -46,7 +46,7 @@ def list_finding_rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if "nvd.nist.gov" in line]
 
 
-def test_first_sentence_counts_exploited_findings_and_rows_come_first():
+def test_exploited_findings_are_counted_in_first_sentence_and_listed_first():
     text = render_evidence_body(build_listed_evidence(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
     assert (
         "fixes 2 known vulnerabilities of `python:3.12-slim` (1 critical, 1 exploited) and adds 1 (1 medium, 1 " in text
@@ -56,7 +56,7 @@ def test_first_sentence_counts_exploited_findings_and_rows_come_first():
     assert fixed[1].startswith(f"| critical | [`{CRITICAL.id}`]")
 
 
-def test_epss_column_appears_only_when_list_was_read():
+def test_epss_column_is_shown_only_if_epss_was_looked_up():
     text = render_evidence_body(build_listed_evidence(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
     assert "| Severity | Vulnerability | Package | EPSS |" in text
     by_id = {
@@ -75,18 +75,18 @@ def test_epss_column_appears_only_when_list_was_read():
     assert len(tables) == 4
 
 
-def test_dates_of_lists_are_shown_with_scanner():
+def test_dates_of_kev_and_epss_lists_are_shown_in_body():
     assert " · KEV of 2026-11-24 · EPSS of 2026-11-25</sub>" in render_evidence_body(build_listed_evidence())
     assert " · exploitation (KEV) not looked up · EPSS not looked up</sub>" in render_evidence_body(FOUND)
 
 
-def test_unread_list_is_reported_as_unknown():
+def test_unread_kev_list_is_shown_as_unknown_count():
     assert "KEV could not be read" in render_evidence_body(UNREAD)
     assert "| now | 1 | 1 | 0 | 1 | unknown |" in render_evidence_body(UNREAD)
     assert "**exploited**" not in render_evidence_body(UNREAD)
 
 
-def test_muting_body_names_fixes_proposed_after_closing():
+def test_body_with_on_close_line_names_fixes_proposed_after_closing():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     known = {get_first_transition(muting): build_listed_evidence()}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)
@@ -96,7 +96,7 @@ def test_muting_body_names_fixes_proposed_after_closing():
 # ---- fingerprints ------------------------------------------------------------------------------------------------
 
 
-def test_scores_and_the_days_of_lists_do_not_make_a_report_another():
+def test_fingerprint_ignores_epss_scores_and_dates_of_lists():
     later = build_listed_evidence(
         LOW.id, scores={LOW.id: 0.9}, asked=ListVersions(date(2026, 12, 1), date(2026, 12, 1))
     )
@@ -113,7 +113,7 @@ def test_newly_exploited_finding_changes_only_evidence_part_of_fingerprint():
 
 
 @pytest.mark.parametrize("found", [FOUND, build_listed_evidence(LOW.id)])
-def test_unread_list_does_not_make_text_outdated(found):
+def test_unread_kev_list_does_not_make_pull_request_text_outdated(found):
     assert not is_outdated(compute_report(found), compute_report(UNREAD))
     assert is_outdated(compute_report(UNREAD), compute_report(build_listed_evidence(LOW.id)))
     assert compute_report(UNREAD)[-1] == "1"

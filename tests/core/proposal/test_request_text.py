@@ -44,23 +44,23 @@ def render_appendix(updates, known, **options):
 
 
 @given(PARTS, PARTS, st.sampled_from(["", MARK]))
-def test_parts_of_a_text_are_the_same_after_joining_and_splitting(body, evidence_text, mark):
+def test_body_appendix_and_mark_round_trip_through_joined_text(body, evidence_text, mark):
     parts = RequestText(body, evidence_text, mark)
     assert split_text(parts.join()) == parts
 
 
-def test_text_of_other_forges_has_neither_appendix_nor_other_parts():
+def test_text_without_appendix_is_joined_to_body_and_mark():
     text = RequestText("words", mark=MARK).join()
     assert text == f"words\n\n{MARK}\n"
     assert APPENDIX_LINE not in text
 
 
-def test_only_a_whole_line_separates_the_appendix():
+def test_quoted_separator_within_a_line_does_not_start_the_appendix():
     quoted = f"| `{APPENDIX_LINE}` |"
     assert split_text(quoted) == RequestText(quoted)
 
 
-def test_status_is_recorded_in_the_mark_of_a_text_with_an_appendix():
+def test_status_is_recorded_in_mark_of_text_with_appendix():
     text = record_status(
         RequestText("words", "evidence", MARK).join(), "a" * 40, CommitStatus(StatusState.SUCCESS, "ok")
     )
@@ -77,19 +77,19 @@ def test_status_is_recorded_in_the_mark_of_a_text_with_an_appendix():
         (RequestText("x", "y" * 150_001), "the appendix has 150001 characters"),
     ],
 )
-def test_part_that_is_too_long_is_refused_by_name(text, named):
+def test_error_names_the_part_of_pull_request_text_that_is_too_long(text, named):
     with pytest.raises(ForgeError, match=named):
         check_text_length(SHORT, "title", text.join())
 
 
-def test_mark_does_not_count_when_stored_separately():
+def test_mark_does_not_count_towards_body_limit_if_stored_with_appendix():
     check_text_length(SHORT, "title", RequestText("x" * 4_000, "y" * 150_000, MARK).join())
     with pytest.raises(ForgeError, match="the body has"):
         check_text_length(ForgeLimits(4_000, 400), "title", RequestText("x" * 4_000, mark=MARK).join())
 
 
 @pytest.mark.parametrize("name", build_report_scenes())
-def test_short_body_states_the_effect_and_the_appendix_has_the_evidence(name):
+def test_short_body_states_effect_and_appendix_has_full_evidence(name):
     scene = build_report_scenes()[name]
     options = {"is_first": scene.is_first, "protected_files": scene.protected_files}
     text = render_summary(scene.updates, scene.evidence, **options)
@@ -102,7 +102,7 @@ def test_short_body_states_the_effect_and_the_appendix_has_the_evidence(name):
     assert parse_checkboxes((text + evidence_text).replace("[ ]", "[x]")) == frozenset()
 
 
-def test_short_body_names_every_image_of_a_group_of_28():
+def test_short_body_names_each_image_of_group_of_28():
     updates = [update(f"registry.example.com/team/service-{n:02}:1.{n}@{digest('old')}", "new") for n in range(28)]
     known = {
         get_first_transition(each): compare_scans(scan(finding(f"CVE-2026-1{n:03}", Severity.CRITICAL)), scan())
@@ -112,7 +112,7 @@ def test_short_body_names_every_image_of_a_group_of_28():
     assert all(str(each.reference.image.name) in text for each in updates)
 
 
-def test_short_body_fits_limit_for_very_many_findings():
+def test_short_body_fits_limit_for_50_images_with_400_findings():
     findings = [finding(f"CVE-2026-{n}", Severity.CRITICAL, package=f"package-{'x' * 190}-{n}") for n in range(400)]
     updates = [
         update(f"registry.example.com/{'y' * 200}{n}:1@{digest('old')}", "new", path=f"{'z' * 200}/{n}")

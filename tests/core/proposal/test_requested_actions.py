@@ -12,7 +12,7 @@ BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
 
 
 @given(st.lists(st.tuples(st.sampled_from(RequestedAction), BRANCHES)))
-def test_only_ticked_checkboxes_are_parsed(asks):
+def test_only_ticked_checkboxes_are_parsed_as_actions(asks):
     lines = [f"{Box(ask, branch)} words" for ask, branch in asks]
     assert parse_checkboxes("\n".join(lines)) == frozenset()
     assert parse_checkboxes("\r\n".join(line.replace("[ ]", "[x]", 1) for line in lines)) == frozenset(asks)
@@ -29,15 +29,15 @@ def test_only_ticked_checkboxes_are_parsed(asks):
         f"- [x] <!-- basebump:open {'a' * 256} -->",
     ],
 )
-def test_other_text_contains_no_user_request(line):
+def test_text_that_only_resembles_a_checkbox_is_not_parsed_as_action(line):
     assert parse_checkboxes(line) == frozenset()
 
 
-def test_checkbox_without_branch_concerns_surrounding_proposal():
+def test_checkbox_without_branch_is_parsed_with_empty_branch():
     assert parse_checkboxes("* [X] <!-- basebump:rebase --> Rebuild") == {(RequestedAction.REBASE, "")}
 
 
-def test_checkbox_marker_is_hidden():
+def test_action_of_checkbox_is_hidden_in_html_comment():
     shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(
         f"{Box(RequestedAction.OPEN, 'basebump/x-1')} words"
     )
@@ -45,7 +45,7 @@ def test_checkbox_marker_is_hidden():
 
 
 @given(st.sets(st.tuples(st.sampled_from(RequestedAction), BRANCHES)), st.sets(st.sampled_from(RequestedAction)))
-def test_bulk_checkboxes_select_listed_checkboxes_except_again(boxes, ticked):
+def test_bulk_checkbox_selects_all_listed_checkboxes_except_again(boxes, ticked):
     lines = [f"{Box(ask)} all".replace("[ ]", "[x]" if ask in ticked else "[ ]") for ask in RequestedAction]
     requests = parse_dashboard("\n".join([*lines, *(f"{Box(ask, branch)} words" for ask, branch in boxes)]))
     assert requests.single == frozenset()
@@ -53,7 +53,7 @@ def test_bulk_checkboxes_select_listed_checkboxes_except_again(boxes, ticked):
 
 
 @given(st.sets(st.tuples(st.sampled_from(RequestedAction), BRANCHES)), BRANCHES, st.booleans())
-def test_checkbox_of_branch_works_with_and_without_bulk_checkboxes(boxes, branch, is_accepted):
+def test_ticked_checkbox_of_branch_is_selected_even_if_bulk_box_is_ticked(boxes, branch, is_accepted):
     lines = [f"{Box(ask, each)} words".replace("[ ]", "[x]") for ask, each in boxes]
     for bulk in ("", f"{Box(RequestedAction.REBASE)} all\n".replace("[ ]", "[x]")):
         requests = parse_dashboard(bulk + "\n".join(lines))
@@ -62,7 +62,7 @@ def test_checkbox_of_branch_works_with_and_without_bulk_checkboxes(boxes, branch
         }
 
 
-def test_bulk_box_does_not_rebuild_an_accepted_request():
+def test_bulk_rebase_checkbox_does_not_rebuild_approved_pull_request():
     requests = parse_dashboard(f"- [x] <!-- basebump:rebase -->\n{Box(RequestedAction.REBASE, 'basebump/x-1')}")
     assert requests.select_for_branch("basebump/x-1", is_accepted=False) == {RequestedAction.REBASE}
     assert requests.select_for_branch("basebump/x-1", is_accepted=True) == frozenset()

@@ -36,19 +36,19 @@ PAYMENTS, SHOP = RunningPlace("prod", "payments", 12), RunningPlace("prod", "sho
         ([RunningUse(None, (RunningPlace("@prod", "`x`|y", 2),))], "`` @prod/`x`¦y `` (2 pods)"),
     ],
 )
-def test_body_states_namespaces_and_pods_of_image(uses, text):
+def test_body_states_namespaces_and_pods_that_run_image(uses, text):
     assert f"\n| Runs in | {text} |\n" in render_proposal_body(known=build_running_evidence(*uses))
     several = {**build_running_evidence(*uses), **build_evidence(None, None, PIN)}
     assert " Runs in " in render_proposal_body((MOVE, PIN), several)
 
 
-def test_body_has_no_row_when_image_does_not_run_or_use_is_unknown():
+def test_body_has_no_runs_in_row_if_image_does_not_run_or_use_is_unknown():
     for uses in ((), None):
         known = {move: replace(found, running=uses) for move, found in build_evidence().items()}
         assert "Runs in" not in render_proposal_body(known=known)
 
 
-def test_fingerprint_ignores_pods():
+def test_fingerprint_ignores_namespaces_and_pods_that_run_image():
     fingerprints = {
         compute_fingerprint((MOVE,), known)
         for known in (

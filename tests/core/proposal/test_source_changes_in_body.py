@@ -35,7 +35,7 @@ def render_lookup_body(lookup):
     return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
-def test_source_row_has_number_of_commits_and_release():
+def test_source_row_has_number_of_commits_and_release_notes():
     text = render_lookup_body(SourceChanges(12, release=RELEASE))
     assert (
         f"| Source | `github.com/acme/web`: [12 commits]{LINK}, release [`Web 2`]({SOURCE}/releases/tag/v2) |" in text
@@ -45,7 +45,7 @@ def test_source_row_has_number_of_commits_and_release():
     assert "- `## Fixed`\n- `* the crash`\n\n3 more lines are not shown here." in shown
 
 
-def test_commit_counts_are_readable():
+def test_source_row_shows_one_or_many_commits_and_dropped_commits():
     assert f"[1 commit]{LINK}" in render_lookup_body(SourceChanges(1))
     assert f"[100 or more commits]{LINK}" in render_lookup_body(SourceChanges(100, is_lower_bound=True))
     assert f"[0 commits, and 3 of the old image dropped]{LINK}" in render_lookup_body(
@@ -53,7 +53,7 @@ def test_commit_counts_are_readable():
     )
 
 
-def test_failed_source_lookup_shows_reason_and_missing_lookup_shows_none():
+def test_source_row_states_why_lookup_of_commits_or_release_notes_failed():
     failed = render_lookup_body(UnknownSourceChanges("github.com answered 451"))
     assert f"[what changed]{LINK} (commits and release notes not looked up: github.com answered 451) |" in failed
     assert f"| Source | `github.com/acme/web`: [what changed]{LINK} |" in render_lookup_body(None)
@@ -61,7 +61,7 @@ def test_failed_source_lookup_shows_reason_and_missing_lookup_shows_none():
     assert f"[12 commits]{LINK} (release notes not looked up: github.com answered 451) |" in partial
 
 
-def test_release_notes_are_cut_and_have_no_effect():
+def test_release_notes_are_cut_and_shown_only_as_code():
     lines = (HOSTILE, "<details>", "</details>", "@team #1", *("x" * 1000 for _ in range(MAX_RELEASE_LINES)))
     text = render_lookup_body(SourceChanges(1, release=replace(RELEASE, name=HOSTILE, lines=lines)))
     assert "7 more lines are not shown here." in text
@@ -71,7 +71,7 @@ def test_release_notes_are_cut_and_have_no_effect():
     assert not [each for each in inline if each.type == "link_open" and "evil" in str(each.attrs)]
 
 
-def test_images_of_group_have_own_release_notes():
+def test_release_notes_are_shown_for_each_image_of_group():
     moves = [update(f"{name}@{digest('old')}", "new") for name in ("python:3.12", "node:22")]
     releases = [replace(RELEASE, name=f"Release {number}") for number in (1, 2)]
     known = {
@@ -82,7 +82,7 @@ def test_images_of_group_have_own_release_notes():
     assert [text.count(f"[`Release {number}`]({RELEASE.url}), as its publisher") for number in (1, 2)] == [1, 1]
 
 
-def test_report_facts_exclude_source_lookups():
+def test_report_facts_ignore_commits_and_release_notes():
     facts = [
         build_report_facts((MOVE,), {get_first_transition(MOVE): build_lookup_evidence(lookup)})
         for lookup in (None, SourceChanges(12, release=RELEASE), UnknownSourceChanges("why"))

@@ -43,7 +43,7 @@ def render_update_message(updates, trailers=()) -> str:
     return append_trailers(text, compute_intent(updates), trailers)
 
 
-def test_title_states_image_fixes_and_additions():
+def test_title_states_image_and_numbers_of_fixed_and_added_vulnerabilities():
     assert build_short_title(ALONE, (PIN,)) == f"Pin python:3.12-slim to {SHORT}"
     fixes, adds = compare_scans(scan(CRITICAL, LOW), scan()), compare_scans(scan(), scan(LOW))
     assert render_update_title((MOVE, PIN), fixes) == (
@@ -54,7 +54,7 @@ def test_title_states_image_fixes_and_additions():
     assert render_update_title((MOVE,), listed).endswith(": fixes 2 (1 critical, 2 exploited), adds none")
 
 
-def test_title_names_additions_of_worse_image():
+def test_title_counts_added_vulnerabilities_of_worse_image():
     worse = compare_scans(scan(), scan(CRITICAL, LOW, finding("CVE-1900-0003", Severity.UNKNOWN)))
     assert render_update_title((MOVE,), worse).endswith(": fixes none, adds 3 (1 critical)")
     unrated = compare_scans(scan(), scan(finding("CVE-1900-0003", Severity.UNKNOWN)))
@@ -80,7 +80,7 @@ def test_title_states_that_old_digest_is_gone():
 
 
 @given(st.integers(60, 256))
-def test_shortened_title_states_additions(limit):
+def test_shortened_title_keeps_number_of_added_vulnerabilities(limit):
     long = update(f"registry.example/{'team/' * 50}app:1@{digest('old')}", "new")
     shown = render_update_title((long,), compare_scans(scan(), scan(CRITICAL)), limit=limit)
     assert len(shown) <= limit
@@ -88,14 +88,14 @@ def test_shortened_title_states_additions(limit):
     assert shown.endswith("...: fixes none, adds 1 (1 critical)")
 
 
-def test_first_proposal_is_called_update_when_an_image_is_updated():
+def test_title_of_first_proposal_states_if_images_are_pinned_or_updated():
     (first,) = build_update_groups((PIN,), None, all_at_once=True)
     assert build_short_title(first, (PIN,)) == "Pin the base images of this repository"
     assert build_short_title(first, (PIN, MOVE)) == "Update and pin the base images of this repository"
     assert build_short_title(first, (MOVE,)) == "Update the base images of this repository"
 
 
-def test_title_names_group_image_count_and_plain_folder():
+def test_title_names_group_number_of_images_and_folder_without_special_text():
     redis, node = update("redis:7", "new"), update("docker.io/library/node:22", "new")
     weekly = UpdateGroup("weekly")
     assert build_short_title(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
@@ -110,20 +110,20 @@ def test_title_names_group_image_count_and_plain_folder():
         assert build_short_title(UpdateGroup(ALONE.subject, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
 
 
-def test_commit_message_has_intent_and_all_transitions():
+def test_commit_message_has_intent_and_old_digest_of_each_image():
     text = render_update_message((MOVE, PIN))
     assert intent_in(text) == compute_intent((PIN, MOVE))
     assert f"from {digest('old')}" in text
     assert "from no digest" in text
 
 
-def test_commit_message_keeps_operator_trailers_and_intent():
+def test_commit_message_ends_with_configured_trailers_and_intent():
     text = render_update_message((MOVE,), ("Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"))
     assert text.split("\n\n")[-1].splitlines()[:2] == ["Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"]
     assert intent_in(text) == compute_intent((MOVE,))
 
 
-def test_commit_message_has_subject_and_paragraphs():
+def test_commit_message_has_subject_and_paragraph_for_each_image():
     assert render_update_message((MOVE, PIN)).startswith(
         f"Update python:3.12-slim to {digest('new')[7:19]}\n\n"
         f"docker.io/library/python:3.12-slim\n  from {digest('old')}\n  to   {digest('new')}\n\n"
@@ -132,7 +132,7 @@ def test_commit_message_has_subject_and_paragraphs():
 
 
 @given(st.text(max_size=80))
-def test_plain_text_is_quoted_unless_harmless(text):
+def test_text_is_shown_as_code_unless_all_characters_are_harmless(text):
     shown = str(Plain(text))
     if shown == text and text:
         assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,;.'_/:()@-")
@@ -144,7 +144,7 @@ def test_plain_text_is_quoted_unless_harmless(text):
 @pytest.mark.parametrize(
     "text", ["@ada", "see https://a.example/b", "WWW.a.example", "a#1", "<b>", "a\nb", "[x](y)", "`", "!7"]
 )
-def test_mentions_references_and_markup_become_code_spans(text):
+def test_mention_url_issue_number_or_markup_is_shown_as_code(text):
     assert str(Plain(text)).startswith("`")
 
 
@@ -161,7 +161,7 @@ CLOSING_NAMES = [
 
 
 @pytest.mark.parametrize("name", CLOSING_NAMES)
-def test_title_and_message_refer_to_no_issue_when_group_does(name):
+def test_title_and_message_omit_group_name_that_refers_to_an_issue(name):
     for group in (UpdateGroup(name), UpdateGroup(ALONE.subject, name), UpdateGroup(ALONE.subject, "", name)):
         head = build_title_view(group, (MOVE,), ())
         for text in (render_title(TEMPLATES.title, head, 256), render_message(TEMPLATES.message, head)):
@@ -174,18 +174,18 @@ def test_title_contains_no_closing_keyword_for_any_group(name):
     assert not re.search(closing, build_short_title(UpdateGroup(name), (MOVE,)))
 
 
-def test_image_that_looks_like_an_issue_is_shown_as_code():
+def test_image_with_tag_that_looks_like_an_issue_is_shown_as_code():
     assert str(Plain("docker.io/acme/web:GH-1")) == "`docker.io/acme/web:GH-1`"
     assert str(Plain("docker.io/acme/high-1:1")) == "docker.io/acme/high-1:1"
 
 
 @pytest.mark.parametrize("name", ["stage-2", "bug fixes", "closed source", "high-1", "prefix gh.1"])
-def test_title_names_group_that_refers_to_no_issue(name):
+def test_title_keeps_group_name_that_does_not_refer_to_an_issue(name):
     assert build_short_title(UpdateGroup(name), (MOVE,)).endswith(f" ({name})")
 
 
 @pytest.mark.parametrize("source", ["{{ proposal.nothing }}", "{{ proposal.headline | upper }}", "{% if %}"])
-def test_forbidden_or_broken_title_template_is_an_error(source):
+def test_title_template_with_unknown_field_filter_or_syntax_error_is_refused(source):
     with pytest.raises(TemplateFailedError):
         render_title(source, build_title_view(ALONE, (MOVE,), ()), 256)
 
@@ -195,7 +195,7 @@ def test_message_template_with_empty_result_is_refused():
         render_message(" ", build_title_view(ALONE, (MOVE,), ()))
 
 
-def test_head_view_fields_contain_no_plain_text():
+def test_fields_of_title_view_never_have_type_str():
     kinds = {field.type for shape in (TitleView, TagUpdateView) for field in fields(shape)}
     assert kinds == {"int", "Plain", "Plain | None", "tuple[Plain, ...]", "tuple[TagUpdateView, ...]"}
 
@@ -212,7 +212,7 @@ def test_head_view_fields_contain_no_plain_text():
         (["https://example.com"], "Blocked. Update "),
     ],
 )
-def test_title_starts_with_harmless_reason_of_block(reasons, start):
+def test_title_starts_with_reason_of_block_if_reason_is_harmless(reasons, start):
     updates = [replace(MOVE, cause=UpdateCause.BLOCKED, block=Block(each)) for each in reasons]
     assert render_update_title(updates).startswith(start)
     assert render_update_message(updates).startswith(start)

@@ -92,7 +92,7 @@ def get_signer_row(found, each=MOVE):
         ),
     ],
 )
-def test_body_states_signer_of_both_images_or_why_signature_is_missing(old, new, sentence):
+def test_body_states_signers_of_both_images_or_why_signature_is_not_verified(old, new, sentence):
     assert get_signer_row(TransitionSignatures(old, new)) == sentence
 
 
@@ -109,21 +109,21 @@ def test_body_states_signer_of_pinned_image():
         (UNKNOWN, "Signature unknown:** "),
     ],
 )
-def test_missing_signature_is_a_caution_at_the_beginning(new, words):
+def test_body_starts_with_caution_if_signature_is_not_verified(new, words):
     assert render_signature_body(TransitionSignatures(NONE, new)).startswith(f"> **Caution**  \n> **{words}")
     assert "Caution" not in render_signature_body(TransitionSignatures(OURS, OURS))
 
 
-def test_body_states_that_signatures_were_not_checked_without_a_rule():
+def test_body_states_that_signatures_are_not_checked_without_trust_rule():
     assert get_signer_row(None) == "not checked (no `trust` rule for this image)"
 
 
-def test_signature_defects_have_state_and_sentence():
+def test_signature_defect_has_a_state_and_each_state_has_a_sentence():
     assert {flaw.value for flaw in SignatureDefect} < {state.value for state in SignatureState}
     assert all(state.sentence for state in SignatureState)
 
 
-def test_text_of_certificates_and_registries_has_no_effect():
+def test_text_of_certificates_and_registries_is_shown_only_as_code():
     evil = "x` <img src=x> @all #1\n- [ ] ::error::"
     for new in (
         VerifiedSignature(Signer(SignatureScheme.KEYLESS, evil)),
@@ -166,7 +166,7 @@ def compute_report(found, old=None):
     return compute_fingerprint((MOVE,), evidence)
 
 
-def test_other_signature_changes_only_evidence_part_of_fingerprint():
+def test_different_signature_changes_only_evidence_part_of_fingerprint():
     reports = [
         compute_report(each)
         for each in (
@@ -186,7 +186,7 @@ def test_other_signature_changes_only_evidence_part_of_fingerprint():
     )
 
 
-def test_known_signature_replaces_unknown_signature_but_not_vice_versa():
+def test_text_with_known_signature_replaces_unknown_but_not_vice_versa():
     unknown, signed = (
         compute_report(TransitionSignatures(NONE, UNKNOWN)),
         compute_report(TransitionSignatures(NONE, OURS)),
@@ -195,7 +195,7 @@ def test_known_signature_replaces_unknown_signature_but_not_vice_versa():
     assert is_outdated(unknown, signed)
 
 
-def test_known_scan_does_not_outweigh_lost_signature_evidence():
+def test_known_scan_does_not_compensate_for_lost_signature_evidence():
     scanned = compute_report(TransitionSignatures(NONE, UNKNOWN))
     verified = compute_report(TransitionSignatures(NONE, OURS), old=NotScanned(UnscannedReason.TIMED_OUT))
     assert not is_outdated(scanned, verified)

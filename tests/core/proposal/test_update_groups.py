@@ -20,7 +20,7 @@ def _find_slug(source):
     return re.fullmatch(r"basebump/(?:(.*)-)?[0-9a-f]{8}", name)[1]
 
 
-def test_branch_name_is_stable():
+def test_branch_name_of_python_tag_stays_the_same_across_releases():
     assert build_branch_name(PREFIX, PYTHON, build_tag_key(PYTHON)) == "basebump/python-3.12-slim-06e5bb43"
 
 
@@ -35,7 +35,7 @@ def test_branch_name_is_stable():
         (build_group_key("weekly", "", "v1"), "group:weekly\nfolder=\nbase=v1"),
     ],
 )
-def test_branch_key_has_stable_text(key, text):
+def test_branch_key_stays_the_same_across_releases(key, text):
     assert key == text
     assert build_branch_name("", "x", key) == f"x-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -62,16 +62,16 @@ def test_branch_key_has_stable_text(key, text):
         ("", None),
     ],
 )
-def test_slug_is_readable(source, slug):
+def test_branch_name_contains_readable_slug_of_tag_or_group(source, slug):
     assert _find_slug(source) == slug
 
 
-def test_branch_names_with_equal_slugs_differ_by_key():
+def test_branch_names_with_equal_slugs_differ_by_hash_of_folder():
     names = {build_branch_name(PREFIX, PYTHON, build_tag_key(PYTHON, folder)) for folder in (None, "", "a", "b")}
     assert len(names) == 4
 
 
-def test_folder_with_invalid_text_has_branch_name():
+def test_branch_name_is_built_for_folder_with_invalid_utf8():
     assert build_branch_name(PREFIX, PYTHON, build_tag_key(PYTHON, folder="gr\udcf6\udfff")).startswith(
         "basebump/python-3.12-slim-"
     )
@@ -79,7 +79,7 @@ def test_folder_with_invalid_text_has_branch_name():
 
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=60) | st.text(alphabet="a./-_@{~^:?*[\\ \x7f", max_size=60), min_size=10, max_size=10))
-def test_git_accepts_branch_names(sources):
+def test_git_accepts_branch_names_of_groups_with_any_name(sources):
     names = [build_branch_name(PREFIX, source, build_group_key(source)) for source in sources]
     checks = "\n".join(f"git check-ref-format --branch {name} || exit 1" for name in names)
     assert all(re.fullmatch(r"[a-z0-9./-]+", name) for name in names)
@@ -88,7 +88,7 @@ def test_git_accepts_branch_names(sources):
 
 
 @pytest.mark.parametrize("prefix", ["", "bot-", "a/b/", "a/b"])
-def test_git_accepts_branch_names_with_valid_prefix(prefix):
+def test_git_accepts_branch_names_with_any_valid_prefix(prefix):
     for source in (PYTHON, "基础", ".x", "x.lock"):
         name = build_branch_name(prefix, source, "key")
         subprocess.run(["git", "check-ref-format", "--branch", name], check=True, capture_output=True)

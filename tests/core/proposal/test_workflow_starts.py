@@ -44,12 +44,12 @@ def test_mark_keeps_started_commit_and_other_values():
 
 
 @pytest.mark.parametrize("said", ["null", "7", '"short"', '"AAAAAAAAAAAA"', '["aaaaaaaaaaaa"]'])
-def test_invalid_started_commit_is_ignored(said):
+def test_invalid_started_commit_in_mark_is_ignored(said):
     body = record_started_commit(BODY, HEAD).replace('"aaaaaaaaaaaa"', said)
     assert parse_mark(body) == BodyMark(TARGETS, REPORT)
 
 
-def test_workflows_are_started_for_untried_last_commit():
+def test_workflows_are_started_once_for_each_head_commit():
     assert find_missing_attributes(build_remote_request(), WANTED, NOW, is_changing=False) == CI
     assert (
         find_missing_attributes(
@@ -67,12 +67,12 @@ def test_workflows_are_started_for_untried_last_commit():
     )
 
 
-def test_workflows_are_not_started_when_undesired_or_branch_is_missing():
+def test_workflows_are_not_started_if_not_configured_or_branch_is_missing():
     assert find_missing_attributes(build_remote_request(), proposal(), NOW, is_changing=True) == NO_ATTRIBUTES
     assert find_missing_attributes(build_remote_request(head=None), WANTED, NOW, is_changing=False) == NO_ATTRIBUTES
 
 
-def test_waiting_request_needs_workflows_for_last_commit():
+def test_workflows_are_started_for_head_commit_while_pull_request_waits():
     started = build_remote_request(record_started_commit(BODY, HEAD))
     assert find_missing_on_last_commit(build_remote_request(), WANTED, NOW, is_fully_resolved=True) == CI
     assert find_missing_on_last_commit(started, WANTED, NOW, is_fully_resolved=True) == NO_ATTRIBUTES
