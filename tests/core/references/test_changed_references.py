@@ -23,26 +23,26 @@ def is_touched_by(reference, *changed: range) -> bool:
 @pytest.mark.parametrize(
     ("line", "is_touched"), [(1, True), (2, True), (4, True), (5, True), (6, False), (8, True), (9, True), (10, False)]
 )
-def test_changed_instruction_touches_references_using_variable(line, is_touched):
+def test_change_in_instruction_that_sets_variable_touches_reference(line, is_touched):
     image_reference = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
     assert is_touched_by(image_reference, range(line, line + 1)) is is_touched
     unvaried = reference("python:3", line_number=9, at=len(CONTENT) - 1)
     assert is_touched_by(unvaried, range(line, line + 1)) is (line == 9)
 
 
-def test_any_changed_line_may_set_variable_in_other_formats():
+def test_any_changed_line_touches_reference_with_variable_in_bake_file():
     image_reference = reference("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
     assert is_touched_by(image_reference, range(6, 7))
     assert not is_touched_by(image_reference)
 
 
-def test_unparsable_file_is_touched_by_any_line_and_text_by_own_line():
+def test_any_changed_line_touches_unparsable_file_but_not_unsupported_text():
     assert is_touched_by(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
     assert not is_touched_by(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
     assert is_touched_by(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))
 
 
-def test_changed_lines_are_found_in_ranges_of_any_order():
+def test_changed_lines_are_found_in_unsorted_ranges():
     chosen = random.Random(1)
     for _ in range(50):
         starts = chosen.sample(range(1, 200, 5), 8)
@@ -52,7 +52,7 @@ def test_changed_lines_are_found_in_ranges_of_any_order():
         assert {number for number in range(220) if file.has_changed((number,))} == new
 
 
-def test_long_file_with_many_changes_is_checked_fast():
+def test_change_is_found_fast_in_long_file_with_many_changed_ranges():
     content = b"# a comment\nFROM x\n" * 50_000
     file = ChangedFile(content, [range(number, number + 1) for number in range(1, 100_000, 2)])
     image_reference = reference("python:3", line_number=100_000, variables=("HUB",), at=len(content))

@@ -28,19 +28,19 @@ NAMES = st.frozensets(st.frozensets(st.sampled_from("abcdef"), min_size=1, max_s
 
 
 @given(names=st.lists(NAMES, min_size=1, max_size=3), own_sources=st.frozensets(st.sampled_from("abcdef")))
-def test_combined_name_belongs_to_image_when_a_name_belongs(names, own_sources):
+def test_combined_name_belongs_to_image_if_any_alternative_belongs(names, own_sources):
     def is_own(written_name):
         return all(part & own_sources for part in written_name)
 
     assert is_own(combine_alternatives(names)) == any(is_own(each) for each in names)
 
 
-def test_empty_names_are_not_alternatives():
+def test_empty_names_are_dropped_when_alternatives_are_combined():
     assert combine_alternatives([]) == NO_NAME
     assert combine_alternatives([NO_NAME, build_name("a", "b"), NO_NAME]) == build_name("a", "b")
 
 
-def test_name_with_too_many_sources_is_unknown(monkeypatch):
+def test_combined_name_with_too_many_sources_is_unknown(monkeypatch):
     monkeypatch.setattr(chart_names, "MAX_NAME_SOURCES", 10)
     names = [build_name("a", "b"), build_name("c", "d"), build_name("e", "f")]
     assert combine_alternatives(names[:2]) != UNKNOWN_NAME
@@ -68,16 +68,16 @@ def test_name_with_too_many_sources_is_unknown(monkeypatch):
         (UNKNOWN_NAME, False),
     ],
 )
-def test_name_belongs_to_image_only_if_all_parts_do(written_name, expected):
+def test_template_name_belongs_to_image_only_if_all_parts_do(written_name, expected):
     assert are_names_of_image([written_name], build_image()) is expected
 
 
-def test_registry_needs_to_be_written_only_once_and_not_for_docker_hub():
+def test_registry_must_be_written_in_one_name_unless_image_is_on_docker_hub():
     assert are_names_of_image([build_name(REPOSITORY), build_name(REPOSITORY, REGISTRY)], build_image())
     assert are_names_of_image([build_name(REPOSITORY)], build_image("acme/web:v1"))
     assert are_names_of_image([build_name(REPOSITORY)], build_image(values=("image.repository",)))
 
 
-def test_image_in_a_single_value_and_unused_value_are_not_compared():
+def test_names_are_not_compared_if_image_is_in_one_value_or_unused():
     assert are_names_of_image([build_name(SUFFIX)], build_image(values=()))
     assert are_names_of_image([], build_image())

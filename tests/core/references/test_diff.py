@@ -45,7 +45,7 @@ new file mode 100644
 """
 
 
-def test_changed_lines_are_added_lines_despite_confusing_content():
+def test_changed_lines_are_parsed_from_patch_with_lines_that_look_like_headers():
     assert parse_changed_lines(PATCH) == {
         b"Dockerfile": (range(1, 3), range(8, 9)),
         b"gone": (),
@@ -65,12 +65,12 @@ def test_changed_lines_are_added_lines_despite_confusing_content():
         (b"b/caf\xe9", b"caf\xe9"),
     ],
 )
-def test_quoted_paths_of_git_are_parsed(quoted, path):
+def test_paths_quoted_by_git_are_unquoted(quoted, path):
     assert parse_changed_lines(b"--- /dev/null\n+++ " + quoted + b"\n@@ -0,0 +1 @@\n+x\n") == {path: (range(1, 2),)}
 
 
 @given(st.binary(max_size=200) | st.lists(st.sampled_from(PATCH.split(b"\n"))).map(b"\n".join))
-def test_arbitrary_bytes_raise_no_error(patch):
+def test_arbitrary_patches_raise_no_error(patch):
     for ranges in parse_changed_lines(patch).values():
         assert all(each.start >= 0 and len(each) for each in ranges)
 
@@ -105,7 +105,7 @@ NAME = (
 @pytest.mark.real("git")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAME, st.tuples(CONTENT, CONTENT), min_size=1, max_size=4))
-def test_unlisted_lines_of_git_diffs_are_all_old(files):
+def test_lines_not_reported_as_changed_exist_in_old_file(files):
     with tempfile.TemporaryDirectory() as scratch:
         old, new = (os.fsencode(Path(scratch, side)) for side in "ab")
         for folder, side in ((old, 0), (new, 1)):

@@ -13,7 +13,7 @@ from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Span, Un
 from bot.model.vocabulary import Reason
 
 
-def test_digest_replaces_exactly_old_digest():
+def test_edit_replaces_only_the_bytes_of_old_digest():
     content = b"FROM a@" + digest("old").encode() + b" # \xe9\r\n"
     slot = EditSlot(Span(7, 7 + 71), digest("old").encode())
     assert apply_edits(content, [build_edit(slot, digest("new"))]) == (
@@ -21,11 +21,11 @@ def test_digest_replaces_exactly_old_digest():
     )
 
 
-def test_inserted_pin_has_prefix():
+def test_digest_is_inserted_after_tag_of_unpinned_image():
     assert apply_edits(b"FROM a:1\n", [ByteEdit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
 
 
-def test_equal_edits_are_one_edit():
+def test_two_equal_edits_are_applied_once():
     edit = ByteEdit(Span(1, 1), b"", b"x")
     assert apply_edits(b"ab", [edit, edit]) == b"axb"
 
@@ -40,25 +40,25 @@ def test_equal_edits_are_one_edit():
         (ByteEdit(Span(0, 1), b"a", b"x"), ByteEdit(Span(0, 1), b"a", b"y")),
     ],
 )
-def test_overlapping_edits_are_an_error(first, second):
+def test_overlapping_or_adjacent_edits_are_refused(first, second):
     with pytest.raises(EditError, match="overlap or meet at byte"):
         apply_edits(b"abc", [first, second])
     with pytest.raises(EditError, match="overlap or meet at byte"):
         apply_edits(b"abc", [second, first])
 
 
-def test_unexpected_old_bytes_are_an_error():
+def test_edit_is_refused_if_old_bytes_differ_from_file():
     with pytest.raises(EditError):
         apply_edits(b"abc", [ByteEdit(Span(0, 1), b"z", b"x")])
 
 
-def test_span_outside_file_is_an_error():
+def test_edit_beyond_end_of_file_is_refused():
     with pytest.raises(EditError):
         apply_edits(b"abc", [ByteEdit(Span(3, 5), b"", b"x")])
 
 
 @given(st.binary(max_size=40), st.sets(st.integers(0, 40)), st.binary(min_size=1, max_size=5))
-def test_bytes_outside_edits_stay(content, offsets, new):
+def test_edits_leave_all_other_bytes_unchanged(content, offsets, new):
     spans = sorted(offset for offset in offsets if offset <= len(content))
     edited = apply_edits(content, [ByteEdit(Span(offset, offset), b"", new) for offset in spans])
     rest = edited
@@ -79,7 +79,7 @@ def _build_key(locator: str):
     return FilePath("Dockerfile"), "dockerfile", locator
 
 
-def test_exactly_planned_change_is_proved():
+def test_edited_file_with_only_planned_changes_is_accepted():
     before, after = _build_references("a:1", "b:1"), _build_references(f"a:1@{digest('x')}", "b:1")
     assert has_only_planned_changes(before, after, {_build_key("stage[0]"): digest("x")})
 
@@ -99,17 +99,17 @@ def test_exactly_planned_change_is_proved():
         ],
     ],
 )
-def test_unplanned_changes_are_not_proved(after):
+def test_edited_file_with_unplanned_or_missing_changes_is_rejected(after):
     assert not has_only_planned_changes(_build_references("a:1", "b:1"), after, {_build_key("stage[0]"): digest("x")})
 
 
-def test_plan_for_missing_reference_is_not_proved():
+def test_plan_for_missing_reference_is_rejected():
     before = _build_references("a:1")
     assert not has_only_planned_changes(before, before, {_build_key("stage[7]"): digest("x")})
     assert ImageName.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
-def test_edit_may_move_unsupported_text_but_not_add_or_remove_text():
+def test_edit_that_adds_or_removes_unsupported_text_is_rejected_but_not_a_move():
     def templated(*lines: int):
         return [UnsupportedText(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
 
@@ -142,14 +142,14 @@ def test_tag_and_digest_are_edited_together():
     assert _update_reference(f"FROM {pinned}\n", pinned, new) == f"FROM nginx:1.27.3@{digest('new')}\n"
 
 
-def test_tag_stays_without_new_tag():
+def test_edit_keeps_tag_if_update_has_no_new_tag():
     assert (
         _update_reference("FROM nginx:1\n", "nginx:1", UpdateCandidate(digest("new")))
         == f"FROM nginx:1@{digest('new')}\n"
     )
 
 
-def test_only_planned_tag_is_proved():
+def test_edited_file_with_other_tag_than_planned_is_rejected():
     before, after = _build_references("a:1"), _build_references(f"a:2@{digest('x')}")
     assert has_only_planned_changes(before, after, {_build_key("stage[0]"): digest("x")}, {_build_key("stage[0]"): "2"})
     assert not has_only_planned_changes(
@@ -171,7 +171,7 @@ def test_only_planned_tag_is_proved():
         (b"tag: 7\n", "8", False),
     ],
 )
-def test_bare_tag_must_not_be_misread_as_number(content, tag, misread):
+def test_unquoted_tag_that_yaml_would_read_as_other_number_is_detected(content, tag, misread):
     old = re.search(rb"[0-9.]+", content)
     slot = EditSlot(Span(*old.span()), old[0])
     assert (

@@ -44,7 +44,7 @@ def build_written_reference(text: str, **values: str) -> WrittenReference:
         ("${A+d}", "", "d", "d"),
     ],
 )
-def test_operators_expand_like_compose(text, unset, empty, is_set):
+def test_default_error_and_alternative_operators_expand_like_in_compose(text, unset, empty, is_set):
     for values, expected in (({}, unset), ({"A": ""}, empty), ({"A": "1"}, is_set)):
         expanded = expand_text(parse_text(f"x{text}/y", 0), expand_values(**values))
         if expected is None:
@@ -53,24 +53,24 @@ def test_operators_expand_like_compose(text, unset, empty, is_set):
             assert (expanded.text, expanded.missing_variables) == (f"x{expected}/y", ())
 
 
-def test_default_may_contain_variables_with_defaults():
+def test_default_with_nested_variables_and_defaults_is_expanded():
     text = parse_text("${A:-${B:-c}${D}}", 0)
     assert expand_text(text, expand_values(D="d")).text == "cd"
     assert expand_text(text, {}).missing_variables == ("D",)
     assert list(list_variables(text)) == ["A", "B", "D"]
 
 
-def test_value_of_missing_variable_is_missing():
+def test_variable_set_to_missing_variable_is_missing():
     assert expand_text(parse_text("$A", 0), expand_values(A="${B}")).missing_variables == ("B",)
     assert expand_text(parse_text("${A:-d}", 0), expand_values(A="${B}")).missing_variables == ("B",)
 
 
-def test_variable_has_value_at_time_of_use():
+def test_variable_is_expanded_with_values_assigned_before():
     assert expand_text(parse_text("$B", 0), expand_values(A="1", B="$A", C="")).text == "1"
     assert expand_text(parse_text("$B", 0), expand_values(B="$A", A="1")).missing_variables == ("A",)
 
 
-def test_runs_have_spans_and_assignments():
+def test_expanded_text_keeps_span_and_file_of_each_part():
     expanded = expand_text(parse_text("a${B:-c}$D", 10), expand_values(D="de"))
     assert [(piece.text, piece.span, piece.assignment and piece.assignment.path) for piece in expanded.runs] == [
         ("a", Span(10, 11), None),
@@ -95,7 +95,7 @@ def test_runs_have_spans_and_assignments():
         ("nginx:$A", {"A": f"1@{DIGEST}"}, (1002, 1073), (1000, 1001)),
     ],
 )
-def test_digest_slot_follows_end_of_reference(text, values, digest, tag):
+def test_digest_and_tag_slots_are_at_end_of_expanded_reference(text, values, digest, tag):
     image = build_written_reference(text, **values)
     assert isinstance(image.digest, EditSlot)
     assert isinstance(image.tag, EditSlot)
@@ -118,35 +118,35 @@ def test_digest_slot_follows_end_of_reference(text, values, digest, tag):
         ("nginx:1${A:+-slim}", {}),
     ],
 )
-def test_digest_after_composed_tag_is_not_editable(text, values):
+def test_digest_cannot_be_added_after_tag_composed_of_several_parts(text, values):
     image = build_written_reference(text, **values)
     assert image.digest == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_existing_digest_is_editable_after_composed_tag():
+def test_existing_digest_after_composed_tag_is_editable():
     image = build_written_reference(f"nginx:${{A:-1}}-alpine@{DIGEST}")
     assert isinstance(image.digest, EditSlot)
     assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_tag_in_other_file_than_digest_is_not_editable():
+def test_tag_in_compose_file_is_not_editable_if_digest_is_in_env_file():
     image = build_written_reference("nginx:1@$A", A=DIGEST)
     assert isinstance(image.digest, EditSlot)
     assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_text_without_position_is_not_editable():
+def test_text_without_known_position_is_not_editable():
     expanded = expand_text((VariableUse("A"),), {"A": expand_text((LiteralText("nginx:1", None),), {})})
     assert WrittenReference(PATH, expanded, ImageName.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
 
 
-def test_only_sha256_digests_are_editable():
+def test_sha512_digest_is_not_editable():
     image = build_written_reference(f"nginx:${{A:-1}}@sha512:{'a' * 128}")
     assert image.digest == NotEditable(Reason.UNSUPPORTED_DIGEST)
 
 
 @pytest.mark.parametrize("unit", ["${A}", "${A:-b}", "b"])
-def test_exponentially_growing_values_are_dropped_fast(unit):
+def test_exponentially_growing_variables_are_dropped_fast(unit):
     with soon(3):
         values = {"A": ExpandedText()}
         for index in range(3_000):
@@ -157,6 +157,6 @@ def test_exponentially_growing_values_are_dropped_fast(unit):
     assert values["V2999"].missing_variables
 
 
-def test_text_longer_than_any_reference_is_missing():
+def test_variable_longer_than_any_reference_is_treated_as_missing():
     expanded = expand_text(parse_text("$A", 0), expand_values(A="a" * (MAX_LENGTH + 1)))
     assert (expanded.text, expanded.missing_variables) == ("", ("A",))

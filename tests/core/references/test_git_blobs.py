@@ -13,7 +13,7 @@ pytestmark = pytest.mark.real("git")
 
 @pytest.mark.parametrize("kind", ["sha1", "sha256"])
 @pytest.mark.parametrize("content", [b"", b"FROM x\r\n", bytes(range(256)) * 300])
-def test_blob_hash_equals_hash_of_git(tmp_path, kind, content):
+def test_blob_hash_equals_hash_computed_by_git(tmp_path, kind, content):
     subprocess.run(["git", "init", "--quiet", f"--object-format={kind}", tmp_path], check=True)
     command = ["git", "hash-object", "--stdin", "--no-filters"]
     named = subprocess.run(command, input=content, cwd=tmp_path, capture_output=True, check=True).stdout.decode()

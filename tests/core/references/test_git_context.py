@@ -34,7 +34,7 @@ def find_folder(text: str, host: str = HOST, repository: str = REPOSITORY, branc
         "  https://github.com/acme/web.git#main  ",
     ],
 )
-def test_addresses_of_repository_are_recognised(text):
+def test_all_url_forms_of_repository_are_recognised_as_build_context(text):
     assert find_folder(text) == ""
 
 
@@ -60,7 +60,7 @@ def test_addresses_of_repository_are_recognised(text):
         "https://github.com/" + "a" * 5000,
     ],
 )
-def test_other_addresses_are_not_a_context_of_branch(text):
+def test_url_of_other_repository_branch_or_host_is_not_a_context_of_branch(text):
     assert find_folder(text) is None
 
 
@@ -68,17 +68,17 @@ def test_other_addresses_are_not_a_context_of_branch(text):
     ("fragment", "expected"),
     [("main:src", "src"), (":src/web/", "src/web"), ("main:/a/./b", "a/b"), ("main:a%20b", "a b"), ("main:a/..", "")],
 )
-def test_folder_is_parsed_after_branch(fragment, expected):
+def test_folder_of_build_context_is_parsed_after_branch(fragment, expected):
     assert find_folder(f"https://github.com/acme/web.git#{fragment}") == expected
 
 
-def test_server_may_have_port_and_branch_may_have_slashes():
+def test_git_url_with_port_and_branch_with_slashes_is_parsed():
     address = "https://ghe.example.com:8443/acme/web.git#release/1.0:x"
     assert find_folder(address, "ghe.example.com:8443", "Acme/Web", "release/1.0") == "x"
     assert find_folder(address, "ghe.example.com", "acme/web", "release/1.0") is None
 
 
 @given(st.text(max_size=60) | st.text("htps:/@.#a%2", max_size=40))
-def test_arbitrary_texts_raise_no_error(text):
+def test_arbitrary_build_contexts_raise_no_error(text):
     context = parse_context(text)
     assert context is None or not context.folder.startswith(("/", "../"))

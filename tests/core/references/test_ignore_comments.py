@@ -38,7 +38,7 @@ def find_comment(content: str, *line_numbers: int, at_line_end: bool = True) -> 
         ("RUN basebump: ignore", None),
     ],
 )
-def test_comment_above_is_parsed(comment, expected):
+def test_ignore_comment_above_reference_is_parsed_with_date_and_reason(comment, expected):
     assert find_comment(f"{comment}\nimage: nginx\n", 2) == expected
 
 
@@ -51,7 +51,7 @@ def test_comment_above_is_parsed(comment, expected):
         ("<image>nginx</image><!-- basebump: ignore --></a>", 1),
     ],
 )
-def test_comment_in_block_directly_above_counts(content, line_number):
+def test_ignore_comment_in_block_directly_above_reference_applies(content, line_number):
     assert find_comment(content, line_number) == IgnoreComment(1)
 
 
@@ -64,33 +64,33 @@ def test_comment_in_block_directly_above_counts(content, line_number):
         ("image: nginx # basebump: ignore\nimage: redis", 2),
     ],
 )
-def test_comment_not_directly_above_is_ignored(content, line_number):
+def test_ignore_comment_not_directly_above_reference_does_not_apply(content, line_number):
     assert find_comment(content, line_number) is None
 
 
-def test_comment_at_end_of_line_counts_only_when_format_allows():
+def test_ignore_comment_at_end_of_line_applies_only_if_format_allows():
     assert find_comment("FROM nginx # basebump: ignore why", 1) == IgnoreComment(1, None, "why")
     assert find_comment("FROM nginx # basebump: ignore why", 1, at_line_end=False) is None
     assert find_comment("image: nginx# basebump: ignore", 1) is None
 
 
-def test_comment_at_any_line_of_reference_counts():
+def test_ignore_comment_above_any_line_of_reference_applies():
     content = "# basebump: ignore\nARG BASE=nginx\n\nFROM ${BASE}\n"
     assert find_comment(content, 4, 2) == IgnoreComment(1)
     assert find_comment(content, 4) is None
 
 
-def test_very_long_comment_block_is_not_searched_completely():
+def test_ignore_comment_beyond_line_limit_of_comment_block_is_not_found():
     content = "# basebump: ignore\n" + "#\n" * MAX_COMMENT_LINES + "image: nginx"
     assert find_comment(content, MAX_COMMENT_LINES + 2) is None
 
 
-def test_missing_line_has_no_comment():
+def test_line_number_beyond_end_of_file_has_no_ignore_comment():
     assert find_comment("# basebump: ignore", 9) is None
 
 
 @pytest.mark.parametrize("key", ["db:", "db: &db", '"db": # the old one', "- db:", "db:\r"])
-def test_comment_above_key_concerns_first_line_below_key(key):
+def test_ignore_comment_above_key_applies_to_first_line_below_key(key):
     assert find_comment(f"services:\n  # basebump: ignore\n  {key}\n      image: postgres:16\n", 4) == IgnoreComment(2)
 
 
@@ -104,16 +104,16 @@ def test_comment_above_key_concerns_first_line_below_key(key):
         "# basebump: ignore\na:\n  b:\n    image: c",  # above a key further up
     ],
 )
-def test_comment_further_up_is_ignored(text):
+def test_ignore_comment_above_key_does_not_apply_to_later_or_deeper_lines(text):
     number = next(number for number, line in enumerate(text.split("\n"), start=1) if "image" in line)
     assert find_comment(text, number) is None
 
 
-def test_keys_are_ignored_in_formats_without_comments_at_line_end():
+def test_ignore_comment_above_key_does_not_apply_without_line_end_comments():
     assert find_comment("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
 
 
-def test_lines_are_searched_once_for_all_references(monkeypatch):
+def test_each_line_is_searched_for_ignore_comments_only_once(monkeypatch):
     searched_lines, list_comment_lines = [], ignore_comments._list_comment_lines
     monkeypatch.setattr(
         ignore_comments,

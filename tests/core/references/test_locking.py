@@ -10,7 +10,7 @@ from bot.model.source import EditSlot, NotEditable, Span
 from bot.model.vocabulary import Reason
 
 
-def test_locking_keeps_permanent_lock():
+def test_permanent_lock_is_kept_when_reference_is_locked_again():
     slot = EditSlot(Span(7, 7), b"", b"@")
     warned = lock_reference(reference("nginx:1", digest_slot=slot), Reason.EMBEDDED)
     assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
@@ -21,7 +21,7 @@ def test_locking_keeps_permanent_lock():
     )
 
 
-def test_reference_of_other_bot_is_unlocked_only_when_all_reasons_are_allowed():
+def test_reference_of_other_bot_is_unlocked_only_if_all_reasons_are_allowed():
     slot = EditSlot(Span(7, 7), b"", b"@")
     warned = lock_reference(reference("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
     left = assign_to_other_bot(
@@ -55,14 +55,14 @@ def test_reference_of_other_bot_is_unlocked_only_when_all_reasons_are_allowed():
         ("vendor.yaml", False),
     ],
 )
-def test_references_in_copies_of_other_projects_are_locked(path, expected):
+def test_references_in_vendor_folders_are_locked(path, expected):
     slot = EditSlot(Span(7, 7), b"", b"@")
     (locked,) = lock_vendored((reference("nginx:1", path=path, digest_slot=slot, tag_slot=slot),))
     assert (locked.digest_slot == locked.tag_slot == NotEditable(Reason.VENDORED, slot)) is expected
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == slot
 
 
-def test_vendored_is_added_to_other_reasons_that_a_rule_can_allow():
+def test_vendored_is_added_to_lock_reasons_that_a_rule_can_allow():
     slot = EditSlot(Span(7, 7), b"", b"@")
     vendored = reference("nginx:1", path="vendor/a.yaml", digest_slot=slot)
     (locked,) = lock_vendored((lock_reference(vendored, Reason.EMBEDDED),))

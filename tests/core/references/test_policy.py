@@ -22,5 +22,5 @@ ALPINE = "docker.io/library/alpine"
         (PolicyConfig((PolicyRule(paused=True), PolicyRule(ignore=True))), True),
     ],
 )
-def test_image_is_ignored_when_own_or_ignored_in_all_files(rulebook, expected):
+def test_image_is_ignored_if_own_or_if_a_rule_ignores_image_in_all_files(rulebook, expected):
     assert is_ignored_image(rulebook, ALPINE) is expected

@@ -27,13 +27,13 @@ def _get_reason(selected):
     return selected.reason
 
 
-def test_base_image_follows_tag():
+def test_base_image_with_tag_is_selected_for_updates():
     selected = _select("nginx:1")
     assert isinstance(selected, TrackedImage)
     assert selected.tag_ref == NGINX
 
 
-def test_reference_without_tag_is_skipped():
+def test_reference_without_tag_is_skipped_even_if_pinned():
     assert _get_reason(_select("nginx")) is Reason.NO_TAG
     assert _get_reason(_select(f"nginx@{digest('x')}")) is Reason.NO_TAG
 
@@ -54,29 +54,29 @@ def test_ignored_image_is_skipped():
     assert _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
 
 
-def test_pin_false_skips_unpinned_images_and_updates_pinned_images():
+def test_pin_false_skips_unpinned_images_but_not_pinned_images():
     rulebook = PolicyConfig(rules=(PolicyRule(pin=False),))
     assert _get_reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
     assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), TrackedImage)
 
 
-def test_digest_other_than_sha256_is_skipped():
+def test_reference_with_sha512_digest_is_skipped():
     assert _get_reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
 
 
-def test_locked_reference_is_skipped_with_reason():
+def test_locked_reference_is_skipped_with_reason_of_lock():
     assert (
         _get_reason(_select("nginx:1", digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
     )
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
-def test_lock_reason_is_reported_before_unknown_owner(reason):
+def test_permanent_lock_reason_is_reported_rather_than_maybe_own(reason):
     options = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
     assert _get_reason(_select("registry.acme.dev/web:1", **options)) is reason
 
 
-def test_rule_unlocks_only_allowed_reasons():
+def test_allow_in_rule_unlocks_only_listed_reasons():
     slot = EditSlot(Span(7, 7), b"", b"@")
     options = {"digest_slot": NotEditable(Reason.EMBEDDED, slot), "tag_slot": NotEditable(Reason.EMBEDDED, slot)}
     assert _get_reason(_select("nginx:1", **options)) is Reason.EMBEDDED
@@ -106,7 +106,7 @@ def test_expired_ignore_comment_is_noted_and_not_applied():
     assert "2027-01-14" in note
 
 
-def test_rule_cannot_unlock_reference_written_by_tool():
+def test_allow_in_rule_cannot_unlock_permanently_locked_reference():
     closed = lock_reference(reference("nginx:1", digest_slot=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
     assert assign_to_other_bot(closed, "Renovate", "renovate.json").notes == ()
@@ -129,7 +129,7 @@ def test_own_images_are_updated_only_by_rule_with_role_own():
     assert selected.reference.role is Role.OWN
 
 
-def test_manifest_images_on_unknown_registries_may_be_own_until_own_is_set():
+def test_manifest_image_on_unknown_registry_is_maybe_own_until_own_is_configured():
     options = {"role": Role.THIRD_PARTY}
     assert _get_reason(_select("registry.acme.dev/web:1", **options)) is Reason.MAYBE_OWN
     assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **options), TrackedImage)
@@ -143,12 +143,12 @@ def test_base_image_keeps_role_base_when_own_matches():
     assert selected.reference.role is Role.BASE
 
 
-def test_maybe_own_image_keeps_role():
+def test_skipped_maybe_own_image_keeps_role_third_party():
     skip = _select("registry.acme.dev/web:1", role=Role.THIRD_PARTY)
     assert skip.reference.role is Role.THIRD_PARTY
 
 
-def test_only_listed_or_public_registries_are_known():
+def test_only_configured_or_public_registries_are_known():
     listed = PolicyConfig(listed_hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
     assert is_known_registry(listed, "docker.io")
     assert is_known_registry(listed, "registry.acme.dev")
@@ -167,7 +167,7 @@ def _select_policy(*rules, written="nginx:1", **more) -> Policy:
     return selected.policy
 
 
-def test_key_is_taken_from_first_rule_setting_key():
+def test_policy_key_is_taken_from_first_rule_that_sets_key():
     policy = _select_policy(
         PolicyRule(labels=("a",)),
         PolicyRule(pin=True, labels=("b",)),
@@ -176,7 +176,7 @@ def test_key_is_taken_from_first_rule_setting_key():
     assert policy == Policy(labels=("a",), pin=True, require=RequiredEvidence(scan=True))
 
 
-def test_rule_without_match_sets_no_key():
+def test_rule_that_does_not_match_sets_no_key():
     elsewhere = RuleMatch(image=("docker.io/library/redis",))
     assert _select_policy(PolicyRule(match=elsewhere, labels=("a",)), PolicyRule(labels=("b",))).labels == ("b",)
 
@@ -193,7 +193,7 @@ def test_rule_without_match_sets_no_key():
         RuleMatch(base_branch=("main",)),
     ],
 )
-def test_match_keys_can_match(match):
+def test_rule_applies_if_match_key_matches_reference(match):
     assert _select_policy(PolicyRule(match=match, labels=("hit",))).labels == ("hit",)
 
 
@@ -209,5 +209,5 @@ def test_match_keys_can_match(match):
         RuleMatch(image=("docker.io/**",), path=("deploy/**",)),
     ],
 )
-def test_match_keys_can_fail_to_match(match):
+def test_rule_does_not_apply_if_any_match_key_does_not_match(match):
     assert _select_policy(PolicyRule(match=match, labels=("hit",))).labels == ()

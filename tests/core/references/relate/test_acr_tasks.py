@@ -43,7 +43,7 @@ def lock_images(
     "text",
     ["node:22", "acme/web:1", "mcr.microsoft.com/dotnet/sdk:9.0", "example.azurecr.io/a:1", "example.azurecr.cn/b:1"],
 )
-def test_image_watched_by_task_is_not_pinned(text):
+def test_base_image_on_registry_that_acr_task_watches_is_not_pinned(text):
     (found,) = lock_images(build_reference(text=text), by=build())
     assert found.digest_slot == NotEditable(Reason.ACR_TASK, build_reference(text=text).digest_slot)
     assert [note[:10] for note in found.notes] == ["acb.yaml:3"]
@@ -52,18 +52,18 @@ def test_image_watched_by_task_is_not_pinned(text):
 @pytest.mark.parametrize(
     "text", ["ghcr.io/acme/web:1", "quay.io/a/b:1", "azurecr.io/a:1", "example.azurecr.io.example.com/a:1"]
 )
-def test_image_on_unwatched_registry_is_pinned(text):
+def test_base_image_on_registry_that_acr_task_does_not_watch_is_pinned(text):
     assert lock_images(build_reference(text=text), by=build()) == (build_reference(text=text),)
 
 
-def test_tag_of_watched_image_is_editable_and_policy_may_allow_digest():
+def test_tag_of_watched_base_image_is_editable_and_rule_can_allow_digest():
     before = build_reference()
     (found,) = lock_images(before, by=build())
     assert found.tag_slot == before.tag_slot
     assert unlock_allowed(found, [Reason.ACR_TASK]).digest_slot == before.digest_slot
 
 
-def test_pinned_image_of_task_stays_editable_with_note():
+def test_pinned_base_image_of_acr_task_stays_editable_with_note():
     before = build_reference(text="node:22" + DIGEST)
     (found,) = lock_images(before, by=build())
     assert isinstance(found.digest_slot, EditSlot)
@@ -74,11 +74,11 @@ def test_pinned_image_of_task_stays_editable_with_note():
 @pytest.mark.parametrize(
     "locator", ["stage[0].copy[0]", "stage[1].run[0].mount[0]", "preamble", "stage[0].onbuild[0].copy"]
 )
-def test_only_base_of_stage_starts_task(locator):
+def test_image_of_copy_or_mount_in_dockerfile_of_acr_task_stays_editable(locator):
     assert lock_images(build_reference(locator=locator), by=build()) == (build_reference(locator=locator),)
 
 
-def test_task_builds_nearest_dockerfile_of_possible_folders():
+def test_acr_task_locks_images_only_in_nearest_matching_dockerfile():
     above, beside, below = (
         build_reference("Dockerfile"),
         build_reference("a/Dockerfile"),
@@ -96,17 +96,17 @@ def test_task_builds_nearest_dockerfile_of_possible_folders():
     ]
 
 
-def test_task_with_missing_dockerfile_locks_no_image():
+def test_acr_task_with_missing_dockerfile_locks_no_image():
     assert lock_images(build_reference("b/Dockerfile"), by=build("a/acb.yaml")) == (build_reference("b/Dockerfile"),)
 
 
-def test_arguments_set_by_task_are_noted_on_unsupported_text():
+def test_build_argument_set_by_acr_task_is_noted_on_unresolved_reference():
     needing = UnsupportedText(FilePath("Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
     (noted,) = lock_task_base_images((needing,), [build(arguments=("NODE",))])
     assert re.match("acb.yaml:3 sets NODE", *noted.notes)
 
 
-def test_first_of_several_tasks_is_named_in_note():
+def test_note_names_first_of_several_tasks_that_build_dockerfile():
     (found,) = lock_task_base_images((build_reference(),), [build("acb.yaml"), build("other.yaml")])
     assert [note[:10] for note in found.notes] == ["acb.yaml:3"]
 
@@ -117,7 +117,7 @@ def test_first_of_several_tasks_is_named_in_note():
 KNOWN = RegistryTaskBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))
 
 
-def test_registry_task_builds_exactly_named_dockerfile():
+def test_task_in_registry_locks_only_images_in_dockerfile_of_task():
     above, meant = build_reference("Dockerfile"), replace(build_reference("app/Dockerfile"), variables=("NODE",))
     found = lock_images(above, meant, by=KNOWN)
     assert [is_locked(each) for each in found] == [False, True]
@@ -125,13 +125,13 @@ def test_registry_task_builds_exactly_named_dockerfile():
     assert (sets.startswith(f"{task}sets NODE"), builds.startswith(task)) == (True, True)
 
 
-def test_pinned_image_of_registry_task_stays_editable():
+def test_pinned_base_image_of_task_in_registry_stays_editable_with_note():
     (found,) = lock_images(build_reference("app/Dockerfile", "node:22" + DIGEST), by=KNOWN)
     assert isinstance(found.digest_slot, EditSlot)
     assert re.match("the task web of contoso.azurecr.io .*pinned", *found.notes)
 
 
-def test_images_of_possible_task_builds_are_locked_as_uncertain():
+def test_unpinned_base_images_are_locked_as_uncertain_if_tasks_are_unknown():
     doubt = PossibleTaskBuild(FilePath("app"), "contoso.azurecr.io did not say which tasks it has")
     above, inside, pinned = (
         build_reference("Dockerfile"),
@@ -152,7 +152,7 @@ def test_images_of_possible_task_builds_are_locked_as_uncertain():
     assert re.match("contoso.azurecr.io ", *found[1].notes)
 
 
-def test_known_task_build_takes_precedence_over_possible_build():
+def test_known_task_build_makes_lock_certain_despite_unknown_tasks():
     doubt = PossibleTaskBuild(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
     (found,) = lock_task_base_images((build_reference(),), [doubt, build()])
     assert found.digest_slot == NotEditable(Reason.ACR_TASK, build_reference().digest_slot)

@@ -34,14 +34,14 @@ def list_texts(tmp_path, basebump):
         '{{ include "image" .Values.web.image }}',
     ],
 )
-def test_line_is_omitted_when_values_contain_image(list_texts, image, folder):
+def test_template_line_is_not_reported_when_chart_values_contain_image(list_texts, image, folder):
     assert list_texts(image, folder=folder) == []
 
 
 @pytest.mark.parametrize(
     "image", ["{{ .Values.name }}", "{{ .Values.imageName }}", "{{ .Values.webx.image }}", "{{ $x }}"]
 )
-def test_line_stays_when_values_lack_image(list_texts, image):
+def test_template_line_is_reported_when_chart_values_lack_image(list_texts, image):
     assert list_texts(image) == [image]
 
 
@@ -54,11 +54,11 @@ def test_line_stays_when_values_lack_image(list_texts, image):
         "{{ .Values.image.repository }}:{{ .Values.image.tag }}-alpine",
     ],
 )
-def test_line_that_extends_the_image_in_the_values_stays(list_texts, image):
+def test_template_line_that_appends_text_to_image_from_values_is_reported(list_texts, image):
     assert list_texts(image) == [image]
 
 
-def test_line_with_registry_before_image_is_omitted(list_texts):
+def test_template_line_that_prepends_registry_from_values_is_not_reported(list_texts):
     values = 'image: {registry: quay.io, repository: acme/web, tag: "1.27"}\nglobal: {imageRegistry: ""}\n'
     images = [
         "{{ .Values.image.registry }}/{{ .Values.image.repository }}:{{ .Values.image.tag }}",
@@ -67,6 +67,6 @@ def test_line_with_registry_before_image_is_omitted(list_texts):
     assert list_texts(*images, values=values) == []
 
 
-def test_line_stays_when_values_belong_to_other_chart(list_texts, tmp_path):
+def test_template_line_is_reported_when_only_other_chart_has_image_in_values(list_texts, tmp_path):
     write_tree(tmp_path, {"other/values.yaml": VALUES, "other/Chart.yaml": "name: y\nversion: 1.0.0\n"})
     assert list_texts("{{ .Values.image.repository }}", values="name: other\n") == ["{{ .Values.image.repository }}"]

@@ -19,24 +19,24 @@ def build_reference(path=DOCKERFILE, variables=("NODE",)):
     return type(found)(**{name: getattr(found, name) for name in found.__slots__} | {"variables": variables})
 
 
-def test_reference_using_argument_notes_setting_of_argument():
+def test_reference_with_build_argument_notes_file_that_sets_argument():
     (noted,) = add_argument_notes((build_reference(variables=("OTHER", "NODE")),), [SET])
     (note,) = noted.notes
     assert note.startswith("compose.yaml:7 sets NODE")
 
 
-def test_unsupported_text_missing_argument_notes_setting_of_argument():
+def test_unresolved_reference_notes_file_that_sets_missing_build_argument():
     unsupported = UnsupportedText(DOCKERFILE, 1, "node:${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
     (noted,) = add_argument_notes((unsupported,), [SET])
     assert noted.notes
 
 
-def test_shared_line_is_noted_once():
+def test_build_argument_set_twice_in_same_line_is_noted_once():
     (noted,) = add_argument_notes((build_reference(),), [SET, SET])
     assert len(noted.notes) == 1
 
 
-def test_other_files_and_arguments_add_no_note():
+def test_no_note_is_added_to_references_without_the_argument_or_in_other_files():
     references = (
         build_reference(path=FilePath("Dockerfile")),
         build_reference(variables=("OTHER",)),
@@ -45,7 +45,7 @@ def test_other_files_and_arguments_add_no_note():
     assert add_argument_notes(references, [SET]) == references
 
 
-def test_argument_notes_do_not_change_edit_slots():
+def test_note_on_build_argument_leaves_edit_slots_and_image_unchanged():
     before = build_reference()
     (noted,) = add_argument_notes((before,), [SET])
     assert (noted.digest_slot, noted.tag_slot, noted.image) == (
@@ -55,7 +55,7 @@ def test_argument_notes_do_not_change_edit_slots():
     )
 
 
-def test_notes_name_only_a_few_settings_of_an_argument():
+def test_notes_name_first_three_settings_of_build_argument_and_count_rest():
     """Each of many build targets would otherwise add a note to each of many references."""
     settings = [replace(SET, line_number=number) for number in range(1, 1001)]
     (noted,) = add_argument_notes((build_reference(),), settings)

@@ -43,7 +43,7 @@ def is_locked(found, *contexts):
         ("ghcr.io/acme/web:1", "ghcr.io/acme/web:1"),
     ],
 )
-def test_image_is_locked_when_buildkit_finds_context_for_name(name, written):
+def test_image_is_locked_when_build_context_with_equal_name_replaces_image(name, written):
     assert is_locked(reference(written), build_context(name))
 
 
@@ -62,15 +62,15 @@ def test_image_is_locked_when_buildkit_finds_context_for_name(name, written):
         ("Base Stage", "alpine"),
     ],
 )
-def test_image_stays_editable_when_buildkit_finds_no_context_for_name(name, written):
+def test_image_stays_editable_when_no_build_context_has_equal_name(name, written):
     assert not is_locked(reference(written), build_context(name))
 
 
-def test_context_locks_no_image_in_other_dockerfiles():
+def test_build_context_locks_no_image_in_other_dockerfiles():
     assert not is_locked(reference("alpine:3.20"), build_context("alpine:3.20", "other/Dockerfile"))
 
 
-def test_context_of_inline_dockerfile_locks_no_other_image_in_file():
+def test_build_context_of_inline_dockerfile_locks_only_images_of_same_service():
     inline = build_context("alpine:3.20", "compose.yaml", "0/services/a/")
     other = build_context("alpine:3.20", "compose.yaml", "0/services/b/")
     image = reference("alpine:3.20", path="compose.yaml", locator="0/services/b/image", format="compose")
@@ -78,12 +78,12 @@ def test_context_of_inline_dockerfile_locks_no_other_image_in_file():
     assert is_locked(image, inline, other)
 
 
-def test_note_names_file_and_line_of_context():
+def test_note_names_file_and_line_of_build_context():
     (locked,) = lock_named_contexts((reference("alpine:3.20"),), [build_context("alpine:3.20", line_number=7)])
     assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 with a build context of this name",)
 
 
-def test_too_many_inline_dockerfiles_lock_the_name_in_the_whole_file(monkeypatch):
+def test_context_name_is_locked_in_whole_file_if_inline_dockerfiles_exceed_limit(monkeypatch):
     monkeypatch.setattr(build_contexts, "MAX_LOCATORS", 2)
     contexts = [build_context("alpine:3.20", "compose.yaml", f"0/services/{each}/") for each in "abc"]
     image = reference("alpine:3.20", path="compose.yaml", locator="0/services/x/image", format="compose")

@@ -27,24 +27,24 @@ def build_skaffold_output(path, image, *deploys):
 
 @pytest.mark.parametrize("text", ["acme/app", "acme/app:1", f"acme/app:1@{DIGEST}"])
 @pytest.mark.parametrize("path", ["shop/app.yaml", "shop/k8s/app.yaml", "deploy/app.yaml", "base.yaml"])
-def test_built_name_is_locked_with_any_tag_in_deployed_files(text, path):
+def test_image_built_by_skaffold_is_locked_with_any_tag_in_deployed_files(text, path):
     assert is_locked(text, path, build_skaffold_output("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
 
 
 @pytest.mark.parametrize("path", ["app.yaml", "shopping/app.yaml", "other/shop/app.yaml", "base.yaml.yaml"])
-def test_built_name_stays_editable_outside_deployed_files(path):
+def test_image_built_by_skaffold_stays_editable_outside_deployed_files(path):
     assert not is_locked("nginx:1", path, build_skaffold_output("shop/skaffold.yaml", "nginx", "shop", "base.yaml"))
 
 
 @pytest.mark.parametrize("text", ["acme/other:1", "docker.io/acme/app:1", "acme/app/web:1"])
-def test_other_names_do_not_count(text):
+def test_image_with_other_name_than_built_image_stays_editable(text):
     assert not is_locked(text, "app.yaml", build_skaffold_output("skaffold.yaml", "acme/app", ""))
 
 
 @pytest.mark.parametrize(
     ("path", "expected"), [("shop/app.yaml", True), ("web/app.yaml", True), ("other/app.yaml", False)]
 )
-def test_output_of_other_configuration_is_locked_in_deployed_files(path, expected):
+def test_image_built_by_other_skaffold_config_is_locked_in_shared_folder(path, expected):
     shop, web = (
         build_skaffold_output("shop/skaffold.yaml", "shop", "shop", "web"),
         build_skaffold_output("web/skaffold.yaml", "web", "web"),
@@ -63,11 +63,11 @@ def test_output_of_other_configuration_is_locked_in_deployed_files(path, expecte
         ("acme/app:1", "a/b/compose.yaml", False),
     ],
 )
-def test_compose_output_is_locked_as_written_in_same_folder(text, path, expected):
+def test_image_built_by_compose_is_locked_only_with_same_tag_in_same_folder(text, path, expected):
     assert is_locked(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
 
 
-def test_too_many_interdependent_configurations_exceed_work_limit():
+def test_many_skaffold_configs_with_shared_folders_exceed_work_limit():
     """Each of them would otherwise hold a set of the images of all others."""
     outputs = [build_skaffold_output("skaffold.yaml", f"web-{number}", "", f"k8s/{number}") for number in range(1500)]
     with pytest.raises(WorkLimitError, match=r"^skaffold\.yaml: .* steps"):

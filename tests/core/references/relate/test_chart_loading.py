@@ -31,13 +31,13 @@ def _load_charts_of_same_name(number):
     return loaded, candidates.visits
 
 
-def test_work_is_linear_in_charts_depending_on_own_name():
+def test_work_grows_linearly_with_charts_that_depend_on_own_name():
     _, few = _load_charts_of_same_name(200)
     _, many = _load_charts_of_same_name(400)
     assert many <= LINEAR * few
 
 
-def test_only_first_charts_with_same_name_are_loaded():
+def test_only_first_charts_with_name_of_dependency_are_loaded_up_to_limit():
     loaded, _ = _load_charts_of_same_name(200)
     nearest = [f"{each:04}" for each in range(MAX_DEPENDENCIES)]
     assert loaded[150] == ("0150", *nearest)

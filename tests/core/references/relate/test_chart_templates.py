@@ -21,12 +21,12 @@ IMAGE, END, OTHER, CONDITION, UNKNOWN = (
 )
 
 
-def test_tag_used_only_in_images_is_open():
+def test_digest_can_be_added_to_chart_tag_used_only_in_images():
     assert find_verdict(build_template((TAG, IMAGE))) == "open"
 
 
 @pytest.mark.parametrize("use", [OTHER, END])
-def test_tag_with_other_use_is_a_label(use):
+def test_digest_cannot_be_added_to_chart_tag_that_is_also_used_outside_images(use):
     """The end of a template file's output is not an image either."""
     assert find_verdict(build_template((TAG, IMAGE), (TAG, use))) == "tag-is-label"
     assert (
@@ -35,43 +35,43 @@ def test_tag_with_other_use_is_a_label(use):
     )
 
 
-def test_condition_on_tag_is_not_a_use():
+def test_template_condition_on_tag_does_not_count_as_use_of_tag():
     assert find_verdict(build_template((TAG, IMAGE), (TAG, CONDITION))) == "open"
 
 
-def test_unknown_use_makes_tag_unknown():
+def test_tag_with_unanalysable_use_in_template_is_not_editable():
     assert find_verdict(build_template((TAG, IMAGE), (TAG, UNKNOWN))) == "unknown"
     assert find_verdict(build_template((TAG, IMAGE), ((), UNKNOWN))) == "unknown"
     assert find_verdict(build_template((TAG, IMAGE), ((), OTHER))) == "unknown"
     assert find_verdict(build_template((TAG, IMAGE), (("Values",), OTHER))) == "unknown"
 
 
-def test_tag_without_use_is_unknown():
+def test_tag_that_no_template_uses_is_not_editable():
     assert find_verdict(build_template((("Values", "other", "tag"), IMAGE))) == "unknown"
     assert find_verdict() == "unknown"
 
 
-def test_use_of_whole_mapping_counts_for_all_values():
+def test_use_of_whole_mapping_counts_as_use_of_all_values_in_mapping():
     assert find_verdict(build_template((TAG, IMAGE), (("Values", "image"), OTHER))) == "tag-is-label"
     assert find_verdict(build_template((("Values", "image"), IMAGE))) == "unknown"
     assert find_verdict(build_template((TAG, IMAGE), ((*TAG, "inner"), OTHER))) == "open"
 
 
-def test_loop_item_matches_any_key():
+def test_template_loop_uses_values_under_any_key_or_index():
     item = build_template((("Values", "workers", "*", "image", "tag"), IMAGE))
     assert find_verdict(item, reference=build_chart_reference("workers.mail.image.tag")) == "open"
     assert find_verdict(item, reference=build_chart_reference("workers.0.image.tag")) == "open"
     assert find_verdict(item, reference=build_chart_reference("workers.image.tag")) == "unknown"
 
 
-def test_release_objects_are_not_values():
+def test_use_of_chart_object_is_not_a_use_of_values():
     assert find_verdict(build_template((TAG, IMAGE), (("Chart", "image", "tag"), OTHER))) == "open"
 
 
 class TestInclusions:
     """Templates that other templates include."""
 
-    def test_output_of_included_template_has_use_of_including_template(self):
+    def test_output_of_included_template_is_used_like_the_include(self):
         defined = build_template((TAG, END), name="web.image")
         inclusion = TemplateInclusion("web.image", ROOT)
         assert find_verdict(defined, build_template((inclusion, IMAGE))) == "open"
@@ -79,20 +79,20 @@ class TestInclusions:
         assert find_verdict(defined, build_template((inclusion, UNKNOWN))) == "unknown"
         assert find_verdict(defined, build_template((inclusion, CONDITION))) == "unknown"
 
-    def test_template_without_inclusion_is_ignored(self):
+    def test_named_template_that_is_never_included_is_ignored(self):
         assert find_verdict(build_template((TAG, OTHER), name="web.labels"), build_template((TAG, IMAGE))) == "open"
 
-    def test_paths_of_template_start_at_argument(self):
+    def test_value_paths_in_included_template_start_at_passed_argument(self):
         defined = build_template((("tag",), END), (("pullPolicy",), OTHER), name="image")
         given = TemplateInclusion("image", frozenset({("Values", "image")}))
         assert find_verdict(defined, build_template((given, IMAGE))) == "open"
 
-    def test_paths_of_template_start_at_keys_of_dictionary_argument(self):
+    def test_value_paths_in_included_template_start_at_keys_of_passed_dict(self):
         defined = build_template((("image", "tag"), END), name="image")
         given = TemplateInclusion("image", frozenset(), (("image", frozenset({("Values", "image")})), ("root", ROOT)))
         assert find_verdict(defined, build_template((given, IMAGE))) == "open"
 
-    def test_iterated_list_yields_any_item(self):
+    def test_included_template_that_iterates_passed_list_uses_any_item(self):
         defined = build_template((("*", "tag"), END), name="image")
         given = TemplateInclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
         assert find_verdict(defined, build_template((given, IMAGE))) == "open"
@@ -105,7 +105,7 @@ class TestInclusions:
         label = build_template((TemplateInclusion("inner", ROOT), OTHER), path="web/templates/b.yaml")
         assert find_verdict(inner, outer, top, label) == "tag-is-label"
 
-    def test_own_definition_of_chart_takes_precedence(self):
+    def test_template_defined_in_own_chart_takes_precedence_over_dependency(self):
         own = build_template((TAG, END), name="image")
         foreign = build_template((TAG, OTHER), name="image", path="other/templates/_helpers.tpl")
         top = build_template((TemplateInclusion("image", ROOT), IMAGE))
@@ -123,29 +123,29 @@ class TestInclusions:
             ((), "unknown"),
         ],
     )
-    def test_definition_of_other_chart_counts_only_when_chart_is_a_dependency(self, facts, expected):
+    def test_template_of_other_chart_is_included_only_if_chart_is_a_dependency(self, facts, expected):
         foreign = build_template((TAG, END), name="image", path="lib/templates/_helpers.tpl")
         top = build_template((TemplateInclusion("image", ROOT), IMAGE))
         assert find_verdict(foreign, top, *facts) == expected
 
-    def test_vendored_definition_takes_precedence_over_dependency(self):
+    def test_template_in_vendored_chart_takes_precedence_over_chart_in_tree(self):
         vendored = build_template((TAG, END), name="image", path="web/charts/lib/templates/_helpers.tpl")
         foreign = build_template((TAG, OTHER), name="image", path="lib/templates/_helpers.tpl")
         top = build_template((TemplateInclusion("image", ROOT), IMAGE))
         assert find_verdict(vendored, foreign, build_chart("web", "lib"), build_chart("lib"), top) == "open"
 
-    def test_definition_of_outer_chart_counts_in_inner_chart(self):
+    def test_template_defined_in_parent_chart_can_be_included_in_subchart(self):
         outer = build_template((TAG, END), name="image")
         inner = build_template((TemplateInclusion("image", ROOT), IMAGE), path="web/charts/db/templates/db.yaml")
         assert find_verdict(outer, inner, reference=build_chart_reference(path="web/charts/db/values.yaml")) == "open"
 
-    def test_copy_in_folder_of_other_chart_is_not_a_definition(self):
+    def test_copy_of_dependency_vendored_by_other_chart_is_not_used(self):
         foreign = build_template((TAG, END), name="image", path="other/charts/lib/templates/_helpers.tpl")
         top = build_template((TemplateInclusion("image", ROOT), IMAGE))
         facts = build_chart("web", "lib"), build_chart("other", "lib"), build_chart("other/charts/lib")
         assert find_verdict(foreign, top, *facts) == "unknown"
 
-    def test_keys_that_are_stars_are_looked_up_once(self):
+    def test_values_path_with_many_stars_is_matched_fast(self):
         keys = ["*"] * 24
         with soon(1):
             assert (
@@ -155,7 +155,7 @@ class TestInclusions:
                 == "open"
             )
 
-    def test_work_grows_with_number_of_charts_that_vendor_a_library(self, monkeypatch):
+    def test_work_grows_linearly_with_charts_that_vendor_the_same_library(self, monkeypatch):
         steps = []
         resolve = template_uses._TemplateInput.resolve_path
         monkeypatch.setattr(
@@ -184,7 +184,7 @@ class TestInclusions:
 
         assert count_steps(20) == 2 * count_steps(10)
 
-    def test_only_nearest_dependencies_count_when_chart_has_too_many(self, monkeypatch):
+    def test_only_nearest_dependencies_are_loaded_if_chart_exceeds_limit(self, monkeypatch):
         monkeypatch.setattr(chart_loading, "MAX_DEPENDENCIES", 2)
         foreign = build_template((TAG, END), name="image", path="c/templates/_helpers.tpl")
         top = build_template((TemplateInclusion("image", ROOT), IMAGE))
@@ -193,7 +193,7 @@ class TestInclusions:
         far = build_chart("web", "a"), build_chart("a", "b"), build_chart("b", "c"), build_chart("c")
         assert find_verdict(foreign, top, *far) == "unknown"
 
-    def test_template_missing_from_tree_makes_arguments_unknown(self):
+    def test_values_passed_to_template_that_is_not_in_tree_are_not_editable(self):
         given = TemplateInclusion("library.image", ROOT)
         assert find_verdict(build_template((TAG, IMAGE), (given, IMAGE))) == "unknown"
         image = TemplateInclusion("library.image", frozenset({("Values", "image")}))
@@ -201,7 +201,7 @@ class TestInclusions:
         other = TemplateInclusion("library.image", frozenset({("Values", "other")}))
         assert find_verdict(build_template((TAG, IMAGE), (other, IMAGE))) == "open"
 
-    def test_common_library_templates_are_supported(self):
+    def test_templates_of_bitnami_common_library_are_supported_without_source(self):
         image = ("imageRoot", frozenset({("Values", "image")})), ("global", frozenset({("Values", "global")}))
         assert (
             find_verdict(build_template((TemplateInclusion("common.images.image", frozenset(), image), IMAGE)))
@@ -214,12 +214,12 @@ class TestInclusions:
         )
         assert find_verdict(build_template((TAG, IMAGE), (rendered, OTHER))) == "tag-is-label"
 
-    def test_circles_end(self):
+    def test_templates_that_include_each_other_are_analysed_to_the_end(self):
         circle = build_template((TemplateInclusion("circle", frozenset({("x",)})), END), (TAG, END), name="circle")
         with soon(1):
             assert find_verdict(circle, build_template((TemplateInclusion("circle", ROOT), IMAGE))) == "unknown"
 
-    def test_too_many_inclusions_leave_all_of_the_chart_unknown(self, monkeypatch):
+    def test_chart_with_too_many_includes_is_not_editable(self, monkeypatch):
         monkeypatch.setattr(template_uses, "MAX_INCLUSIONS", 10)
         many = [
             build_template((TemplateInclusion(f"b{number}", ROOT), OTHER), name=f"a{number}") for number in range(9)
@@ -229,7 +229,7 @@ class TestInclusions:
         assert find_verdict(top) == "unknown"
         assert find_verdict(top, *many, *last) == "unknown"
 
-    def test_argument_with_very_many_paths_is_unknown(self):
+    def test_tag_passed_by_argument_with_hundreds_of_paths_is_not_editable(self):
         ways = frozenset(("Values", str(number)) for number in range(300))
         defined = build_template((("tag",), END), name="image")
         assert (
@@ -249,10 +249,10 @@ class TestCharts:
             ("web/a/values.yaml", "unknown"),
         ],
     )
-    def test_values_belong_to_chart_in_same_folder_or_above_values_folder(self, path, expected):
+    def test_values_file_belongs_to_chart_in_same_folder_or_one_folder_above(self, path, expected):
         assert find_verdict(build_template((TAG, IMAGE)), reference=build_chart_reference(path=path)) == expected
 
-    def test_root_of_tree_may_be_a_chart(self):
+    def test_chart_at_root_of_repository_is_analysed(self):
         assert (
             find_verdict(
                 build_template((TAG, IMAGE), path="templates/a.yaml"),
@@ -268,12 +268,12 @@ class TestCharts:
             == "open"
         )
 
-    def test_templates_of_other_chart_are_ignored(self):
+    def test_templates_of_unrelated_chart_are_ignored(self):
         other = build_template((TAG, OTHER), path="other/templates/web.yaml")
         assert find_verdict(build_template((TAG, IMAGE)), other) == "open"
         assert find_verdict(other) == "unknown"
 
-    def test_inner_chart_without_templates_does_not_use_outer_chart(self):
+    def test_values_of_subchart_without_templates_do_not_use_parent_templates(self):
         assert (
             find_verdict(
                 build_template((TAG, IMAGE)), reference=build_chart_reference(path="web/charts/db/values.yaml")
@@ -281,7 +281,7 @@ class TestCharts:
             == "unknown"
         )
 
-    def test_values_for_inner_chart_are_under_chart_name(self):
+    def test_parent_values_under_name_of_subchart_are_used_by_subchart(self):
         inside = build_template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         top = build_template((("Values", "image", "tag"), OTHER))
         assert find_verdict(inside, top, reference=build_chart_reference("db.image.tag")) == "open"
@@ -290,19 +290,19 @@ class TestCharts:
         deep = build_template((TAG, IMAGE), path="web/charts/db/charts/exporter/templates/a.yaml")
         assert find_verdict(deep, top, inside, reference=build_chart_reference("db.exporter.image.tag")) == "open"
 
-    def test_outer_chart_may_use_values_of_inner_chart(self):
+    def test_digest_cannot_be_added_if_parent_chart_uses_tag_of_subchart_as_label(self):
         inside = build_template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
         label = build_template((("Values", "db", "image", "tag"), OTHER))
         assert find_verdict(inside, label, reference=build_chart_reference("db.image.tag")) == "tag-is-label"
 
-    def test_global_values_are_the_same_inside(self):
+    def test_subchart_uses_global_values_of_parent_chart(self):
         inside = build_template((("Values", "global", "image", "tag"), IMAGE), path="web/charts/db/templates/db.yaml")
         assert find_verdict(inside, build_template(), reference=build_chart_reference("global.image.tag")) == "open"
         assert (
             find_verdict(inside, build_template(), reference=build_chart_reference("db.global.image.tag")) == "unknown"
         )
 
-    def test_unknown_inner_chart_hides_only_own_values(self):
+    def test_unanalysable_subchart_locks_only_values_of_subchart(self):
         inside = build_template(((), UNKNOWN), path="web/charts/db/templates/db.yaml")
         assert find_verdict(inside, build_template((TAG, IMAGE))) == "open"
         assert (
@@ -314,13 +314,13 @@ class TestCharts:
             == "unknown"
         )
 
-    def test_texts_among_the_values_are_templates_too(self):
+    def test_template_text_in_values_file_counts_as_use_of_tag(self):
         text = build_template((TAG, OTHER), path="web/values.yaml")
         assert find_verdict(build_template((TAG, IMAGE)), text) == "tag-is-label"
         assert find_verdict(build_template((TAG, IMAGE)), build_template((TAG, OTHER), path="values.yaml")) == "open"
 
 
-def test_references_sharing_bytes_are_open_only_together():
+def test_references_with_shared_bytes_are_editable_only_if_all_are():
     references = (build_chart_reference("image.tag"), build_chart_reference("proxy.image.tag"))
     image, proxy = ((TAG, IMAGE), (("Values", "proxy", "image", "tag"), IMAGE))
     assert unlock_templated_digests(references, [build_template(image)]) == references
@@ -328,7 +328,7 @@ def test_references_sharing_bytes_are_open_only_together():
     assert [reference.digest_slot for reference in both] == [SLOT, SLOT]
 
 
-def test_digest_slot_after_algorithm_is_not_editable():
+def test_digest_value_that_template_writes_after_sha256_is_not_editable():
     """`sha256:sha256:…` is not a digest."""
     reference = build_chart_reference("image.digest", digest_slot=EditSlot(Span(5, 5), b"", b""))
     digest = ("Values", "image", "digest")
@@ -340,7 +340,7 @@ def test_digest_slot_after_algorithm_is_not_editable():
     assert find_verdict(build_template((TAG, IMAGE), (TAG, ValueUse.BEHIND_ALGORITHM))) == "tag-is-label"
 
 
-def test_other_slots_stay_closed():
+def test_references_locked_for_other_reasons_stay_locked():
     closed = NotEditable(Reason.TAG_IS_LABEL)
     assert find_verdict(build_template((TAG, IMAGE)), reference=build_chart_reference(digest_slot=closed)) == "unknown"
     assert find_verdict(build_template((TAG, IMAGE)), reference=build_chart_reference(format="kubernetes")) == "unknown"
@@ -353,7 +353,7 @@ def test_other_slots_stay_closed():
     )
 
 
-def test_templates_are_analysed_once_across_edits(monkeypatch):
+def test_unchanged_charts_are_not_analysed_again_after_edit(monkeypatch):
     analysed, collect_uses = [], chart_templates.collect_uses
     monkeypatch.setattr(chart_templates, "collect_uses", lambda *each: analysed.append(each) or collect_uses(*each))
     facts = [
@@ -372,7 +372,7 @@ def test_templates_are_analysed_once_across_edits(monkeypatch):
     assert unlock_templated_digests(references, edited)[2].digest_slot == NotEditable(Reason.TAG_IS_LABEL)
 
 
-def test_charts_after_the_limit_of_the_tree_are_unknown(monkeypatch):
+def test_charts_beyond_path_limit_of_repository_are_not_editable(monkeypatch):
     """Each chart has a limit of its own, but a tree can have thousands of charts."""
     monkeypatch.setattr(template_uses, "MAX_TREE_PATHS", 10)
     facts = [build_template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml") for number in range(10)]

@@ -49,12 +49,12 @@ def is_left_to_dependabot(found, *remarks):
         ("release", TreeBranch("release", is_default=False), True),
     ],
 )
-def test_update_concerns_default_branch_unless_target_branch_is_set(target, branch, expected):
+def test_dependabot_updates_only_default_branch_unless_target_branch_is_set(target, branch, expected):
     assert is_left_to_dependabot(build_reference(), build_config(branch=target), branch) is expected
 
 
 @pytest.mark.parametrize("target", [None, "release"])
-def test_updates_for_all_branches_count_when_branch_is_unknown(target):
+def test_image_is_left_to_dependabot_for_any_target_branch_if_branch_is_unknown(target):
     assert is_left_to_dependabot(build_reference(), build_config(branch=target))
 
 
@@ -80,7 +80,7 @@ def test_updates_for_all_branches_count_when_branch_is_unknown(target):
         ("lib-*", "lib-x/y/Dockerfile", False),
     ],
 )
-def test_folder_matches_only_itself_unless_pattern(folder, path, expected):
+def test_dependabot_directory_covers_files_in_subfolders_only_with_globs(folder, path, expected):
     assert is_left_to_dependabot(build_reference(path=path), build_config(folder)) is expected
 
 
@@ -113,14 +113,14 @@ def test_version_tags_and_digests_are_left_to_dependabot(written, expected):
         ("a*a", "a:1.2", True),
     ],
 )
-def test_ignored_names_match_without_registry_and_with_stars(name, written, expected):
+def test_dependabot_ignore_matches_image_name_without_registry_and_with_stars(name, written, expected):
     assert (
         is_left_to_dependabot(build_reference(written), build_config(ignored_images=(IgnoredImages(name),))) is expected
     )
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", min_size=1, max_size=8))
-def test_star_matches_any_text(pattern, name):
+def test_star_in_dependabot_ignore_matches_any_text(pattern, name):
     expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is None
     assert (
         is_left_to_dependabot(build_reference(f"{name}:1"), build_config(ignored_images=(IgnoredImages(pattern),)))
@@ -128,14 +128,14 @@ def test_star_matches_any_text(pattern, name):
     )
 
 
-def test_ignored_update_type_leaves_other_update_types():
+def test_image_is_left_to_dependabot_unless_all_possible_updates_are_ignored():
     ignored = (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
     assert not is_left_to_dependabot(build_reference("golang:1"), build_config(ignored_images=ignored))
     assert is_left_to_dependabot(build_reference("golang:1.22"), build_config(ignored_images=ignored))
     assert is_left_to_dependabot(build_reference(f"golang:1@sha256:{'a' * 64}"), build_config(ignored_images=ignored))
 
 
-def test_only_allowed_names_are_left_to_dependabot():
+def test_only_images_in_allow_list_are_left_to_dependabot():
     assert is_left_to_dependabot(build_reference(), build_config(allowed_names=("golang",)))
     assert not is_left_to_dependabot(build_reference(), build_config(allowed_names=("node", "redis*")))
 
@@ -178,11 +178,11 @@ def test_only_allowed_names_are_left_to_dependabot():
         (build_reference(path="docker-bake.hcl", file_format="bake", locator="target.a"), "docker", False),
     ],
 )
-def test_ecosystems_read_own_files(found, ecosystem, expected):
+def test_each_dependabot_ecosystem_covers_only_files_that_dependabot_reads(found, ecosystem, expected):
     assert is_left_to_dependabot(found, build_config(ecosystem=ecosystem)) is expected
 
 
-def test_uncertain_reason_is_kept_as_further_reason():
+def test_uncertain_lock_reason_is_kept_as_further_reason_for_dependabot_image():
     warned = build_reference(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
     (left,) = assign_to_dependabot((warned,), [build_config()], TreeBudget())
     assert left.digest_slot == NotEditable(
@@ -190,12 +190,12 @@ def test_uncertain_reason_is_kept_as_further_reason():
     )
 
 
-def test_permanently_locked_reference_keeps_reason():
+def test_permanently_locked_reference_keeps_reason_if_dependabot_updates_file():
     closed = build_reference(slot=NotEditable(Reason.SHARED_ARGUMENT))
     assert assign_to_dependabot((closed,), [build_config()], TreeBudget()) == (closed,)
 
 
-def test_invalid_config_locks_no_reference_and_is_noted_in_docker_files():
+def test_invalid_dependabot_config_only_adds_note_to_dockerfile_references():
     other = build_reference(path="bake.hcl", file_format="bake")
     text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
@@ -204,7 +204,7 @@ def test_invalid_config_locks_no_reference_and_is_noted_in_docker_files():
     assert (noted.digest_slot, same, unread) == (SLOT, other, text)
 
 
-def test_many_updates_and_references_are_matched_fast():
+def test_thousand_dependabot_updates_and_many_references_are_matched_fast():
     updates = tuple(
         DependabotUpdate(n, "docker", (f"a{n}/**",), ignored_images=(IgnoredImages("x*y*z"),)) for n in range(1000)
     )
@@ -213,7 +213,7 @@ def test_many_updates_and_references_are_matched_fast():
         assign_to_dependabot(references, [DependabotConfig(PATH, updates)], TreeBudget())
 
 
-def test_too_many_globs_for_the_folders_end_the_run_of_the_repository():
+def test_too_many_dependabot_directory_globs_exceed_work_limit():
     updates = tuple(
         DependabotUpdate(number, "docker", tuple(f"a{number}-{part}/**" for part in range(200)))
         for number in range(1000)
@@ -223,7 +223,7 @@ def test_too_many_globs_for_the_folders_end_the_run_of_the_repository():
 
 
 @pytest.mark.parametrize("count", [50, 100])
-def test_steps_are_the_product_of_updates_and_references(count):
+def test_matching_costs_steps_for_each_pair_of_update_and_reference(count):
     ignored = tuple(IgnoredImages(f"x{number}") for number in range(9))
     updates = tuple(DependabotUpdate(number, "docker", ("a",), None, ("y",), ignored) for number in range(count))
     budget = TreeBudget()
@@ -231,7 +231,7 @@ def test_steps_are_the_product_of_updates_and_references(count):
     assert TreeBudget().steps - budget.steps == 11 * count**2 + count
 
 
-def test_long_names_cost_steps_by_length():
+def test_matching_of_long_dependabot_names_costs_steps_by_length():
     update = DependabotUpdate(1, "docker", ("a",), None, (), (IgnoredImages("x" * 100 * COMPARED_BYTES),))
     budget = TreeBudget()
     assign_to_dependabot((build_reference(path="a/Dockerfile"),), [DependabotConfig(PATH, (update,))], budget)

@@ -36,27 +36,27 @@ def relate_facts(*remarks):
     return add_interpolated_images((), remarks)
 
 
-def test_default_counts_when_variable_is_unset():
+def test_default_in_compose_file_is_used_when_variable_is_unset():
     (reference,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("OTHER", "2"))
     assert (reference.path, str(reference.image), reference.variables) == ("compose.yaml", "nginx:1", ("TAG",))
     assert isinstance(reference.digest_slot, EditSlot)
 
 
-def test_environment_takes_precedence_over_default():
+def test_value_in_env_file_takes_precedence_over_default():
     (reference,) = relate_facts(build_image("nginx:${TAG:-1}"), build_variable("TAG", "2", line_number=7))
     assert (reference.path, reference.line_number, reference.locator) == (".env", 7, "TAG")
     assert (str(reference.image), reference.written, reference.format) == ("nginx:2", "nginx:${TAG:-1}", "compose")
     assert reference.notes == ("compose.yaml:3 ends in it",)
 
 
-def test_last_assignment_counts():
+def test_last_assignment_of_variable_in_env_file_is_used():
     (reference,) = relate_facts(
         build_image("nginx:$TAG"), build_variable("TAG", "1"), build_variable("TAG", "2", line_number=2)
     )
     assert (str(reference.image), reference.line_number) == ("nginx:2", 2)
 
 
-def test_only_environment_of_same_folder_counts():
+def test_only_env_file_in_folder_of_compose_file_is_used():
     remarks = [
         build_image("nginx:${TAG:-1}", "a/compose.yaml"),
         build_variable("TAG", "2"),
@@ -66,7 +66,7 @@ def test_only_environment_of_same_folder_counts():
     assert str(reference.image) == "nginx:1"
 
 
-def test_compose_files_of_folder_share_environment():
+def test_env_value_used_by_two_compose_files_is_not_editable():
     remarks = [build_image("nginx:$TAG", "a/compose.yaml"), build_image("redis:$TAG", "a/compose.prod.yaml")]
     references = relate_facts(*remarks, build_variable("TAG", "2", "a/.env"))
     assert {(reference.path, reference.digest_slot) for reference in references} == {
@@ -74,7 +74,7 @@ def test_compose_files_of_folder_share_environment():
     }
 
 
-def test_spellings_of_same_image_have_references_with_shared_slot():
+def test_different_spellings_of_image_share_edit_slot_of_variable():
     first, second = relate_facts(
         build_image("nginx:$TAG"), build_image("nginx:${TAG}", line_number=5), build_variable("TAG", "2")
     )
@@ -83,14 +83,14 @@ def test_spellings_of_same_image_have_references_with_shared_slot():
     assert first.digest_slot == second.digest_slot
 
 
-def test_image_written_twice_alike_has_one_reference():
+def test_image_written_twice_in_compose_file_has_one_reference():
     (reference,) = relate_facts(
         build_image("nginx:$TAG"), build_image("nginx:$TAG", line_number=5), build_variable("TAG", "2")
     )
     assert reference.locator == "TAG"
 
 
-def test_platforms_distinguish_references():
+def test_same_image_for_two_platforms_has_two_references():
     remarks = [
         build_image("nginx:$TAG", platform="linux/amd64"),
         build_image("nginx:$TAG", platform="linux/arm64", line_number=5),
@@ -116,7 +116,7 @@ def test_platforms_distinguish_references():
         build_variable("OTHER", "$TAG", line_number=2),
     ],
 )
-def test_variable_with_other_uses_gets_no_digest(other):
+def test_variable_that_is_also_used_otherwise_is_not_editable(other):
     references = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
     reference = next(each for each in references if each.path == ".env")
     assert (reference.digest_slot, reference.tag_slot) == (
@@ -128,14 +128,14 @@ def test_variable_with_other_uses_gets_no_digest(other):
 @pytest.mark.parametrize(
     "other", [build_use("OTHER"), build_use("TAG", "b/compose.yaml"), build_image("redis:7$OTHER", line_number=5)]
 )
-def test_uses_of_other_variables_do_not_lock_variable(other):
+def test_use_of_other_variables_or_in_other_folders_keeps_variable_editable(other):
     references = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
     assert isinstance(
         references[-1].digest_slot if references[-1].path == ".env" else references[0].digest_slot, EditSlot
     )
 
 
-def test_shared_bytes_are_not_editable():
+def test_default_that_shares_bytes_with_other_text_is_not_editable():
     (reference,) = relate_facts(build_image("nginx:${TAG:-1}", is_shared=True))
     assert (reference.digest_slot, reference.tag_slot) == (
         NotEditable(Reason.CONFLICTING_EDITS),
@@ -143,7 +143,7 @@ def test_shared_bytes_are_not_editable():
     )
 
 
-def test_unset_variable_is_named_in_unsupported_text():
+def test_unresolved_image_names_unset_variable_without_default():
     (reference,) = relate_facts(build_image("nginx:${TAG}${OTHER:-1}"))
     assert isinstance(reference, UnsupportedText)
     assert (reference.reason, reference.text, reference.variables) == (
@@ -153,18 +153,18 @@ def test_unset_variable_is_named_in_unsupported_text():
     )
 
 
-def test_empty_image_is_unresolved():
+def test_image_variable_with_empty_value_is_unresolved():
     (reference,) = relate_facts(build_image("$IMAGE"), build_variable("IMAGE", ""))
     assert (reference.reason, reference.variables) == (Reason.UNRESOLVED_ARGUMENT, ("IMAGE",))
 
 
-def test_value_of_malformed_reference_is_not_shown():
+def test_value_of_variable_is_not_shown_if_image_is_malformed():
     (reference,) = relate_facts(build_image("nginx:$PASSWORD"), build_variable("PASSWORD", "!secret!"))
     assert (reference.reason, reference.text) == (Reason.MALFORMED, "nginx:$PASSWORD")
     assert "secret" not in repr(reference)
 
 
-def test_reassigned_variable_used_by_other_variable_has_own_reference():
+def test_reassigned_variable_and_dependent_variable_have_distinct_references():
     remarks = [build_image("nginx:$A"), build_image("nginx:$B", line_number=5)]
     references = relate_facts(
         *remarks,
@@ -177,7 +177,7 @@ def test_reassigned_variable_used_by_other_variable_has_own_reference():
     assert {reference.digest_slot for reference in references} == {NotEditable(Reason.SHARED_ARGUMENT)}
 
 
-def test_earlier_references_are_kept():
+def test_references_found_earlier_are_kept():
     (reference,) = relate_facts(build_image("nginx:${TAG:-1}"))
     assert isinstance(reference, Reference)
     assert add_interpolated_images((reference,), []) == (reference,)

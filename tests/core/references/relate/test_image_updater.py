@@ -38,7 +38,7 @@ def is_locked(found, *remarks):
     return True
 
 
-def test_followed_image_is_locked_in_folder_of_application():
+def test_image_of_image_updater_is_locked_in_folder_of_application():
     remarks = build_application(), build_updater()
     assert is_locked(build_reference("deploy/web/pod.yaml"), *remarks)
     assert is_locked(build_reference("deploy/web/more/pod.yaml"), *remarks)
@@ -47,28 +47,28 @@ def test_followed_image_is_locked_in_folder_of_application():
     assert not is_locked(build_reference("pod.yaml"), *remarks)
 
 
-def test_other_images_of_deployed_folder_stay_editable():
+def test_image_that_image_updater_does_not_list_stays_editable():
     assert not is_locked(build_reference("deploy/web/pod.yaml", "nginx:1.27"), build_application(), build_updater())
 
 
-def test_images_are_compared_by_canonical_name():
+def test_images_of_image_updater_are_compared_by_canonical_name():
     remarks = build_application(), build_updater(repositories=["docker.io/library/nginx"])
     assert is_locked(build_reference("deploy/web/pod.yaml", "nginx:1.27"), *remarks)
     assert is_locked(build_reference("deploy/web/pod.yaml", "index.docker.io/library/nginx"), *remarks)
 
 
-def test_base_images_in_deployed_folder_stay_editable():
+def test_base_image_in_dockerfile_of_application_folder_stays_editable():
     assert not is_locked(build_reference("deploy/web/Dockerfile", role=Role.BASE), build_application(), build_updater())
 
 
-def test_images_inside_application_manifest_are_locked():
+def test_images_in_manifest_of_application_are_locked():
     remarks = build_application(locator="0/items/1"), build_updater()
     assert is_locked(build_reference(APPS, "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
     assert not is_locked(build_reference(APPS, "nginx:1", "0/items/10/spec/source/kustomize/images/0"), *remarks)
     assert not is_locked(build_reference("other.yaml", "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
 
 
-def test_application_without_image_updater_stays_editable():
+def test_images_stay_editable_without_both_application_and_image_updater():
     assert not is_locked(build_reference("deploy/web/pod.yaml"), build_application())
     assert not is_locked(build_reference("deploy/web/pod.yaml"), build_updater())
     assert not is_locked(build_reference("deploy/web/pod.yaml"), build_application("website"), build_updater())
@@ -88,7 +88,7 @@ def test_application_without_image_updater_stays_editable():
         ("{{path[1]}}-web", "{{path[1]}}-web", True),
     ],
 )
-def test_applications_are_chosen_by_name_or_pattern(pattern, name, is_meant):
+def test_image_updater_selects_applications_by_name_or_pattern(pattern, name, is_meant):
     found = build_reference("deploy/web/pod.yaml")
     assert is_locked(found, build_application(name), build_updater(pattern)) is is_meant
 
@@ -108,13 +108,13 @@ def test_applications_are_chosen_by_name_or_pattern(pattern, name, is_meant):
         ("kustomization", ".", "kustomization.yaml"),
     ],
 )
-def test_all_images_of_target_file_are_locked(target, folder, path):
+def test_all_images_in_file_that_image_updater_writes_are_locked(target, folder, path):
     remarks = build_application("web", folder), build_updater(target=target)
     assert is_locked(build_reference(path, "nginx:1.27"), *remarks)
     assert not is_locked(build_reference(f"x/{path}", "nginx:1.27"), *remarks)
 
 
-def test_target_outside_of_tree_locks_no_file():
+def test_write_target_outside_of_repository_locks_no_file():
     assert not is_locked(
         build_reference("base/kustomization.yaml", "a:1"),
         build_application(),
@@ -122,37 +122,37 @@ def test_target_outside_of_tree_locks_no_file():
     )
 
 
-def test_application_at_root_deploys_whole_tree():
+def test_application_with_root_folder_locks_image_in_all_folders():
     assert is_locked(build_reference("a/b/pod.yaml"), build_application("web", "."), build_updater())
 
 
-def test_unsupported_text_is_unchanged():
+def test_unsupported_text_is_unchanged_by_image_updater():
     found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
     assert lock_image_updater_targets((found,), (build_application(), build_updater()), TreeBudget()) == (found,)
 
 
-def test_all_pairs_of_applications_and_updaters_count():
+def test_image_is_locked_for_each_pair_of_application_and_image_updater():
     applications = [build_application("same", f"deploy/{number}") for number in range(300)]
     writers = [build_updater("same", f"kustomization:{number}") for number in range(300)]
     assert is_locked(build_reference("deploy/299/pod.yaml"), *applications, *writers)
     assert is_locked(build_reference("deploy/299/299/kustomization.yaml", "nginx:1"), *applications, *writers)
 
 
-def test_too_many_pairs_of_applications_and_writers_end_the_run_of_the_repository():
+def test_too_many_pairs_of_applications_and_updaters_exceed_work_limit():
     applications = [build_application("same", f"deploy/{number}") for number in range(5_000)]
     writers = [build_updater("same", f"kustomization:{number}") for number in range(5_000)]
     with soon(5), pytest.raises(WorkLimitError, match=r"apps\.yaml: .* steps"):
         lock_image_updater_targets((build_reference("deploy/0/pod.yaml"),), [*applications, *writers], TreeBudget())
 
 
-def test_name_patterns_count_up_to_work_limit():
+def test_too_many_application_name_patterns_exceed_work_limit():
     patterns = [build_updater(f"{number}-*") for number in range(10_000)]
     assert is_locked(build_reference("deploy/web/pod.yaml"), build_application("999-a"), *patterns[:1_000])
     with soon(2), pytest.raises(WorkLimitError, match=r"apps\.yaml: the patterns .* bytes"):
         lock_image_updater_targets((), [build_application("999-a"), *patterns], TreeBudget())
 
 
-def test_too_many_folders_and_images_of_writers_end_the_run_of_the_repository():
+def test_too_many_folders_and_images_of_image_updater_exceed_work_limit():
     applications = [build_application("same", f"deploy/{number}") for number in range(1000)]
     images = frozenset(f"ghcr.io/acme/{number}" for number in range(1000))
     writers = [build_updater("same", repositories=images)] * 2

@@ -40,25 +40,25 @@ def is_replaced(reference, *kustomizations):
     return True
 
 
-def test_name_is_replaced_in_gathered_file():
+def test_kustomization_replaces_image_in_file_listed_as_resource():
     assert is_replaced(build_manifest_reference(), build_kustomization("base", ["base/web.yaml"], ["web"]))
 
 
-def test_names_are_compared_as_written():
+def test_kustomization_replaces_only_images_with_literally_equal_names():
     """Kustomize compares names as texts, so docker.io/library/web and web are different names."""
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(build_manifest_reference("docker.io/library/web:1"), base)
     assert not is_replaced(build_manifest_reference("other:1"), base)
 
 
-def test_kustomization_does_not_replace_in_files_of_other_kustomization():
+def test_kustomization_does_not_replace_image_in_files_of_other_kustomization():
     base = build_kustomization("base", ["base/web.yaml"])
     other = build_kustomization("other", ["other/web.yaml"], ["web"])
     assert not is_replaced(build_manifest_reference(), base, other)
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
-def test_overlay_replaces_in_files_of_bases(name):
+def test_overlay_replaces_image_in_resources_of_direct_and_indirect_bases(name):
     base = build_kustomization("base", ["base/web.yaml"], name=name)
     middle = build_kustomization("middle", ["base"], name=name)
     overlay = build_kustomization("overlays/production", ["middle"], ["web"], name=name)
@@ -72,7 +72,7 @@ def test_overlay_replaces_in_files_of_bases(name):
     )
 
 
-def test_image_kept_by_one_build_is_not_replaced():
+def test_image_stays_editable_if_any_overlay_deploys_image_of_manifest():
     """The build `dev` deploys the image that the manifest names."""
     base = build_kustomization("base", ["base/web.yaml"])
     prod, dev = build_kustomization("prod", ["base"], ["web"]), build_kustomization("dev", ["base"])
@@ -81,14 +81,14 @@ def test_image_kept_by_one_build_is_not_replaced():
     assert is_replaced(build_manifest_reference(), replace(base, names=frozenset({"web"})), prod, dev)
 
 
-def test_image_replaced_in_only_one_of_two_overlays_is_kept():
+def test_image_replaced_by_only_one_of_two_combined_overlays_stays_editable():
     base, top = build_kustomization("base", ["base/web.yaml"]), build_kustomization("top", ["left", "right"])
     left, right = build_kustomization("left", ["base"], ["web"]), build_kustomization("right", ["base"])
     assert not is_replaced(build_manifest_reference(), base, left, right, top)
     assert is_replaced(build_manifest_reference(), base, left, right, replace(top, names=frozenset({"web"})))
 
 
-def test_manifest_of_two_kustomizations_is_replaced_when_both_replace():
+def test_manifest_in_two_kustomizations_is_replaced_only_if_both_replace_image():
     one, two = build_kustomization("one", ["base/web.yaml"], ["web"]), build_kustomization("two", ["base/web.yaml"])
     assert not is_replaced(build_manifest_reference(), one, two)
     assert is_replaced(build_manifest_reference(), one, replace(two, names=frozenset({"web"})))
@@ -97,14 +97,14 @@ def test_manifest_of_two_kustomizations_is_replaced_when_both_replace():
     )
 
 
-def test_entry_has_effect_when_one_build_keeps_result():
+def test_images_entry_stays_editable_if_one_overlay_keeps_result_of_entry():
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     prod, dev = build_kustomization("prod", ["base"], ["web"]), build_kustomization("dev", ["base"])
     assert not is_replaced(build_entry("base"), base, prod, dev)
     assert is_replaced(build_entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
 
 
-def test_image_is_locked_when_one_build_changes_only_name():
+def test_image_is_locked_if_one_overlay_changes_only_name():
     """Kustomize keeps the digest of the manifest, which would then belong to another image."""
     base, dev = build_kustomization("base", ["base/web.yaml"]), build_kustomization("dev", ["base"])
     prod = replace(build_kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
@@ -121,7 +121,7 @@ def test_image_is_locked_when_one_build_changes_only_name():
     )
 
 
-def test_component_does_not_replace_in_patches_and_later_components():
+def test_component_does_not_replace_image_in_patches_and_later_components():
     """Kustomize applies them after the component."""
     component, later = build_kustomization("component", names=["web"]), build_kustomization("later", ["later/web.yaml"])
     taker = build_kustomization("taker", ["a.yaml"], components=["component", "later"], patches=["taker/patch.yaml"])
@@ -142,7 +142,7 @@ def test_component_does_not_replace_in_patches_and_later_components():
         "broken[0]/image[1]",
     ],
 )
-def test_images_of_containers_are_replaced_in_all_kinds(locator):
+def test_container_images_are_replaced_in_resources_of_any_kind(locator):
     assert is_replaced(
         build_manifest_reference(locator=locator), build_kustomization("base", ["base/web.yaml"], ["web"])
     )
@@ -152,7 +152,7 @@ def test_images_of_containers_are_replaced_in_all_kinds(locator):
     "locator",
     ["0/spec/container/image", "0/spec/containers/main/image", "0/data/a>0/spec/containers/0/image", "0/spec/image"],
 )
-def test_other_fields_are_replaced_only_with_configurations(locator):
+def test_images_in_other_fields_are_replaced_only_with_configurations(locator):
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(build_manifest_reference(locator=locator), base)
     overlay = build_kustomization("overlay", ["base"], ["web"])
@@ -161,13 +161,13 @@ def test_other_fields_are_replaced_only_with_configurations(locator):
     )
 
 
-def test_base_does_not_replace_in_files_of_overlay():
+def test_base_does_not_replace_image_in_resources_of_overlay():
     base = build_kustomization("base", ["base/job.yaml"], ["web"])
     overlay = build_kustomization("overlay", ["base", "overlay/web.yaml"])
     assert not is_replaced(build_manifest_reference(path="overlay/web.yaml"), base, overlay)
 
 
-def test_component_replaces_in_files_of_kustomizations_using_component():
+def test_component_replaces_image_in_resources_of_kustomization_that_uses_component():
     base = build_kustomization("base", ["base/web.yaml"])
     component = build_kustomization("components/images", names=["web"])
     taker = build_kustomization("overlay", ["base"], components=["components/images"])
@@ -175,7 +175,7 @@ def test_component_replaces_in_files_of_kustomizations_using_component():
     assert not is_replaced(build_manifest_reference(), base, component, replace(taker, components=()))
 
 
-def test_nested_component_is_applied():
+def test_component_used_by_other_component_replaces_image():
     base = build_kustomization("base", ["base/web.yaml"])
     inner = build_kustomization("inner", names=["web"])
     outer = build_kustomization("outer", components=["inner"])
@@ -183,13 +183,13 @@ def test_nested_component_is_applied():
     assert is_replaced(build_manifest_reference(), base, inner, outer, taker)
 
 
-def test_files_of_component_are_replaced_by_kustomization_using_component():
+def test_image_in_resource_of_component_is_replaced_by_using_kustomization():
     component = build_kustomization("component", ["component/web.yaml"])
     taker = build_kustomization("overlay", names=["web"], components=["component"])
     assert is_replaced(build_manifest_reference(path="component/web.yaml"), component, taker)
 
 
-def test_renamed_name_is_locked_in_ungathered_files():
+def test_renamed_image_without_registry_is_locked_in_files_outside_kustomizations():
     """It may be a private name that must not be sent to Docker Hub. A name with a registry is not private."""
     names = ["web", "nginx", "quay.io/acme/web"]
     other = build_kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
@@ -199,7 +199,7 @@ def test_renamed_name_is_locked_in_ungathered_files():
     assert not is_replaced(build_manifest_reference("redis:1", path="loose/web.yaml"), other)
 
 
-def test_folder_without_kustomization_is_gathered_recursively():
+def test_flux_replaces_image_in_all_files_below_folder_without_kustomization():
     """Flux generates a kustomization for such a folder."""
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     assert is_replaced(build_manifest_reference(path="apps/deep/web.yaml"), flux)
@@ -209,7 +209,7 @@ def test_folder_without_kustomization_is_gathered_recursively():
     assert not is_replaced(build_manifest_reference(path="clusters/web.yaml"), flux, elsewhere)
 
 
-def test_folder_with_kustomization_is_gathered_by_own_kustomization():
+def test_flux_replaces_image_only_in_resources_of_kustomization_in_folder():
     inner = build_kustomization("apps", ["apps/web.yaml"])
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     elsewhere = build_kustomization("x", ["apps/other.yaml"])
@@ -217,19 +217,19 @@ def test_folder_with_kustomization_is_gathered_by_own_kustomization():
     assert not is_replaced(build_manifest_reference(path="apps/other.yaml"), inner, flux, elsewhere)
 
 
-def test_root_of_tree_can_be_gathered():
+def test_overlay_can_use_root_of_repository_as_base():
     overlay = build_kustomization("overlay", [""], ["web"])
     assert is_replaced(build_manifest_reference(path="web.yaml"), build_kustomization("", ["web.yaml"]), overlay)
     assert is_replaced(build_manifest_reference(path="web.yaml"), overlay)
 
 
-def test_circles_end():
+def test_kustomizations_that_list_each_other_are_processed_to_the_end():
     first = build_kustomization("first", ["second", "first/web.yaml"], ["web"], components=["second"])
     second = build_kustomization("second", ["first"], components=["first", "second"])
     assert is_replaced(build_manifest_reference(path="first/web.yaml"), first, second)
 
 
-def test_entry_of_outermost_kustomization_stays_editable():
+def test_images_entry_of_outermost_overlay_stays_editable():
     base, overlay = (
         build_kustomization("base", ["base/web.yaml"], ["web"]),
         build_kustomization("overlay", ["base"], ["web"]),
@@ -239,13 +239,13 @@ def test_entry_of_outermost_kustomization_stays_editable():
     assert not is_replaced(build_entry("overlay"), base, overlay)
 
 
-def test_new_name_of_entry_counts():
+def test_images_entry_is_replaced_by_overlay_that_lists_new_name_of_entry():
     base = build_kustomization("base", ["base/web.yaml"], ["web"], renamed=["web"])
     assert is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["acme/web"]))
     assert not is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["web"]))
 
 
-def test_components_apply_in_order_before_entries_of_kustomization():
+def test_components_replace_images_in_order_before_entries_of_kustomization():
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     first, second = build_kustomization("first", names=["web"]), build_kustomization("second", names=["web"])
     overlay = build_kustomization("overlay", ["base"], ["web"], components=["first", "second"])
@@ -256,7 +256,7 @@ def test_components_apply_in_order_before_entries_of_kustomization():
     assert not is_replaced(build_entry("overlay"), base, first, second, overlay)
 
 
-def test_components_of_gathered_kustomization_apply_only_below_overlay():
+def test_component_of_base_does_not_replace_entries_of_overlay_and_other_base():
     inner = build_kustomization("inner", ["inner/web.yaml"])
     component = build_kustomization("component", names=["web"])
     middle = build_kustomization("middle", ["inner"], components=["component"])
@@ -267,7 +267,7 @@ def test_components_of_gathered_kustomization_apply_only_below_overlay():
     assert not is_replaced(build_entry("overlay"), inner, component, middle, overlay, other)
 
 
-def test_flux_gathers_topmost_kustomizations_below_folder_without_kustomization():
+def test_flux_replaces_images_of_topmost_kustomizations_below_folder():
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     base = build_kustomization("base", ["base/web.yaml"])
     app, within = build_kustomization("apps/deep/web", ["base"]), build_kustomization("apps/deep/web/unused")
@@ -279,7 +279,7 @@ def test_flux_gathers_topmost_kustomizations_below_folder_without_kustomization(
     assert not is_replaced(build_entry("apps/deep/web"), flux, app, base, within, top)
 
 
-def test_inline_chart_values_are_replaced_by_kustomization_and_overlays():
+def test_image_in_inline_chart_values_is_replaced_by_own_or_outer_kustomization():
     value = reference(
         "web:1", path="base/kustomization.yaml", format="kustomize", locator="0/helmCharts/0/valuesInline/image"
     )
@@ -289,7 +289,7 @@ def test_inline_chart_values_are_replaced_by_kustomization_and_overlays():
     assert not is_replaced(value, replace(base, names=frozenset()), build_kustomization("overlay", names=["web"]))
 
 
-def test_image_in_inline_patch_is_replaced_by_own_kustomization_or_overlay():
+def test_image_in_inline_patch_is_replaced_by_own_or_outer_kustomization():
     patch = lock_reference(reference("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
     base, overlay = build_kustomization("base", names=["web"]), build_kustomization("overlay", ["base"], ["web"])
 
@@ -306,12 +306,12 @@ def test_image_in_inline_patch_is_replaced_by_own_kustomization_or_overlay():
 
 
 @pytest.mark.parametrize("format_name", ["helm", "dockerfile", "compose"])
-def test_other_formats_are_not_replaced(format_name):
+def test_kustomization_does_not_replace_image_in_other_file_formats(format_name):
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(build_manifest_reference(format=format_name), base)
 
 
-def test_exceeded_step_limit_locks_all_replaced_names(monkeypatch):
+def test_all_listed_names_are_locked_if_kustomizations_exceed_step_limit(monkeypatch):
     monkeypatch.setattr(kustomize, "MAX_STEPS", 10)
     many = [build_kustomization(f"overlay-{number}", ["base"], ["web"]) for number in range(20)]
     gathered = build_kustomization("other", ["base/web.yaml"])
@@ -319,7 +319,7 @@ def test_exceeded_step_limit_locks_all_replaced_names(monkeypatch):
     assert not is_replaced(build_manifest_reference("nginx:1"), gathered, *many)
 
 
-def test_many_folders_with_all_kustomizations_end_at_step_limit(monkeypatch):
+def test_many_flux_folders_with_many_kustomizations_stop_at_step_limit(monkeypatch):
     monkeypatch.setattr(kustomize, "MAX_STEPS", 1000)
     many = [build_kustomization(f"apps/{number}", ["base/web.yaml"]) for number in range(100)]
     flux = [
@@ -332,7 +332,7 @@ def test_many_folders_with_all_kustomizations_end_at_step_limit(monkeypatch):
     assert TreeBudget().steps - budget.steps <= 2000
 
 
-def test_thousand_mutual_overlays_are_related_fast():
+def test_thousand_overlays_that_list_each_other_are_processed_fast():
     folders = [f"overlay-{number}" for number in range(1000)]
     names = [f"web-{number}" for number in range(200)]
     tangle = [build_kustomization(folder, folders, names) for folder in folders]
@@ -344,7 +344,7 @@ def test_thousand_mutual_overlays_are_related_fast():
         )
 
 
-def test_visited_paths_are_taken_from_the_budget_of_the_tree():
+def test_visited_kustomizations_cost_steps_of_repository_budget():
     folders = [f"overlay-{number}" for number in range(100)]
     tangle = [build_kustomization(folder, folders, ["web"]) for folder in folders]
     budget = TreeBudget()

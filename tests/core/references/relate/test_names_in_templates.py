@@ -22,7 +22,7 @@ def build_reference_end(*sources, end=TAG):
     return ReferenceEnd(end, frozenset(frozenset({source}) for source in sources))
 
 
-def test_name_of_other_image_makes_tag_a_label():
+def test_tag_written_after_name_of_other_image_is_not_editable():
     own, other = build_reference_end(REPOSITORY), build_reference_end(REPOSITORY, OTHER_NAME)
     assert find_verdict(build_template((own, IMAGE)), reference=build_named_value()) == "open"
     assert find_verdict(build_template((other, IMAGE)), reference=build_named_value()) == "tag-is-label"
@@ -30,7 +30,7 @@ def test_name_of_other_image_makes_tag_a_label():
     assert find_verdict(build_template((other, OTHER), (own, IMAGE)), reference=build_named_value()) == "tag-is-label"
 
 
-def test_name_of_other_image_makes_digest_value_a_label():
+def test_digest_value_written_after_name_of_other_image_is_not_editable():
     reference = build_chart_reference("image.digest", digest_slot=SLOT, name_values=("image.repository",))
     digest = ("Values", "image", "digest")
     assert (
@@ -43,7 +43,7 @@ def test_name_of_other_image_makes_digest_value_a_label():
     )
 
 
-def test_name_parts_around_and_inside_inclusion_are_combined():
+def test_name_parts_before_and_inside_included_template_are_combined():
     defined = build_template((build_reference_end(OTHER_NAME), END), name="ending")
     ending = TemplateInclusion("ending", ROOT)
     assert (
@@ -55,7 +55,7 @@ def test_name_parts_around_and_inside_inclusion_are_combined():
     assert find_verdict(build_template((TAG, END), name="ending"), top, reference=build_named_value()) == "open"
 
 
-def test_included_name_belongs_to_given_image():
+def test_image_name_from_included_template_belongs_to_passed_image():
     defined = build_template((ReferenceEnd(("repository",)), END), (("registry",), OTHER), name="name")
     for key, expected in (("image", "open"), ("cart", "tag-is-label")):
         included = TemplateInclusion("name", frozenset({("Values", key)}))
@@ -65,7 +65,7 @@ def test_included_name_belongs_to_given_image():
         )
 
 
-def test_recursive_included_name_is_unknown():
+def test_tag_after_name_from_recursive_template_is_not_editable():
     circle = TemplateInclusion("circle", ROOT)
     defined = build_template((circle, END), name="circle")
     assert (
@@ -74,7 +74,7 @@ def test_recursive_included_name_is_unknown():
     )
 
 
-def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
+def test_tag_after_name_from_too_deep_includes_is_not_editable(monkeypatch):
     monkeypatch.setattr(template_uses, "MAX_NAME_DEPTH", 3)
     chain = [build_template((TemplateInclusion(f"n{number + 1}", ROOT), END), name=f"n{number}") for number in range(5)]
     last = build_template((REPOSITORY, END), name="n5")
@@ -83,7 +83,7 @@ def test_included_name_is_unknown_beyond_the_limit(monkeypatch):
         assert find_verdict(*chain, last, top, reference=build_named_value()) == expected
 
 
-def test_name_values_of_inner_chart_are_under_chart_name():
+def test_name_value_of_subchart_is_found_under_chart_name_in_parent_values():
     inside = build_template((build_reference_end(REPOSITORY), IMAGE), path="web/charts/db/templates/db.yaml")
     assert find_verdict(inside, build_template(), reference=build_named_value("db.image")) == "open"
 
@@ -92,7 +92,7 @@ def test_name_values_of_inner_chart_are_under_chart_name():
     ("texts", "expected"),
     [({}, "tag-is-label"), ({"values": ""}, "open"), ({"values": "", "values-prod": "mirror/"}, "tag-is-label")],
 )
-def test_empty_value_before_name_is_ignored(texts, expected):
+def test_prefix_value_before_image_name_is_ignored_if_always_empty(texts, expected):
     named = build_template((build_reference_end(("Values", "prefix"), REPOSITORY), IMAGE))
     values = [ChartValue(FilePath(f"web/{file}.yaml"), 1, "0/prefix", text) for file, text in texts.items()]
     assert find_verdict(named, *values, reference=build_named_value()) == expected

@@ -57,7 +57,7 @@ def is_left_to_renovate(found, *remarks, **settings):
         (("main", "/(?=x)/"), OTHER, True),
     ],
 )
-def test_default_branch_is_updated_unless_branch_patterns_are_set(branches, branch, expected):
+def test_renovate_updates_only_default_branch_unless_base_branch_patterns_are_set(branches, branch, expected):
     remarks = [] if branch is None else [branch]
     assert is_left_to_renovate(build_reference(), *remarks, branches=branches) is expected
 
@@ -83,7 +83,7 @@ def test_version_tags_and_digests_are_left_to_renovate(written, expected):
 
 
 @pytest.mark.parametrize("pins", [True, False])
-def test_other_tag_is_left_to_renovate_when_digests_are_pinned(pins):
+def test_non_version_tag_is_left_to_renovate_only_if_renovate_pins_digests(pins):
     assert is_left_to_renovate(build_reference("golang:latest"), settings=UpdateTypeSettings(pin_digests=pins)) is pins
     rule = PackageRule(UpdateTypeSettings(pin_digests=pins), datasources=("docker",))
     assert is_left_to_renovate(build_reference("golang:latest"), rules=(rule,)) is pins
@@ -91,7 +91,7 @@ def test_other_tag_is_left_to_renovate_when_digests_are_pinned(pins):
     assert is_left_to_renovate(build_reference("golang:latest"), managers=(dockerfile,)) is pins
 
 
-def test_pinning_of_chart_values_requires_package_rule():
+def test_pin_digests_of_renovate_applies_to_chart_values_only_in_package_rule():
     values = build_reference("nginx:stable", "values.yaml", "helm", "0/image")
     pinning = UpdateTypeSettings(pin_digests=True)
     assert not is_left_to_renovate(values, settings=pinning)
@@ -110,7 +110,7 @@ def test_pinning_of_chart_values_requires_package_rule():
         (f"golang:1{PINNED}", [BotUpdateType.MAJOR, BotUpdateType.DIGEST], False),
     ],
 )
-def test_reference_is_left_to_renovate_while_one_update_type_is_enabled(written, off, expected):
+def test_image_is_left_to_renovate_unless_all_possible_updates_are_disabled(written, off, expected):
     by_themselves = UpdateTypeSettings(by_update_type=tuple((move, False) for move in off))
     assert is_left_to_renovate(build_reference(written), settings=by_themselves) is expected
     assert (
@@ -121,14 +121,14 @@ def test_reference_is_left_to_renovate_while_one_update_type_is_enabled(written,
     assert is_left_to_renovate(build_reference(written), rules=rules) is expected
 
 
-def test_last_matching_rule_counts():
+def test_last_matching_package_rule_decides_if_image_is_left_to_renovate():
     everything, golang = PackageRule(OFF, datasources=("docker",)), PackageRule(ON, names=("golang",))
     assert is_left_to_renovate(build_reference(), rules=(everything, golang))
     assert not is_left_to_renovate(build_reference(), rules=(golang, everything))
     assert not is_left_to_renovate(build_reference("node:22"), rules=(everything, golang))
 
 
-def test_disabled_image_is_not_enabled_by_rule_for_one_update_type():
+def test_package_rule_for_one_update_type_does_not_enable_disabled_image():
     rules = PackageRule(OFF, names=("golang",)), PackageRule(ON, names=("golang",), update_types=("minor",))
     assert not is_left_to_renovate(build_reference(), rules=rules)
 
@@ -142,12 +142,12 @@ def test_disabled_image_is_not_enabled_by_rule_for_one_update_type():
         PackageRule(OFF, update_types=("/(?=m)/",)),
     ],
 )
-def test_uncertain_rule_disables_no_updates(rule):
+def test_package_rule_that_may_not_match_does_not_disable_renovate(rule):
     assert is_left_to_renovate(build_reference(), rules=(rule,))
 
 
 @pytest.mark.parametrize("rule", [PackageRule(ON, names=("/(?=go)/",)), PackageRule(ON, is_certain=False)])
-def test_uncertain_rule_enables_updates(rule):
+def test_package_rule_that_may_match_enables_renovate(rule):
     assert is_left_to_renovate(build_reference(), rules=(PackageRule(OFF, datasources=("docker",)), rule))
 
 
@@ -166,12 +166,12 @@ def test_uncertain_rule_enables_updates(rule):
         (PackageRule(OFF, branches=("dev",)), True),
     ],
 )
-def test_all_matchers_of_rule_must_match_reference(rule, expected):
+def test_package_rule_applies_only_if_all_matchers_match_reference(rule, expected):
     assert is_left_to_renovate(build_reference(), MAIN, rules=(rule,)) is expected
 
 
 @pytest.mark.parametrize("written", ["nginx:1.27", "library/nginx:1.27", "docker.io/library/nginx:1.27"])
-def test_ignored_names_match_all_spellings_of_image(written):
+def test_ignored_image_name_matches_all_spellings_on_docker_hub(written):
     assert not is_left_to_renovate(build_reference(written), ignored_names=("nginx",))
     assert is_left_to_renovate(build_reference(written), ignored_names=("nginx-unprivileged",))
 
@@ -186,11 +186,11 @@ def test_ignored_names_match_all_spellings_of_image(written):
         ("test/", "latest/Dockerfile", False),
     ],
 )
-def test_ignored_path_is_a_pattern_or_part_of_path(ignored, path, expected):
+def test_renovate_ignore_path_matches_as_glob_or_substring(ignored, path, expected):
     assert is_left_to_renovate(build_reference(path=path), ignored_paths=(ignored,)) is expected
 
 
-def test_managers_without_default_patterns_read_configured_files():
+def test_kubernetes_manager_reads_only_files_with_configured_patterns():
     pod = build_reference("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     assert not is_left_to_renovate(pod)
     kubernetes = ManagerSettings("kubernetes", patterns=("/^apps/.+\\.yaml$/",))
@@ -201,7 +201,7 @@ def test_managers_without_default_patterns_read_configured_files():
     assert is_left_to_renovate(pod, managers=(ManagerSettings("kubernetes", patterns=("/(?=x)/",)),))
 
 
-def test_chart_release_is_read_by_managers_of_values():
+def test_values_in_chart_release_are_read_by_flux_and_helm_values_managers():
     values = build_reference("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/values/image")
     pod = build_reference("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/containers/0/image")
     for manager in ("flux", "helm-values"):
@@ -210,7 +210,7 @@ def test_chart_release_is_read_by_managers_of_values():
         assert not is_left_to_renovate(pod, managers=told)
 
 
-def test_azure_pipelines_manager_is_disabled_by_default():
+def test_azure_pipelines_manager_of_renovate_is_disabled_by_default():
     container = build_reference("node:22", "azure-pipelines.yml", "azure-pipelines", "0/resources/containers/0")
     assert not is_left_to_renovate(container)
     assert is_left_to_renovate(container, managers=(ManagerSettings("azure-pipelines", ON),))
@@ -228,11 +228,11 @@ def test_azure_pipelines_manager_is_disabled_by_default():
         build_reference("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
     ],
 )
-def test_reference_in_unread_file_stays_editable(found):
+def test_reference_that_renovate_does_not_read_stays_editable(found):
     assert not is_left_to_renovate(found)
 
 
-def test_editable_references_note_unread_presets():
+def test_note_on_editable_reference_names_presets_that_could_not_be_read():
     left, noted = assign_to_renovate(
         (build_reference(), build_reference("golang:latest")),
         [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
@@ -247,7 +247,7 @@ def test_editable_references_note_unread_presets():
     assert len(note) < 300
 
 
-def test_first_config_counts_even_if_invalid():
+def test_first_renovate_config_is_used_even_if_invalid():
     found = assign_to_renovate(
         (build_reference(),),
         [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)],
@@ -257,14 +257,14 @@ def test_first_config_counts_even_if_invalid():
     assert re.match(r"renovate\.json ", *found[0].notes)
 
 
-def test_many_rules_and_references_are_matched_fast():
+def test_hundreds_of_package_rules_and_references_are_matched_fast():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
     references = tuple(build_reference(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
         assign_to_renovate(references, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))], TreeBudget())
 
 
-def test_unread_preset_cannot_enable_references_excluded_by_config():
+def test_unread_preset_adds_no_note_to_reference_excluded_by_config():
     latest = build_reference("golang:latest", "tests/Dockerfile")
     for settings in (
         {"ignored_paths": ("**/tests/**",)},
@@ -275,7 +275,7 @@ def test_unread_preset_cannot_enable_references_excluded_by_config():
         assert assign_to_renovate((latest,), [config], TreeBudget()) == (latest,)
 
 
-def test_unread_preset_may_enable_managers_named_in_rules():
+def test_manager_named_in_rules_is_enabled_if_a_preset_is_unread():
     pod = build_reference("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     presets = {"unread_presets": ("local>a/b",)}
     for spoken_of in ("docker", "kubernetes"):
@@ -288,7 +288,7 @@ def test_unread_preset_may_enable_managers_named_in_rules():
     assert len(noted.notes) == 1
 
 
-def test_custom_expressions_are_a_manager():
+def test_image_in_file_of_custom_regex_manager_is_left_to_renovate():
     found = build_reference("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
     assert is_left_to_renovate(found, custom_manager_patterns=("**/*.hcl",))
     assert not is_left_to_renovate(
@@ -302,7 +302,7 @@ def test_custom_expressions_are_a_manager():
 
 
 @pytest.mark.parametrize("count", [50, 100])
-def test_steps_are_the_product_of_rules_and_references(count):
+def test_matching_costs_steps_for_each_pair_of_package_rule_and_reference(count):
     rules = tuple(PackageRule(OFF, names=(f"acme/x{number}-*",)) for number in range(count))
     references = tuple(build_reference(f"acme/img{number}:1.2") for number in range(count))
     budget = TreeBudget()
@@ -311,7 +311,7 @@ def test_steps_are_the_product_of_rules_and_references(count):
     assert 2 * count**2 <= steps <= 2 * count**2 + 20 * count
 
 
-def test_too_many_rules_for_the_references_end_the_run_of_the_repository():
+def test_too_many_pairs_of_package_rules_and_references_exceed_work_limit():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{number}",)) for number in range(100))
     references = tuple(build_reference(f"acme/img{number}:1.2") for number in range(100))
     config = RenovateConfig(PATH, 0, RenovateSettings(rules=rules))
@@ -319,7 +319,7 @@ def test_too_many_rules_for_the_references_end_the_run_of_the_repository():
         assign_to_renovate(references, [config], TreeBudget(steps=10_000))
 
 
-def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
+def test_each_renovate_pattern_is_compiled_once_up_to_limit_of_patterns(monkeypatch):
     """The compiled patterns of a config with more patterns than a cache holds were compiled again for each image."""
     compiled, compile_expression = [], re2.compile
     monkeypatch.setattr(re2, "compile", lambda *each: compiled.append(each) or compile_expression(*each))
@@ -336,21 +336,21 @@ def test_each_pattern_is_compiled_once_up_to_a_number_of_patterns(monkeypatch):
     assert len(compiled) <= 20 * 45 + 2
 
 
-def test_pattern_with_nested_repetitions_costs_steps_by_compiled_size():
+def test_matching_nested_repetition_costs_steps_by_compiled_size():
     budget, value = TreeBudget(), "a" * 100
     matcher = PatternMatcher(budget, "renovate.json")
     matcher.is_match("/(a?){900}b/", value)
     assert TreeBudget().steps - budget.steps > 100
 
 
-def test_long_pattern_is_not_compared():
+def test_pattern_longer_than_limit_is_not_matched():
     budget = TreeBudget()
     matcher = PatternMatcher(budget, "renovate.json")
     assert matcher.is_list_match(["a" * 1_000_000, "!" + "b" * 1_000_000], "c") is None
     assert (TreeBudget().steps - budget.steps, budget.pattern_bytes) == (2, TreeBudget().pattern_bytes)
 
 
-def test_compilation_of_large_patterns_ends_at_the_budget():
+def test_compilation_of_large_patterns_stops_at_step_budget():
     matcher = PatternMatcher(TreeBudget(steps=10_000), "renovate.json")
     patterns = [f"/.{{999}}.{{999}}{number}/" for number in range(1000)]
     with pytest.raises(WorkLimitError, match=r"renovate\.json: .* steps"):

@@ -38,7 +38,7 @@ REGULAR = st.recursive(
 
 
 @given(st.sampled_from(["", "^"]), REGULAR, st.sampled_from(["", "$"]), st.text(alphabet="ab/.-", max_size=6))
-def test_regular_expression_matches_like_python_engine(start, middle, end, text):
+def test_regular_expression_matches_same_texts_as_in_python(start, middle, end, text):
     pattern = f"{start}{middle}{end}"
     assert is_pattern_match(f"/{pattern}/", text) is (re.search(pattern, text) is not None)
 
@@ -94,7 +94,7 @@ def test_common_patterns_match_as_documented_by_renovate(pattern, value, expecte
         ("/[$$]/", "$", True),
     ],
 )
-def test_dollar_signs_match_like_re2(pattern, value, expected):
+def test_repeated_dollar_signs_match_same_texts_as_in_re2(pattern, value, expected):
     expression = pattern[1:-1].encode()
     assert (re2.search(expression, value.encode()) is not None) is expected
     assert is_pattern_match(pattern, value) is expected
@@ -119,12 +119,12 @@ def test_dollar_signs_match_like_re2(pattern, value, expected):
         "{a,b}" * 8,
     ],
 )
-def test_unsupported_pattern_has_unknown_result(pattern):
+def test_match_of_unsupported_pattern_is_unknown(pattern):
     assert is_pattern_match(pattern, "a") is None
 
 
 @given(st.text(alphabet="ab/\\[](){}*+?|^$.,-!19", max_size=20), st.text(alphabet="ab/[{", max_size=6), st.booleans())
-def test_arbitrary_patterns_raise_no_error(pattern, value, is_regular):
+def test_arbitrary_renovate_patterns_raise_no_error(pattern, value, is_regular):
     assert is_pattern_match(f"/{pattern}/" if is_regular else pattern, value) in (True, False, None)
 
 
@@ -141,7 +141,7 @@ def test_arbitrary_patterns_raise_no_error(pattern, value, is_regular):
         "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}" + "*" * 100,
     ],
 )
-def test_hostile_patterns_are_matched_fast(pattern):
+def test_renovate_patterns_with_exponential_backtracking_are_matched_fast(pattern):
     with soon(3):
         is_pattern_match(pattern, "a" * 3000 + "!")
 
@@ -162,5 +162,5 @@ def test_hostile_patterns_are_matched_fast(pattern):
         ([], "nginx", False),
     ],
 )
-def test_pattern_list_needs_positive_match_and_no_negative_match(patterns, value, expected):
+def test_pattern_list_matches_if_one_positive_and_no_negative_pattern_matches(patterns, value, expected):
     assert is_pattern_list_match(patterns, value) is expected

@@ -36,7 +36,7 @@ def merge_inherited_values(registry, path, *, is_certain=True, text="acme/ui:1",
 
 
 @pytest.mark.parametrize("path", ["chart/values-prod.yaml", "chart/ci/values.yaml", "chart/values/prod.yaml"])
-def test_values_files_near_chart_values_inherit_registry(path):
+def test_values_file_in_chart_inherits_registry_from_chart_values(path):
     reference = merge_inherited_values("ghcr.io", path)
     assert reference.image.repository == "ghcr.io/acme/ui"
     assert isinstance(reference.digest_slot, EditSlot)
@@ -45,21 +45,21 @@ def test_values_files_near_chart_values_inherit_registry(path):
 @pytest.mark.parametrize(
     "path", ["values.yaml", "other/values-prod.yaml", "chart/a/b/values.yaml", "chart/other/values.yaml"]
 )
-def test_values_files_outside_chart_do_not_inherit_registry(path):
+def test_values_file_outside_chart_does_not_inherit_registry(path):
     assert merge_inherited_values("ghcr.io", path).image.repository == "docker.io/acme/ui"
 
 
-def test_own_registry_is_kept():
+def test_registry_in_values_file_overrides_registry_from_chart_values():
     assert merge_inherited_values("ghcr.io", "chart/values-prod.yaml", text="quay.io/acme/ui:1").image.host == "quay.io"
 
 
-def test_other_formats_do_not_inherit_registry():
+def test_compose_file_in_chart_folder_does_not_inherit_registry():
     reference = merge_inherited_values("ghcr.io", "chart/values-prod.yaml", format_name="compose")
     assert reference.image.repository == "docker.io/acme/ui"
 
 
 @pytest.mark.parametrize(("registry", "is_certain"), [("ghcr.io", False), ("{{ .Values.registry }}", True)])
-def test_reference_is_locked_when_chart_registry_is_unknown(registry, is_certain):
+def test_image_in_values_file_is_locked_if_registry_of_chart_is_unknown(registry, is_certain):
     reference = merge_inherited_values(registry, "chart/values-prod.yaml", is_certain=is_certain)
     assert isinstance(reference.digest_slot, NotEditable)
     assert reference.digest_slot.reason is Reason.CHART_UNKNOWN
@@ -92,7 +92,7 @@ WEB = 'image: {repository: nginx, tag: "1.27", digest: ""}'
         ('image: {repository: nginx, tag: "1.27"}', "-nginx:1.27"),
     ],
 )
-def test_digest_is_locked_when_overlay_would_use_digest_for_other_image(over, listed):
+def test_chart_digest_is_locked_if_values_file_would_use_digest_for_other_image(over, listed):
     assert relate_chart_files(values_prod=over, values=WEB) == [listed, "-nginx:1.27"]
 
 
@@ -107,11 +107,11 @@ def test_digest_is_locked_when_overlay_would_use_digest_for_other_image(over, li
         ("other: {tag: '1'}", []),
     ],
 )
-def test_overlay_with_own_digest_key_or_no_image_part_keeps_digest_editable(over, listed):
+def test_chart_digest_stays_editable_if_values_file_sets_digest_or_no_image_part(over, listed):
     assert relate_chart_files(values_prod=over, values=WEB) == [*listed, "nginx:1.27"]
 
 
-def test_overlay_without_image_name_still_locks_digest():
+def test_values_file_that_sets_only_the_tag_locks_chart_digest():
     own = 'web: {repository: nginx, tag: "1.27", digest: ""}'
     assert relate_chart_files(values_prod='web: {tag: "1.28"}', values=own) == ["-nginx:1.28", "-nginx:1.27"]
 
@@ -122,7 +122,7 @@ def test_override_with_digest_keeps_tag_from_chart_values():
     assert relate_chart_files(values_prod=over, values=WEB) == [f"acme/nginx:1.27@{digest}", "nginx:1.27"]
 
 
-def test_overlay_without_valid_reference_is_omitted_and_locks_reference():
+def test_values_file_with_templated_tag_has_no_reference_and_locks_chart_digest():
     assert relate_chart_files(values_prod='image: {tag: "{{ .Values.tag }}"}', values=WEB) == ["-nginx:1.27"]
 
 
@@ -137,16 +137,16 @@ NAMED = 'image: {image: acme/web, tag: "1", digest: "sha256:%s"}' % ("1b" * 32)
         ('image: {tag: "2"}', f"-acme/web:2@sha256:{'1b' * 32}"),
     ],
 )
-def test_name_in_the_chart_is_not_an_image_if_the_overlay_sets_the_repository(over, listed):
+def test_repository_in_values_file_replaces_image_name_from_chart_values(over, listed):
     assert relate_chart_files(ci__over_values=over, values=NAMED)[:-1] == [listed]
 
 
-def test_list_items_are_not_merged():
+def test_list_items_of_values_files_are_not_merged_with_chart_values():
     own = f"sidecars: [{{{WEB}}}]"
     assert relate_chart_files(values_prod='sidecars: [{image: {tag: "1.28"}}]', values=own) == ["nginx:1.27"]
 
 
-def test_values_of_outer_charts_override_values_of_subchart():
+def test_digest_of_subchart_is_locked_if_parent_charts_override_tag():
     inner = {"charts__db__charts__web__values": WEB, "charts__db__charts__web__Chart": ""}
     references = relate_chart_files(
         values="db: {web: {image: {tag: '1'}}}", values_prod="db: {web: {image: {tag: '2'}}}", **inner
@@ -154,7 +154,7 @@ def test_values_of_outer_charts_override_values_of_subchart():
     assert references == ["-nginx:1.27", "-nginx:2", "-nginx:1"]
 
 
-def test_permanently_locked_reference_keeps_reason():
+def test_permanently_locked_chart_image_keeps_reason_if_values_file_overrides_tag():
     reference = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
@@ -166,7 +166,7 @@ def test_permanently_locked_reference_keeps_reason():
     assert reference in merge_values_files((reference,), (image, over), TreeBudget())
 
 
-def test_number_of_files_in_notes_is_limited():
+def test_notes_name_first_values_files_that_override_image_and_count_rest():
     reference = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
@@ -177,7 +177,7 @@ def test_number_of_files_in_notes_is_limited():
     assert closed.notes[MAX_NOTES:] == ("so would 2 other files of values",)
 
 
-def test_too_many_overlays_of_shared_part_exceed_work_limit():
+def test_too_many_values_files_that_set_shared_registry_exceed_work_limit():
     own = FilePath("chart/values.yaml")
     shared = (ImagePart.REGISTRY, "0/global/registry")
     images = [
