@@ -20,7 +20,7 @@ from bot.pipeline.references.extract import ExtractResult
 from bot.pipeline.scan import OfflineContext, extract_tree
 from bot.ports import FileTree, RevisionDiff
 
-if TYPE_CHECKING:  # an offline check does not import this module
+if TYPE_CHECKING:  # an offline check never imports `run_context`, to start faster
     from bot.pipeline.run_context import RunContext
 
 
@@ -87,7 +87,7 @@ def _check_offline(
 
 
 def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
-    """Return the extract result without the references that the change does not affect.
+    """Return the extract result with only the references that a change affects.
 
     A reference is kept if a changed line contains the reference, or if a changed line of another file uses the image of
     the reference. Files that could not be read are kept only if they changed.

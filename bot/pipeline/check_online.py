@@ -60,10 +60,10 @@ def check_online(
     max_age = options.max_age
 
     def needs_evidence(update: ImageUpdate) -> bool:
-        """Return True if evidence about an update, such as scans, must be collected to check its reference.
+        """Return True if checking a reference needs evidence about its update, such as scans.
 
         No evidence is needed if `max_age` is None and the only fact is that the tag of a pinned reference points to a
-        newer digest. Such a reference is not a violation, so that evidence could not change the result of the check.
+        newer digest. Such a reference is never a violation, whatever the evidence is.
         """
         is_pinned = update.reference.image.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
@@ -93,10 +93,10 @@ def check_online(
 
 
 def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> list[str]:
-    """Return a list with one sentence that says why the reference was not checked; an empty list if it was checked.
+    """Return one sentence that says why the reference was not checked; empty if it was checked.
 
-    A reference without a digest has no sentence either, because its violation says that it could not be looked up.
-    The sentence ends with the error, such as `: timeout`. If the error is one of `reported_errors`, it is left out,
+    The result is also empty for a reference without a digest, because its violation already says that the lookup
+    failed. The sentence ends with the error, such as `: timeout`. The sentence omits an error in `reported_errors`,
     because the report shows each of these errors once, below all references.
     """
     if not isinstance(decision, UnresolvedReference) or decision.reference.image.digest is None:
@@ -174,7 +174,7 @@ def _check_signature(
     if find_trust(policy_config.trust, image[0].repository) is None:
         return [build_signature_violation(reference, "no entry of `trust` is about this image")]
     if isinstance(outcome, VerifiedSignature) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
-        return []  # a failure is reported as such, and is not a violation
+        return []  # an error during the verification is reported as a failure instead
     return [build_signature_violation(reference, describe_signature(outcome))]
 
 
@@ -193,7 +193,7 @@ def _fetch_build_times(decisions: Iterable[Decision], context: RunContext) -> Ma
 
 
 def _get_pinned_update(decision: Decision) -> ImageUpdate | None:
-    """Return `decision` if it updates a pinned digest that the registry still has. If not, return None."""
+    """Return the update of a pinned digest that the registry still has; None for other decisions."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.reference.image.digest is not None else None

@@ -18,13 +18,13 @@ class CheckOptions:
     """The options of a check that are not part of the policy."""
 
     fix_command: str
-    """The command that updates the files. Messages name it."""
+    """The command that updates the files, for the text of messages."""
     since: RevisionDiff | None = None
-    """Only references on lines that changed since a revision are checked; None to check all references."""
+    """A revision; only references on lines that changed since then are checked. None to check all references."""
     max_age: timedelta | None = None
     """The age from which a pinned image with an available update is a violation; None if it never is."""
     is_strict: bool = False
-    """True if everything that was not evaluated is a violation."""
+    """True if each reference that was not evaluated is a violation."""
 
 
 def build_checked_reference(
@@ -37,7 +37,7 @@ def build_checked_reference(
 ) -> CheckedReference:
     """Return the result for one image reference.
 
-    If the check is strict, the result has one more violation if the reference was not evaluated.
+    If the check is strict and the reference was not evaluated, the result has an additional violation.
     """
     unevaluated_reason = find_unevaluated_reason(decision, is_offline=is_offline)
     strict_violation = find_strict_violation(decision, unevaluated_reason) if options.is_strict else None

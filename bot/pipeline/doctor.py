@@ -16,7 +16,7 @@ class DiagnosisPart:
 
     area: ConfigArea
     subject: str
-    """The name of the part in the message about an error of `prepare`."""
+    """The name of the part, for the message if `prepare` raises an error."""
     prepare: Callable[[], Iterable[Diagnosable]]
     """Returns the components to test. It raises BasebumpError if that fails, for example because a secret is
     missing."""

@@ -1,4 +1,4 @@
-"""Note the failures of a run, so that the report lists them all, and those of each registry only once."""
+"""Note the failures of a run for the report, but at most one failure of each registry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 
 STATE_SUBJECT = "state"
-"""The subject of failures to store state."""
+"""The subject of a failure if the state cannot be read or written."""
 
 
 class FailureLog:
@@ -26,11 +26,11 @@ class FailureLog:
         self._failures: list[RunFailure] = []
 
     def add(self, failures: Iterable[RunFailure]) -> None:
-        """Add failures, also if the log contains equal ones."""
+        """Add failures, even if the log already contains equal failures."""
         self._failures += failures
 
     def add_new(self, failures: Iterable[RunFailure]) -> None:
-        """Add the failures that the log does not contain yet, because several phases may have the same failure."""
+        """Add the failures that the log does not contain yet, because several phases can have the same failure."""
         self._failures += [each for each in dict.fromkeys(failures) if each not in self._failures]
 
     @contextmanager
@@ -56,7 +56,7 @@ def _deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure
 
 
 def build_assess_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...]:
-    """Return one failure of the evidence phases for each distinct error, with the first subject that has it.
+    """Return one failure of the evidence phases for each distinct error, with the first subject that has the error.
 
     `errors` are pairs of a subject, such as an image, and its error.
     """

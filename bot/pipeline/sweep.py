@@ -22,12 +22,12 @@ from bot.ports import Fleet
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """The repositories that must be read, and the failures to find out about others."""
+    """The repositories that must be read, and the failures of checking others."""
 
     to_read: tuple[GitRepository, ...]
     """Each repository once, with one of its base branches."""
     reasons: Mapping[VisitReason, int]
-    """How many base branches must be read for each reason."""
+    """The number of base branches that must be read, for each reason."""
     branch_count: int
     """The number of all listed base branches."""
     failures: tuple[RunFailure, ...]

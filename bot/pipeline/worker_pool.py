@@ -17,9 +17,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 INTERRUPT_GRACE = 3
-"""Seconds that threads have to end after an interrupt. Threads that take longer end with the process."""
+"""The time in seconds within which threads can end after an interrupt. Threads that take longer end with the process.
+"""
 MAX_INTERRUPT_GRACE = 20
-"""Seconds that threads have to end if they are starting child processes, which takes long on a busy machine."""
+"""The same time for threads that are starting child processes, which takes long on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class WorkerPool:
         """Return the result for each item, in the order of the items. If a call fails, its exception is raised.
 
         After an exception or an interrupt (Ctrl-C), no further items are started. After an interrupt, child processes
-        are killed, too, and threads that wait for a response have INTERRUPT_GRACE seconds to end.
+        are killed, too, and threads that wait for a response can end within INTERRUPT_GRACE seconds.
         """
         work = list(items)
         workers = min(self.workers, len(work))
@@ -47,7 +48,7 @@ class WorkerPool:
             results = [task.result() for task in tasks]
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)
-            for second in range(MAX_INTERRUPT_GRACE):  # a thread whose child was killed may start another one
+            for second in range(MAX_INTERRUPT_GRACE):  # a thread whose child was killed might start another child
                 is_complete = process.end_children()
                 if not wait(tasks, 1.0).not_done or (is_complete and second + 1 >= INTERRUPT_GRACE):
                     break
@@ -77,8 +78,8 @@ class WorkerPool:
 
 
 FORGE_POOL = WorkerPool(16)
-"""For phases that wait for forges: GitHub accepts that many parallel requests."""
+"""The pool for phases that wait for forges. GitHub accepts this number of parallel requests."""
 REGISTRY_POOL = WorkerPool(32)
-"""For phases that wait for registries; `bot.net` limits requests and their rate per registry."""
+"""The pool for phases that wait for registries. `bot.net` limits requests and their rate per registry."""
 SCAN_POOL = WorkerPool(2)
-"""For scanners, which unpack whole images and lock a shared database."""
+"""The pool for scanners, which unpack whole images and lock a shared database."""

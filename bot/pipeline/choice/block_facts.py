@@ -29,7 +29,7 @@ class BlockFinder:
     _concerned: dict[str, bool] = field(default_factory=dict)
 
     def concerns(self, tag_ref: TagRef) -> bool:
-        """Return True if an image of the repository of a tag may be blocked."""
+        """Return True if an entry of the lists could block an image in the tag's repository."""
         if not self.blocklist.has_entries:
             return False
         if tag_ref.repository not in self._concerned:
@@ -41,14 +41,14 @@ class BlockFinder:
         return find_listed_digest(self.blocklist, tag_ref.repository, digest) is not None
 
     def add_blocks(self, resolved: ResolvedTag, pinned_digests: Iterable[Digest | None]) -> ResolvedTag:
-        """Return `resolved`, supplemented with which of its manifests and of `pinned_digests` are blocked.
+        """Return `resolved` with the blocks of its own manifests and of `pinned_digests`.
 
-        If it is not known whether a digest is blocked, the result states the reason.
+        If basebump cannot determine whether a digest is blocked, the result states why.
         """
         return _add_results(resolved, self._judge_all(resolved, {each for each in pinned_digests if each is not None}))
 
     def add_block(self, resolved: ResolvedTag, manifest: Manifest) -> ResolvedTag:
-        """Return `resolved`, supplemented with why `manifest` is blocked, or why that is not known."""
+        """Return `resolved` with the block of `manifest`, or with the reason why the block is unknown."""
         return _add_results(resolved, [(manifest.digest, self.judge(resolved.tag_ref, manifest))])
 
     def _judge_all(
@@ -71,9 +71,10 @@ class BlockFinder:
                 yield digest, self._judge_child(tag_ref, digest, current)
 
     def judge(self, tag_ref: TagRef, manifest: Manifest, indexes: Iterable[Digest] = ()) -> Block | str | None:
-        """Return why an image is blocked, or as a text, why it is not known; None if it is allowed.
+        """Return the block of an image; None if the image is allowed.
 
-        `indexes` are the digests of the indexes through which the file uses the image of a single platform.
+        If basebump cannot determine whether the image is blocked, return the reason as a text. `indexes` are the
+        digests of the indexes through which the file uses the image of a single platform.
         """
         block = find_block(self.blocklist, tag_ref.repository, manifest, indexes)
         if block is not None or not depends_on_build_time(self.blocklist, tag_ref.repository):
@@ -89,7 +90,10 @@ class BlockFinder:
         return find_build_block(self.blocklist, tag_ref.repository, built_at)
 
     def _judge_child(self, tag_ref: TagRef, digest: Digest, index: Manifest) -> Block | str | None:
-        """Return the result for an image of `index` that a file pins. Its manifest is fetched only if it is needed."""
+        """Return the result of `judge` for an image of `index` that a file pins.
+
+        The manifest of the image is fetched only if an entry depends on its build time.
+        """
         block = find_listed_digest(self.blocklist, tag_ref.repository, index.digest)
         if block is not None or not depends_on_build_time(self.blocklist, tag_ref.repository):
             return block
@@ -100,7 +104,7 @@ class BlockFinder:
             return f"whether {shorten_digest(digest)} is blocked is not known: {error}"
 
     def _list_earlier_indexes(self, resolved: ResolvedTag, digest: Digest) -> list[Digest]:
-        """Return the indexes with this image to which the tag pointed earlier, as far as the state has them."""
+        """Return the indexes with this image to which the tag pointed earlier, according to the state."""
         cached = (self.fetcher.cached.get(each.digest) for each in resolved.observations)
         return [each.manifest.digest for each in cached if each is not None and each.manifest.has_child(digest)]
 

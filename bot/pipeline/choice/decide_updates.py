@@ -170,16 +170,16 @@ class LookupResult:
     tag_listings: TagListings
     resolutions: Mapping[TagRef, Resolution]
     superseded_tags: Mapping[TagRef, SupersededTag]
-    """The superseded tags, and why they are superseded."""
+    """The superseded tags, each with the reason."""
     notes: Mapping[TagRef, str]
-    """A sentence about the image that a tag points to. It does not affect the decision."""
+    """A sentence about the image of each tag. Decisions do not depend on these sentences."""
     policy_config: PolicyConfig
     now: datetime
 
     def decide(self, tracked_image: TrackedImage, found: Mapping[TagRef, ResolvedTag] = EMPTY) -> Decision:
         """Return the decision on a tracked image, before the gates check the evidence.
 
-        `found` are lookups with replacements that only the history of the repository's files contains.
+        `found` are lookups whose replacements for blocked digests come only from the history of the repository's files.
         """
         tag_refs = self.tag_listings.list_targets(tracked_image)
         if isinstance(tag_refs, RegistryError):
@@ -199,9 +199,9 @@ class LookupResult:
         )
 
     def find_dependencies(self, tracked_images: Iterable[TrackedImage]) -> TagDependencies | None:
-        """Return what the decisions on these images depend on in registries.
+        """Return the tags and tag lists on which the decisions on these images depend.
 
-        Return None if some of it could not be read in this run.
+        Return None if some of them could not be read in this run.
         """
         tags: dict[TagRef, Digest] = {}
         tag_lists: dict[str, tuple[str, ...]] = {}
@@ -265,7 +265,7 @@ def run_lookups(
     superseded_tags = find_superseded_tags(tag_listings, resolutions, known_superseded, context)
     notes = _note_outdated_bases(resolutions, context, policy_config)
     failures = {each.subject: each for each in context.failures.list_all()}
-    log.add(failures.values())  # the failure of a registry is reported once
+    log.add(failures.values())  # both lookups can have the same failure, which is reported once
     return LookupResult(tag_listings, resolutions, superseded_tags, notes, policy_config, context.now)
 
 
@@ -331,11 +331,11 @@ def _note_outdated_bases(
 def _resolve_base(
     tag_ref: TagRef, used_digests: Iterable[Digest], resolved_before: ResolvedTag | None, registry: Registry
 ) -> ResolvedTag:
-    """Look up the tag of a base image, to find out which images were built on an outdated version of it.
+    """Look up the tag of a base image, to find the images that were built on an outdated base image.
 
-    If the tag points to another digest than an image was built on, the manifest of the tag is fetched, too. It shows
-    whether the tag is an index that contains the digest in `used_digests`. An image that was built on a digest in this
-    index is up to date.
+    If the tag points to another digest than an image was built on, the manifest of the tag is fetched, too. The
+    manifest shows whether the tag is an index that contains the digest in `used_digests`. An image that was built on a
+    digest in this index is up to date.
 
     Args:
         tag_ref: The tag of the base image.

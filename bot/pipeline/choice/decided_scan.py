@@ -1,4 +1,4 @@
-"""A scanned tree with the decisions on its image references. It grows with the phases of a run."""
+"""A scanned tree with the decisions on its image references. Each phase of a run adds data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.image_name import TagRef
 from bot.pipeline.references.extract import ExtractResult
 
 Selection = TrackedImage | SkippedReference | UnresolvedReference
-"""The selection for one image reference. It is unresolved if the share of its repository does not include the image."""
+"""The selection for one image reference; unresolved if the image exceeds its repository's share of lookups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DecidedScan(Generic[Scan]):
     scan: Scan
     selections: tuple[Selection, ...]
     history_lookups: Mapping[TagRef, ResolvedTag] = field(default_factory=dict)
-    """Lookups with replacements that only the history of the files of this repository contains."""
+    """Lookups whose replacements for blocked digests come only from the history of this repository's files."""
     decisions: tuple[Decision, ...] = ()
     """The decisions on all references; empty before they are decided."""
 

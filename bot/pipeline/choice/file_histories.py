@@ -46,13 +46,14 @@ def search_file_histories(
     context: RunContext,
     policy_config: PolicyConfig,
 ) -> Sequence[DecidedScan[Scan]]:
-    """Read the history of files with blocked digests for which no earlier digest is known yet.
+    """Search the history of files for digests that can replace blocked ones.
 
-    Return each tree with the lookups of tags that differ from those of the other trees.
+    Only files are searched whose blocked digest has no known earlier digest. Each returned tree has the lookups of tags
+    that differ from the lookups of other trees.
 
     Args:
         decided_scans: The trees with their selected references.
-        decide: Decides on a reference with what is known so far.
+        decide: Decides on a reference with the lookups that are known so far.
         resolutions: The lookups of all tags.
         context: The services of the run.
         policy_config: The blocked digests, and the registries that delete untagged digests.
@@ -86,7 +87,7 @@ def search_file_histories(
 def _list_images_to_search(
     items: Iterable[Selection], decide: Callable[[TrackedImage], Decision], resolutions: Mapping[TagRef, Resolution]
 ) -> list[TrackedImage]:
-    """Return the references to blocked digests for which at most the image of a sibling tag is known."""
+    """Return the references to blocked digests that have no replacement, or only replacements of sibling tags."""
     found: list[TrackedImage] = []
     for item in items:
         resolved = resolutions.get(item.tag_ref) if isinstance(item, TrackedImage) else None
@@ -110,7 +111,7 @@ class _HistorySearch(Generic[Scan]):
     """The references to search for."""
     blocklist: Blocklist
     digests: dict[TagRef, list[Digest]] = field(default_factory=lambda: defaultdict(list))
-    """The digests of each tag, those that the files contained last first."""
+    """The digests of each tag. The digest that the files contained most recently comes first."""
     errors: list[str] = field(default_factory=list)
     failures: list[RunFailure] = field(default_factory=list)
 
@@ -119,7 +120,7 @@ class _HistorySearch(Generic[Scan]):
         return self.decided_scan.scan.extract_result
 
     def read(self) -> None:
-        """Read the history of the files with the references, at most MAX_FILES."""
+        """Read the history of at most MAX_FILES files that contain the references."""
         by_path: dict[FilePath, list[TrackedImage]] = defaultdict(list)
         for image in self.images:
             by_path[image.reference.path].append(image)
@@ -154,7 +155,7 @@ class _HistorySearch(Generic[Scan]):
                 break
 
     def _add_digests(self, image: TrackedImage, references: Iterable[Reference]) -> None:
-        """Add the digests that earlier contents have for exactly the image and the tag that the file has now."""
+        """Add the earlier digests of exactly the image and the tag that the file contains now."""
         current, known = image.reference.image, self.digests[image.tag_ref]
         for each in references:
             reference = each.image
@@ -165,7 +166,10 @@ class _HistorySearch(Generic[Scan]):
                 known.append(digest)
 
     def _has_enough(self, tag_ref: TagRef) -> bool:
-        """Return True if there are as many digests as can be used. Entries for build times may block any of them."""
+        """Return True if no further digests of a tag are needed.
+
+        If an entry blocks by build time, more digests are needed, because the entry could block some of them.
+        """
         is_unsure = depends_on_build_time(self.blocklist, tag_ref.repository)
         return len(self.digests[tag_ref]) >= (MAX_TRIED if is_unsure else MAX_REPLACEMENTS)
 
@@ -179,7 +183,7 @@ def _add_replacements(
     context: RunContext,
     policy_config: PolicyConfig,
 ) -> Mapping[_DigestsOfTag, ResolvedTag]:
-    """Return the lookup of each tag with the images of the digests that one or several repositories contained."""
+    """Return the lookup of each tag, with the digests that the searches found as replacements."""
     fetcher = ManifestFetcher(context.registry, context.registry_facts, policy_config.purging_hosts, {})
     block_finder = BlockFinder(policy_config.blocklist, fetcher)
     pinned_digests: dict[TagRef, set[Digest]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""Divide the look-ups of a run among the repositories, so that no repository uses up the quotas of all others."""
+"""Divide the look-ups of a run among the repositories, so that no repository alone uses up the quotas of registries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.pipeline.choice.decided_scan import DecidedScan, Scan, Selection
 from bot.pipeline.failures import FailureLog
 
 _LookedUpImage = tuple[TagRef, Digest | None]
-"""A tag, and the digest in the file. Each of the two costs requests."""
+"""A tag, and the digest in the file. Looking up either of them costs requests."""
 
 
 def limit_lookups(decided_scans: Sequence[DecidedScan[Scan]], failures: FailureLog) -> Sequence[DecidedScan[Scan]]:

@@ -124,7 +124,7 @@ class ManifestFetcher:
         *,
         names_platforms: bool,
     ) -> str | None:
-        """Return the platform of the single manifest `current`, to check that it supports the platforms in use.
+        """Return the platform of the single manifest `current`, for comparison with the platforms in use.
 
         The platform is needed in two cases: a file pins an index, which may support further platforms, or
         `names_platforms` states that a file or a rule specifies the platforms in use. Return None if the platform is
@@ -141,7 +141,9 @@ class ManifestFetcher:
             return None
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the registry's own record of a digest. Return None if it has none, or if the request fails.
+        """Return the registry's own record of a digest.
+
+        Return None if the registry has no record, or if the request fails.
 
         A failed request is recorded as a failure.
         """
@@ -152,7 +154,7 @@ class ManifestFetcher:
             return None
 
     def is_at_risk(self, tag_ref: TagRef, record: RegistryRecord | None) -> bool:
-        """Return True if the registry may delete a digest soon, because neither a tag nor a lock protects it.
+        """Return True if the registry might delete a digest soon, because neither a tag nor a lock protects it.
 
         `record` is the registry's record of the digest.
         """

@@ -16,10 +16,12 @@ from bot.pipeline.failures import is_definite
 from bot.pipeline.run_context import RunContext
 
 MAX_REPLACEMENTS = 3
-"""The maximum number of images that are offered to replace a blocked digest. It is rare that two are held."""
+"""The maximum number of replacements for a blocked digest. It is rare that updates to two of them are held."""
 MAX_TRIED = 10
-"""The maximum number of digests or tags that are requested to find replacements of one tag. Images that were built
-after each other are often blocked together, and there is no use in proposing one that is much older."""
+"""The maximum number of digests or tags that are requested to find replacements of one tag.
+
+Images that were built after each other are often blocked together, and proposing a much older image is no use.
+"""
 
 
 @dataclass(slots=True)
@@ -32,14 +34,17 @@ class ReplacementSearch:
     resolved: ResolvedTag
     """The lookup of the tag."""
     pinned_digests: frozenset[Digest]
-    """The digests in files for the tag. A replacement must have the platforms of those that are for one platform."""
+    """The digests in files for the tag.
+
+    If such a digest is for a single platform, its replacement must be for the same platform.
+    """
     unread_sources: list[str] = field(default_factory=list)
-    """Why sources could not be read."""
+    """The reasons why sources of replacements could not be read."""
 
     def add_replacements(self) -> ResolvedTag:
         """Return the lookup of the tag with images that can replace a blocked digest, most preferred first.
 
-        The digests come from these sources, and the next source is used only if the ones before it have none:
+        The digests come from these sources, and each source is used only if all sources before it have none:
 
         - the digests to which the tag pointed earlier, as the registry records them, newest first
         - the digests to which the tag pointed earlier, as the state has observed them, newest first
@@ -54,7 +59,7 @@ class ReplacementSearch:
         return replace(self.resolved, replacements=tuple(found), unread_sources=tuple(self.unread_sources))
 
     def add_digests(self, digests: Iterable[Digest]) -> ResolvedTag:
-        """Return the lookup of the tag with the images of these digests before those of sibling tags.
+        """Return the lookup of the tag with `digests` as replacements, before images of sibling tags.
 
         Files of the repository contained these digests for the tag.
         """
@@ -97,7 +102,7 @@ class ReplacementSearch:
             return
         try:
             held = self.context.held_digests.load_held_digests(self.resolved.tag_ref)
-        except StateError as error:  # the run reports the error, because it also cannot store its visits
+        except StateError as error:  # the run reports the same error when it stores its visits
             self.unread_sources.append(str(error))
             return
         yield from self._fetch_all(held, "files of the fleet contained it before")
@@ -108,7 +113,7 @@ class ReplacementSearch:
         source: str,
         get_record: Callable[[Digest], RegistryRecord | None] | None = None,
     ) -> Iterator[_FoundImage]:
-        """Yield the images with these digests, without those that the registry may delete soon.
+        """Yield the images with these digests, except images that the registry might delete soon.
 
         `source` says why a digest may replace another one. `get_record` returns the registry's record of a digest; if
         it is None, the record is fetched.
@@ -161,7 +166,7 @@ class ReplacementSearch:
             self.unread_sources.append(str(error))
 
     def _complete(self, image: _FoundImage) -> Replacement:
-        """Return the replacement with the data that is needed to check that it has the platforms in use."""
+        """Return the image as a replacement, with the data for checking its platforms."""
         tag_ref, current, manifest = self.resolved.tag_ref, self.resolved.manifest, image.manifest
         platform = None
         if manifest.kind is ManifestKind.MANIFEST:
@@ -186,4 +191,4 @@ class _FoundImage:
     source: str
     is_of_sibling: bool = False
     written_tag: str | None = None
-    """The tag to write together with the digest; None if the tag in the file also fits."""
+    """The tag to write together with the digest; None to keep the tag in the file."""

@@ -41,7 +41,7 @@ class TagLookup:
     pinned_digest: Digest | None
     min_age: timedelta
     is_written: bool
-    """True if the file contains this tag. False if it is another tag to which the reference may be updated."""
+    """True if the file contains this tag; False if the policy allows updating the reference to this tag."""
     names_platforms: bool = False
     """True if the file or a rule specifies the platforms in use."""
 
@@ -82,7 +82,8 @@ def resolve_tags(
         finally:
             context.progress.advance()
 
-    # The first tag of each host is looked up before the others, because its result determines the requests for them.
+    # The first tag of each host is looked up before the others, because its result decides between GET and HEAD
+    # requests for the others.
     first = list({tag_ref.host: tag_ref for tag_ref in reversed(tag_refs)}.values())
     resolutions = dict(zip(first, context.registry_pool.map(resolve_tag, first), strict=True))
     others = [tag_ref for tag_ref in tag_refs if tag_ref not in resolutions]
@@ -99,7 +100,7 @@ def _load_state(
     """Return the tag descriptors, tag observations and manifests that earlier runs stored.
 
     The descriptors and observations are those of the tags in `lookups`. The manifests are those of the digests to which
-    these tags pointed at last, of the digests in files, and of blocked digests to which the tags pointed earlier.
+    these tags pointed most recently, of the digests in files, and of blocked digests to which the tags pointed earlier.
     """
     descriptors = state_store.load_descriptors(lookups.keys())
     observations = state_store.load_observations(lookups.keys())
@@ -177,7 +178,7 @@ class _ResolveSession:
             except RegistryError as error:
                 if error.reason is not Reason.RATE_LIMITED:
                     raise
-                manifest, pinned_digest = None, None  # the limit applies to pulls, and a HEAD request is not a pull
+                manifest, pinned_digest = None, None  # the limit counts only pulls, so a HEAD request may still work
             if manifest is not None:
                 self.fetcher.fetched_manifests[manifest.digest, tag_ref.repository] = manifest
                 self.current_descriptors[tag_ref] = TagDescriptor(manifest.digest, manifest.media_type)
@@ -262,7 +263,7 @@ class _ResolveSession:
     def _needs_replacement(self, lookup: TagLookup, resolved: ResolvedTag) -> bool:
         """Return True if a file uses a blocked digest, and must not be updated to the digest that the tag points to.
 
-        The same applies if the digest in the file is gone, and the one that the tag points to is blocked.
+        Also return True if the registry no longer has the digest in the file, and the tag points to a blocked digest.
         """
         if not lookup.is_written:
             return False
@@ -324,8 +325,8 @@ class _ResolveSession:
 
         The manifest is always fetched, even if an earlier run stored it, because a file must not be updated to a digest
         that the registry deleted. If the registry deletes untagged digests, and neither a tag nor a lock protects this
-        digest, the registry may delete it soon. Such a digest is only recorded in `retention_risks`, so that no
-        reference is updated to it.
+        digest, the registry might delete this digest soon. Such a digest is only recorded in `retention_risks`, so that
+        no reference is updated to it.
         """
         tag_ref, fetcher = resolved.tag_ref, self.fetcher
         record = fetcher.fetch_record(tag_ref, digest)

@@ -76,8 +76,10 @@ def make_excess_error(repository: str) -> RegistryError:
 
 
 WATCHED_SHARE = 10
-"""With the value 10, each run checks a tenth of the tags for whether they are superseded. The checks therefore cost
-little in a run in which no tag was updated."""
+"""The share of tags that each run checks for being superseded: 10 means a tenth of the tags.
+
+The checks therefore cost little in a run in which no tag was updated.
+"""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 """The golden ratio determines which tags are checked on a day. The fractional parts of its multiples are evenly
 distributed, and so is every seventh or fourteenth of them. If the tags simply took turns day by day, weekly runs or
@@ -100,14 +102,16 @@ class TagListings:
     numbered_repositories: frozenset[str]
     """Repositories in which a number after a tag is a patch number: `3.11-1` is then a patch of `3.11`."""
     successors: Mapping[UpdateRange, str | None]
-    """The successor that the config sets for a tag past its end of life; None if it sets none."""
+    """The successor that the config sets for a tag past its end of life; None if the config sets no successor."""
     endings_by_tag: Mapping[TagRef, TagEnding | None]
-    """For each tag, how the tags of its repository show that it is superseded; None if they do not show it. Tags of
-    repositories that could not be listed are missing."""
+    """For each tag, the evidence in its repository's tag list that the tag is superseded; None without evidence.
+
+    Tags of repositories that could not be listed are missing.
+    """
     errors_by_repository: Mapping[str, RegistryError]
     """The errors of repositories whose tags could not be listed."""
     watched_tags: tuple[TagRef, ...]
-    """The tags that this run checks for whether they are superseded."""
+    """The tags that this run checks for being superseded."""
 
     def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
         """Return the tags to which a reference may be updated, newest first. The last one is the tag in the file.

@@ -98,7 +98,7 @@ def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[S
 
     def scan(task: _ScanTask) -> ScanOutcome:
         outcome = _scan_image(task.subjects, task.scanner, context.progress)
-        if isinstance(outcome, Scan) and task.identity:  # stored at once, so that a killed run keeps it
+        if isinstance(outcome, Scan) and task.identity:  # stored at once, in case the run is killed
             with save_failures.note_state_error(FailureStage.ASSESS):
                 context.state_store.save_scans({task.subjects[0]: outcome})
         return outcome
@@ -113,7 +113,7 @@ def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[S
             if isinstance(outcome, NotScanned) and outcome.is_failure
         )
     )
-    context.failures.add(save_failures.list_all()[:1])  # the error is the same for every image
+    context.failures.add(save_failures.list_all()[:1])  # storing fails with the same error for every image
     return outcomes
 
 

@@ -24,9 +24,9 @@ class EvidenceVersions:
         return hash_values((identities, self._list_versions))
 
     def has_known_scanner(self, tag_ref: TagRef) -> bool:
-        """Return True if the scanner of an image states a version, and its results change only with this version.
+        """Return True if scan results for an image change only with the version of its scanner.
 
-        A scanning service states none, because its results may change at any time.
+        A scanning service has no such version, because its results can change at any time.
         """
         identity = self._get_identity(tag_ref)
         return identity is not None and (identity.database is not None or identity.run is not None)
@@ -41,7 +41,7 @@ class EvidenceVersions:
     def _list_versions(self) -> str:
         """A hash of the date of the list KEV, of all VEX statements, and of the lists that could not be read.
 
-        The list EPSS is left out, because a new score is no reason to change a request.
+        The list EPSS is left out, because a new score is no reason to change a pull request.
         """
         advisories = self._context.advisories
         if advisories is None:

@@ -1,4 +1,4 @@
-"""Add to the evidence on updates where the images run, and how CI ended elsewhere in the fleet."""
+"""Add two facts to the evidence: where the images run, and the outcomes of CI elsewhere in the fleet."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bot.pipeline.run_context import RunContext
 
 
 def add_fleet_outcomes(evidence: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Evidence]:
-    """Return the evidence with the outcome of CI on the requests that propose the new digests, from the state alone.
+    """Return the evidence with the outcomes of CI on all pull requests that propose the new digests.
 
-    Without a state, and if the state cannot be read, the evidence is returned unchanged.
+    The outcomes come from the state. If there is no state, or if it cannot be read, return the evidence unchanged.
     """
     if not context.inventory_store.is_available or not evidence:
         return evidence
@@ -36,7 +36,7 @@ def add_fleet_outcomes(evidence: Mapping[Transition, Evidence], context: RunCont
 def add_running_uses(
     evidence: Mapping[Transition, Evidence], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> Mapping[Transition, Evidence]:
-    """Return the evidence with the namespaces in which the images run, and own images that were built on them.
+    """Add to the evidence the namespaces in which the images run, and own images that were built on them.
 
     Without clusters, the evidence is returned unchanged. `resolutions` are the results of the lookups of all tags.
     """
@@ -55,7 +55,7 @@ def add_running_uses(
 
 
 def _list_old_images(transition: Transition, resolutions: Mapping[TagRef, Resolution]) -> list[Digest]:
-    """Return the digests of the images in the index that the file contains; empty if it is not an index."""
+    """Return the digests of the images in the old index; empty if the old image is not an index."""
     resolution = resolutions.get(transition.tag_ref)
     if not isinstance(resolution, ResolvedTag) or transition.old is None:
         return []

@@ -1,7 +1,7 @@
-"""Looks up what changed in the sources of images, if the config allows it.
+"""Look up what changed in the sources of images, if the config allows it.
 
-The result is shown in proposals, and no decision depends on it. It is no part of the fingerprint of a proposal, so an
-open pull request is not written again only because the result is there.
+The result is shown in proposals, and no decision depends on it. The fingerprint of a proposal does not contain the
+result, so basebump never rewrites an open pull request only because of a new result.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class _LookupTask:
 
 
 def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Evidence]:
-    """Add the changes of the sources to the contents of both images.
+    """Add the source changes between two images to the contents of both images.
 
     Each pair of commits is looked up once. Results are stored with the manifest of the new image, so later runs send no
-    request for it. A lookup of which a part failed is not stored.
+    request for it. If a part of a lookup fails, nothing of this lookup is stored.
 
     Raises:
         StateError: If the state cannot be read or written.

@@ -1,1 +1,1 @@
-"""Record what a run found out and did."""
+"""Record the results of a run: visits, pull requests, own builds and failed checks."""

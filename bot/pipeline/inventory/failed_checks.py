@@ -1,4 +1,4 @@
-"""Find out which check failed in base branches that merged an update, and from which no image was built since then."""
+"""Find the failed check of base branches that merged an update without a new image being built."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 
 MAX_BRANCHES = 200
-"""Limit of the base branches whose checks are read in one run, with about one request each. Those that merged an update
-last come first."""
+"""The maximum number of base branches whose checks one run reads, with about one HTTP request each.
+
+Base branches that merged an update most recently come first.
+"""
 
 _REASONS = frozenset({WaitReason.NOT_BUILT, WaitReason.BUILD_FAILED})
 
@@ -28,8 +30,8 @@ def record_failed_checks(
 ) -> None:
     """Read and store the failed checks of base branches that wait for a build.
 
-    `branches` are all base branches of the fleet. Without a state or own images, nothing is done, nor in a run that is
-    limited to a part of the fleet.
+    `branches` are all base branches of the fleet. Nothing is done without a state, without own images, or in a run that
+    is limited to a part of the fleet.
     """
     services = context.builds
     if services is None or options.scope != RunScope():
@@ -43,7 +45,7 @@ def record_failed_checks(
         heads = {
             key: facts.heads[key]
             for key in waiting
-            if key in listed and listed[key][1].commit == facts.heads.get(key)  # else the next visit comes first
+            if key in listed and listed[key][1].commit == facts.heads.get(key)  # else read at the next visit
         }
         keys = list(heads)[:MAX_BRANCHES]
 
@@ -56,7 +58,7 @@ def record_failed_checks(
 
 
 def _list_waiting(updates: Sequence[UpdateProgress]) -> list[BranchKey]:
-    """Return the base branches that wait for a build, those that merged an update last first."""
+    """Return the base branches that wait for a build, sorted by their last merged update, newest first."""
     waiting = [
         (each.since, each.use.key)
         for each in updates

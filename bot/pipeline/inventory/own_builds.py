@@ -34,9 +34,9 @@ from bot.ports import ImageBuilder
 
 
 def load_rebuild_finder(context: RunContext, options: RunOptions) -> RebuildFinder | RunFailure | None:
-    """Return an object that finds out what merging leads to. Return None without a state or without own images.
+    """Return a finder of the own images that are rebuilt after a merge.
 
-    If the state cannot be read, return the failure.
+    Return None without a state or without own images. If the state cannot be read, return the failure.
     """
     services = context.builds
     if services is None or not OwnImages(services.configured, options.policy_config):
@@ -52,9 +52,12 @@ def load_rebuild_finder(context: RunContext, options: RunOptions) -> RebuildFind
 
 
 MAX_READS = 500
-"""Limit of the base images whose layers are read in one run, with two or three requests each."""
+"""The maximum number of base images whose layers one run reads, with two or three requests each."""
 MAX_PLATFORMS = 4
-"""Limit of the platforms for which the layers of a base image are read. Own images of one fleet rarely have more."""
+"""The maximum number of platforms for which the layers of a base image are read.
+
+Own images of one fleet rarely have more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def read_base_layers(
     """Return the digests that Dockerfiles contain or contained, with their layers on the platforms of own images.
 
     Layers that are not stored are read and stored. If `names` is not empty, only the Dockerfiles of these git
-    repositories count. Raises StateError.
+    repositories count. Raises StateError if the state cannot be used.
     """
     platforms = _list_platforms(builds)
     images = services.inventory.list_base_digests(names)
@@ -92,7 +95,7 @@ def read_base_layers(
 
 
 def _list_platforms(builds: Iterable[OwnBuild]) -> list[str]:
-    """Return the platforms of the builds whose layers are known, those of most builds first."""
+    """Return the platforms of the builds whose layers are known, the most common platform first."""
     counts: dict[str, int] = defaultdict(int)
     for each in builds:
         if each.platform is not None and each.layers:
@@ -138,7 +141,7 @@ def _read_layers(
 def _read_base(
     context: RunContext, services: BuildServices, base: _Base, known: CachedManifest | None
 ) -> CachedManifest:
-    """Return the manifest of a base image with its layers. Raises RegistryError."""
+    """Return the manifest of a base image with its layers. Raises RegistryError if a request fails."""
     repository = base.image.repository
     if known is None:
         manifest = context.registry.fetch_manifest(TagRef(repository, base.image.tag or ""), base.digest)
@@ -152,11 +155,11 @@ def _read_base(
 
 
 MAX_TAGS = 2000
-"""Limit of the tags that are looked up in one run. If more are in use, each run looks up others of them."""
+"""The maximum number of tags that one run looks up. If more are in use, each run looks up a different part of them."""
 MAX_BUILDS = 500
-"""Limit of the builds that are read in one run, with about four requests each. The next runs read the others."""
+"""The maximum number of builds that one run reads, with about four requests each. The next runs read the others."""
 MAX_BUILDS_PER_IMAGE = 20
-"""Limit of the builds of one image that are read in one run. Only the first run finds as many."""
+"""The maximum number of builds of one image that one run reads. Only the first run finds this many."""
 
 _DENIALS = frozenset({Reason.DENIED, Reason.NOT_FOUND_OR_DENIED})
 _ImageDigest = tuple[str, Digest]
@@ -191,7 +194,7 @@ def read_own_builds(context: RunContext, options: RunOptions, known_digests: Map
     the config, nothing is done. At most one failure is noted for each registry.
     """
     services, shard = context.builds, options.scope.shard
-    if shard is not None and shard.number > 1:  # one of the runs that share the work is enough
+    if shard is not None and shard.number > 1:  # only the first of the runs that share the work reads builds
         return
     if services is None or not (own_images := OwnImages(services.configured, options.policy_config)):
         return
@@ -202,7 +205,9 @@ def read_own_builds(context: RunContext, options: RunOptions, known_digests: Map
 
 
 def read_pushed_builds(context: RunContext, options: RunOptions, digests: Mapping[TagRef, Digest]) -> None:
-    """Read and store the builds of those digests that are own images. Note failures as `read_own_builds` does.
+    """Read and store the builds of the own images among `digests`.
+
+    Failures are noted as in `read_own_builds`.
 
     `digests` are the digests that tags point to.
     """
@@ -229,7 +234,7 @@ class _BuildReading:
 
     @contextmanager
     def note_failures(self) -> Iterator[None]:
-        """Note the failures of registries in the block, and then that of the state, if it cannot be used."""
+        """Note the failures of registries in the block, and a failure of the state if it cannot be used."""
         log = self.context.failures
         with log.note_state_error(FailureStage.RESOLVE):
             try:
@@ -238,7 +243,10 @@ class _BuildReading:
                 log.add(self.failures.list_failures())
 
     def find_digests(self, stored: Sequence[OwnBuild], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
-        """Return the digests of own images that are in use, or that tags in use point to. Raises StateError."""
+        """Return the digests of own images that are in use, or that tags in use point to.
+
+        Raises StateError if the state cannot be read.
+        """
         references = self._list_references(stored)
         references += [ImageName(*each) for each in self._list_newest(references)]
         tags = {TagRef(each.repository, each.tag) for each in references if each.tag is not None}
@@ -246,7 +254,10 @@ class _BuildReading:
         return digests | self._look_up_tags(tags, known_digests)
 
     def update_store(self, stored: Sequence[OwnBuild], digests: Iterable[_ImageDigest]) -> None:
-        """Read the builds that are missing, and store them and all builds with new bases. Raises StateError."""
+        """Read the missing builds, and store them and all builds whose base images changed.
+
+        Raises StateError if the state cannot be used.
+        """
         new_builds = self._add_task_runs(self._read_builds(_select_new(digests, stored)))
         builds = [*stored, *new_builds]
         bases = read_base_layers(self.context, self.services, builds, self.names, self.failures) if builds else ()
@@ -279,7 +290,10 @@ class _BuildReading:
                 yield ImageName(stored.image.repository, stored.image.tag, stored.image.digest)
 
     def _list_newest(self, references: Sequence[ImageName]) -> Iterator[tuple[str, None, Digest]]:
-        """Yield the last pushed digests of images whose builds have tags of their own, if the registry records them."""
+        """Yield the most recently pushed digests of configured images that have no fixed tag.
+
+        Registries that do not record pushes yield nothing.
+        """
         wanted = {each.repository for each in references}
         images = sorted({each.image.repository for each in self.services.configured if each.image.tag is None} & wanted)
 
@@ -315,7 +329,8 @@ class _BuildReading:
     def _add_task_runs(self, builds: Sequence[OwnBuild]) -> list[OwnBuild]:
         """Add what the registries state about builds that their tasks pushed.
 
-        An identity that may list the tasks and not their runs is no failure. Other evidence then shows the builds.
+        It is not a failure if the identity is allowed to list the tasks, but not their runs. Other evidence then shows
+        the builds.
         """
         hosts = {each.repository.partition("/")[0] for each in builds}
 
@@ -341,10 +356,10 @@ class _BuildReading:
         return {item: result for item, result in zip(items, results, strict=True) if result is not None}
 
     def _request(self, image: str, request: Callable[[], _Value]) -> _Value | None:
-        """Return the result of a request about an own image. Return None if it fails, and record the failure.
+        """Return the result of a request about an own image.
 
-        If an image matches `own` only, an identity that may not pull it is no failure, because many bots need no access
-        to own images. How they were built is then unknown.
+        Return None if the request fails, and record the failure. If an image only matches `own`, a denied pull is not
+        recorded, because many bots need no access to own images. How such images were built is then unknown.
         """
         host = image.partition("/")[0]
         try:

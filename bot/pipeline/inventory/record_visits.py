@@ -44,14 +44,14 @@ _MISSED = (
 
 
 class VisitRecorder:
-    """Stores the visits of one run. `context` is that of the beginning of the run."""
+    """Stores the visits of one run. `context` is the context with which the run began."""
 
     def __init__(self, context: RunContext, options: RunOptions, decision_result: DecisionResult) -> None:
         self._context, self._options, self._decision_result = context, options, decision_result
         self._evidence_versions = EvidenceVersions(context)
 
     def record_visits(self, visited: Iterable[RepositoryVisit], triage_result: TriageResult) -> None:
-        """Store the visits, and that the other base branches were listed.
+        """Store the visits, and the fact that the other base branches still exist.
 
         A failure is noted for each branch in which the triage would have missed a change.
         """
@@ -76,7 +76,7 @@ class VisitRecorder:
         evidence = {**triage_result.evidence, **self._decision_result.evidence}
         with self._context.failures.note_state_error(FailureStage.PROPOSE):
             store.record_visits(visits, evidence, self._context.now)
-            if not self._options.scope.names:  # deleting old data takes too long for one repository
+            if not self._options.scope.names:  # in a run over a few repositories, deleting old data would take too long
                 read_keys = (visit.key for visit in visits)
                 store.record_seen((*triage_result.unchanged_keys, *read_keys), self._context.now)
 
@@ -105,7 +105,11 @@ class VisitRecorder:
     def _settle(
         self, conditions: BranchConditions, visit: RepositoryVisit, dependencies: TagDependencies | None
     ) -> SettledBranch | None:
-        """Return the branch as settled. Return None if something is left to do, or if some data may change unseen."""
+        """Return the branch as settled; None if the next run must read it.
+
+        The next run must read the branch if something is left to do, or if data could change without a sign that triage
+        checks.
+        """
         plan, decisions = visit.plan, visit.plan.proposal_plan.decisions
         if visit.is_pending or dependencies is None or conditions.activity is None or not _is_complete(visit):
             return None
@@ -128,7 +132,7 @@ class VisitRecorder:
         return SettledBranch(conditions, dependencies.tags, dependencies.tag_lists, due_at)
 
     def _is_ci_awaited(self, visit: RepositoryVisit, requests: Iterable[StoredRequest] | None) -> bool:
-        """Return True if the next run must read the outcome of CI on an open request, because CI has not ended."""
+        """Return True if CI on an open pull request has not ended, so that the next run must read its outcome."""
         committed_at = {(each.branch, each.number or 0): each.committed_at for each in visit.plan.requests or ()}
         return any(
             each.state is RequestState.OPEN
@@ -158,7 +162,7 @@ def _is_complete(visit: RepositoryVisit) -> bool:
 
 
 def _are_requests_listed(visit: RepositoryVisit) -> bool:
-    """Return True if the activity in the list of repositories covers all open requests that the visit found."""
+    """Return True if the forge's list of repositories covers all open pull requests that the visit found."""
     listed_numbers = visit.listed.repository.listed_requests
     return listed_numbers is None or all(
         each.number in listed_numbers for each in visit.plan.requests or () if each.state is RequestState.OPEN
@@ -166,7 +170,7 @@ def _are_requests_listed(visit: RepositoryVisit) -> bool:
 
 
 def _is_missed(visit: RepositoryVisit, dependencies: TagDependencies | None) -> bool:
-    """Return True if a regular visit of a settled branch changes something, although nothing seems to have changed."""
+    """Return True if a regular visit of a settled branch changes something that triage did not predict."""
     settled = visit.listed.settled
     if visit.listed.reason is not VisitReason.IN_TURN or settled is None or dependencies is None:
         return False
@@ -179,6 +183,9 @@ def _is_missed(visit: RepositoryVisit, dependencies: TagDependencies | None) -> 
 
 
 def _is_change(branch_plan: BranchPlan, *, has_all_branches: bool) -> bool:
-    """Return True if a step changes something. Branches without a request count only if the forge lists them."""
+    """Return True if a step changes something.
+
+    Branches without a pull request count only if the forge lists them.
+    """
     step = branch_plan.step
     return isinstance(step, OpenStep | UpdateStep | CloseStep) or (has_all_branches and isinstance(step, DeleteBranch))

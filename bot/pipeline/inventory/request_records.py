@@ -1,4 +1,4 @@
-"""The requests of a base branch as the inventory stores them, with the outcome of CI on each of them."""
+"""The pull requests of a base branch as the inventory stores them, each with the outcome of CI."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bot.pipeline.survey.triage import ListedBaseBranch
 
 @dataclass(frozen=True, slots=True)
 class RequestRecorder:
-    """Lists the requests of the base branches that a run read. Several threads can use it."""
+    """Lists the pull requests of the base branches that a run read. Threads can share the object."""
 
     context: RunContext
     branch_prefix: str
     evidence: Mapping[Transition, Evidence]
 
     def list_requests(self, visit: RepositoryVisit) -> tuple[StoredRequest, ...] | None:
-        """Return the requests of a base branch, to be stored. Return None if they could not be listed."""
+        """Return the pull requests of a base branch for the inventory; None if they could not be listed."""
         requests = visit.plan.requests
         if requests is None:
             return None
@@ -45,9 +45,9 @@ class RequestRecorder:
         return (*self._add_ci(visit, found), *self._list_opened(visit))
 
     def _list_ended(self, listed: ListedBaseBranch, requests: Sequence[RemoteRequest]) -> Iterable[RemoteRequest]:
-        """Return the requests that were open at the last visit, and that were merged or closed since.
+        """Return the pull requests that were merged or closed since the last visit.
 
-        They are only stored as history. They decide nothing, so that a run without a state has the same results.
+        They are stored only as history. No decision depends on them, so a run without a state has the same results.
         """
         open_before = listed.stored.open_request_heads if listed.stored is not None else {}
         missing = open_before.keys() - {each.branch for each in requests if each.state is not RequestState.BRANCH}
@@ -55,12 +55,15 @@ class RequestRecorder:
             return ()
         try:
             found = listed.fleet.get_forge(listed.repository).list_requests(self.branch_prefix, frozenset(missing))
-        except ForgeError:  # the state then records only that the requests ended
+        except ForgeError:  # the state then records only that the pull requests ended
             return ()
         return [each for each in found if each.branch in missing]
 
     def _list_opened(self, visit: RepositoryVisit) -> Iterator[StoredRequest]:
-        """Yield the requests that this run opened. If they are merged before the next run, it still finds them."""
+        """Yield the pull requests that this run opened.
+
+        The next run finds them in the state even if they were merged before.
+        """
         for each in visit.plan.branch_plans:
             opened, desired = visit.result.opened.get(each.branch), each.desired
             if opened is None or not isinstance(desired, Proposal):
@@ -82,10 +85,11 @@ class RequestRecorder:
             yield _add_due_date(request, mark)
 
     def _add_ci(self, visit: RepositoryVisit, requests: Sequence[StoredRequest]) -> Iterator[StoredRequest]:
-        """Yield the requests with the outcome of CI on their last commits.
+        """Yield the pull requests with the outcomes of CI on their last commits.
 
-        If CI failed on a request that was not merged, the outcome on the base branch is read, too. If it passed there,
-        the update may be the reason for the failure. A commit that this run pushed has no outcome yet.
+        If CI failed on a pull request that was not merged, the outcome of CI on the base branch is read, too. If CI
+        passed on the base branch, the update may be the reason for the failure. A commit that this run pushed has no
+        outcome yet.
         """
         fleet, repository = visit.listed.fleet, visit.listed.repository
         pushes = visit.result.pushes
@@ -105,14 +109,14 @@ class RequestRecorder:
                 yield each
 
     def _find_fixes(self, updates: Sequence[ImageUpdate]) -> RequestFixes | None:
-        """Return the distinct vulnerabilities that updates fix; None if some are unknown."""
+        """Return the distinct vulnerabilities that updates fix; None if some of them are unknown."""
         found = [self.evidence.get(get_first_transition(update)) for update in updates]
         known = [each for each in found if each is not None and each.delta is not None]
         return summarise_fixes(known) if updates and len(known) == len(found) else None
 
 
 def _get_own_head(request: RemoteRequest) -> str | None:
-    """Return the last commit of a branch; None if it contains other changes than basebump's.
+    """Return the last commit of a branch; None if the branch contains changes of others.
 
     The outcome of CI on other changes is no evidence about the digest.
     """
@@ -120,7 +124,7 @@ def _get_own_head(request: RemoteRequest) -> str | None:
 
 
 def _add_due_date(request: StoredRequest, mark: BodyMark) -> StoredRequest:
-    """Return a request with the due date in its mark."""
+    """Return a pull request with the due date in its mark."""
     due = mark.due
     if due is None:
         return request

@@ -1,4 +1,4 @@
-"""Add merged updates that do not run yet to the report of a run, if their due dates require that they run."""
+"""Report merged updates that do not run yet, although their due dates require that they run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RepositoryKey = tuple[str, str, str | None]
 def add_unfinished(reports: Sequence[RepositoryReport], context: RunContext) -> tuple[RepositoryReport, ...]:
     """Return the reports with the merged updates that do not run yet, as proposals with the outcome `not-running`.
 
-    Without a state, and if the state cannot be read, the reports are returned unchanged.
+    If there is no state, or if it cannot be read, the reports are returned unchanged.
     """
     if context.builds is None:
         return tuple(reports)
@@ -46,7 +46,10 @@ def add_unfinished(reports: Sequence[RepositoryReport], context: RunContext) -> 
 def _find_by_repository(
     reports: Iterable[RepositoryReport], stages: StageReader, now: datetime
 ) -> Mapping[_RepositoryKey, Sequence[ProposalReport]]:
-    """Return the updates that do not run yet in the repositories of the reports, and possibly in others."""
+    """Return the updates that do not run yet, by repository.
+
+    The result contains the repositories of the reports, and can contain others.
+    """
     found: dict[_RepositoryKey, list[ProposalReport]] = defaultdict(list)
     facts = load_facts(stages, {each.name for each in reports})
     for each in find_unfinished(StageIndex(facts)):
@@ -63,7 +66,10 @@ def _add_proposals(
 
 
 def _build_report(unfinished: UnfinishedUpdate, scope: StageScope, now: datetime) -> ProposalReport:
-    """Return a merged request as the report of a proposal. Names of workloads are private, and are left out."""
+    """Return a merged pull request as the report of a proposal.
+
+    Names of workloads are private, and are left out.
+    """
     request, progress = unfinished.request, unfinished.progress
     images = tuple(
         ProposedImage(f"{repository}:{tag}", repository, tag, None, digest)

@@ -1,8 +1,9 @@
-"""Perform a plan that an earlier command made, with nothing but the forge.
+"""Apply a plan that an earlier command made. Only the forge is contacted.
 
-Every repository is first compared with the plan: its base commit, basebump's branches and requests, and the dashboard
-issue. If anything changed, nothing is written there. The edits are proved on the base commit by the same code that
-proves them when they are planned. Then the same functions execute the steps as in a run.
+Every repository is first compared with the plan: its base commit, basebump's branches and pull requests, and the
+dashboard issue. If anything changed in a repository, nothing is written to this repository. The edits are verified on
+the base commit by the same code as during planning. After that, the steps are executed by the same functions as in a
+run.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Clock, FileFormat, Fleet, ProgressReporter, RulesReader
 
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
-"""How far the clocks of the two machines may differ. A plan from further in the future is refused."""
+"""The maximum difference between the clocks of the two machines. A plan from further in the future is refused."""
 
 _NEXT_PLAN = "nothing was written here; hint: make a new plan"
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyContext:
-    """The services that performing a plan needs. There is neither a registry nor a scanner nor a state among them."""
+    """The services that applying a plan needs, which include no registry, no scanner and no state."""
 
     formats: Sequence[FileFormat]
     read_rules: RulesReader
@@ -60,11 +61,11 @@ class ApplyContext:
 
 
 class _ChangedSincePlanError(Exception):
-    """The repository is no longer as it was when the plan was made. The message says what changed."""
+    """Raised if the repository changed after the plan was made. The message says what changed."""
 
 
 def check_plan(plan: FleetPlan, origin: PlanOrigin, branch_prefix: str, now: datetime, max_age: timedelta) -> None:
-    """Raise PlanError if a plan must not be performed now by this program with this config."""
+    """Raise PlanError if this program must not apply a plan now with this config."""
     if plan.version != origin.version:
         raise PlanError(
             f"the plan was made by basebump {plan.version}, but this is {origin.version}; hint: use the same version "
@@ -93,9 +94,9 @@ def _count_hours(duration: timedelta) -> str:
 
 
 def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, options: RunOptions) -> RunReport:
-    """Perform a plan that `check_plan` accepted, and return the report on its repositories.
+    """Apply a plan that `check_plan` accepted, and return the report on its repositories.
 
-    `options` are those of a run with the level of the plan.
+    `options` are the options of a run with the level of the plan.
     """
     started = context.clock.now()
     listed, failures = _find_repositories(plan, fleets)
@@ -125,7 +126,7 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
 def _find_repositories(
     plan: FleetPlan, fleets: Sequence[Fleet]
 ) -> tuple[Mapping[tuple[str, str, str, str], ListedBaseBranch], list[RunFailure]]:
-    """Return the repositories of the plan by key, as far as the config selects them, and the failures to list them."""
+    """Return the plan's repositories that the config selects, by key, and the failures of listing them."""
     names = frozenset(each.configured_name or each.name for each in plan.repositories)
     found: dict[tuple[str, str, str, str], ListedBaseBranch] = {}
     failures: list[RunFailure] = []
@@ -141,18 +142,18 @@ def _find_repositories(
 
 
 def _get_key(repository: GitRepository) -> tuple[str, str, str, str]:
-    """Return the key of a base branch, as `PlannedRepository.key`."""
+    """Return the key of a base branch, in the form of `PlannedRepository.key`."""
     return repository.forge, repository.server, repository.name, repository.base_branch or ""
 
 
 def _restore_links(report: RepositoryReport, repository: GitRepository) -> RepositoryReport:
-    """Return the report of a plan with the address of the files as the forge states it now."""
+    """Return the report of a plan, with the current URL of the repository's files."""
     return replace(report, files_url=repository.files_url)
 
 
 @dataclass(frozen=True, slots=True)
 class _RepositoryCheck:
-    """Compares one repository with the plan, and proves the edits. Nothing is written."""
+    """Compares one repository with the plan, and verifies the edits. Nothing is written."""
 
     planned: PlannedRepository
     listed: ListedBaseBranch | None
@@ -161,7 +162,10 @@ class _RepositoryCheck:
     run_budget: RunBudget
 
     def prepare(self) -> RepositoryVisit | RunFailure:
-        """Return the visit with the steps to execute. Return a failure if the repository or the plan forbids them."""
+        """Return the visit with the steps to execute, or a failure.
+
+        The result is a failure if the repository changed, or if the plan must not be applied to it.
+        """
         subject = self.planned.name
         try:
             repository_plan = self._prepare()
@@ -192,8 +196,8 @@ class _RepositoryCheck:
         requests = forge.list_requests(self.options.branch_prefix, frozenset(planned.listed_branches), judge)
         if judge.branch_of_other_account is not None:
             raise PlanError(
-                f"the plan was made with the token of another account, to which {judge.branch_of_other_account} is a "
-                "branch of others; nothing was written here; hint: use two tokens of the same account"
+                "the plan was made with the token of another account, which did not create the branch "
+                f"{judge.branch_of_other_account}; nothing was written here; hint: use two tokens of the same account"
             )
         requests = _match_requests(planned, requests, judge.judged_heads)
         dashboard = listed.fleet.get_dashboard(repository) if planned.has_dashboard else None
@@ -215,7 +219,7 @@ class _RepositoryCheck:
     def _build_branch_plans(
         self, repository: GitRepository, forge_limits: ForgeLimits, requests: Sequence[RemoteRequest]
     ) -> tuple[BranchPlan, ...]:
-        """Return the steps, with the proved contents of the files that they push."""
+        """Return the steps, with the verified contents of the files that the steps push."""
 
         @cache
         def extract() -> ExtractResult:
@@ -257,7 +261,10 @@ class _RepositoryCheck:
 def _match_requests(
     planned: PlannedRepository, requests: Sequence[RemoteRequest], judged_heads: Collection[str]
 ) -> tuple[RemoteRequest, ...]:
-    """Return the requests of the forge in the order of the plan. Raises _ChangedSincePlanError if they differ."""
+    """Return the forge's pull requests in the order of the plan.
+
+    Raises _ChangedSincePlanError if they differ from the plan.
+    """
     found = {(each.branch, each.number, each.state): each for each in requests}
     listed = {(each.branch, each.number, each.state) for each in planned.requests}
     changed = sorted({key[0] for key in found.keys() ^ listed})
@@ -269,5 +276,5 @@ def _match_requests(
         else:
             matched.append(request)
     if changed:
-        raise _ChangedSincePlanError(f"the branch {changed[0]} or its request changed")
+        raise _ChangedSincePlanError(f"the branch {changed[0]} or its pull request changed")
     return tuple(matched)

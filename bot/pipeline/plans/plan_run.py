@@ -1,4 +1,4 @@
-"""Plan a run without writing to a forge, as a value that a later command performs."""
+"""Plan a run without writing to a forge. A later command applies the plan."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNJUDGED = (
 
 @dataclass(frozen=True, slots=True)
 class PlanOrigin:
-    """The program and the config that made a plan. Only the same program performs it, with the same config."""
+    """The program and the config that made a plan. A plan is applied only by the same program with the same config."""
 
     version: str
     config: str
@@ -46,8 +46,8 @@ class PlannedRun:
 def plan_run(fleets: Sequence[Fleet], context: RunContext, options: RunOptions, origin: PlanOrigin) -> PlannedRun:
     """Plan a run up to the level of `options`, and report it like a run of the level `report`.
 
-    If a state is configured, the proposals that the plan opens are reserved in its ledger. A reservation counts for the
-    window of the limits. A plan that is never performed therefore gives it back by itself.
+    If a state is configured, the proposals that the plan opens are reserved in its ledger. Reservations expire after
+    the time window of the limits, even if the plan is never applied.
     """
     run_plan = plan_fleets(fleets, context, options)
     visits = execute_visits(run_plan.visits, context.progress, RunLevel.REPORT)
@@ -67,7 +67,7 @@ def plan_run(fleets: Sequence[Fleet], context: RunContext, options: RunOptions, 
 def _list_positions(
     visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence], options: RunOptions
 ) -> frozenset[int]:
-    """Return the positions of the visits whose plans write, and of the other base branches of their repositories.
+    """Return the positions of the visits whose plans write, and of all visits to the same repositories.
 
     The dashboard of a repository shows all of its base branches.
     """

@@ -1,4 +1,4 @@
-"""Prove the edits of a plan on the files of a repository, as they were proved when the plan was made."""
+"""Verify the edits of a plan on the files of a repository, by the same code as during planning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.pipeline.references.extract import ExtractResult
 
 
 class EditProver:
-    """Proves the edits of all proposals for one repository, which have a common budget."""
+    """Verifies the edits of all proposals for one repository, with one common budget."""
 
     def __init__(self, extract_result: ExtractResult, policy_config: PolicyConfig, today: date) -> None:
         """Create a prover for the files in `extract_result`. The policy decides which references may be edited."""
@@ -32,7 +32,7 @@ class EditProver:
         self._today = today
 
     def prove(self, content: ProposalContent) -> dict[FilePath, bytes]:
-        """Return the edited files of a proposal by path. Raises EditError if an edit cannot be proved."""
+        """Return the edited files of a proposal by path. Raises EditError if an edit cannot be verified."""
         return {each.path: self._prove_file(each) for each in content.files}
 
     def _prove_file(self, file: PlannedFile) -> bytes:
@@ -44,7 +44,7 @@ class EditProver:
         candidates = {_get_key(file, each): _build_candidate(each) for each in file.references}
         references = {key: self._select(key, each) for key, each in candidates.items()}
         expected = {edit for key, each in candidates.items() for edit in list_edits(references[key], each)}
-        if set(edits) != expected:  # parsing the edited file would not notice other bytes, such as a new instruction
+        if set(edits) != expected:  # parsing would not notice all other changes, such as a new instruction
             raise EditError(f"the plan edits other bytes of {file.path} than digests and tags of image references")
         content = self._extract_result.get_readings(file.path)[0].file.content
         if any(is_misread_as_number(content, references[key], each) for key, each in candidates.items()):
@@ -74,7 +74,7 @@ class EditProver:
 
 
 def _build_edit(edit: PlannedEdit) -> ByteEdit:
-    """Return an edit of a plan as bytes. Raises EditError."""
+    """Return an edit of a plan as bytes. Raises EditError if the edit contains invalid text."""
     try:
         old, new = edit.old.encode("latin-1"), edit.new.encode("latin-1")
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""What a plan may write: only what a run could write with the same config, and only to branches of basebump.
+"""Limit a plan to changes that a run with the same config could make, on basebump's branches only.
 
-A plan comes from another job. Whoever controls that job chooses the digests and the texts. Everything else that a step
-writes is compared with the config and with the branches and requests on the forge, which this job reads itself.
+A plan comes from another job. Whoever controls that job chooses the digests and the texts. This job compares all other
+data of a step with the config, and with the branches and pull requests that this job reads from the forge.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, NO_ATTRIBUTES, 
 from bot.pipeline.run_context import RunOptions
 
 _COMMAND = re.compile(r"^\s*/[A-Za-z].*$", re.MULTILINE)
-"""A line that GitLab may execute as a command, or a bot on another forge.
+"""Matches a line that GitLab, or a bot on another forge, might execute as a command.
 
 https://docs.gitlab.com/user/project/quick_actions/
 """
 
 
 class PlanLimitError(Exception):
-    """A planned step does what no run with this config does. The message says what."""
+    """Raised if no run with this config could execute a planned step. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanLimits:
-    """Checks the steps of a plan for one base branch of a repository. Methods raise PlanLimitError."""
+    """Checks the steps of a plan for one base branch. Methods raise PlanLimitError if a step exceeds the limits."""
 
     options: RunOptions
     forge_limits: ForgeLimits
@@ -78,9 +78,10 @@ class PlanLimits:
     def _check_kept_attributes(
         self, attributes: RequestAttributes, request: RemoteRequest | None, desired: Proposal | NoProposal
     ) -> None:
-        """Check the attributes of a request that stays unchanged.
+        """Check the attributes of a pull request whose commits stay unchanged.
 
-        On a branch of others, automerge is only disabled, unless a user requested that the branch is rebuilt.
+        If the branch contains commits of others, a step can only disable auto-merge, unless a user requested a rebuild
+        of the branch.
         """
         is_foreign = request is not None and request.intent is None
         has_request = isinstance(desired, Proposal) and request is not None and has_rebuild_request(desired, request)
@@ -111,7 +112,7 @@ class PlanLimits:
             raise PlanLimitError(f"the plan sets labels, people or a milestone that no rule names: {_join(unknown)}")
 
     def _check_text(self, text: str) -> None:
-        """Raise PlanLimitError if a text contains a line that the forge may execute, and that no template contains."""
+        """Raise PlanLimitError if a line of a text is in no template, and the forge might execute the line."""
         commands = {each.strip() for each in _COMMAND.findall(text)}
         templates = self.options.templates
         allowed = {line.strip() for each in (templates.body, templates.appendix) for line in each.splitlines()}
@@ -129,14 +130,14 @@ def _list_variants(proposal: Proposal) -> Iterator[Proposal]:
 
 
 def _may_change(step: ProposalStep) -> bool:
-    """Return True if the branch and the request of a step are basebump's, or if a user asked for the step."""
+    """Return True if the branch and pull request of a step are basebump's, or if a user requested the step."""
     match step:
         case OpenStep(must_push=must_push, existing_branch=existing):
             return must_push if existing is None else existing.intent is not None
         case UpdateStep(request=request, proposal=proposal):
             is_wanted = request.intent is not None or has_rebuild_request(proposal, request)
             return request.state is RequestState.OPEN and is_wanted
-        case CloseStep(request=request):  # the branch of a request can be deleted while the request stays open
+        case CloseStep(request=request):  # an open pull request can lack its branch
             return request.state is RequestState.OPEN and (request.intent is not None or request.head is None)
         case DeleteBranch(request=request):
             return request.state is RequestState.BRANCH and request.intent is not None

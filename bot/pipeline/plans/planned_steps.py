@@ -1,7 +1,7 @@
-"""Describe the steps of a repository as values of a plan, and build the same steps from a plan again.
+"""Convert the steps of a repository to values of a plan, and the values back to steps.
 
-A plan describes requests by their positions in the list of requests. When the plan is performed, the list is read again
-and compared, so that the steps work with requests of the forge, and never with a copy of them in a file.
+A plan describes pull requests by their positions in the list of pull requests. When the plan is applied, the list is
+read again and compared. The steps therefore use the pull requests of the forge, and never a copy in a file.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FileContents = Mapping[FilePath, bytes]
 
 
 class InconsistentPlanError(Exception):
-    """A planned step lacks a part that its kind needs, so that no run planned it. The plan was changed by hand."""
+    """Raised if a planned step lacks a required part. No run plans such a step, so the plan was changed by hand."""
 
 
 def is_writing(step: ProposalStep, level: RunLevel) -> bool:
@@ -68,10 +68,12 @@ def is_writing(step: ProposalStep, level: RunLevel) -> bool:
 
 
 def describe_request(request: RemoteRequest, judged_heads: Collection[str]) -> JudgedRequest:
-    """Return the description of a request in a plan. `judged_heads` are the last commits of branches that were judged.
+    """Return the description of a pull request in a plan.
 
-    Left out are facts that a server computes with a delay, such as conflicts, and the history of labels, which other
-    bots change at any time. They do not make the planned step wrong.
+    `judged_heads` are the last commits of branches that were judged.
+
+    The description leaves out facts that a server computes with a delay, such as conflicts, and the history of labels,
+    which other bots change at any time. If these facts change, the planned step is still right.
     """
     return JudgedRequest(
         branch=request.branch,
@@ -104,7 +106,10 @@ def hash_dashboard(issue: DashboardIssue | None) -> str | None:
 
 
 def describe_branch(branch_plan: BranchPlan, requests: Sequence[RemoteRequest]) -> PlannedBranch:
-    """Return the description of a branch's step in a plan. `requests` are all requests of the repository."""
+    """Return the description of a branch's step in a plan.
+
+    `requests` are all of basebump's pull requests in the repository.
+    """
 
     def locate(request: RemoteRequest | None) -> int | None:
         return requests.index(request) if request is not None else None
@@ -160,9 +165,9 @@ def build_branch_plan(
 
     Args:
         planned: The description.
-        requests: All requests of the repository, in the order of the plan.
-        contents: The proved contents of the proposal's files; empty if its branch is not pushed.
-        reduced_contents: Those of the same proposal without protected files.
+        requests: All of basebump's pull requests in the repository, in the order of the plan.
+        contents: The verified contents of the proposal's files; empty if the step pushes no branch.
+        reduced_contents: The verified contents of the same proposal without protected files.
 
     Raises:
         InconsistentPlanError: If a part of the description is missing.

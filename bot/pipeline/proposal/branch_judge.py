@@ -1,8 +1,8 @@
-"""Decide by content whether a branch on a forge holds only basebump's own edits.
+"""Decide by content whether a branch on a forge contains only basebump's own edits.
 
-A branch whose last commit the state remembers is basebump's. The content of any other branch is compared with the files
-of its own base. If the files of the branch are those of a desired proposal, the object ids of git show that, and no
-file is read.
+If the state contains the last commit of a branch, the branch is basebump's. The content of every other branch is
+compared with the files of the commit on which the branch is based. If the files of the branch are those of a desired
+proposal, the object ids of git show that, and no file is read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RecordingJudge:
         return frozenset(self._judged_heads)
 
     def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:
-        """Return the verdict of the other judge."""
+        """Return the verdict of the wrapped judge, and record the judged commit."""
         self._judged_heads.add(claim.head)
         return self._judge.judge(claim, open_contents)
 
@@ -110,7 +110,10 @@ class ComparisonBudget:
     read_bytes: int = 0
 
     def take_files(self, count: int) -> bool:
-        """Add `count` files and return True. If one branch or all branches have too many, add nothing, return False."""
+        """Add `count` files and return True.
+
+        If the branch or all branches together have too many files, add nothing and return False.
+        """
         if count > min(MAX_COMPARED_FILES, MAX_JUDGED_FILES - self.files):
             return False
         self.files += count
@@ -137,7 +140,10 @@ class ContentJudge:
     budget: ComparisonBudget = field(default_factory=ComparisonBudget)
 
     def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:
-        """Return the verdict on a branch whose commit claims to be basebump's. Raises TreeError and ForgeError."""
+        """Return the verdict on a branch whose commit claims to be basebump's.
+
+        Raises TreeError or ForgeError if the content of the branch cannot be read.
+        """
         push = self.pushes.get(claim.branch)
         if push is not None and push.commit == claim.head:
             return BranchVerdict(push.intent)
@@ -159,7 +165,7 @@ class ContentJudge:
         return judge_images(claim, images, planned_values, known_versions)
 
     def _has_files_of(self, proposal: Proposal, differences: Collection[FileDifference]) -> bool:
-        """Return True if a branch changes the files of a proposal, and no others, from and to the same contents."""
+        """Return True if a branch changes exactly the files of a proposal, with the same contents before and after."""
         changes = {change.path: change.content for change in proposal.changes}
         return len(differences) == len(changes) and all(
             each.path in changes
@@ -170,7 +176,7 @@ class ContentJudge:
         )
 
     def _is_current(self, difference: FileDifference) -> bool:
-        """Return True if the base of the branch has the same version of a file as the base branch has now."""
+        """Return True if a file is the same in the base of the branch and in the current base branch."""
         readings = self.extract_result.get_readings(difference.path)
         oid = difference.old.oid if difference.old is not None else ""
         return bool(readings) and hash_blob(readings[0].file.content, sample_oid=oid) == oid
@@ -246,10 +252,10 @@ class ContentJudge:
     def _group_references(
         self, paths: Collection[FilePath], old_readings: Mapping[FilePath, Sequence[FileReading]]
     ) -> Mapping[FilePath, Sequence[Reference]]:
-        """Return the image references of the files at `paths`, as the base of the branch has them.
+        """Return the image references of the files at `paths`, as they are in the base of the branch.
 
-        Each reference is in the result as its own file states it, and as other files affect it. Other files can lock a
-        reference since basebump edited it, and can also make it editable.
+        Each reference is in the result as its own file states it, and as other files affect it. After basebump's edit,
+        other files can have locked a reference, or made it editable.
 
         Args:
             paths: The paths of the files.
@@ -275,10 +281,10 @@ class ContentJudge:
 def collect_known_versions(
     resolutions: Mapping[TagRef, Resolution], planned_proposals: Iterable[PlannedProposal]
 ) -> frozenset[ImageVersion]:
-    """Return the images that this run or the state knows.
+    """Return the images that this run found, that are in the state, or that proposals write.
 
-    They are the images to which tags point now, those to which the tags pointed earlier as far as the state remembers,
-    and those that the desired proposals write.
+    These are the images to which tags point now, the images to which the tags pointed earlier according to the state,
+    and the images in the desired proposals.
     """
     versions = {version for each in planned_proposals for version in parse_targets(each.proposal.targets)}
     for tag_ref, resolution in resolutions.items():
@@ -289,7 +295,7 @@ def collect_known_versions(
 
 
 def _list_variants(planned: PlannedProposal | None) -> list[PlannedProposal]:
-    """Return the proposal, and the variant without protected files if there is one; empty if `planned` is None."""
+    """Return the proposal, and its variant without protected files, if any; empty if `planned` is None."""
     if planned is None:
         return []
     reduced = planned.proposal.without_protected

@@ -37,10 +37,11 @@ MARK_RESERVE = 200
 def sync_dashboards(
     visits: Sequence[RepositoryVisit], evidence: Mapping[Transition, Evidence], options: RunOptions
 ) -> Iterator[RunFailure]:
-    """Create, update or close the dashboard issue of each repository. Yield a failure if that is not possible.
+    """Create, update or close the dashboard issue of each repository.
 
-    `evidence` is that of the whole run. All base branches of a repository share one dashboard issue. It is accessed
-    with the first of their plans in which it could be read.
+    Yield a failure if a dashboard cannot be read or written. `evidence` is the evidence of the whole run. All base
+    branches of a repository share one dashboard issue. The issue is accessed through the first of their plans that
+    could read the issue.
     """
     for positions in group_by_repository(visits):
         yield from _sync_repository(_collect_board([visits[each] for each in positions], evidence), options)
@@ -51,7 +52,7 @@ def list_visits_with_dashboard_writes(
 ) -> Iterator[int]:
     """Yield the positions of the visits of repositories whose dashboards differ from their reports.
 
-    This is what `sync_dashboards` would write if executing the plans changed nothing else.
+    These are the dashboards that `sync_dashboards` would write if executing the plans changed nothing else.
     """
     for positions in group_by_repository(visits):
         board = _collect_board([visits[each] for each in positions], evidence)
@@ -60,7 +61,7 @@ def list_visits_with_dashboard_writes(
 
 
 def group_by_repository(visits: Sequence[RepositoryVisit]) -> Iterable[Sequence[int]]:
-    """Return the positions of the visits of each repository, which has a visit for each of its base branches."""
+    """Return the positions of each repository's visits. Each base branch has a visit of its own."""
     positions: dict[tuple[int, str], list[int]] = defaultdict(list)
     for position, each in enumerate(visits):
         positions[id(each.listed.fleet), each.repository.name].append(position)
@@ -120,7 +121,7 @@ def _sync_repository(board: _Board | None, options: RunOptions) -> Iterator[RunF
 
 
 def _choose_step(board: _Board, options: RunOptions) -> tuple[DashboardStep, str | None]:
-    """Return what to do with the issue, and the body that it should have."""
+    """Return the step for the issue, and the desired body of the issue."""
     is_possible = options.has_dashboards or board.has_trouble or board.issue is not None
     if options.level < RunLevel.PROPOSE or not is_possible:
         return DashboardStep.LEAVE, None

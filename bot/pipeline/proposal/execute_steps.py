@@ -1,7 +1,7 @@
 """Execute the next step for each branch of a repository: open, update or close its pull request or merge request.
 
-The level of the run limits the steps: a run may only report them, may only push branches, or may also write requests. A
-step that fails does not stop the others.
+The level of the run limits the steps: a run may only report them, may only push branches, or may also write pull
+requests. A step that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class ExecutionResult:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryVisit:
-    """The visit of one base branch. It grows with the phases of a run: the plan, then the result of its steps."""
+    """The visit of one base branch: first its plan, and later also the results of the plan's steps."""
 
     plan: RepositoryPlan
     report: RepositoryReport
     """Contains the proposals of the plan only after their steps were executed."""
     result: ExecutionResult = ExecutionResult()
     is_pending: bool = False
-    """True if a later command executes the plan, so that something is left to do here."""
+    """True if a later command executes the plan, so that this branch has steps left to execute."""
 
     @property
     def listed(self) -> ListedBaseBranch:
@@ -125,7 +125,7 @@ _EXISTING_STATES = (RequestState.OPEN, RequestState.BRANCH)
 
 
 def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> None:
-    """Store the commits that this run pushed, and those whose content is that of the desired proposal.
+    """Store the commits that this run pushed, and commits of branches that already contain the desired proposal.
 
     If the state cannot be written, the next run reads the content of the branches.
     """
@@ -142,7 +142,7 @@ def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> Non
 
 
 def _find_confirmed_push(branch_plan: BranchPlan) -> BranchPush | None:
-    """Return the last commit of a branch if its content was judged, and is that of the desired proposal."""
+    """Return the last commit of a branch if its content was judged, and equals the desired proposal."""
     desired = branch_plan.desired
     if not isinstance(desired, Proposal):
         return None
@@ -158,8 +158,8 @@ def _find_confirmed_push(branch_plan: BranchPlan) -> BranchPush | None:
 
 
 FOREIGN_COMMIT_COMMENT = (
-    "Someone else committed to this branch, or changed the base branch of this request, so basebump no longer "
-    "pushes to it or closes it. Newer updates are proposed again once this request is merged or closed."
+    "Someone else committed to this branch, or changed the base branch of this request. basebump therefore no longer "
+    "changes or closes this request. Newer updates are proposed again once this request is merged or closed."
 )
 
 _DELETED_BRANCH_NOTE = "Its branch has no open pull request, and is no longer needed."
@@ -179,12 +179,18 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
         ProposalOutcome.LEFT_ALONE,
         "Someone else committed to its branch, or changed its base branch.",
     ),
-    NoChangeReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A user accepted it as it is; the next update waits."),
+    NoChangeReason.ACCEPTED: (
+        ProposalOutcome.LEFT_ALONE,
+        "A user accepted the pull request as it is; the next update waits.",
+    ),
     NoChangeReason.SLIDING: (
         ProposalOutcome.LEFT_ALONE,
-        "The only change is that a newer digest is old enough now; that update waits.",
+        "The only change is that a newer digest is old enough now; the update to this digest waits.",
     ),
-    NoChangeReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Some data that it depends on was not read in this run."),
+    NoChangeReason.UNKNOWN: (
+        ProposalOutcome.LEFT_ALONE,
+        "Some data on which the proposal depends was not read in this run.",
+    ),
     NoChangeReason.PAUSED: (ProposalOutcome.LEFT_ALONE, "The policy pauses its updates (`paused`)."),
     NoChangeReason.FAILING_ELSEWHERE: (
         ProposalOutcome.LEFT_ALONE,
@@ -198,7 +204,7 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
 class StepExecutor:
     """Executes steps in one repository, as far as the level of the run (such as only reporting) permits them.
 
-    Every method that calls the forge can raise ForgeError.
+    Every method that calls the forge raises ForgeError if the forge reports an error.
     """
 
     forge: Forge
@@ -259,10 +265,10 @@ class StepExecutor:
         return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
     def _update_request(self, step: UpdateStep) -> ProposalReport:
-        """Update the branch and the text of an open request.
+        """Update the branch and the text of an open pull request.
 
-        If the run must not write requests, the branch is not updated either, because the text must describe the commits
-        that get merged.
+        If the run must not write pull requests, the branch is not updated either, because the text must describe the
+        commits that get merged.
         """
         proposal = step.proposal
         if self.level < RunLevel.PROPOSE:
@@ -292,10 +298,10 @@ class StepExecutor:
         return _report_proposal(proposal, ProposalOutcome.REFRESHED, request.url, " ".join(notes))
 
     def _close_request(self, step: CloseStep) -> ProposalReport:
-        """Close an open request and delete its branch.
+        """Close an open pull request and delete its branch.
 
-        Before the request is closed, its body is marked as withdrawn by basebump. If the run is interrupted after that,
-        the next run does not mistake the closed request for one that a user closed. A forge may store the body and the
+        Before the pull request is closed, its body is marked as withdrawn by basebump. If the run is interrupted after
+        that, the next run still recognises that basebump closed the pull request. A forge may store the body and the
         mark one after the other, so the body of an interrupted run may already contain the reason.
         """
         request = step.request
@@ -345,7 +351,7 @@ class StepExecutor:
 
 
 def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> ProposalReport:
-    """Return the report of a step that failed. The note of the report is the text of the error."""
+    """Return the report of a step that failed. The note of the report contains the error."""
     if isinstance(desired, Proposal):
         return _report_proposal(desired, ProposalOutcome.FAILED, note=error)
     return ProposalReport(branch, ProposalOutcome.FAILED, "", note=error)
@@ -367,8 +373,8 @@ def _add_due_date(report: ProposalReport, desired: Proposal | NoProposal) -> Pro
 def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, number_prefix: str) -> Proposal:
     """Add a sentence such as "This was proposed before in #12 and withdrawn." at the start of the proposal's body.
 
-    `predecessor` is the request that basebump withdrew earlier on the same branch. If it is None or has no number, the
-    proposal is returned unchanged. `number_prefix` is the `#` (GitHub) or `!` (GitLab) in front of the number.
+    `predecessor` is the pull request that basebump withdrew earlier on the same branch. If it is None or has no number,
+    the proposal is returned unchanged. `number_prefix` is the `#` (GitHub) or `!` (GitLab) in front of the number.
     """
     if predecessor is None or predecessor.number is None:
         return proposal

@@ -1,8 +1,8 @@
 """Propose urgent updates at once, although basebump would normally wait or propose nothing.
 
-In two situations, basebump normally does not propose a newer digest at once. After a user approved a request, it stays
-unchanged for some days. After a user closed a request, no later digest of its tags is proposed if the policy sets
-`on_close: line`. If the digest in such a request is dangerous, this module marks the newer update as urgent.
+In two situations, basebump normally does not propose a newer digest at once. After a user approved a pull request, it
+stays unchanged for some days. After a user closed a pull request, no later digest of its tags is proposed if the policy
+sets `on_close: line`. If the digest in such a pull request is dangerous, this module marks the newer update as urgent.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def expedite_urgent(
     - The publisher rolled the tag back to an older digest, because the proposed digest was faulty.
     - The registry no longer has the proposed digest.
     - The newer digest fixes an urgent vulnerability of the proposed digest. This is the only case that also applies to
-      a request that a user closed.
+      a pull request that a user closed.
 
     Raises:
         StateError: If the state cannot be read.
@@ -68,7 +68,7 @@ def expedite_urgent(
 def _find_unusable(
     transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> set[Transition]:
-    """Return the transitions whose old digest is unusable. An open request proposes this old digest.
+    """Return the transitions whose old digest is unusable. An open pull request proposes this old digest.
 
     The old digest is unusable if the publisher withdrew it by rolling the tag back to an older digest, or if the
     registry no longer has the old digest.
@@ -82,7 +82,7 @@ def _find_unusable(
 
 
 def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
-    """Yield a transition for each tag whose digest in the plan is not the digest that `request` proposes.
+    """Yield a transition for each tag for which the plan has another digest than the pull request `request`.
 
     The transition leads from the proposed digest to the digest in the plan. Tags that are not in `request` are left
     out. Yield nothing if `request` is None.

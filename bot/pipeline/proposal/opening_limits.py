@@ -29,7 +29,7 @@ class LimitResult:
 
     repository_plans: tuple[RepositoryPlan, ...]
     openings: tuple[Opening, ...]
-    """The proposals that this run may open and reserved, without those that another run reserved before."""
+    """The proposals that this run may open, and that no other run reserved before."""
 
 
 def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext, options: RunOptions) -> LimitResult:
@@ -60,10 +60,10 @@ def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext
 
 
 def give_back_unopened(openings: Sequence[Opening], visits: Iterable[RepositoryVisit], context: RunContext) -> None:
-    """Remove the reservations of proposals that could not be opened, so that other proposals can take their places.
+    """Remove the reservations of proposals that could not be opened, so that other proposals can be opened instead.
 
-    `context` must have the time at which they were reserved. If the state cannot be used, the proposals count
-    until the window of the limits has passed.
+    `context.now` must be the time of the reservations. If the state cannot be used, the proposals count until the
+    window of the limits has passed.
     """
     opened = {
         (_get_full_name(visit.plan), report.branch)
@@ -78,7 +78,7 @@ def give_back_unopened(openings: Sequence[Opening], visits: Iterable[RepositoryV
 
 
 def _get_full_name(repository_plan: RepositoryPlan) -> tuple[str, str, str]:
-    """Return the name of a repository in the ledger."""
+    """Return the key of a repository in the ledger."""
     repository = repository_plan.repository_scan.repository
     return repository.forge, repository.server, repository.name
 

@@ -57,8 +57,9 @@ from bot.pipeline.references.extract import ExtractResult
 from bot.pipeline.run_context import ProposalStyle
 
 RESERVED_BODY_CHARACTERS = 900
-"""Characters of a body that are reserved for text that is added when the request is written. This is a mention of the
-earlier request, the status of the commit, and workflows that did not run for it."""
+"""Characters of a body that are reserved for text that is added when the pull request is written. This text mentions
+the earlier pull request, the status of the commit, and workflows that did not run for the commit.
+"""
 
 
 _UNPLANNED = (
@@ -68,7 +69,7 @@ _UNPLANNED = (
 
 
 RebuildLookup = Callable[[Collection[FilePath]], RebuildEffect | None]
-"""Returns what merging a change of some files leads to; None if it is not known."""
+"""Returns the own images that are rebuilt after a change of some files is merged; None if unknown."""
 
 
 def _find_nothing(_: Collection[FilePath]) -> None:
@@ -82,10 +83,10 @@ class PlannedProposal:
     proposal: Proposal
     updates: tuple[ImageUpdate, ...]
     build: Callable[[DueDate], Proposal] | None = field(default=None, compare=False, repr=False)
-    """Builds the proposal again for a request that already has this due date; None if no policy sets `due`."""
+    """Rebuilds the proposal for a pull request that already has this due date; None if no policy sets `due`."""
 
     def keep_due_date(self, recorded: DueDate | None) -> PlannedProposal:
-        """Return the planned proposal for a request whose mark contains the due date `recorded`."""
+        """Return the planned proposal for a pull request whose mark contains the due date `recorded`."""
         if recorded is None or self.build is None:
             return self
         return replace(self, proposal=self.build(recorded))
@@ -153,7 +154,7 @@ def _leave_unplanned(update: ImageUpdate) -> UnresolvedReference:
 
 @dataclass(frozen=True, slots=True)
 class _ProposalBuilder:
-    """The data of one proposal, from which it is built once its due date is known."""
+    """The data from which a proposal is built as soon as its due date is known."""
 
     update_group: UpdateGroup
     edit_result: EditResult
@@ -167,7 +168,7 @@ class _ProposalBuilder:
     """The same proposal without files in the protected folder; see `Proposal.without_protected`."""
 
     def build(self, recorded: DueDate | None = None) -> Proposal:
-        """Return the proposal. `recorded` is the due date in the mark of its request; None if there is none."""
+        """Return the proposal. `recorded` is the due date in the mark of the pull request; None if there is none."""
         updates, style = self.edit_result.applied_updates, self.style
         transitions = sorted({get_first_transition(update) for update in updates}, key=lambda each: each.sort_key)
         shown = {
@@ -223,13 +224,13 @@ class _ProposalBuilder:
     ) -> _RenderedProposal:
         """Render the title, body and commit message of the proposal.
 
-        What merging leads to is no fact of the fingerprint, because one repository more in the fleet is no reason to
-        write the request again.
+        The fingerprint leaves out the rebuilt own images, because one more repository in the fleet is no reason to
+        rewrite the pull request.
 
         Args:
-            shown_evidence: The evidence that readers of the request may see.
-            shown_due: The due date that readers of the request may see.
-            automerge: True if the request is to be merged automatically. The body records this.
+            shown_evidence: The evidence that readers of the pull request may see.
+            shown_due: The due date that readers of the pull request may see.
+            automerge: True if the pull request is to be merged automatically. The body states this.
         """
         updates, style, update_group = self.edit_result.applied_updates, self.style, self.update_group
         rebuild = self.find_rebuild({update.reference.path for update in updates})
@@ -314,8 +315,8 @@ def _plan_without_protected(
 class _RenderedProposal:
     """The rendered title, body and commit message of a proposal.
 
-    Later runs read three values from the request: `targets` and `report_fingerprint`, which a hidden comment in the
-    body contains, and `intent`, which a trailer of the commit message contains.
+    Later runs read three values from the pull request: `targets` and `report_fingerprint`, which a hidden comment in
+    the body contains, and `intent`, which a trailer of the commit message contains.
     """
 
     title: str

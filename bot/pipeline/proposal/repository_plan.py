@@ -1,7 +1,7 @@
 """Plan the work in a repository: determine the next step for each of basebump's branches.
 
-A request is a pull request or merge request. The step depends on the proposal that is desired for the branch, and on
-the requests of the branch on the forge.
+A request is a pull request or merge request. The step depends on the desired proposal for the branch, and on the
+branch's requests on the forge.
 """
 
 from __future__ import annotations
@@ -112,12 +112,12 @@ _WAITING = frozenset({NoChangeReason.ACCEPTED, NoChangeReason.SLIDING})
 
 @dataclass(frozen=True, slots=True)
 class BranchPlan:
-    """The plan for one branch: the desired proposal, the requests on the forge, and the next step."""
+    """The plan for one branch: the desired proposal, its pull requests on the forge, and the next step."""
 
     branch: str
     desired: Proposal | NoProposal
     requests: tuple[RemoteRequest, ...]
-    """The requests for the branch, newest first; empty if there are none."""
+    """The pull requests of the branch, newest first; empty if there are none."""
     is_fully_resolved: bool
     """True if this run could read all data on which the proposal for the branch depends."""
     step: ProposalStep
@@ -126,18 +126,18 @@ class BranchPlan:
 
     @property
     def waiting_request(self) -> RemoteRequest | None:
-        """The open request, if a newer update is available but the request is not updated yet; otherwise None.
+        """The open pull request, if a newer update is available but must wait; otherwise None.
 
-        For example, basebump does not change a request for some days after a user approved it.
+        For example, basebump does not change a pull request for some days after a user approved it.
         """
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason in _WAITING else None
 
     @property
     def muted_request(self) -> RemoteRequest | None:
-        """The closed request because of which no newer update of its tags is proposed; None if there is none.
+        """The closed pull request that prevents newer updates of its tags; None if there is none.
 
-        This is a request that a user closed, if the policy sets `on_close: line`.
+        It is a pull request that a user closed, if the policy sets `on_close: line`.
         """
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason is NoChangeReason.MUTED else None
@@ -168,13 +168,14 @@ class RepositoryPlan:
     forge: Forge | None = None
     """The operations on the forge; None if nothing can be done in the repository."""
     requests: tuple[RemoteRequest, ...] | None = None
-    """All of basebump's branches and requests that were listed; None if they could not be listed."""
+    """All of basebump's branches and pull requests that were listed; None if they could not be listed."""
     listed_branches: frozenset[str] = frozenset()
-    """The branches whose closed and merged requests were listed as well."""
+    """The branches whose closed and merged pull requests were also listed."""
     judged_heads: frozenset[str] = frozenset()
-    """The last commits of branches whose content was judged, and not only what the commits claim."""
+    """The last commits of branches whose content was judged. Other branches were judged only by their commit messages.
+    """
     dashboard: Dashboard | None = None
-    """None if the dashboard could not be read. It is not written then."""
+    """None if the dashboard could not be read, and therefore must not be written."""
     dashboard_issue: DashboardIssue | None = None
     """The dashboard issue as it was before this run; None if it does not exist or was not read."""
 
@@ -216,12 +217,12 @@ class RepositoryPlanner:
         return self._repository.is_selected_by_owner if first_proposal is None else first_proposal
 
     def _find_rebuild(self, paths: Collection[FilePath]) -> RebuildEffect | None:
-        """Return what merging a change of some files leads to; None if it is not known."""
+        """Return the own images that are rebuilt after a change of some files is merged; None if unknown."""
         finder, key = self.context.rebuild_finder, BranchKey.of(self._repository)
         return finder.find_effect(key, paths) if finder is not None and key is not None else None
 
     def plan_repository(self, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence]) -> RepositoryPlan:
-        """Return the plan of the repository, based on its requests on the forge.
+        """Return the plan of the repository, based on its pull requests on the forge.
 
         Errors of the forge do not raise an exception, but become failures in the plan.
         """
@@ -268,7 +269,7 @@ class RepositoryPlanner:
         )
 
     def _list_desired_branches(self, proposal_plan: ProposalPlan) -> frozenset[str]:
-        """Return the branches whose closed and merged requests are needed.
+        """Return the branches whose closed and merged pull requests are needed.
 
         These are the branches of the planned proposals and, if the repository starts with an onboarding proposal, the
         branch of that proposal.
@@ -301,7 +302,7 @@ class RepositoryPlanner:
     def _is_onboarding(self, requests: Sequence[RemoteRequest]) -> bool:
         """Return True if all updates of the repository are to be in a single onboarding proposal.
 
-        This ends when the onboarding proposal is merged, or if basebump has another request in the repository.
+        The onboarding ends when this proposal is merged, or when basebump has another pull request in the repository.
         """
         if not self._has_onboarding_proposal:
             return False
@@ -403,7 +404,7 @@ def _add_requested_actions(
 ) -> PlannedProposal:
     """Return the planned proposal with the actions that users requested for its branch.
 
-    `requests` are the requests of the branch on the forge.
+    `requests` are the pull requests of the branch on the forge.
     """
     proposal = planned_proposal.proposal
     has_accepted = any(each.state is RequestState.OPEN and is_accepted(each) for each in requests)

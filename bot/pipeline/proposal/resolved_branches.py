@@ -1,4 +1,4 @@
-"""Whether a run could read all data on which a branch depends, and requests whose digest was blocked meanwhile."""
+"""Determine which branches are fully resolved, and replace pull requests whose digests are blocked."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def replace_blocked_request(
     blocklist: Blocklist,
     resolutions: Mapping[TagRef, Resolution],
 ) -> DesiredState:
-    """Return the desired state of a branch whose open request may propose a blocked digest.
+    """Return the desired state of a branch whose open pull request might propose a blocked digest.
 
-    If it does, an update of the request does not wait, and a request without another digest to propose is closed. It is
-    also closed if it is not known what to propose, because a person could merge it in the meantime.
+    If the digest is blocked, the pull request is updated without waiting. If no other digest can be proposed, or if
+    this is unknown, the pull request is closed, because a user could merge it in the meantime.
     """
     block = _find_proposed_block(requests, blocklist, resolutions)
     if block is None:
@@ -58,7 +58,7 @@ def replace_blocked_request(
 def _find_proposed_block(
     requests: Iterable[RemoteRequest], blocklist: Blocklist, resolutions: Mapping[TagRef, Resolution]
 ) -> Block | None:
-    """Return why a digest in an open request is blocked; None if no such digest is known to be blocked."""
+    """Return the block of a digest in an open pull request; None if none of its digests is known to be blocked."""
     open_requests = (each for each in requests if each.state is RequestState.OPEN)
     targets = [target for each in open_requests for target in each.mark.targets]
     blocks = (
@@ -78,7 +78,7 @@ def _find_target_block(target: str, blocklist: Blocklist, resolutions: Mapping[T
 
 
 def list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
-    """Return the tags for which the requests propose digests, each as `repository:tag`."""
+    """Return the tags for which the pull requests propose digests, each as `repository:tag`."""
     return frozenset(target.rpartition("@")[0] for each in requests for target in each.mark.targets)
 
 
@@ -91,7 +91,7 @@ def is_fully_resolved_branch(
     """Return True if this run could read all data on which the proposal for a branch depends.
 
     If a registry, or a file that may use one of the images, could not be read, return False. If the result is False,
-    the request of the branch must not be closed, because the next run may find the update again.
+    the branch's pull request must not be closed, because the next run may find the update again.
     """
     if any(_find_undecided_reason(each) is not None for each in decisions):
         return False
@@ -106,9 +106,9 @@ def is_fully_resolved_branch(
 
 
 def find_unresolved_reason(decisions: Iterable[Decision]) -> NoChangeReason:
-    """Return the reason that the request of a branch stays as it is, although the branch is not fully resolved.
+    """Return the reason to leave the pull request of a branch unchanged if the branch is not fully resolved.
 
-    Data that was not read comes first, because it could change everything else.
+    Unread data is the first reason, because it could change all other reasons.
     """
     found = set(map(_find_undecided_reason, decisions))
     by_importance = (NoChangeReason.UNKNOWN, NoChangeReason.PAUSED, NoChangeReason.FAILING_ELSEWHERE)
@@ -116,7 +116,7 @@ def find_unresolved_reason(decisions: Iterable[Decision]) -> NoChangeReason:
 
 
 def _find_undecided_reason(decision: Decision) -> NoChangeReason | None:
-    """Return the reason that a later run may decide differently although the image did not change; None if it may not.
+    """Return why a later run could decide differently about an unchanged image; None if it could not.
 
     Some data was not available in this run, or updates are paused. Open requests then stay as they are.
     """
@@ -139,7 +139,7 @@ def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> 
     """Return True if a tag in `proposed_tags` would replace the reference's tag, but tags could not be listed.
 
     Without the registry's list of tags, it is unknown whether the proposed tag is still the right one. `proposed_tags`
-    are the tags in open requests, each as `repository:tag`.
+    are the tags in open pull requests, each as `repository:tag`.
     """
     tracked_image = get_tracked_image(decision)
     if tracked_image is None or not tracked_image.missing_tags_reason:

@@ -46,7 +46,8 @@ def edit_files(
 ) -> EditResult:
     """Apply `updates` to the files. A file is left unchanged if its edits cannot be verified.
 
-    The work is subtracted from `edit_budget` if it is not None. All updates are applied even if it is exhausted.
+    The work is subtracted from `edit_budget` if a budget is given. All updates are applied even if the budget is
+    exhausted.
     """
     by_path: dict[FilePath, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
@@ -221,7 +222,8 @@ def _parse_dockerfile(content: bytes) -> _DockerfileParse | None:
     from dockerfile_parse import DockerfileParser  # noqa: PLC0415
     from dockerfile_parse.parser import image_from  # noqa: PLC0415
 
-    # With `fileobj`, it parses bytes in memory. Without it, it would open ./Dockerfile, and create a missing one.
+    # With `fileobj`, the library parses bytes in memory. Otherwise, it would open ./Dockerfile, and create a missing
+    # file.
     parser = DockerfileParser(fileobj=BytesIO(content))  # type: ignore[arg-type]  # stubs require str
     try:
         images = parser.parent_images

@@ -29,7 +29,7 @@ from bot.pipeline.references.file_reading import MAX_FILE_BYTES, FileReading, Se
 from bot.pipeline.references.reader_slots import ReaderSlots, TreeReader
 from bot.ports import FileFormat, FileTree, RulesReader
 
-if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+if TYPE_CHECKING:  # for annotations only, so that the start does not load these modules
     from bot.model.cross_file import CrossFileFact
     from bot.model.policy import PolicyRule
     from bot.ports import FileHistory
@@ -110,7 +110,7 @@ class ExtractResult:
         return tuple(each for each in self.extracted if isinstance(each, Reference))
 
     def may_hide_image(self, repository: str) -> bool:
-        """Return True if the image of `repository` may be used in a file that could not be read or parsed.
+        """Return True if a file that could not be read or parsed might use the image of `repository`.
 
         A file that was not read may contain any image. A file that was read but not parsed may contain the image if the
         last part of the image's name (`nginx` of `docker.io/library/nginx`) is among its bytes, in any encoding. If

@@ -19,7 +19,7 @@ from bot.model.source import IGNORE_COMMENT_MARK, Reference, SourceFile, Unsuppo
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat, FileTree
 
-if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+if TYPE_CHECKING:  # for annotations only, so that the start does not load these modules
     from bot.model.cross_file import CrossFileFact
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
@@ -56,7 +56,9 @@ class FileReading:
     facts: tuple[CrossFileFact, ...] = ()
     """Facts that the file states about references in other files."""
     may_have_ignore_comments: bool = False
-    """True if the file contains IGNORE_COMMENT_MARK. Found here, because several processes read the files of a tree."""
+    """True if the file contains IGNORE_COMMENT_MARK. The marks are searched here, where several processes read the
+    files of a tree.
+    """
 
 
 class FileContents(NamedTuple):
@@ -118,7 +120,7 @@ def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequen
 
 
 def _leave_out_repetitions(readings: Sequence[FileReading]) -> Sequence[FileReading]:
-    """Leave out references that the format `text` finds and another format, too."""
+    """Leave out references of the format `text` that another format finds, too."""
     if all(reading.file_format.name != _TEXT_FORMAT for reading in readings):
         return readings
     known_references = {

@@ -33,8 +33,9 @@ from bot.pipeline.references.reader_worker import (
 from bot.ports import FileFormat, FileTree
 
 MAX_PART_WORK = 4 * 1024 * 1024
-"""The maximum work of a part. A part of this size takes about 0.2 seconds. A smaller part costs more, because for each
-part, trees of git start git again."""
+"""The maximum work of a part. A part of this size takes about 0.2 seconds. A smaller part costs more, because a tree of
+git starts git once for each part.
+"""
 MIN_PART_WORK = 128 * 1024
 """The minimum work of a part, except for the last one. A part costs about 0.2 milliseconds besides reading its files.
 The last parts are this small, so that all processes end within a few milliseconds of each other."""
@@ -47,7 +48,8 @@ EXCHANGE_INTERVAL = 0.003
 parts, which take longer."""
 MAX_WAITING_WEIGHT = 64 * 1024 * 1024
 """The weight in bytes of results that may wait for the results of earlier files. They are not yet taken from the budget
-of the tree. If they weigh more, basebump reads no further parts until it has the earlier results."""
+of the tree. If such results weigh more, basebump reads no further parts until it has the earlier results.
+"""
 ANSWER_TIMEOUT = 120.0
 """Seconds without an answer of any worker after which the workers are ended. No file takes more than ten seconds on a
 machine like those of CI services."""

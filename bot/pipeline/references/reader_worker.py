@@ -38,8 +38,10 @@ FileRequest = tuple[FilePath, int | None, str | None, tuple[int, ...]]
 ReadingAnswer = tuple[int, ExtractedReferences, tuple["CrossFileFact", ...]]
 """The position of a format in the formats of the file, and the references and facts that the format found."""
 FileAnswer = int | str | tuple[bytes, bool, tuple[ReadingAnswer, ...]]
-"""The content of a file, whether it may have ignore comments, and its readings. If no format found anything, the size
-of the file. If the file could not be read, the message of the error."""
+"""The content of a file, whether it may have ignore comments, and its readings.
+
+Only the size of the file if no format found anything; only the message of the error if the file could not be read.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Read which images run in clusters, and store it for later runs."""
+"""Read which images run in clusters, and store them for later runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.ports import ClusterReader
 
 @dataclass(frozen=True, slots=True)
 class ClusterResult:
-    """What is known about the clusters of the config, and the failures to read them."""
+    """The known data about the clusters of the config, and the failures of reading clusters."""
 
     services: ClusterServices
     """The services of the run with `known`: all clusters of the config, sorted by name, without those that were never
@@ -27,7 +27,10 @@ class ClusterResult:
 
 
 def find_running_images(context: RunContext) -> ClusterResult:
-    """Return the images that run in clusters: from the state if sweeps read the clusters, or else read now."""
+    """Return the images that run in clusters.
+
+    If sweeps read the clusters, the images come from the state. Otherwise, the clusters are read now.
+    """
     if not context.clusters.readers:
         return ClusterResult(context.clusters)
     return _load_clusters(context, ()) if context.clusters.is_read_by_sweeps else read_clusters(context)
@@ -36,7 +39,7 @@ def find_running_images(context: RunContext) -> ClusterResult:
 def read_clusters(context: RunContext) -> ClusterResult:
     """Read all clusters of the config at the same time, and store the outcome if a state is configured.
 
-    If a cluster cannot be read, what the state remembers about it is returned, with a failure for this cluster alone.
+    If a cluster cannot be read, the result has the state's data about this cluster, and a failure.
     """
     if not context.clusters.readers:
         return ClusterResult(context.clusters)

@@ -1,4 +1,4 @@
-"""Load from the state which merged updates do not get further, for the dashboards."""
+"""Load the stuck updates for dashboards from the state: merged updates that make no progress."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from bot.model.stuck_update import StuckUpdate
 from bot.pipeline.run_context import RunContext, RunOptions
 
 MAX_NAMED_REPOSITORIES = 500
-"""Up to this number of repositories, only the facts about them are loaded, and those about the whole fleet for more. A
-visit of the service is about at most 50 repositories."""
+"""The maximum number of repositories whose facts are loaded one by one. For more, the facts about the whole fleet are
+loaded. A visit of the service has at most 50 repositories.
+"""
 
 
 def load_stuck_updates(
     keys: Collection[BranchKey], context: RunContext, options: RunOptions
 ) -> Mapping[BranchKey, tuple[StuckUpdate, ...]]:
-    """Return the stuck updates of those base branches that have some. Raises StateError.
+    """Return the stuck updates that earlier runs found, by base branch.
 
-    They are those that earlier runs found. Without dashboards, nothing is loaded.
+    Base branches without stuck updates are left out. If dashboards are disabled, nothing is loaded. Raises StateError
+    if the state cannot be read.
     """
     if not options.has_dashboards or context.builds is None:
         return {}
@@ -35,7 +37,10 @@ def load_stuck_updates(
 
 
 def load_facts(reader: StageReader, repositories: Collection[str]) -> StageFacts:
-    """Return the facts about the updates in some repositories, and possibly in others. Raises StateError."""
+    """Return the facts about the updates in at least the given repositories.
+
+    Raises StateError if the state cannot be read.
+    """
     if len(repositories) > MAX_NAMED_REPOSITORIES:
         return reader.load_fleet_facts()
     return reader.load_repository_facts(*sorted(repositories))

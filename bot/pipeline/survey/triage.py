@@ -1,8 +1,8 @@
 """Triage: select the base branches that a run must read, with the help of the inventory in the state.
 
-A repository is left out if all of its base branches are settled, and nothing changed on which they depend. It costs no
-requests of its own if the forge lists the activity of many repositories at once. The tags of images are looked up once,
-for all repositories together. `bot.core.inventory.triage` decides, and this module collects the data.
+A repository is left out if all of its base branches are settled, and nothing changed on which they depend. Triage costs
+no additional requests if the forge lists the activity of many repositories at once. The tags of images are looked up
+once, for all repositories together. `bot.core.inventory.triage` decides, and this module collects the data.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class ListedBaseBranch:
     stored: StoredBranch | None = None
     """None if no earlier run read the branch."""
     stuck: tuple[StuckUpdate, ...] = ()
-    """The merged updates that the dashboard shows, because they do not get further."""
+    """The merged updates that the dashboard shows, because these updates make no progress."""
     reason: VisitReason | None = VisitReason.UNSETTLED
     """The reason to read the branch; None if it need not be read."""
 
     @property
     def settled(self) -> SettledBranch | None:
-        """The branch when it was settled; None if it is not settled."""
+        """The data of the branch at the time when it was settled; None if it is not settled."""
         return self.stored.settled if self.stored is not None else None
 
     @property
@@ -112,7 +112,7 @@ def select_branches(
 
 
 class _Triage:
-    """The services of one triage. The methods raise StateError."""
+    """The services of one triage. The methods raise StateError if the state cannot be used."""
 
     def __init__(self, context: RunContext, options: RunOptions, build_tasks: BuildTasks) -> None:
         self._context, self._options, self._store = context, options, context.inventory_store
@@ -158,7 +158,7 @@ class _Triage:
             return None
 
     def leave_out_nonusers(self, branches: Sequence[ListedBaseBranch], image: ImageName) -> list[ListedBaseBranch]:
-        """Return the branches of the repositories that use an image, or whose use of the image is not known."""
+        """Return the branches of the repositories that use an image, or that might use it."""
         users = self._store.list_users(image)
         groups = {each.group for each in branches if each.key in users or not _is_known(each)}
         return [each for each in branches if each.group in groups]
@@ -257,7 +257,7 @@ class _Triage:
 
 
 def _name_report(report: RepositoryReport, repository: GitRepository, stored: StoredBranch) -> RepositoryReport:
-    """Return a stored report with the present names of its repository, which the database cannot change."""
+    """Return a stored report with the repository's names from the forge, and not from the database."""
     return replace(
         report,
         forge=repository.forge,
@@ -272,7 +272,7 @@ def _name_report(report: RepositoryReport, repository: GitRepository, stored: St
 def _ask(
     failures: RegistryFailures, context: RunContext, tag_ref: TagRef, request: Callable[[], _Answer]
 ) -> _Answer | None:
-    """Return the answer of a registry; None if it fails, or if the registry could not be reached before."""
+    """Return the answer of a registry; None if the request fails, or if an earlier one got no answer."""
     try:
         failures.raise_if_unreachable(context.registry.get_origin(tag_ref).host)
         return request()
@@ -306,7 +306,7 @@ def _find_tag_reasons(branches: Iterable[ListedBaseBranch], known_lookups: Known
 def _share_reasons(branches: Iterable[ListedBaseBranch]) -> list[ListedBaseBranch]:
     """Return the branches, so that all base branches of a repository are read if one of them is.
 
-    They share the limits on open requests, and the dashboard issue describes all of them.
+    The base branches share the limits on open pull requests, and the dashboard issue describes all of them.
     """
     branches = list(branches)
     groups = {each.group for each in branches if each.reason is not None}

@@ -126,9 +126,9 @@ def edit_body(stand: ForgeStand) -> None:
     ("change", "sentence"),
     [
         (commit_to_base, "the base branch moved"),
-        (commit_to_branch, f"the branch {BRANCH} or its request changed"),
-        (close_request, f"the branch {BRANCH} or its request changed"),
-        (edit_body, f"the branch {BRANCH} or its request changed"),
+        (commit_to_branch, f"the branch {BRANCH} or its pull request changed"),
+        (close_request, f"the branch {BRANCH} or its pull request changed"),
+        (edit_body, f"the branch {BRANCH} or its pull request changed"),
     ],
 )
 def test_apply_makes_no_writes_if_repository_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
