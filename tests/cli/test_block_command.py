@@ -28,7 +28,7 @@ def fleet(tmp_path, config):
     return config("state: sqlite:///state.db\n# the end\n")
 
 
-def test_entry_is_added_and_the_users_are_listed(basebump, fleet):
+def test_block_adds_entry_to_config_and_lists_files_that_use_the_digest(basebump, fleet):
     before = Path(fleet).read_text(encoding="utf-8")
     link = "https://sec.example.com/42"
     code, out, err = basebump("block", f"python@{OLD}", "--reason", "malware", "--link", link, "-c", fleet)
@@ -48,7 +48,7 @@ def test_entry_is_added_and_the_users_are_listed(basebump, fleet):
     assert (entry.block.reason, entry.block.link, entry.image) == ("malware", link, None)
 
 
-def test_references_that_follow_a_tag_to_the_digest_are_listed(basebump, fleet, tmp_path):
+def test_block_lists_unpinned_references_whose_tag_pointed_to_the_digest(basebump, fleet, tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     visits = [build_visit("python:3.12", "python:3.13", f"python:3.12@{NEW}", key=API)]
     DatabaseInventoryStore(database).record_visits(visits, {}, READ_AT)
@@ -64,12 +64,12 @@ def test_references_that_follow_a_tag_to_the_digest_are_listed(basebump, fleet, 
     assert "Without a digest" not in basebump("block", OLD, "--reason", "other", "-c", fleet)[1]
 
 
-def test_state_without_users_is_said(basebump, fleet):
+def test_block_reports_if_no_file_uses_the_digest(basebump, fleet):
     _, out, _ = basebump("block", digest("unused"), "--reason", "malware", "-c", fleet)
     assert out.splitlines()[2] == "No file uses it, according to the state."
 
 
-def test_same_entry_is_not_added_twice(basebump, fleet):
+def test_block_does_not_add_the_same_entry_twice(basebump, fleet):
     basebump("block", OLD, "--reason", "malware", "--link", "https://sec.example.com/42", "-c", fleet)
     content = Path(fleet).read_bytes()
     _, out, _ = basebump("block", OLD.upper(), "--reason", "malware", "-c", fleet)
@@ -77,7 +77,7 @@ def test_same_entry_is_not_added_twice(basebump, fleet):
     assert Path(fleet).read_bytes() == content
 
 
-def test_blocked_digest_keeps_the_first_reason(basebump, fleet):
+def test_blocking_a_digest_again_keeps_the_first_reason(basebump, fleet):
     basebump("block", OLD, "--reason", "malware", "-c", fleet)
     content = Path(fleet).read_bytes()
     code, out, err = basebump("block", OLD, "--reason", "other", "--image", "docker.io/**", "-c", fleet)
@@ -89,7 +89,7 @@ def test_blocked_digest_keeps_the_first_reason(basebump, fleet):
     assert "acme/web (main)" in out
 
 
-def test_entry_in_any_file_of_the_config_counts(basebump, config, tmp_path):
+def test_block_finds_existing_entries_in_every_file_of_blocked_images(basebump, config, tmp_path):
     listed = f"schema: 1\nblocked: [{{digest: {OLD}, reason: malware}}]\n"
     for name, content in {"a.yaml": "schema: 1\nblocked: []\n", "b.yaml": listed}.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -102,20 +102,20 @@ def test_entry_in_any_file_of_the_config_counts(basebump, config, tmp_path):
         assert (code, out.splitlines()[0]) == (0, f"{where} already blocks {digest_[7:19]}: {reason}")
 
 
-def test_entry_for_more_repositories_is_added(basebump, config):
+def test_entry_for_all_repositories_is_added_despite_entry_for_some(basebump, config):
     path = config(f"blocked: [{{digest: {OLD}, image: ghcr.io/**, reason: malware}}]\n")
     _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
     assert out.splitlines()[0] == f"{path} has a new entry for {OLD[7:19]}."
     assert len(load(Path(path), requires_forges=False).policy_config.blocklist.by_digest[OLD]) == 2
 
 
-def test_image_limits_the_entry_and_the_list(basebump, fleet):
+def test_image_option_lists_only_files_that_use_matching_images(basebump, fleet):
     _, out, _ = basebump("block", OLD, "--reason", "malware", "--image", "ghcr.io/**", "-c", fleet)
     assert "acme/api (main)" in out
     assert "acme/web" not in out
 
 
-def test_entry_goes_to_the_file_that_the_config_names(basebump, config, tmp_path):
+def test_block_adds_entry_to_the_file_of_blocked_images(basebump, config, tmp_path):
     path, listed = config("blocked:\n  - path: blocked.yaml\n"), tmp_path / "blocked.yaml"
     listed.write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     code, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
@@ -134,7 +134,7 @@ def test_entry_goes_to_the_file_that_the_config_names(basebump, config, tmp_path
         ((OLD, "--reason", "x", "--image", "python"), "matches no image"),
     ],
 )
-def test_invalid_entry_leaves_config_unchanged(basebump, config, arguments, says):
+def test_block_refuses_invalid_entry_and_leaves_config_unchanged(basebump, config, arguments, says):
     path = config()
     before = Path(path).read_bytes()
     code, _, err = basebump("block", *arguments, "-c", path)
@@ -143,7 +143,7 @@ def test_invalid_entry_leaves_config_unchanged(basebump, config, arguments, says
     assert Path(path).read_bytes() == before
 
 
-def test_several_files_of_blocked_images_are_left_to_the_user(basebump, config, tmp_path):
+def test_block_refuses_to_choose_between_several_files_of_blocked_images(basebump, config, tmp_path):
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     path = config("blocked: [{path: a.yaml}, {path: b.yaml}]\n")

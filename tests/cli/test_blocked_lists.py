@@ -42,7 +42,7 @@ def is_blocked(reference):
     return (reference["status"], reference["reason"], reference["new_digest"]) == ("blocked", "digest-blocked", NEW)
 
 
-def test_entries_of_a_file_and_of_a_download_count(updated_registry, scan, config, tmp_path):
+def test_digests_listed_in_a_file_or_download_are_blocked(updated_registry, scan, config, tmp_path):
     (tmp_path / "blocked.yaml").write_text(LIST, encoding="utf-8")
     code, references, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
     assert (code, is_blocked(references[PYTHON])) == (0, True)
@@ -60,7 +60,7 @@ def push_artifact(loopback, *blobs):
     return loopback.store.set_tag("acme/blocked", "latest", PlatformImage(content, kind, tuple(blobs)))
 
 
-def test_entries_of_an_artifact_count_by_tag_and_by_digest(updated_registry, scan, config):
+def test_digests_listed_in_oci_artifact_are_blocked(updated_registry, scan, config):
     digest = push_artifact(updated_registry, LIST.encode())
     for name in ("acme/blocked:latest", f"acme/blocked@{digest}"):
         code, references, failed = scan(config(f'blocked: [{{oci: "{name}"}}]\n'))
@@ -78,7 +78,9 @@ def test_entries_of_an_artifact_count_by_tag_and_by_digest(updated_registry, sca
         ((b"[" * 100_000,), "is not valid"),
     ],
 )
-def test_artifact_that_is_not_a_list_is_a_failure_and_prevents_proposals(updated_registry, scan, config, blobs, says):
+def test_invalid_artifact_of_blocked_images_is_a_failure_and_prevents_updates(
+    updated_registry, scan, config, blobs, says
+):
     push_artifact(updated_registry, *blobs)
     code, references, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
     assert code == 1
@@ -97,14 +99,14 @@ def test_unread_list_does_not_hide_digests_blocked_by_another_list(updated_regis
     assert references[REDIS]["status"] == "unresolved"
 
 
-def test_registry_that_is_not_listed_is_not_contacted_for_a_list(updated_registry, scan, config):
+def test_unlisted_registry_is_not_contacted_to_read_a_list_of_blocked_images(updated_registry, scan, config):
     code, _, failed = scan(config('blocked: [{oci: "registry.example.com/sec/blocked:1"}]\n'))
     assert code == 1
     assert "neither a well-known registry nor listed" in failed[0]["error"]
 
 
 @pytest.mark.parametrize(("arguments", "remedy"), [((), "--write moves it to"), (("--offline",), None)])
-def test_check_finds_blocked_digests(updated_registry, check, config, arguments, remedy):
+def test_check_reports_blocked_digests_even_in_ignored_references(updated_registry, check, config, arguments, remedy):
     files = {**FILES, "kept/Dockerfile": f"# basebump: ignore\nFROM python:3.12@{BAD}\n"}
     path = config(f'blocked: [{{digest: "{BAD}", reason: malware, link: "https://sec.example.com/42"}}]\n')
     code, document = check(files, "-c", path, *arguments)
@@ -117,7 +119,7 @@ def test_check_finds_blocked_digests(updated_registry, check, config, arguments,
     assert remedy is None or remedy in message
 
 
-def test_doctor_tests_whether_lists_can_be_read(updated_registry, basebump, config, tmp_path):
+def test_doctor_checks_if_lists_of_blocked_images_can_be_read(updated_registry, basebump, config, tmp_path):
     push_artifact(updated_registry, LIST.encode())
     (tmp_path / "forge").mkdir()
     path = config(
@@ -132,7 +134,7 @@ def test_doctor_tests_whether_lists_can_be_read(updated_registry, basebump, conf
     assert "nothing is proposed" in missing["found"]
 
 
-def test_text_names_the_reason_first(updated_registry, basebump, config, tmp_path):
+def test_text_of_scan_shows_reason_of_block_before_the_update(updated_registry, basebump, config, tmp_path):
     folder = write_tree(tmp_path / "tree", FILES)
     path = config(f'blocked: [{{digest: "{BAD}", reason: malware}}]\n')
     _, out, _ = basebump("scan", folder, "-c", path)

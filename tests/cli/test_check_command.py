@@ -23,7 +23,7 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 # ---- not pinned --------------------------------------------------------------------------------------------------
 
 
-def test_offline_finds_unpinned_reference_and_exits_with_4(check):
+def test_offline_check_reports_unpinned_references_and_exits_with_4(check):
     code, document = check({"Dockerfile": f"FROM python:3.12 AS a\n{PINNED}FROM node\n"}, "--offline")
     assert code == 4
     assert list_findings(document) == [("Dockerfile", 1, "unpinned"), ("Dockerfile", 3, "unpinned")]
@@ -32,7 +32,7 @@ def test_offline_finds_unpinned_reference_and_exits_with_4(check):
     assert [reference["status"] for reference in document["references"]] == ["not-checked", "not-checked", "skipped"]
 
 
-def test_pinned_folder_passes(check):
+def test_check_exits_with_0_if_all_references_are_pinned(check):
     assert check({"Dockerfile": PINNED, "README.md": "FROM python:3.12\n"}, "--offline")[0] == 0
 
 
@@ -49,13 +49,13 @@ def test_pinned_folder_passes(check):
     ids=["comment", "maybe-own", "own-file"],
 )
 @pytest.mark.parametrize("arguments", [("--offline",), ()], ids=["offline", "online"])
-def test_references_that_the_policy_skips_are_not_findings(check, files, reason, arguments):
+def test_check_does_not_report_references_that_the_policy_skips(check, files, reason, arguments):
     code, document = check(files, *arguments)
     assert [reference["reason"] for reference in document["references"]] == [reason]
     assert (code, document["findings"]) == (0, [])
 
 
-def test_blocked_digest_in_a_reference_that_cannot_be_read_is_a_finding(check, config):
+def test_check_reports_blocked_digest_of_image_with_unresolved_argument(check, config):
     path = config(f"blocked: [{{digest: {digest('bad')}, reason: malware}}]\n")
     files = {"Dockerfile": f"ARG X\nFROM ${{X}}@{digest('bad')}\nFROM ${{X}}@{digest('new')}\n"}
     code, document = check(files, "--offline", "--config", path)
@@ -64,14 +64,14 @@ def test_blocked_digest_in_a_reference_that_cannot_be_read_is_a_finding(check, c
 
 @pytest.mark.parametrize("rule", ["{pin: false}", "{ignore: true}"])
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
-def test_references_that_a_rule_does_not_pin_are_not_findings(check, config, loopback, rule, offline):
+def test_check_does_not_report_references_that_a_rule_excludes_from_pinning(check, config, loopback, rule, offline):
     loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\nFROM python\n"}
     assert check(files, "--config", config(f"policy: [{rule}]\n"), *offline)[0] == 0
 
 
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
-def test_shared_bytes_that_another_reference_locks_are_not_findings(check, config, loopback, offline):
+def test_argument_shared_with_an_ignored_reference_is_not_reported(check, config, loopback, offline):
     loopback.move("python", "3.12", "now")
     both = "ARG IMAGE=python:3.12\nFROM ${IMAGE} AS a\n%sFROM ${IMAGE}\n"
     assert check({"Dockerfile": both % ""}, "--config", config(), *offline)[0] == 4
@@ -80,7 +80,7 @@ def test_shared_bytes_that_another_reference_locks_are_not_findings(check, confi
     assert code == 0
 
 
-def test_online_finds_references_that_would_be_pinned_but_not_held_or_refused_ones(check, config, loopback):
+def test_online_check_reports_unpinned_reference_unless_the_update_is_refused(check, config, loopback):
     loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\n"}
     assert list_findings(check(files, "--config", config())[1]) == [("Dockerfile", 1, "unpinned")]
@@ -89,7 +89,7 @@ def test_online_finds_references_that_would_be_pinned_but_not_held_or_refused_on
     assert (code, document["references"][0]["status"]) == (0, "refused")
 
 
-def test_too_young_image_is_not_a_finding(check, config, loopback, tmp_path):
+def test_check_does_not_report_image_younger_than_min_age(check, config, loopback, tmp_path):
     loopback.move("python", "3.12", "now")
     path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\npolicy: [{{min_age: 7d}}]\n")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", path)
@@ -99,7 +99,7 @@ def test_too_young_image_is_not_a_finding(check, config, loopback, tmp_path):
 # ---- what is said ------------------------------------------------------------------------------------------------
 
 
-def test_text_has_a_line_for_each_finding_and_a_summary(tmp_path, basebump, config, loopback):
+def test_text_of_check_has_a_line_for_each_finding_and_a_summary(tmp_path, basebump, config, loopback):
     loopback.move("python", "3.12", "now")
     write_tree(tmp_path / "a b", {"Dockerfile": f"FROM python:3.12\n{PINNED}", "x/Dockerfile": "FROM node:99\n"})
     path = config()
@@ -117,7 +117,7 @@ def test_text_has_a_line_for_each_finding_and_a_summary(tmp_path, basebump, conf
     assert last == "3 findings: 2 unpinned, 1 gone. Not everything was evaluated: 1 failed lookup."
 
 
-def test_unreachable_registry_is_reported_once(tmp_path, basebump, no_pauses):
+def test_check_reports_unreachable_registry_once(tmp_path, basebump, no_pauses):
     config = tmp_path / "down.yaml"
     config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"{PINNED}FROM node:22@{digest('held')}\n"})
@@ -132,27 +132,27 @@ def test_unreachable_registry_is_reported_once(tmp_path, basebump, no_pauses):
     assert out.count("did not answer") == 1
 
 
-def test_text_reports_check_without_findings(tmp_path, basebump):
+def test_text_of_check_without_findings_counts_references(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": PINNED})
     code, out, err = basebump("check", tmp_path, "--offline")
     assert (code, "1 image reference" in out, err) == (0, True, "")
 
 
-def test_yaml_anchor_and_aliases_have_one_line(tmp_path, basebump):
+def test_text_of_check_has_one_line_for_yaml_anchor_and_aliases(tmp_path, basebump):
     write_tree(tmp_path, {"compose.yaml": "services:\n  a:\n    image: &i python:3.12\n  b:\n    image: *i\n"})
     _, out, _ = basebump("check", tmp_path, "--offline")
     assert out.count("\n") == 4
     assert " pins it (2 references)\n" in out
 
 
-def test_unreadable_file_is_a_note(tmp_path, basebump):
+def test_check_reports_unreadable_file_as_a_note(tmp_path, basebump):
     write_tree(tmp_path, {"compose.yaml": "services: {a: {image: python:3.12}\n  }}]"})
     code, out, _ = basebump("check", tmp_path, "--offline")
     assert code == 0
     assert out.startswith("compose.yaml:2: note: not checked: ")
 
 
-def test_exports_all_formats_of_one_check(tmp_path, basebump):
+def test_one_check_can_export_all_formats(tmp_path, basebump):
     folder = write_tree(
         tmp_path / "tree", {"Dockerfile": f"FROM python:3.12\n{PINNED}# basebump: ignore\nFROM redis:7\n"}
     )
@@ -181,7 +181,7 @@ def test_exports_all_formats_of_one_check(tmp_path, basebump):
     assert issue["location"] == {"path": "Dockerfile", "lines": {"begin": 1}}
 
 
-def test_format_of_another_command_is_wrong_usage(tmp_path, basebump):
+def test_check_refuses_export_format_of_another_command(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
     assert "use one of the formats text, json, sarif, junit, github, codequality" in err
@@ -190,7 +190,7 @@ def test_format_of_another_command_is_wrong_usage(tmp_path, basebump):
 # ---- how it ends -------------------------------------------------------------------------------------------------
 
 
-def test_failure_exits_with_1_even_if_there_are_findings(tmp_path, basebump, no_pauses):
+def test_check_with_failure_exits_with_1_even_if_there_are_findings(tmp_path, basebump, no_pauses):
     path = tmp_path / "down.yaml"
     path.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM node\n{PINNED}"})
@@ -202,7 +202,7 @@ def test_failure_exits_with_1_even_if_there_are_findings(tmp_path, basebump, no_
     assert case.get("type") == "resolve"
 
 
-def test_failed_export_exits_with_1(tmp_path, basebump):
+def test_check_exits_with_1_if_export_fails(tmp_path, basebump):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert basebump("check", folder, "--offline", "--export", "json=/dev/full")[0] == 1
 
@@ -215,7 +215,7 @@ def test_failed_export_exits_with_1(tmp_path, basebump):
         ((".", "--config", "nowhere.yaml"), "nowhere.yaml"),
     ],
 )
-def test_wrong_usage_exits_with_2(basebump, arguments, why):
+def test_wrong_usage_of_check_exits_with_2(basebump, arguments, why):
     code, out, err = basebump("check", *arguments)
     assert (code, out) == (2, "")
     assert why in err
@@ -231,7 +231,7 @@ HEAVY = {
 }
 
 
-def test_offline_without_a_config_imports_no_network_modules(tmp_path):
+def test_offline_check_without_a_config_imports_no_network_modules(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     program = (
         "import sys\nfrom bot.cli.app import main\n"

@@ -48,7 +48,7 @@ def build_counts(*, pinned=0, unpinned=0, not_evaluated=None, unresolved=0, unre
 
 
 @OFFLINE
-def test_unlisted_registry_is_unpinned_and_other_references_are_counted(check, offline):
+def test_check_counts_own_unpinned_and_unreadable_references_separately(check, offline):
     code, document = check(FILES, *offline)
     assert (code, list_findings(document)) == (4, [("Dockerfile", 3, "unpinned")])
     assert "list registry.acme.dev under `registries:`" in document["findings"][0]["message"]
@@ -64,14 +64,16 @@ def test_unlisted_registry_is_unpinned_and_other_references_are_counted(check, o
     ],
     ids=["no-own-images", "own-images"],
 )
-def test_key_own_decides_whether_an_image_is_evaluated(check, configure_check, own, expected, offline):
+def test_check_evaluates_image_of_unlisted_registry_unless_own_contains_the_image(
+    check, configure_check, own, expected, offline
+):
     code, document = check(FILES, "--config", configure_check(f"own: {own}"), *offline)
     assert (code, document["counts"]) == (4, expected)
 
 
 @pytest.mark.parametrize("files", [{"Dockerfile": "FROM python:${V}\n"}, {"pod.yaml": POD}], ids=["text", "maybe-own"])
 @OFFLINE
-def test_unevaluated_reference_is_a_finding_only_if_strict(check, files, offline):
+def test_check_reports_unevaluated_references_only_if_strict(check, files, offline):
     code, document = check(files, *offline)
     assert (code, document["findings"], document["strict"]) == (0, [], False)
     code, strict = check(files, "--strict", *offline)
@@ -82,7 +84,7 @@ def test_unevaluated_reference_is_a_finding_only_if_strict(check, files, offline
     assert strict["counts"] == document["counts"]
 
 
-def test_pinned_image_on_an_unlisted_registry_was_not_evaluated_online(check):
+def test_online_check_does_not_evaluate_pinned_image_of_unlisted_registry(check):
     files = {"Dockerfile": f"FROM registry.acme.dev/base:1@{digest('some')}\n"}
     assert check(files, "--offline", "--strict")[1]["counts"] == build_counts(pinned=1)
     code, document = check(files)
@@ -90,7 +92,7 @@ def test_pinned_image_on_an_unlisted_registry_was_not_evaluated_online(check):
     assert check(files, "--strict")[0] == 4
 
 
-def test_missing_digests_are_found_while_the_registry_is_down(check, configure_check, no_pauses):
+def test_check_reports_unpinned_references_while_the_registry_is_down(check, configure_check, no_pauses):
     offline = check(TEN, "--offline")[1]
     code, online = check(TEN, "--config", configure_check(f"registries: [{DEAD}]", "own: []"))
     assert code == 1
@@ -98,7 +100,7 @@ def test_missing_digests_are_found_while_the_registry_is_down(check, configure_c
     assert online["counts"] == offline["counts"] | {"unresolved": 10} == build_counts(unpinned=10, unresolved=10)
 
 
-def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, configure_check, no_pauses):
+def test_code_quality_report_has_only_findings_and_stderr_has_failures(tmp_path, basebump, configure_check, no_pauses):
     folder = write_tree(tmp_path / "tree", TEN)
     path = configure_check(f"registries: [{DEAD}]", "own: []")
     code, out, err = basebump("check", folder, "--config", path, "--format", "codequality")
@@ -107,7 +109,7 @@ def test_code_quality_report_leaves_failures_to_stderr(tmp_path, basebump, confi
     assert "\nhint: make sure that 127.0.0.1:9 is running; with --offline, `scan` and `check` need no network" in err
 
 
-def test_missing_digest_is_found_if_the_registry_answers_404(check, config):
+def test_check_reports_unpinned_reference_if_the_registry_answers_404(check, config):
     code, document = check({"Dockerfile": f"FROM nowhere:1\n{PINNED}"}, "--config", config())
     assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "unpinned")])
     assert document["counts"] == build_counts(pinned=1, unpinned=1, unresolved=2)
@@ -117,7 +119,7 @@ def test_missing_digest_is_found_if_the_registry_answers_404(check, config):
     assert (document["findings"][0]["reason"], document["notes"]) == ("not-found-or-denied", [])
 
 
-def test_every_output_has_the_same_counts(tmp_path, basebump):
+def test_every_format_of_check_has_the_same_counts(tmp_path, basebump):
     folder = write_tree(tmp_path / "tree", FILES | {"x/Dockerfile": PINNED})
     exports = [word for each in CHECK_FORMATS for word in ("--export", f"{each}={tmp_path / each}")]
     basebump("check", folder, "--offline", *exports)
@@ -151,7 +153,7 @@ def test_every_output_has_the_same_counts(tmp_path, basebump):
     assert last_issue["description"] == f"Not everything was evaluated. {sentence}"
 
 
-def test_last_line_never_calls_an_unevaluated_folder_clean(tmp_path, basebump):
+def test_last_line_of_check_mentions_unevaluated_references(tmp_path, basebump):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:${V}\n", "pod.yaml": POD})
     for output_format in ("text", "github"):
         last = basebump("check", folder, "--offline", "--format", output_format)[1].splitlines()[-1]
@@ -162,7 +164,7 @@ def test_last_line_never_calls_an_unevaluated_folder_clean(tmp_path, basebump):
     assert basebump("check", tmp_path / "clean", "--offline")[1].splitlines()[-1] == "No findings."
 
 
-def test_text_lists_at_most_five_places_for_each_reason(tmp_path, basebump):
+def test_text_of_check_lists_at_most_five_unevaluated_references_for_each_reason(tmp_path, basebump):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:${V}\n" * 7})
     out = basebump("check", folder, "--offline")[1]
     assert out.count("python:${V}") == 5
@@ -170,7 +172,7 @@ def test_text_lists_at_most_five_places_for_each_reason(tmp_path, basebump):
     assert "    hint: give the argument a default value" in out
 
 
-def test_quiet_text_has_only_findings(basebump, tmp_path):
+def test_quiet_check_prints_only_findings(basebump, tmp_path):
     folder = write_tree(tmp_path, FILES)
     code, out, _ = basebump("check", folder, "--offline", "-q")
     assert (code, [line.partition(";")[0] for line in out.splitlines()]) == (

@@ -37,13 +37,13 @@ def check_offline(basebump, git):
     return go
 
 
-def test_unchanged_lines_are_not_checked(git, check_offline):
+def test_check_since_ignores_unchanged_lines(git, check_offline):
     assert check_offline() == []
     write_tree(git.directory, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
     assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_checks_committed_staged_and_unstaged_changes(git, check_offline):
+def test_check_since_includes_committed_staged_and_unstaged_changes(git, check_offline):
     start = git.head("main")
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n"})
     assert check_offline(start) == [("Dockerfile", 1)]
@@ -54,19 +54,19 @@ def test_checks_committed_staged_and_unstaged_changes(git, check_offline):
     assert check_offline("HEAD") == []
 
 
-def test_untracked_files_count_as_changed(git, check_offline):
+def test_check_since_includes_untracked_files(git, check_offline):
     write_tree(git.directory, {"new/Dockerfile": "FROM node:22\n", "clone/Dockerfile": "FROM golang:1\n"})
     DiskRepository.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
     assert check_offline() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
 
 
-def test_ignored_folder_counts_as_changed(git, check_offline):
+def test_check_since_includes_ignored_folder_if_named(git, check_offline):
     write_tree(git.directory, {".gitignore": "build\n", "build/Dockerfile": "FROM node:22\n"})
     assert check_offline() == []
     assert check_offline(folder=git.directory / "build") == [("Dockerfile", 1)]
 
 
-def test_checks_only_the_given_subfolder_of_a_checkout(git, check_offline):
+def test_check_since_reads_only_the_given_subfolder_of_a_checkout(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n", "web/Dockerfile": "FROM redis:8\n"})
     assert check_offline(folder=git.directory / "web") == [("Dockerfile", 1)]
 
@@ -89,7 +89,7 @@ def test_changed_argument_changes_the_references_that_use_the_argument(git, chec
     ],
     ids=["through-another", "on-the-next-line"],
 )
-def test_changed_argument_that_selects_a_stage_changes_the_reference(git, check_offline, files, old, new):
+def test_changed_argument_used_by_another_argument_changes_the_reference(git, check_offline, files, old, new):
     git.commit("main", {"Dockerfile": files})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
@@ -110,7 +110,7 @@ def test_changed_bake_variable_changes_the_references_that_use_the_variable(git,
     assert check_offline() == [("docker-bake.hcl", 9)]
 
 
-def test_image_completed_by_another_file_changes_with_the_line_of_the_image(git, check_offline):
+def test_image_with_tag_in_another_file_changes_when_either_file_changes(git, check_offline):
     compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
     git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
     git.run("reset", "--quiet", "--hard")
@@ -123,7 +123,7 @@ def test_image_completed_by_another_file_changes_with_the_line_of_the_image(git,
     assert check_offline() == [(".env", 1)]
 
 
-def test_moved_line_has_not_changed(git, check_offline):
+def test_moved_line_does_not_count_as_changed(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
     assert check_offline() == []
 
@@ -172,7 +172,7 @@ def test_git_attributes_and_config_neither_hide_changes_nor_start_programs(git, 
     assert not ran.exists()
 
 
-def test_finds_changes_in_paths_that_git_quotes(git, check_offline):
+def test_check_since_finds_changes_in_paths_that_git_quotes(git, check_offline):
     names = ['a"b', "a\tb", "a b", "\\", "ä", ":(top)x", "*", os.fsdecode(b"caf\xe9")]
     git.commit("main", {os.fsdecode(os.fsencode(f"{name}/Dockerfile")): "FROM python:3.12\n" for name in names[:-1]})
     git.run("reset", "--quiet", "--hard")
@@ -183,7 +183,7 @@ def test_finds_changes_in_paths_that_git_quotes(git, check_offline):
     assert set(check_offline()) == {(f"{name}/Dockerfile", 2) for name in names} | {(f"{names[-1]}/Dockerfile", 1)}
 
 
-def test_lines_that_look_like_patch_headers_are_content(git, check_offline):
+def test_check_since_reads_lines_that_look_like_diff_headers_as_content(git, check_offline):
     hostile = "RUN <<E\n-- a/x\n++ b/web/Dockerfile\n@@ -1 +1 @@\nE\n"
     git.commit("main", {"Dockerfile": f"FROM python:3.12\n{hostile}"})
     git.run("reset", "--quiet", "--hard")
@@ -191,7 +191,7 @@ def test_lines_that_look_like_patch_headers_are_content(git, check_offline):
     assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_checks_more_files_than_fit_into_one_git_command(git, check_offline):
+def test_check_since_handles_more_files_than_fit_into_one_git_command(git, check_offline):
     files = {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(450)}
     git.commit("main", files)
     git.run("reset", "--quiet", "--hard")
@@ -200,7 +200,7 @@ def test_checks_more_files_than_fit_into_one_git_command(git, check_offline):
     assert len(check_offline()) == 450
 
 
-def test_documents_list_only_changed_references(git, basebump):
+def test_check_since_counts_only_changed_references(git, basebump):
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n", "broken/compose.yaml": "services: {image: x\n }}"})
     _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
     assert re.match("1 image reference on lines that .* main: 0 pinned, 1 unpinned", out.splitlines()[-2])
@@ -211,7 +211,7 @@ def test_documents_list_only_changed_references(git, basebump):
     assert re.search("0 image references .* main", out)
 
 
-def test_looks_up_only_changed_references(git, basebump, config, loopback):
+def test_check_since_looks_up_only_changed_references(git, basebump, config, loopback):
     loopback.move("redis", "8", "now")
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n"})
     code, out, _ = basebump("check", git.directory, "--config", config(), "--since", "main", "--format", "json")
@@ -223,26 +223,26 @@ def test_looks_up_only_changed_references(git, basebump, config, loopback):
 @pytest.mark.parametrize(
     "revision", ["", "-x", "--output=x", "nowhere", "main..HEAD", "main:Dockerfile", "0" * 40, "a b"]
 )
-def test_unknown_revision_is_wrong_usage(git, basebump, revision):
+def test_check_since_unknown_revision_is_wrong_usage(git, basebump, revision):
     code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
     assert (code, out) == (2, "")
     assert repr(revision) in err
 
 
-def test_folder_without_git_is_wrong_usage(basebump, tmp_path):
+def test_check_since_in_folder_without_git_is_wrong_usage(basebump, tmp_path):
     code, _, err = basebump("check", tmp_path, "--offline", "--since", "main")
     assert code == 2
     assert "--since" in err
 
 
-def test_missing_git_program_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
+def test_check_since_without_git_program_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     code, _, err = basebump("check", git.directory, "--offline", "--since", "main")
     assert code == 2
     assert "--since needs git" in err
 
 
-def test_checkout_of_another_user_is_a_failure_with_a_hint(basebump, git, monkeypatch, tmp_path):
+def test_check_since_in_checkout_of_another_user_fails_with_a_hint(basebump, git, monkeypatch, tmp_path):
     program = f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n'
     (write_tree(tmp_path / "programs", {"git": program}) / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:{os.environ['PATH']}")
@@ -252,7 +252,7 @@ def test_checkout_of_another_user_is_a_failure_with_a_hint(basebump, git, monkey
 
 
 @pytest.mark.skipif(GIT_VERSION < (2, 44), reason="before 2.44 git cannot be told to fetch nothing")
-def test_missing_objects_of_a_partial_clone_are_a_failure_and_not_fetched(git, basebump, tmp_path):
+def test_check_since_fails_in_partial_clone_instead_of_fetching_missing_objects(git, basebump, tmp_path):
     git.run("config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
     git.run("clone", "--quiet", "--filter=blob:none", f"file://{git.directory}", str(partial))

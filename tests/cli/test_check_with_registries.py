@@ -18,7 +18,7 @@ from bot.demo.images import DemoPackage, build_debian_root, build_image, build_i
 # ---- gone, and out of policy -------------------------------------------------------------------------------------
 
 
-def test_finds_gone_image_with_a_hint(check, config, loopback):
+def test_check_reports_digest_that_is_gone_with_the_new_digest(check, config, loopback):
     now = loopback.move("python", "3.12", "now")
     code, document = check({"Dockerfile": PINNED}, "--config", config())
     (finding,) = document["findings"]
@@ -26,7 +26,7 @@ def test_finds_gone_image_with_a_hint(check, config, loopback):
     assert f"--write moves it to {now[7:19]}" in finding["message"]
 
 
-def test_gone_image_is_found_even_if_the_replacement_is_refused(check, config, loopback):
+def test_check_reports_digest_that_is_gone_even_if_the_update_is_refused(check, config, loopback):
     loopback.move("python", "3.12", "now")
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check({"Dockerfile": PINNED}, "--config", path)
@@ -34,14 +34,14 @@ def test_gone_image_is_found_even_if_the_replacement_is_refused(check, config, l
     assert "is refused (not-scanned)" in document["findings"][0]["message"]
 
 
-def test_outdated_image_is_not_a_finding(check, config, loopback):
+def test_check_does_not_report_outdated_image(check, config, loopback):
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     code, document = check({"Dockerfile": f"FROM python:3.12@{old}\n"}, "--config", config())
     assert (code, document["references"][0]["status"]) == (0, "update")
 
 
 @pytest.mark.parametrize("tags", [("now",), ("old", "now")], ids=["up-to-date", "moved"])
-def test_superseded_tag_is_found_even_if_the_tag_has_updates(check, config, loopback, tmp_path, tags):
+def test_check_reports_end_of_life_tag_even_if_the_tag_has_updates(check, config, loopback, tmp_path, tags):
     held, *_ = [loopback.move("python", "3.7", content) for content in tags]
     (tmp_path / "ends.yaml").write_text(
         "schema: 1\nimages: [{image: docker.io/library/python, tag: '3.7', date: 2023-06-27, successor: '3.12'}]\n"
@@ -53,7 +53,7 @@ def test_superseded_tag_is_found_even_if_the_tag_has_updates(check, config, loop
     assert re.search("2023-06-27; `3.12`", finding["message"])
 
 
-def test_finds_withdrawn_image(check, config, loopback, tmp_path):
+def test_check_reports_withdrawn_image(check, config, loopback, tmp_path):
     path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\n")
     loopback.move("python", "3.12", "good")
     check({"Dockerfile": PINNED}, "--config", path)
@@ -88,7 +88,9 @@ def write_signature_config(tmp_path, config):
 
 
 @pytest.mark.parametrize("tags", [("old",), ("old", "new")], ids=["up-to-date", "moved"])
-def test_current_image_must_be_signed_if_a_rule_requires_signatures(check, loopback, write_signature_config, tags):
+def test_check_reports_unsigned_current_image_if_a_rule_requires_signatures(
+    check, loopback, write_signature_config, tags
+):
     for content in tags:
         loopback.move("python", "3.12", content)
     sign(loopback, NEW)
@@ -100,7 +102,7 @@ def test_current_image_must_be_signed_if_a_rule_requires_signatures(check, loopb
     assert check(files, "--config", write_signature_config())[0] == 0
 
 
-def test_finds_image_without_trusted_signers(check, loopback, write_signature_config):
+def test_check_reports_image_without_trusted_signers(check, loopback, write_signature_config):
     held = loopback.move("python", "3.12", "old")
     code, document = check(
         {"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", write_signature_config("docker.io/library/redis")
@@ -110,7 +112,7 @@ def test_finds_image_without_trusted_signers(check, loopback, write_signature_co
     assert "`trust`" in document["findings"][0]["message"]
 
 
-def test_unpinned_reference_is_checked_by_the_image_of_the_tag(check, loopback, write_signature_config):
+def test_check_verifies_image_of_the_tag_if_the_reference_is_unpinned(check, loopback, write_signature_config):
     loopback.move("python", "3.12", "new")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", write_signature_config())
     assert (code, list_findings(document)) == (4, [("Dockerfile", 1, "policy")])
@@ -121,14 +123,14 @@ def test_unpinned_reference_is_checked_by_the_image_of_the_tag(check, loopback, 
     ]
 
 
-def test_signature_of_a_gone_image_is_not_requested(check, loopback, write_signature_config):
+def test_check_does_not_request_signature_of_digest_that_is_gone(check, loopback, write_signature_config):
     loopback.move("python", "3.12", "new")
     assert list_findings(check({"Dockerfile": PINNED}, "--config", write_signature_config())[1]) == [
         ("Dockerfile", 1, "gone")
     ]
 
 
-def test_each_signature_is_requested_once(check, loopback, write_signature_config):
+def test_check_requests_each_signature_once(check, loopback, write_signature_config):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", write_signature_config())
@@ -160,7 +162,7 @@ def pin_image_of_age(loopback):
     return file
 
 
-def test_too_old_image_is_found_if_a_newer_image_exists(check, config, pin_image_of_age):
+def test_check_reports_image_older_than_max_age_if_a_newer_image_exists(check, config, pin_image_of_age):
     files = pin_image_of_age(timedelta(days=40, hours=1))
     code, document = check(files, "--config", config(), "--max-age", "30d")
     (finding,) = document["findings"]
@@ -169,12 +171,12 @@ def test_too_old_image_is_found_if_a_newer_image_exists(check, config, pin_image
     assert check(files, "--config", config(), "--max-age", "60d")[0] == 0
 
 
-def test_old_image_without_a_newer_one_passes(check, config, loopback):
+def test_check_does_not_report_image_older_than_max_age_without_a_newer_image(check, config, loopback):
     held = loopback.store.set_tag("library/python", "3.12", build_dated_image("old", datetime(2020, 1, 1, tzinfo=UTC)))
     assert check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", config(), "--max-age", "30d")[0] == 0
 
 
-def test_unknown_age_is_a_note(check, config, pin_image_of_age):
+def test_check_reports_unknown_age_of_image_as_a_note(check, config, pin_image_of_age):
     code, document = check(pin_image_of_age(None), "--config", config(), "--max-age", "30d")
     assert (code, document["findings"]) == (0, [])
     (note,) = document["notes"]
@@ -183,7 +185,7 @@ def test_unknown_age_is_a_note(check, config, pin_image_of_age):
 
 
 @pytest.mark.parametrize("said", ["30", "d", "999d", "1w", "-1d"])
-def test_invalid_age_is_wrong_usage(basebump, tmp_path, said):
+def test_invalid_max_age_of_check_is_wrong_usage(basebump, tmp_path, said):
     code, _, err = basebump("check", tmp_path, "--max-age", said)
     assert code == 2
     assert "--max-age" in err
@@ -216,18 +218,18 @@ def check_with_scanner(check, config, tmp_path, monkeypatch):
     return go
 
 
-def test_outdated_image_is_not_scanned(pin_image_of_age, check_with_scanner):
+def test_check_does_not_scan_outdated_image(pin_image_of_age, check_with_scanner):
     outdated = pin_image_of_age(timedelta(days=40))["Dockerfile"]
     assert check_with_scanner(outdated) == (0, False)
     assert check_with_scanner(outdated, "--max-age", "30d") == (4, True)
 
 
-def test_unpinned_image_is_scanned_because_a_rule_may_refuse_the_pin(loopback, check_with_scanner):
+def test_check_scans_image_of_unpinned_reference_if_a_rule_requires_a_scan(loopback, check_with_scanner):
     loopback.move("python", "3.12", "now")
     assert check_with_scanner("FROM python:3.12\n") == (4, True)
 
 
-def test_too_old_image_without_allowed_update_is_not_a_finding(check, config, pin_image_of_age):
+def test_check_does_not_report_image_older_than_max_age_if_the_update_is_refused(check, config, pin_image_of_age):
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check(pin_image_of_age(timedelta(days=40)), "--config", path, "--max-age", "30d")
     assert (code, document["references"][0]["reason"]) == (0, "not-scanned")

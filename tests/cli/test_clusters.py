@@ -45,7 +45,7 @@ def test_run_stores_images_that_run_in_clusters(tmp_path, basebump, loopback, wr
     assert stored.image.repository == "docker.io/library/nginx"
 
 
-def test_run_reports_a_cluster_that_refuses_and_exits_with_1(basebump, loopback, write_config):
+def test_run_exits_with_1_and_names_the_cluster_that_forbids_listing_pods(basebump, loopback, write_config):
     loopback.move("python", "3.12-slim", "new")
     with KubernetesStand(allowed=set()) as stand:
         file = write_config(f"{{name: prod, server: '{stand.url}', token_env: PROD_TOKEN}}")
@@ -56,7 +56,7 @@ def test_run_reports_a_cluster_that_refuses_and_exits_with_1(basebump, loopback,
     assert failure["error"].startswith('the account may not list pods: pods is forbidden: User "reader" cannot list')
 
 
-def test_doctor_tries_each_list(basebump, write_config):
+def test_doctor_tries_to_list_each_kind_of_object_in_each_cluster(basebump, write_config):
     with KubernetesStand(allowed={("pods", None)}) as stand:
         prod = f"{{name: prod, server: '{stand.url}', token_env: PROD_TOKEN}}"
         file = write_config(f"{prod}, {{name: hub, auth: in-cluster}}, {{name: edge, kubeconfig: none.yaml}}")

@@ -33,6 +33,6 @@ def test_every_documented_shell_gets_a_script(shell):
     ("words", "completed"),
     [("basebump ru", "run"), ("basebump run --le", "--level"), ("basebump run --level pu", "push")],
 )
-def test_completes_commands_options_and_values(words, completed):
+def test_completion_suggests_commands_options_and_values(words, completed):
     told = complete_arguments(_BASEBUMP_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
     assert told.split() == [f"plain,{completed}"]

@@ -83,22 +83,22 @@ def test_installed_scanner_is_used_without_scanners_in_the_config(run_command, s
     assert "Nothing was scanned" not in out
 
 
-def test_check_does_not_scan_although_a_scanner_is_installed(run_command, stand):
+def test_check_does_not_scan_even_if_a_scanner_is_installed(run_command, stand):
     run_command("check")
     run_command("check", "--strict")
     assert not (stand.folder / "log").exists()
 
 
 @pytest.mark.parametrize("command", ["scan", "run"])
-def test_service_is_offered_and_not_asked_if_no_scanner_is_installed(run_command, no_scanner, command):
+def test_osv_is_suggested_but_not_queried_if_no_scanner_is_installed(run_command, no_scanner, command):
     code, out = run_command(command)
     assert code == 0, out
     assert [line for line in out.splitlines() if "osv" in line] == [OFFER]
 
 
-def test_doctor_tests_the_installed_scanner(run_command, stand):
+def test_doctor_checks_the_installed_scanner(run_command, stand):
     assert "grype 0.121.2" in run_command("doctor")[1]
 
 
-def test_doctor_says_how_to_get_scans_if_no_scanner_is_installed(run_command, no_scanner):
+def test_doctor_suggests_scanners_if_no_scanner_is_installed(run_command, no_scanner):
     assert "install Trivy or Grype, or set `kind: osv`" in run_command("doctor")[1]

@@ -32,7 +32,7 @@ def test_demo_opens_proposals_and_second_run_leaves_proposals_unchanged(basebump
     assert run_command(f"{command} --version").startswith("basebump, version "), "a program that is not on PATH"
 
 
-def test_demo_that_is_kept_names_commands_that_work(basebump, tmp_path, monkeypatch, installed_scanners):
+def test_kept_demo_prints_commands_that_work(basebump, tmp_path, monkeypatch, installed_scanners):
     monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("basebump"))])
     kept = tmp_path / "kept demo"
     code, out, _ = basebump("demo", "--keep", kept)
@@ -53,7 +53,7 @@ def run_command(command: str) -> str:
     return subprocess.run(shlex.split(command), check=True, capture_output=True, text=True).stdout
 
 
-def test_demo_without_a_scanner_says_not_scanned(basebump, monkeypatch):
+def test_demo_without_a_scanner_states_that_effects_are_unknown(basebump, monkeypatch):
     monkeypatch.setattr("bot.wiring.scanners.TRIVY_ENVIRONMENTS", ())
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)

@@ -58,7 +58,7 @@ def list_marks(checks):
     return [each[0] for each in checks]
 
 
-def test_has_a_line_for_each_successful_check(basebump, local, tmp_path):
+def test_doctor_prints_a_line_for_each_successful_check(basebump, local, tmp_path):
     code, out, _ = basebump("doctor", "--config", local())
     assert code == 0
     assert f"  ✓ {tmp_path / 'repositories'}: select repositories: 1 selected\n" in out
@@ -67,7 +67,7 @@ def test_has_a_line_for_each_successful_check(basebump, local, tmp_path):
     assert re.fullmatch(r"\d+ checks for runs at the level propose: \d+ passed, 1 could not .*", out.splitlines()[-1])
 
 
-def test_json_has_the_checks_of_the_text(basebump, local):
+def test_json_and_text_of_doctor_have_the_same_checks(basebump, local):
     path = local()
     document = json.loads(basebump("doctor", "--config", path, "--format", "json", "--level", "report")[1])
     assert (document["schema"], document["level"]) == (1, "report")
@@ -76,17 +76,17 @@ def test_json_has_the_checks_of_the_text(basebump, local):
         assert f"{check['subject']}: {check['tried']}: {check['found']}" in text
 
 
-def test_invalid_config_is_wrong_usage(basebump, local):
+def test_doctor_with_invalid_config_is_wrong_usage(basebump, local):
     code, out, err = basebump("doctor", "--config", local("proposals: {templates: {title: '{{'}}\nnonsense: 1\n"))
     assert (code, out) == (2, "")
     assert "nonsense" in err
 
 
-def test_config_without_forges_is_wrong_usage(basebump, config):
+def test_doctor_with_config_without_forges_is_wrong_usage(basebump, config):
     assert basebump("doctor", "--config", config())[0] == 2
 
 
-def test_unset_secrets_are_problems_that_name_the_variables(examine, local, monkeypatch):
+def test_doctor_names_the_variables_of_unset_secrets(examine, local, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     monkeypatch.setenv("ACME_EMPTY", "")
     more = "registries: [{host: registry.acme.test, username_env: ACME_TOKEN, password_env: ACME_EMPTY}]\n"
@@ -104,7 +104,7 @@ def test_unset_secrets_are_problems_that_name_the_variables(examine, local, monk
     assert (image[0], "no image was named" in image[3]) == ("cannot-tell", True)
 
 
-def test_forge_without_secret_is_a_problem_and_other_forges_are_checked(examine, local, tmp_path, monkeypatch):
+def test_doctor_checks_other_forges_if_the_secret_of_one_forge_is_unset(examine, local, tmp_path, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     path = Path(local())
     other = "[{kind: gitlab, url: 'http://127.0.0.1:1', token_env: ACME_TOKEN, repositories: [a/b]}, "
@@ -117,14 +117,14 @@ def test_forge_without_secret_is_a_problem_and_other_forges_are_checked(examine,
     assert folder[:2] == ("ok", str(tmp_path / "repositories"))
 
 
-def test_missing_folder_is_a_problem(examine, local, tmp_path):
+def test_doctor_reports_missing_folder_of_local_forge(examine, local, tmp_path):
     path = local()
     (tmp_path / "repositories").rename(tmp_path / "elsewhere")
     code, checks = examine(path)
     assert (code, list_marks(checks["forges"])) == (1, ["problem"])
 
 
-def test_named_folder_without_a_repository_is_a_problem(examine, config, local, tmp_path):
+def test_doctor_reports_configured_folder_that_contains_no_repository(examine, config, local, tmp_path):
     local()
     (tmp_path / "repositories" / "notes").mkdir()
     folder = tmp_path / "repositories"
@@ -134,7 +134,7 @@ def test_named_folder_without_a_repository_is_a_problem(examine, config, local, 
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
-def test_repository_that_the_server_lacks_is_a_problem(examine, configure, serve, kind):
+def test_doctor_reports_configured_repository_that_is_missing_on_the_server(examine, configure, serve, kind):
     stand = serve(kind, FILES)
     code, checks = examine(configure(stand, f"{stand.name}, acme/nowhere"), "--level", "report")
     assert code == 1
@@ -151,7 +151,7 @@ def test_doctor_makes_no_writes_to_a_server(examine, configure, serve, kind):
     assert stand.writes == []
 
 
-def test_tries_all_writes_on_the_named_repository(examine, configure, serve):
+def test_doctor_tries_all_writes_on_the_named_repository(examine, configure, serve):
     stand = serve(AzureStand, FILES)
     path = configure(stand, more="scanners: [{kind: none}]\n")
     _, checks = examine(path, "--try-writes", stand.name)
@@ -162,7 +162,7 @@ def test_tries_all_writes_on_the_named_repository(examine, configure, serve):
     assert list(stand.branches()) == ["main"]
 
 
-def test_refuses_to_try_writes_on_a_repository_that_is_not_selected(basebump, configure, serve):
+def test_doctor_refuses_to_try_writes_on_a_repository_that_is_not_selected(basebump, configure, serve):
     stand = serve(AzureStand, FILES)
     path = configure(stand, more="scanners: [{kind: none}]\n")
     code, _, err = basebump("doctor", "--config", path, "--try-writes", "Acme Shop/another")
@@ -173,7 +173,7 @@ def test_refuses_to_try_writes_on_a_repository_that_is_not_selected(basebump, co
 # ---- registries --------------------------------------------------------------------------------------------------
 
 
-def test_checks_the_mirror_of_docker_hub_with_an_image(examine, local, loopback):
+def test_doctor_looks_up_an_image_in_the_mirror_of_docker_hub(examine, local, loopback):
     loopback.move("alpine", "latest", "now")
     code, checks = examine(local())
     assert (code, list_marks(checks["registries"])) == (0, ["ok", "ok"])
@@ -181,7 +181,7 @@ def test_checks_the_mirror_of_docker_hub_with_an_image(examine, local, loopback)
     assert checks["registries"][1][1] == "docker.io/library/alpine:latest"
 
 
-def test_checks_the_images_of_the_option_instead(examine, local, loopback):
+def test_doctor_looks_up_images_of_the_option_instead_of_the_default(examine, local, loopback):
     loopback.move("nginx", "1", "now")
     code, checks = examine(local(), "--image", "nginx:1", "--image", "redis")
     assert code == 1
@@ -189,7 +189,7 @@ def test_checks_the_images_of_the_option_instead(examine, local, loopback):
     assert asked == [("ok", "docker.io/library/nginx:1"), ("problem", "docker.io/library/redis:latest")]
 
 
-def test_looks_up_the_own_images_of_builds(examine, local, loopback, tmp_path):
+def test_doctor_looks_up_the_images_of_configured_builds(examine, local, loopback, tmp_path):
     loopback.move("web", "main", "app")
     entries = "".join(f"  - {{repository: web, image: 'docker.io/library/{name}:main'}}\n" for name in ("web", "job"))
     state = f"state: sqlite:///{tmp_path}/state.db\n"
@@ -199,14 +199,14 @@ def test_looks_up_the_own_images_of_builds(examine, local, loopback, tmp_path):
     assert ("problem", "docker.io/library/job:main") in found
 
 
-def test_requests_no_image_if_all_of_docker_hub_are_own_images(examine, local):
+def test_doctor_looks_up_no_image_if_all_images_of_docker_hub_are_own_images(examine, local):
     path = Path(local())
     path.write_text(path.read_text(encoding="utf-8").replace("own: []", 'own: ["docker.io/library/*"]'))
     _, checks = examine(str(path))
     assert checks["registries"][-1][:2] == ("cannot-tell", "images")
 
 
-def test_image_of_an_unlisted_registry_is_wrong_usage(basebump, local):
+def test_doctor_refuses_image_of_an_unlisted_registry(basebump, local):
     code, _, err = basebump("doctor", "--config", local(), "--image", "registry.acme.test/web:1")
     assert (code, "`registries:`" in err) == (2, True)
     assert basebump("doctor", "--config", local(), "--image", "No Image")[0] == 2
@@ -227,7 +227,7 @@ def hash_files(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("state*")}
 
 
-def test_current_state_is_ok_and_not_changed(examine, local, tmp_path):
+def test_doctor_accepts_current_state_without_changing_files(examine, local, tmp_path):
     create_state(tmp_path / "state.db")
     before = hash_files(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
@@ -236,14 +236,14 @@ def test_current_state_is_ok_and_not_changed(examine, local, tmp_path):
     assert list(before) == ["state.db"]
 
 
-def test_missing_state_is_not_created(examine, local, tmp_path):
+def test_doctor_does_not_create_missing_state(examine, local, tmp_path):
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, list_marks(checks["state"])) == (0, ["ok"])
     assert "creates it" in checks["state"][0][3]
     assert hash_files(tmp_path) == {}
 
 
-def test_older_state_is_ok_and_not_migrated(examine, local, tmp_path, monkeypatch):
+def test_doctor_accepts_older_state_without_migrating_tables(examine, local, tmp_path, monkeypatch):
     create_state(tmp_path / "state.db")
     monkeypatch.setattr("bot.state.examination.MIGRATIONS", (lambda _: None,))
     before = hash_files(tmp_path)
@@ -253,14 +253,14 @@ def test_older_state_is_ok_and_not_migrated(examine, local, tmp_path, monkeypatc
     assert hash_files(tmp_path) == before
 
 
-def test_newer_state_is_a_problem(examine, local, tmp_path):
+def test_doctor_reports_state_of_a_newer_release(examine, local, tmp_path):
     create_state(tmp_path / "state.db", version=len(MIGRATIONS) + 2)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, list_marks(checks["state"])[0]) == (1, "problem")
     assert "update basebump" in checks["state"][0][3]
 
 
-def test_state_is_read_while_another_process_writes(examine, local, tmp_path):
+def test_doctor_reads_state_while_another_process_writes(examine, local, tmp_path):
     create_state(tmp_path / "state.db")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("UPDATE schema_version SET version = ?", (len(MIGRATIONS) + 2,))
@@ -271,7 +271,7 @@ def test_state_is_read_while_another_process_writes(examine, local, tmp_path):
     assert (code, list_marks(checks["state"])[0]) == (1, "problem")
 
 
-def test_damaged_state_and_missing_folder_are_problems(examine, local, tmp_path):
+def test_doctor_reports_damaged_state_and_missing_folder_of_state(examine, local, tmp_path):
     (tmp_path / "state.db").write_text("no database " * 100)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, list_marks(checks["state"])) == (1, ["problem"])
@@ -281,7 +281,7 @@ def test_damaged_state_and_missing_folder_are_problems(examine, local, tmp_path)
     assert "its folder" in checks["state"][0][3]
 
 
-def test_settings_of_the_service_are_tested_if_there_are_some(local, examine, tmp_path, monkeypatch):
+def test_doctor_checks_settings_of_the_service_if_configured(local, examine, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_SECRET", "x" * 16)
     monkeypatch.setenv("SHORT_SECRET", "x" * 15)
     state = f"state: sqlite:///{tmp_path}/state.db\n"

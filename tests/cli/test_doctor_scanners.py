@@ -46,32 +46,32 @@ def grype(tmp_path):
     return install
 
 
-def test_missing_scanner_is_reported(examine):
+def test_doctor_accepts_config_without_scanner_and_reports_no_scanner(examine):
     code, (check,) = examine("")
     assert (code, check[:2]) == (0, ("ok", "no scanner"))
     assert "no scanner" in check[2]
 
 
-def test_installed_scanner_is_reported_with_version_and_database(examine, grype):
+def test_doctor_shows_version_and_database_of_installed_scanner(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(hours=2))}}}]")
     assert (code, check[:2]) == (0, ("ok", "grype"))
     assert "grype 0.121.2, " in check[2]
 
 
-def test_old_database_is_a_problem(examine, grype):
+def test_doctor_reports_old_database_of_scanner(examine, grype):
     code, (check,) = examine(f"scanners: [{{kind: grype, binary: {grype(timedelta(days=9))}}}]")
     assert (code, check[:2]) == (1, ("problem", "grype"))
     assert "too old" in check[2]
 
 
 @pytest.mark.parametrize("kind", ["trivy", "grype"])
-def test_missing_scanner_is_a_problem(examine, kind):
+def test_doctor_reports_configured_scanner_that_is_not_installed(examine, kind):
     code, (check,) = examine(f"scanners: [{{kind: {kind}, binary: no-such-program}}]")
     assert (code, check[:2]) == (1, ("problem", "no-such-program"))
     assert "install it" in check[2]
 
 
-def test_failed_trivy_is_a_problem_with_the_message_of_trivy(examine, tmp_path):
+def test_doctor_shows_the_message_of_failed_trivy(examine, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -79,7 +79,7 @@ def test_failed_trivy_is_a_problem_with_the_message_of_trivy(examine, tmp_path):
     assert (code, check[:2], "no database" in check[2]) == (1, ("problem", "trivy"), True)
 
 
-def test_checks_each_entry(examine, grype):
+def test_doctor_checks_each_scanner_of_the_config(examine, grype):
     program = grype(timedelta(hours=2))
     code, checks = examine(
         f"scanners: [{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {program}}}]"
@@ -87,7 +87,7 @@ def test_checks_each_entry(examine, grype):
     assert (code, [subject for _, subject, _ in checks]) == (0, ["no scanner", "grype"])
 
 
-def test_osv_api_is_a_problem_unless_reachable(examine):
+def test_doctor_reports_osv_api_that_refuses_requests(examine):
     stand = OsvStand(debian("CVE-2026-0001", "openssl"))
     with stand.listener:
         scanners = f"scanners: [{{kind: osv, url: '{stand.listener.url}'}}]"
@@ -98,7 +98,7 @@ def test_osv_api_is_a_problem_unless_reachable(examine):
         assert (code, check[0], "answered 403" in check[2]) == (1, "problem", True)
 
 
-def test_counts_reports(examine, tmp_path):
+def test_doctor_counts_report_files_and_names_unusable_ones(examine, tmp_path):
     folder = tmp_path / "reports"
     folder.mkdir()
     scanners = f"scanners: [{{kind: report, path: {folder}}}]"
@@ -114,12 +114,12 @@ def test_counts_reports(examine, tmp_path):
     assert checks[0][2].startswith("reports/broken.json cannot be used")
 
 
-def test_missing_folder_of_reports_is_a_problem(examine, tmp_path):
+def test_doctor_reports_missing_folder_of_reports(examine, tmp_path):
     code, (check,) = examine(f"scanners: [{{kind: report, path: {tmp_path / 'nowhere'}}}]")
     assert (code, check[0]) == (1, "problem")
 
 
-def test_shows_dates_of_lists_and_number_of_statements(examine, tmp_path):
+def test_doctor_shows_dates_of_advisory_lists_and_number_of_vex_statements(examine, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev("CVE-2026-0001"))
     (tmp_path / "epss.csv").write_bytes(epss({"CVE-2026-0001": 0.5}))
     (tmp_path / "vex.json").write_bytes(vex(statement("CVE-2026-0001", "pkg:oci/web")))
@@ -133,7 +133,7 @@ def test_shows_dates_of_lists_and_number_of_statements(examine, tmp_path):
     assert checks[2][2] == "1 statement by accepted authors"
 
 
-def test_unreadable_list_is_a_problem(examine, tmp_path):
+def test_doctor_reports_unreadable_advisory_lists_and_vex_documents(examine, tmp_path):
     (tmp_path / "kev.json").write_text("no list")
     code, checks = examine("enrichment: {kev: kev.json, vex: [{path: nowhere.json, authors: ['**']}]}", "enrichment")
     assert code == 1

@@ -39,7 +39,7 @@ def test_error_has_a_line_for_the_error_and_a_line_for_the_hint(
     assert hint_line.startswith(f"hint: {hint}")
 
 
-def test_config_error_has_a_hint_below_the_line_of_each_problem(basebump, tmp_path, monkeypatch):
+def test_config_error_has_a_line_and_a_hint_for_each_problem(basebump, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "basebump.yaml").write_text("schema: 1\nregistrys: []\npolcy: []\n", encoding="utf-8")
     code, _, err = basebump("config", "check", "basebump.yaml")
@@ -49,7 +49,7 @@ def test_config_error_has_a_hint_below_the_line_of_each_problem(basebump, tmp_pa
     assert all(line.startswith("  basebump.yaml") for line in lines[::2])
 
 
-def test_message_does_not_stand_behind_a_progress_bar(capsys, monkeypatch):
+def test_error_message_replaces_the_progress_bar(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
@@ -62,7 +62,7 @@ def test_message_does_not_stand_behind_a_progress_bar(capsys, monkeypatch):
     assert shown == "\x1b[1;31merror:\x1b[0m no network\n"
 
 
-def test_list_of_commands_imports_no_command():
+def test_help_with_list_of_commands_imports_no_module_of_a_command():
     code = "import sys; from bot.cli.app import main; main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {name for name in done.stderr.split() if name.startswith("bot.")}
@@ -73,20 +73,20 @@ def test_list_of_commands_imports_no_command():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_summary_in_the_list_of_commands_is_the_first_paragraph_of_the_help(name):
+def test_summary_of_command_equals_first_paragraph_of_the_help_of_the_command(name):
     context = click.Context(basebump)
     command = basebump.get_command(context, name)
     assert COMMANDS[name].summary == " ".join(command.help.partition("\n\n")[0].split())
 
 
-def test_terminal_shows_the_first_words_of_errors_in_colours(capsys, monkeypatch):
+def test_terminal_colours_only_the_labels_error_and_hint(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     write_message("error: it failed: no error: x\nhint: do it")
     assert capsys.readouterr().err == "\x1b[1;31merror:\x1b[0m it failed: no error: x\n\x1b[36mhint:\x1b[0m do it\n"
 
 
-def test_terminal_wraps_a_message_between_words(capsys, monkeypatch):
+def test_terminal_wraps_error_message_between_words(capsys, monkeypatch):
     for name, value in (("TERM", "xterm"), ("COLUMNS", "40"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)

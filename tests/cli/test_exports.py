@@ -43,7 +43,7 @@ def list_export_options(folder) -> list[str]:
     return [word for each in FORMATS for word in ("--export", f"{each}={folder / each}")]
 
 
-def test_scan_writes_all_exports_like_stdout(scan, tmp_path, loopback):
+def test_scan_exports_each_format_as_on_stdout_without_more_requests(scan, tmp_path, loopback):
     code, out, err = scan(*list_export_options(tmp_path))
     asked = len(loopback.registry.served_requests)
     assert (code, err.splitlines()) == (
@@ -92,7 +92,7 @@ def test_unusable_export_is_wrong_usage_before_any_request(scan, loopback, said,
 
 
 @pytest.mark.parametrize("said", ["report.json", "reports/report.json"])
-def test_exports_do_not_follow_links_in_a_checkout(scan, tmp_path, monkeypatch, said):
+def test_export_refuses_path_with_symbolic_link(scan, tmp_path, monkeypatch, said):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "report.json").write_text("kept")
@@ -106,13 +106,13 @@ def test_exports_do_not_follow_links_in_a_checkout(scan, tmp_path, monkeypatch, 
     assert (outside / "report.json").read_text() == "kept"
 
 
-def test_two_exports_to_one_file_are_wrong_usage(scan, tmp_path):
+def test_two_exports_to_the_same_file_are_wrong_usage(scan, tmp_path):
     code, _, err = scan("--export", f"json={tmp_path}/a", "--export", f"text={tmp_path}/./a")
     assert code == 2
     assert "two exports" in err
 
 
-def test_failed_export_exits_with_1_and_keeps_the_others(scan, tmp_path):
+def test_failed_export_exits_with_1_and_other_exports_are_written(scan, tmp_path):
     code, out, err = scan("--export", "json=/dev/full", "--export", f"jsonl={tmp_path / 'lines'}")
     assert code == 1
     assert "1 update" in out
@@ -129,7 +129,7 @@ def test_exports_are_written_even_if_stdout_is_closed(tmp_path):
     assert len(json.loads(export.read_text())["references"]) == 500
 
 
-def test_every_format_can_contain_a_path_that_is_not_utf8(tmp_path, basebump):
+def test_exports_of_a_path_that_is_not_utf8_are_valid_utf8(tmp_path, basebump):
     folder = os.fsencode(tmp_path) + b"/tree/caf\xe9"
     os.makedirs(folder)  # noqa: PTH103 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
@@ -150,7 +150,7 @@ def test_metrics_file_is_replaced_atomically(scan, tmp_path):
     assert sorted(path.name for path in tmp_path.glob(".*.part")) == []
 
 
-def test_device_is_written_to_and_not_replaced(scan):
+def test_export_to_a_device_does_not_replace_the_device(scan):
     code, _, err = scan("--export", "metrics=/dev/full")
     assert code == 1
     assert re.search("/dev/full .* metrics: No space", err)

@@ -21,7 +21,7 @@ def checkout(tmp_path, monkeypatch):
     return folder
 
 
-def test_config_of_the_current_folder_is_used_and_named(basebump, checkout):
+def test_config_in_the_current_folder_is_used_and_named_on_stderr(basebump, checkout):
     (checkout / "basebump.yaml").write_text("schema: 1\npolicy: [{ignore: true}]\n", encoding="utf-8")
     code, out, err = basebump("scan", "--offline")
     assert (code, err) == (0, NOTE)
@@ -31,7 +31,7 @@ def test_config_of_the_current_folder_is_used_and_named(basebump, checkout):
 
 
 @pytest.mark.parametrize("option", [["--no-config"], ["-c", "other.yaml"], ["--no-config", "-c", "other.yaml"]])
-def test_config_of_the_current_folder_is_not_used_when_an_option_says_otherwise(option, basebump, checkout):
+def test_config_in_the_current_folder_is_ignored_if_an_option_names_another_or_none(option, basebump, checkout):
     (checkout / "basebump.yaml").write_text("not a config", encoding="utf-8")
     (checkout / "other.yaml").write_text("schema: 1\n", encoding="utf-8")
     code, _, err = basebump("scan", "--offline", *option)
@@ -47,14 +47,14 @@ def test_scanned_folder_and_outer_folders_are_not_searched_for_a_config(basebump
     assert (code, err) == (0, "")
 
 
-def test_symbolic_link_is_not_a_config(basebump, checkout, tmp_path):
+def test_symbolic_link_in_the_current_folder_is_not_used_as_config(basebump, checkout, tmp_path):
     (tmp_path / "outside.yaml").write_text("not a config", encoding="utf-8")
     (checkout / "basebump.yaml").symlink_to(tmp_path / "outside.yaml")
     code, _, err = basebump("scan", "--offline")
     assert (code, err) == (0, "")
 
 
-def test_json_log_has_no_note(basebump, checkout):
+def test_log_none_omits_the_note_about_the_config(basebump, checkout):
     (checkout / "basebump.yaml").write_text("schema: 1\n", encoding="utf-8")
     assert basebump("scan", "--offline", "--log", "none")[2] == ""
 
@@ -79,7 +79,7 @@ HARMFUL = {
 
 @pytest.mark.parametrize("name", HARMFUL)
 @pytest.mark.parametrize("command", [["scan"], ["check"], ["resolve", "alpine"], ["compare", "alpine:1", "alpine:2"]])
-def test_harmful_config_is_used_only_if_named_by_the_user(name, command, basebump, checkout):
+def test_harmful_config_in_the_current_folder_is_refused_unless_named_by_the_user(name, command, basebump, checkout):
     (checkout / "basebump.yaml").write_text(f"schema: 1\n{HARMFUL[name]}\n", encoding="utf-8")
     code, out, err = basebump(*command)
     assert (code, out) == (2, "")
@@ -89,13 +89,13 @@ def test_harmful_config_is_used_only_if_named_by_the_user(name, command, basebum
 
 
 @pytest.mark.parametrize("name", HARMFUL)
-def test_offline_check_uses_the_policy_of_a_config_that_could_do_harm(name, basebump, checkout):
+def test_offline_check_uses_the_policy_of_a_harmful_config(name, basebump, checkout):
     config = f"schema: 1\n{HARMFUL[name]}\npolicy: [{{ignore: true}}]\n"
     (checkout / "basebump.yaml").write_text(config, encoding="utf-8")
     assert basebump("check", "--offline")[0] == 0
 
 
-def test_config_with_a_local_registry_and_installed_scanners_is_used(basebump, checkout, loopback):
+def test_config_with_loopback_mirror_and_installed_scanners_is_not_harmful(basebump, checkout, loopback):
     scanners = ["{kind: trivy, match: {image: docker.io/library/x}}", "{kind: auto, osv: none}"]
     registry = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
     config = f"schema: 1\nregistries: [{registry}]\nscanners: [{', '.join(scanners)}]\n"
@@ -105,7 +105,7 @@ def test_config_with_a_local_registry_and_installed_scanners_is_used(basebump, c
 
 
 @pytest.mark.parametrize("command", [["run"], ["doctor"], ["close", "a", "b"]])
-def test_command_that_needs_a_config_says_so(command, basebump, checkout):
+def test_command_that_requires_a_config_reports_missing_config(command, basebump, checkout):
     code, _, err = basebump(*command)
     assert code == 2
     assert err.startswith(
@@ -113,14 +113,14 @@ def test_command_that_needs_a_config_says_so(command, basebump, checkout):
     )
 
 
-def test_run_uses_the_config_of_the_current_folder(basebump, checkout, tmp_path):
+def test_run_uses_the_config_in_the_current_folder(basebump, checkout, tmp_path):
     (tmp_path / "empty").mkdir()
     config = f"schema: 1\nforges: [{{kind: local, url: {tmp_path / 'empty'}}}]\n"
     (checkout / "basebump.yaml").write_text(config, encoding="utf-8")
     assert basebump("run")[2].startswith(NOTE)
 
 
-def test_rules_of_the_repository_apply_in_subfolders(basebump, checkout):
+def test_rules_in_the_root_of_the_checkout_apply_to_scanned_subfolder(basebump, checkout):
     (checkout / ".basebump.yaml").write_text(
         "schema: 1\npolicy: [{match: {path: deploy/*}, ignore: true}]\n", encoding="utf-8"
     )
@@ -129,13 +129,13 @@ def test_rules_of_the_repository_apply_in_subfolders(basebump, checkout):
     assert "ignored" in out
 
 
-def test_rules_outside_of_the_repository_do_not_apply(basebump, checkout):
+def test_rules_above_the_root_of_the_checkout_do_not_apply(basebump, checkout):
     (checkout.parent / ".basebump.yaml").write_text("not a config", encoding="utf-8")
     assert basebump("scan", "deploy", "--offline")[::2] == (0, "")
     assert basebump("scan", "--offline")[::2] == (0, "")
 
 
-def test_rules_of_the_scanned_folder_replace_those_of_the_repository(basebump, checkout):
+def test_rules_in_the_scanned_folder_replace_rules_in_the_root_of_the_checkout(basebump, checkout):
     (checkout / ".basebump.yaml").write_text("schema: 1\npolicy: [{ignore: true}]\n", encoding="utf-8")
     (checkout / "deploy" / ".basebump.yaml").write_text("schema: 1\n", encoding="utf-8")
     assert "ignored" not in basebump("scan", "deploy", "--offline")[1]

@@ -19,18 +19,18 @@ def load_written_settings(tmp_path, **inputs):
     return load(tmp_path / config.removeprefix("--config=").rpartition("/")[2], requires_forges=True)
 
 
-def test_step_without_inputs_proposes_to_the_repository_of_the_workflow(tmp_path):
+def test_action_without_inputs_opens_pull_requests_in_the_repository_of_the_workflow(tmp_path):
     assert build_arguments(JOB, tmp_path)[:3] == ["run", f"--config={tmp_path / 'basebump.yaml'}", "--level=propose"]
     (forge,) = load_written_settings(tmp_path).forges
     assert (forge.url, forge.token_env, forge.repositories) == (JOB["GITHUB_API_URL"], "BASEBUMP_TOKEN", ("acme/web",))
 
 
-def test_app_selects_all_repositories_of_the_installation(tmp_path):
+def test_github_app_selects_all_repositories_of_the_installation(tmp_path):
     (forge,) = load_written_settings(tmp_path, APP_ID="12", APP_KEY="-----").forges
     assert (forge.app, forge.token_env, forge.repositories) == (AppSection(id=12, key_env="BASEBUMP_APP_KEY"), None, ())
 
 
-def test_state_is_stored_at_the_path_that_is_cached(tmp_path, monkeypatch):
+def test_action_stores_state_at_the_path_of_the_input_state(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_written_settings(tmp_path, STATE="kept/state.db").state.path == tmp_path / "kept" / "state.db"
     assert load_written_settings(tmp_path).state is None
@@ -46,12 +46,12 @@ def test_state_is_stored_at_the_path_that_is_cached(tmp_path, monkeypatch):
         ({"CONFIG": "b.yaml", "DISPATCH": "ci.yml"}, "set the value in b.yaml"),
     ],
 )
-def test_contradicting_inputs_are_wrong_usage(tmp_path, inputs, words):
+def test_contradicting_inputs_of_the_action_are_wrong_usage(tmp_path, inputs, words):
     with pytest.raises(UsageError, match=words):
         build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}, tmp_path)
 
 
-def test_input_that_looks_like_an_option_is_a_value(tmp_path):
+def test_input_of_the_action_that_looks_like_an_option_is_a_value(tmp_path):
     words = {"CONFIG": "--help", "LEVEL": "--help", "IMAGE": "-x", "REPOSITORIES": "--a, --b", "SHARD": "--help"}
     arguments = build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in words.items()}, tmp_path)
     assert arguments[1:] == [
@@ -67,17 +67,17 @@ def test_input_that_looks_like_an_option_is_a_value(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "is_on"), [(None, True), ("true", True), ("false", False)])
-def test_exploited_vulnerabilities_are_looked_up_unless_the_input_is_false(tmp_path, value, is_on):
+def test_action_reads_advisory_lists_unless_the_input_is_false(tmp_path, value, is_on):
     inputs = {"BASEBUMP_ADVISORIES": value} if value is not None else {}
     assert ("--advisories" in build_arguments(JOB | inputs, tmp_path)) is is_on
 
 
-def test_input_with_quotes_and_line_breaks_stays_one_text(tmp_path):
+def test_input_with_quotes_and_line_breaks_cannot_add_keys_to_the_config(tmp_path):
     hostile = 'x"]\n  - kind: local\n'
     assert build_default_config(JOB | {"GITHUB_REPOSITORY": hostile})["forges"][0]["repositories"] == [hostile]
 
 
-def test_long_output_is_cut_between_entries():
+def test_long_output_of_the_action_keeps_only_whole_entries():
     failed = [{"subject": f"acme/{number}", "stage": "propose", "error": "é\n" * 400} for number in range(1000)]
     text = build_outputs({"repositories": [], "failed": failed})["failed"]
     assert len(text) <= MAX_OUTPUT

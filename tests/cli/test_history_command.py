@@ -45,7 +45,7 @@ def fleet(tmp_path, config):
     return config("state: sqlite:///state.db\n")
 
 
-def test_history_of_a_repository_names_the_request_and_the_waits(basebump, fleet):
+def test_history_of_a_repository_shows_pull_request_and_waiting_times(basebump, fleet):
     code, out, _ = basebump("history", "acme/web", "-c", fleet)
     assert code == 0
     assert out.splitlines()[:-1] == [
@@ -57,7 +57,7 @@ def test_history_of_a_repository_names_the_request_and_the_waits(basebump, fleet
     ]
 
 
-def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(basebump, fleet):
+def test_history_of_an_image_shows_digests_in_registry_and_in_all_branches(basebump, fleet):
     code, out, _ = basebump("history", "python:3.12", "-c", fleet)
     assert code == 0
     assert out.splitlines()[:10] == [
@@ -75,7 +75,7 @@ def test_history_of_an_image_has_the_digests_of_the_registry_and_all_branches(ba
     assert basebump("history", "python:3.13", "-c", fleet)[1].startswith("The state contains neither")
 
 
-def test_json_has_each_move_with_the_request(basebump, fleet):
+def test_json_of_history_has_each_update_with_the_pull_request(basebump, fleet):
     document = json.loads(basebump("history", "python", "-c", fleet, "--format", "json")[1])
     moved = [(each["repository"], each["digest"], each["moved_by"]) for each in document["moves"]]
     assert moved == [
@@ -92,7 +92,7 @@ def test_json_has_each_move_with_the_request(basebump, fleet):
     assert [each["fleet"] for each in document["observations"]] == [None, counts]
 
 
-def test_csv_has_a_line_for_each_move(basebump, fleet):
+def test_csv_of_history_has_a_row_for_each_update(basebump, fleet):
     rows = list(csv.DictReader(io.StringIO(basebump("history", "acme/web", "-c", fleet, "--format", "csv")[1])))
     assert [(row["digest"], row["moved_by"], row["request_number"]) for row in rows] == [
         (NEW, "basebump", "7"),
@@ -100,7 +100,7 @@ def test_csv_has_a_line_for_each_move(basebump, fleet):
     ]
 
 
-def test_repository_comes_before_an_image_of_the_same_name(basebump, fleet, tmp_path):
+def test_history_prefers_repository_to_image_of_the_same_name(basebump, fleet, tmp_path):
     inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
     user = BranchKey("github", "github.com", "acme/user", "main")
     inventory.record_visits([build_visit("acme/web:1", key=user)], {}, START)
@@ -109,7 +109,7 @@ def test_repository_comes_before_an_image_of_the_same_name(basebump, fleet, tmp_
     assert shown.startswith("docker.io/acme/web:1 in acme/user (main)")
 
 
-def test_name_that_is_neither_a_repository_nor_an_image_is_refused(basebump, fleet):
+def test_history_refuses_name_that_is_neither_a_repository_nor_an_image(basebump, fleet):
     code, out, err = basebump("history", "Not An Image", "-c", fleet)
     assert (code, out) == (2, "")
     assert "is not an image reference" in err

@@ -24,7 +24,7 @@ def list_statuses(basebump, folder):
     return [(each["status"], each["reason"]) for each in json.loads(out)["references"]]
 
 
-def test_first_config_is_valid_and_lists_the_registries_of_the_folder(folder, basebump):
+def test_init_writes_valid_config_with_the_registries_of_the_folder(folder, basebump):
     code, out, _ = basebump("init", folder)
     assert code == 0
     assert "Found 2 image references in 1 file.\n" in out
@@ -32,7 +32,7 @@ def test_first_config_is_valid_and_lists_the_registries_of_the_folder(folder, ba
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
 
 
-def test_config_names_the_repository_of_the_remote(folder, basebump):
+def test_init_writes_config_with_the_repository_of_the_git_remote(folder, basebump):
     DiskRepository(folder).run("init", "--quiet")
     DiskRepository(folder).run("remote", "add", "origin", "https://x:secret@github.com/acme/web.git")
     code, _, _ = basebump("init", folder)
@@ -51,7 +51,7 @@ def test_config_names_the_repository_of_the_remote(folder, basebump):
         ("azure", ".azure-pipelines/basebump.yml"),
     ],
 )
-def test_existing_file_is_never_overwritten(folder, basebump, workflow, existing):
+def test_init_never_overwrites_existing_files(folder, basebump, workflow, existing):
     write_tree(folder, {existing: "mine\n"})
     code, _, err = basebump("init", folder, "--workflow", workflow)
     assert code == 2
@@ -61,13 +61,13 @@ def test_existing_file_is_never_overwritten(folder, basebump, workflow, existing
     ]
 
 
-def test_link_that_leads_nowhere_is_not_followed(folder, basebump, tmp_path):
+def test_init_does_not_write_through_a_dangling_symbolic_link(folder, basebump, tmp_path):
     (folder / "basebump.yaml").symlink_to(tmp_path / "elsewhere")
     assert basebump("init", folder)[0] == 2
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_workflow_uses_the_config_and_the_state(folder, basebump):
+def test_workflow_of_init_uses_the_config_and_the_state_of_init(folder, basebump):
     assert basebump("init", folder, "--workflow", "github")[0] == 0
     workflow = (folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8")
     config = (folder / "basebump.yaml").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def add_remote(folder, url):
     DiskRepository(folder).run("remote", "add", "origin", url)
 
 
-def test_pipeline_uses_the_config_and_the_token_of_the_job(folder, basebump):
+def test_pipeline_of_init_uses_the_config_of_init_and_the_token_of_the_job(folder, basebump):
     add_remote(folder, "https://acme@dev.azure.com/acme/Web%20Shop/_git/web")
     code, out, _ = basebump("init", folder, "--workflow", "azure")
     assert (code, "--workflow" in out) == (0, False)
@@ -97,7 +97,7 @@ def test_pipeline_uses_the_config_and_the_token_of_the_job(folder, basebump):
     assert basebump("config", "check", folder / "basebump.yaml")[0] == 0
 
 
-def test_pipeline_is_suggested_for_a_repository_on_azure_repos(folder, basebump):
+def test_init_suggests_pipeline_for_a_repository_on_azure_repos(folder, basebump):
     add_remote(folder, "git@ssh.dev.azure.com:v3/acme/shop/web")
     code, out, _ = basebump("init", folder)
     assert code == 0
@@ -105,7 +105,7 @@ def test_pipeline_is_suggested_for_a_repository_on_azure_repos(folder, basebump)
     assert "auth: azure\n" in (folder / "basebump.yaml").read_text(encoding="utf-8")
 
 
-def test_server_of_an_unknown_kind_is_named(folder, basebump):
+def test_init_names_git_server_of_unknown_software(folder, basebump):
     add_remote(folder, "https://git.example.com/acme/web.git")
     code, out, _ = basebump("init", folder)
     assert code == 0
@@ -117,7 +117,7 @@ def test_server_of_an_unknown_kind_is_named(folder, basebump):
     ("remote", "hint"),
     [("https://github.com/acme/web", "use `--workflow github`"), ("https://gitlab.com/acme/web", "omit `--workflow`")],
 )
-def test_pipeline_for_another_site_is_refused(folder, basebump, remote, hint):
+def test_init_refuses_azure_pipeline_for_repository_on_another_forge(folder, basebump, remote, hint):
     add_remote(folder, remote)
     code, _, err = basebump("init", folder, "--workflow", "azure")
     assert code == 2
@@ -126,7 +126,7 @@ def test_pipeline_for_another_site_is_refused(folder, basebump, remote, hint):
     assert not (folder / "basebump.yaml").exists()
 
 
-def test_renovate_leaves_the_images_after_the_printed_lines_are_added(folder, basebump):
+def test_init_prints_rule_that_stops_renovate_from_updating_images(folder, basebump):
     write_tree(folder, {"renovate.json": json.dumps(RENOVATE)})
     _, out, _ = basebump("init", folder)
     assert list_statuses(basebump, folder) == [("skipped", "other-writer")] * 2
@@ -135,7 +135,7 @@ def test_renovate_leaves_the_images_after_the_printed_lines_are_added(folder, ba
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
 
 
-def test_folder_of_the_state_exists_and_is_ignored_by_git(tmp_path, basebump):
+def test_init_creates_folder_of_state_that_git_ignores(tmp_path, basebump):
     renovate = json.dumps({**RENOVATE, "minimumReleaseAge": "3 days"})
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM scratch\n", "renovate.json": renovate})
     DiskRepository(folder).run("init", "--quiet")
@@ -147,7 +147,7 @@ def test_folder_of_the_state_exists_and_is_ignored_by_git(tmp_path, basebump):
     assert untracked.split() == [b"??", b".basebump/.gitignore"]
 
 
-def test_dependabot_leaves_the_images_after_the_printed_lines_are_added(folder, basebump):
+def test_init_prints_lines_that_stop_dependabot_from_updating_images(folder, basebump):
     write_tree(folder, {".github/dependabot.yml": DEPENDABOT})
     _, out, _ = basebump("init", folder)
     assert list_statuses(basebump, folder) == [("skipped", "other-writer")] * 2
@@ -156,12 +156,12 @@ def test_dependabot_leaves_the_images_after_the_printed_lines_are_added(folder, 
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
 
 
-def test_unreadable_configs_of_other_bots_are_named(folder, basebump):
+def test_init_names_unreadable_configs_of_other_bots(folder, basebump):
     write_tree(folder, {"renovate.json": "{", ".github/dependabot.yml": "a: [\n"})
     code, out, _ = basebump("init", folder)
     assert code == 0
     assert out.count("the file could not be parsed") == 2
 
 
-def test_path_that_is_not_a_folder_is_a_usage_error(folder, basebump):
+def test_init_refuses_path_that_is_not_a_folder(folder, basebump):
     assert basebump("init", folder / "Dockerfile")[0] == 2

@@ -92,7 +92,7 @@ def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging_program):
     wait_for(lambda: not _is_running(int(started.stem)))
 
 
-def test_interrupt_ends_a_child_that_is_just_being_started(tmp_path, hanging_program):
+def test_interrupt_ends_a_child_process_during_the_start_of_the_process(tmp_path, hanging_program):
     program = (
         "import os, signal, subprocess, time\nfrom pathlib import Path\nfrom bot import process\n"
         "class Slow(subprocess.Popen):\n"
@@ -130,7 +130,7 @@ def test_interrupt_ends_all_child_processes_and_starts_no_more(tmp_path, hanging
     wait_for(lambda: not any(_is_running(int(each.stem)) for each in started))
 
 
-def test_interrupt_does_not_wait_for_registries(tmp_path):
+def test_interrupt_does_not_wait_for_answers_of_registries(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         hosts = ["{}:{}".format(*each.getsockname()) for each in (one, other)]
         entries = "".join(f"  - {{host: '{host}', insecure: true}}\n" for host in hosts)

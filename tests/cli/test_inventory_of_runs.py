@@ -22,7 +22,7 @@ def fleet(tmp_path, basebump, config, loopback):
     return git, path, old, new
 
 
-def test_usage_and_history_follow_a_merged_update(basebump, fleet):
+def test_usage_and_history_show_merged_update_after_the_next_run(basebump, fleet):
     git, path, old, new = fleet
     (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
     assert (usage["repository"], usage["path"], usage["digest"], usage["status"]) == (

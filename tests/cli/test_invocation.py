@@ -22,20 +22,20 @@ def program(tmp_path) -> Path:
     return path
 
 
-def test_own_command_is_a_name_when_the_program_is_on_path(program, monkeypatch):
+def test_printed_command_is_basebump_if_the_program_is_on_path(program, monkeypatch):
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(sys, "argv", [str(program)])
     assert get_own_command() == "basebump"
 
 
-def test_own_command_is_a_path_when_the_program_is_not_on_path(program, monkeypatch):
+def test_printed_command_is_the_absolute_path_if_the_program_is_not_on_path(program, monkeypatch):
     monkeypatch.setenv("PATH", os.defpath)
     monkeypatch.chdir(program.parent.parent)
     monkeypatch.setattr(sys, "argv", ["bin/basebump"])
     assert get_own_command() == str(program)
 
 
-def test_own_command_is_a_path_when_another_program_of_that_name_is_on_path(program, tmp_path, monkeypatch):
+def test_printed_command_is_the_absolute_path_if_another_basebump_is_on_path(program, tmp_path, monkeypatch):
     other = tmp_path / "other" / "basebump"
     other.parent.mkdir()
     other.write_text("#!/bin/sh\n")
@@ -45,6 +45,6 @@ def test_own_command_is_a_path_when_another_program_of_that_name_is_on_path(prog
     assert get_own_command() == str(program)
 
 
-def test_own_command_names_the_interpreter_when_the_package_was_started_as_module(monkeypatch):
+def test_printed_command_starts_with_the_interpreter_after_python_m_bot(monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(ROOT / "bot" / "__main__.py")])
     assert get_own_command() == f"{sys.executable} -m bot"

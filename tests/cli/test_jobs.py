@@ -36,7 +36,7 @@ def worker_counts(monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["scan", "check"])
-def test_output_is_the_same_with_any_number_of_processes(tmp_path, basebump, worker_counts, command):
+def test_output_does_not_depend_on_the_number_of_worker_processes(tmp_path, basebump, worker_counts, command):
     folder = write_tree(tmp_path, FILES)
     results = [
         basebump(command, folder, "--offline", "--format", "json", "--jobs", str(processes)) for processes in (1, 2, 4)
@@ -47,7 +47,9 @@ def test_output_is_the_same_with_any_number_of_processes(tmp_path, basebump, wor
 
 
 @pytest.mark.real("git")
-def test_workers_read_repositories_of_the_local_forge(tmp_path, basebump, config, worker_counts, loopback):
+def test_run_output_is_the_same_if_worker_processes_read_local_repositories(
+    tmp_path, basebump, config, worker_counts, loopback
+):
     loopback.move("python", "3.12-slim", "now")
     pinned = f"FROM python:3.12-slim@{digest('old')}\n"
     for name in ("api", "web"):
@@ -67,13 +69,13 @@ def test_workers_read_repositories_of_the_local_forge(tmp_path, basebump, config
 @pytest.mark.parametrize(
     "command", [("scan", "."), ("check", "."), ("run", "--config", "x.yaml")], ids=lambda it: it[0]
 )
-def test_impossible_number_of_processes_is_wrong_usage(basebump, command, number):
+def test_invalid_number_of_jobs_is_wrong_usage(basebump, command, number):
     code, out, err = basebump(*command, "--jobs", number)
     assert (code, out) == (2, "")
     assert err.startswith("error: invalid value for '--jobs'")
 
 
-def test_default_is_one_process_for_each_core(tmp_path, basebump, worker_counts, monkeypatch):
+def test_default_number_of_jobs_is_the_number_of_cores(tmp_path, basebump, worker_counts, monkeypatch):
     monkeypatch.setattr("bot.process.count_usable_cores", lambda: 3)
     basebump("scan", write_tree(tmp_path, FILES), "--offline")
     monkeypatch.setattr("bot.process.count_usable_cores", lambda: 1)
@@ -81,14 +83,14 @@ def test_default_is_one_process_for_each_core(tmp_path, basebump, worker_counts,
     assert worker_counts == [2]
 
 
-def test_small_folder_starts_no_process(tmp_path, basebump, monkeypatch):
+def test_scan_of_a_small_folder_starts_no_worker_process(tmp_path, basebump, monkeypatch):
     monkeypatch.setattr(reader_processes, "read_in_processes", None)
     monkeypatch.setattr(reader_processes, "start_workers", None)
     code, _, _ = basebump("scan", write_tree(tmp_path, FILES), "--offline", "--jobs", "4")
     assert code == 0
 
 
-def test_command_of_a_worker_ends_if_basebump_was_killed():
+def test_worker_process_exits_with_0_when_stdin_is_closed():
     command = reader_processes._build_command()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -14,7 +14,7 @@ from bot.wiring.forges import group_by_write_delay
 
 
 @pytest.mark.parametrize("kind", [GithubForgeEntry, GitlabForgeEntry])
-def test_write_delay_depends_on_how_repositories_are_selected(kind):
+def test_write_delay_is_1_second_for_repositories_selected_by_owner_and_0_for_named(kind):
     forge = kind(
         repositories=(
             "acme/web",

@@ -72,7 +72,7 @@ def local(tmp_path, config):
     )
 
 
-def test_plan_prints_the_report_and_stores_a_private_file(tmp_path, basebump, local, loopback):
+def test_plan_prints_the_report_and_writes_a_file_only_the_user_can_read(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     plan.write_text("an earlier plan")
@@ -86,7 +86,7 @@ def test_plan_prints_the_report_and_stores_a_private_file(tmp_path, basebump, lo
 
 
 @pytest.mark.parametrize("command", [["plan", "--out", "plan.json"], ["run", "--format", "html"]])
-def test_command_reads_the_config_only_once(tmp_path, basebump, local, loopback, monkeypatch, command):
+def test_plan_and_apply_read_the_config_only_once(tmp_path, basebump, local, loopback, monkeypatch, command):
     """If the file changes during a run, the plan and the page are about the config of the run."""
     reads = []
 
@@ -112,7 +112,7 @@ def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, 
     assert files["Dockerfile"].content == f"FROM python:3.12-slim@{now}\n".encode()
 
 
-def test_guard_ends_a_command_that_connects_to_a_registry(local, loopback):
+def test_connection_guard_of_these_tests_ends_command_that_contacts_a_registry(local, loopback):
     loopback.move("python", "3.12-slim", "now")
     ended = run_guarded(1, "resolve", "python:3.12-slim", "--config", local)
     assert ended.stderr.strip().startswith("connected to ('127.0.0.1'")
@@ -141,7 +141,7 @@ def test_apply_connects_only_to_the_forge(tmp_path, basebump, configure, serve, 
     assert loopback.registry.served_requests == asked
 
 
-def test_changed_config_and_old_plan_are_refused(tmp_path, basebump, local, loopback):
+def test_apply_refuses_plan_of_changed_config_and_old_plan(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     basebump("plan", "--config", local, "--out", plan)
@@ -164,7 +164,7 @@ def test_apply_reports_a_plan_without_writes(tmp_path, basebump, local, loopback
     assert (code, json.loads(out)["repositories"]) == (0, [])
 
 
-def test_missing_and_changed_plans_are_refused(tmp_path, basebump, local, loopback):
+def test_apply_refuses_missing_plan_and_edited_plan(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     code, _, err = basebump("apply", plan, "--config", local)
@@ -178,7 +178,7 @@ def test_missing_and_changed_plans_are_refused(tmp_path, basebump, local, loopba
     )
 
 
-def test_repository_that_changed_is_named_and_ends_with_1(tmp_path, basebump, local, loopback):
+def test_apply_exits_with_1_and_names_repository_with_new_commits(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     basebump("plan", "--config", local, "--out", plan)

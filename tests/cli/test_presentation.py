@@ -20,7 +20,7 @@ def scan(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_command_has_the_shared_options_once(name):
+def test_every_command_has_each_shared_option_once(name):
     group = basebump.get_command(click.Context(basebump), name)
     for command in group.commands.values() if isinstance(group, click.Group) else [group]:
         names = [each.name for each in command.params]
@@ -39,7 +39,9 @@ def test_command_has_the_shared_options_once(name):
         ({"NO_COLOR": "1"}, ["--color", "always"], True),
     ],
 )
-def test_option_takes_precedence_over_the_variables_for_colours(scan, monkeypatch, environment, arguments, has_colours):
+def test_color_option_takes_precedence_over_environment_variables(
+    scan, monkeypatch, environment, arguments, has_colours
+):
     for each in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(each, raising=False)
     for key, value in environment.items():
@@ -47,14 +49,14 @@ def test_option_takes_precedence_over_the_variables_for_colours(scan, monkeypatc
     assert (UPDATE in scan(*arguments)[1]) is has_colours
 
 
-def test_documents_and_files_have_no_colours(scan, tmp_path):
+def test_markdown_and_output_files_have_no_colours(scan, tmp_path):
     assert "\x1b" not in scan("--color", "always", "--format", "markdown")[1]
     scan("--color", "always", "-o", tmp_path / "result", "--export", f"text={tmp_path / 'export'}")
     assert (tmp_path / "result").read_text(encoding="utf-8") == (tmp_path / "export").read_text(encoding="utf-8")
     assert "\x1b" not in (tmp_path / "result").read_text(encoding="utf-8")
 
 
-def test_output_option_writes_the_result_to_a_file_and_says_so(scan, tmp_path):
+def test_output_option_writes_result_to_a_file_and_prints_a_note(scan, tmp_path):
     expected = scan("--format", "json")[1]
     code, out, err = scan("--format", "json", "-o", tmp_path / "result")
     assert (code, out, err) == (0, "", f"note: wrote the result to {tmp_path / 'result'}\n")
@@ -62,7 +64,7 @@ def test_output_option_writes_the_result_to_a_file_and_says_so(scan, tmp_path):
     assert scan("-o", "-", "--format", "json")[1] == expected
 
 
-def test_output_file_is_checked_before_the_work(scan, tmp_path, loopback):
+def test_unusable_output_file_is_refused_before_any_request(scan, tmp_path, loopback):
     before = len(loopback.registry.served_requests)
     code, out, err = scan("-o", tmp_path / "nowhere" / "result")
     assert (code, out) == (2, "")
@@ -80,12 +82,12 @@ def test_quiet_command_shows_no_notes(scan, tmp_path):
     assert scan("-q", "--export", f"json={tmp_path / 'export'}")[2] == ""
 
 
-def test_quiet_text_has_only_results_that_need_an_action(basebump, tmp_path):
+def test_quiet_scan_prints_only_results_that_need_an_action(basebump, tmp_path):
     folder = write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\nFROM $X\n# basebump: ignore\nFROM node:22\n"})
     assert "node:22" in basebump("scan", folder, "--offline")[1]
     assert basebump("scan", folder, "--offline", "-q") == (0, "", "")
 
 
-def test_options_of_one_command_do_not_affect_the_next_command(scan):
+def test_color_and_quiet_options_do_not_affect_the_next_command(scan):
     assert UPDATE in scan("--color", "always", "-q")[1]
     assert UPDATE not in scan()[1]

@@ -31,7 +31,7 @@ def build_reply(received: ReceivedRequest) -> HttpReply:
     return HttpReply(200, IMAGE.content, said)
 
 
-def test_looks_up_tags_in_the_upstream_of_a_cache(tmp_path):
+def test_tags_are_looked_up_in_the_upstream_of_a_pull_through_cache(tmp_path):
     with HttpListener(build_reply) as cache, HttpListener(build_reply) as upstream:
         listed = (
             f"  - {{host: '{cache.host}/hub', upstream: '{upstream.host}/library'}}\n"
@@ -45,7 +45,7 @@ def test_looks_up_tags_in_the_upstream_of_a_cache(tmp_path):
     assert cache.asked == [f"GET /v2/hub/nginx/manifests/{IMAGE.digest}"]
 
 
-def test_registry_that_is_only_listed_as_a_cache_may_be_contacted(tmp_path):
+def test_registry_may_be_contacted_if_listed_only_as_a_pull_through_cache(tmp_path):
     oci = load_registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
     assert oci.get_pull_address(TagRef("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
 

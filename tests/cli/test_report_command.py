@@ -27,7 +27,7 @@ def run(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.real("git")
-def test_page_of_a_run_equals_the_page_of_the_json_document(run, basebump, tmp_path):
+def test_report_renders_json_of_a_run_as_the_html_page_of_the_run(run, basebump, tmp_path):
     document, page, again = (tmp_path / name for name in ("run.json", "run.html", "again.html"))
     assert run("--export", f"json={document}", "--export", f"html={page}")[0] == 0
     assert basebump("report", document, "-q", "-o", again) == (0, "", "")
@@ -36,7 +36,7 @@ def test_page_of_a_run_equals_the_page_of_the_json_document(run, basebump, tmp_p
 
 
 @pytest.mark.real("git")
-def test_shards_become_one_page(run, basebump, tmp_path):
+def test_report_merges_json_documents_of_shards_into_one_page(run, basebump, tmp_path):
     documents = [tmp_path / f"{number}.json" for number in (1, 2)]
     for number, document in enumerate(documents, 1):
         assert run("--shard", f"{number}/2", "--export", f"json={document}")[0] == 0
@@ -48,7 +48,7 @@ def test_shards_become_one_page(run, basebump, tmp_path):
 @pytest.mark.parametrize(
     ("content", "why"), [(b"{}", "is not the JSON output of"), (b"\xff", "not UTF-8 text"), (None, "No such file")]
 )
-def test_invalid_document_is_wrong_usage(basebump, tmp_path, content, why):
+def test_report_refuses_invalid_json_document(basebump, tmp_path, content, why):
     document = tmp_path / "run.json"
     if content is not None:
         document.write_bytes(content)
@@ -60,7 +60,7 @@ def test_invalid_document_is_wrong_usage(basebump, tmp_path, content, why):
 
 
 @pytest.mark.real("git")
-def test_document_may_begin_with_a_byte_order_mark(run, basebump, tmp_path):
+def test_report_accepts_json_document_with_a_byte_order_mark(run, basebump, tmp_path):
     document = tmp_path / "run.json"
     assert run("--export", f"json={document}")[0] == 0
     page = basebump("report", document)
@@ -68,7 +68,7 @@ def test_document_may_begin_with_a_byte_order_mark(run, basebump, tmp_path):
     assert basebump("report", document) == page
 
 
-def test_page_is_not_written_through_a_link(basebump, tmp_path):
+def test_report_does_not_write_page_through_a_symbolic_link(basebump, tmp_path):
     (tmp_path / "page.html").symlink_to(tmp_path / "elsewhere")
     code, _, err = basebump("report", tmp_path / "run.json", "--html", tmp_path / "page.html")
     assert code == 2

@@ -45,7 +45,7 @@ def fleet(tmp_path, config):
     return config("state: sqlite:///state.db\n")
 
 
-def test_text_has_a_table_for_each_grouping(basebump, fleet):
+def test_text_of_report_has_a_table_of_fixes_for_each_grouping(basebump, fleet):
     code, out, err = basebump("report", "--since", "90d", "-c", fleet)
     assert (code, err) == (0, "")
     blocks = [block.splitlines() for block in out.split("\n\n")]
@@ -71,7 +71,7 @@ def test_text_has_a_table_for_each_grouping(basebump, fleet):
     assert max(map(len, out.splitlines())) <= 110
 
 
-def test_trends_csv_has_the_points_of_the_fleet_and_each_team(basebump, fleet):
+def test_csv_of_trends_has_the_points_of_the_fleet_and_each_team(basebump, fleet):
     text = basebump("report", "--since", "90d", "-c", fleet, "--format", "trends-csv")[1]
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["by"], row["group"]) for row in (rows[0], rows[-1])] == [("all", "all"), ("team", "'@acme/web")]
@@ -79,14 +79,14 @@ def test_trends_csv_has_the_points_of_the_fleet_and_each_team(basebump, fleet):
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("fixes.html", ()), ("fixes.txt", ("--format", "html"))])
-def test_page_of_fixes_has_lines_of_each_team(basebump, fleet, tmp_path, name, arguments):
+def test_html_page_of_fixes_has_a_trend_line_for_each_team(basebump, fleet, tmp_path, name, arguments):
     assert basebump("report", "--since", "90d", "-c", fleet, "-o", tmp_path / name, *arguments)[0] == 0
     page = (tmp_path / name).read_text()
     assert 'aria-label="Waiting fixes of @acme/web: 1 now, at most 2"' in page
     assert PageOutline(page).rows("critical", "1", "4 days", "4 days", "0", "1", "15 days", "15 days", "0")
 
 
-def test_json_has_the_summaries_and_each_fix(basebump, fleet):
+def test_json_of_report_has_the_summaries_and_each_fix(basebump, fleet):
     document = json.loads(basebump("report", "--since", "90d", "-c", fleet, "--format", "json")[1])
     assert document["summaries"][0] == {
         "by": "all",
@@ -120,20 +120,20 @@ def test_json_has_the_summaries_and_each_fix(basebump, fleet):
     ]
 
 
-def test_csv_has_all_tables(basebump, fleet):
+def test_csv_of_report_has_all_groupings(basebump, fleet):
     rows = list(csv.DictReader(io.StringIO(basebump("report", "--since", "90d", "-c", fleet, "--format", "csv")[1])))
     assert {row["by"] for row in rows} == {"all", "severity", "team", "repository", "month"}
     assert [row["median_seconds"] for row in rows if row["group"] == "high"] == [""]
 
 
-def test_period_without_fixes_has_no_tables(basebump, fleet):
+def test_report_on_period_without_fixes_has_zero_merged_and_no_months(basebump, fleet):
     code, out, _ = basebump("report", "--since", "3d", "-c", fleet, "--format", "json")
     summaries = json.loads(out)["summaries"]
     assert (code, summaries[0]["merged"], summaries[0]["median_seconds"]) == (0, 0, None)
     assert "month" not in {each["by"] for each in summaries}
 
 
-def test_result_is_written_to_a_file(basebump, fleet, tmp_path):
+def test_report_since_writes_result_to_output_file(basebump, fleet, tmp_path):
     file = tmp_path / "fixes.txt"
     code, out, err = basebump("report", "--since", "90d", "-c", fleet, "-o", file)
     assert (code, out, err) == (0, "", f"note: wrote the result to {file}\n")
@@ -147,19 +147,19 @@ def test_result_is_written_to_a_file(basebump, fleet, tmp_path):
         (("--since", "90d", "--fail-overdue"), "--fail-overdue reads the results of runs: name files that `run` wrote"),
     ],
 )
-def test_files_or_a_period_must_be_named(basebump, fleet, arguments, message):
+def test_report_requires_files_or_a_period(basebump, fleet, arguments, message):
     code, out, err = basebump("report", *arguments, "-c", fleet)
     assert (code, out) == (2, "")
     assert message in err
 
 
-def test_page_of_files_has_no_other_format(basebump, fleet):
+def test_report_on_files_refuses_format_option(basebump, fleet):
     code, _, err = basebump("report", "run.json", "--format", "csv", "-c", fleet)
     assert code == 2
     assert "--format is only for --since without files" in err
 
 
-def test_page_shows_the_fixes_over_time(basebump, fleet, tmp_path):
+def test_page_of_files_and_period_shows_fixes_over_time(basebump, fleet, tmp_path):
     document = tmp_path / "run.json"
     document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     code, page, _ = basebump("report", document, "--since", "90d", "-c", fleet)
@@ -169,7 +169,7 @@ def test_page_shows_the_fixes_over_time(basebump, fleet, tmp_path):
     assert "Fixes over time" not in basebump("report", document)[1]
 
 
-def test_page_of_an_empty_state_has_no_fixes(basebump, config, tmp_path):
+def test_page_of_report_on_an_empty_state_has_no_fixes(basebump, config, tmp_path):
     Database.sqlite(tmp_path / "state.db")
     document = tmp_path / "run.json"
     document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
@@ -180,7 +180,7 @@ def test_page_of_an_empty_state_has_no_fixes(basebump, config, tmp_path):
 
 @pytest.mark.real("git")
 @pytest.mark.usefixtures("fleet")
-def test_metrics_of_a_run_have_the_times_of_the_state(basebump, config, tmp_path, loopback):
+def test_metrics_of_a_run_include_time_to_patch_from_the_state(basebump, config, tmp_path, loopback):
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     digest = loopback.move("python", "3.12", "now")
     DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
@@ -191,7 +191,7 @@ def test_metrics_of_a_run_have_the_times_of_the_state(basebump, config, tmp_path
 
 
 @pytest.mark.parametrize("period", ["90", "3w", "500d"])
-def test_period_is_a_number_of_hours_or_days(basebump, fleet, period):
+def test_report_refuses_invalid_or_too_long_period(basebump, fleet, period):
     code, _, err = basebump("report", "--since", period, "-c", fleet)
     assert code == 2
     assert "invalid value for '--since'" in err

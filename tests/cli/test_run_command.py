@@ -31,7 +31,7 @@ def append_to_config(config_file: str, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
-def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
+def test_run_without_level_reports_updates_and_writes_no_branches(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", fleet, "--format", "json")
     document = json.loads(out)
@@ -71,7 +71,7 @@ def test_default_level_only_reports(tmp_path, basebump, fleet, loopback):
     assert list(open_web_repository(tmp_path).branches()) == ["main"]
 
 
-def test_propose_opens_once_and_commits_only_the_digest(tmp_path, basebump, fleet, loopback):
+def test_level_propose_opens_one_proposal_whose_commit_changes_only_the_digest(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
     assert code == 0
@@ -84,7 +84,7 @@ def test_propose_opens_once_and_commits_only_the_digest(tmp_path, basebump, flee
     assert "1 proposal: 1 unchanged." in out
 
 
-def test_proposal_follows_the_contract(tmp_path, basebump, fleet, loopback):
+def test_proposal_has_the_documented_mark_and_commit_trailer(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     git = open_web_repository(tmp_path)
@@ -99,7 +99,7 @@ def test_proposal_follows_the_contract(tmp_path, basebump, fleet, loopback):
     assert message.strip().splitlines()[-1].startswith("Basebump-Intent: 1 ")
 
 
-def test_closing_declines_a_digest_and_the_next_one_is_proposed(tmp_path, basebump, fleet, loopback):
+def test_closed_proposal_declines_the_digest_but_not_the_next_digest(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     code, out, _ = basebump("close", "web", BRANCH, "--config", fleet)
@@ -121,7 +121,7 @@ def test_closing_a_missing_proposal_is_wrong_usage(basebump, fleet):
     assert "nowhere" in err
 
 
-def test_repo_option_limits_the_run(basebump, fleet, loopback):
+def test_repo_option_limits_the_run_to_the_named_repository(basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("run", "--config", fleet, "--repo", "empty", "--format", "json")
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["empty"]
@@ -148,7 +148,7 @@ def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump
     assert open_web_repository(tmp_path).refs() == refs
 
 
-def test_image_in_an_unreadable_file_keeps_the_proposal(tmp_path, basebump, fleet, loopback):
+def test_proposal_is_kept_while_the_file_with_the_image_is_unreadable(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     git = open_web_repository(tmp_path)
     pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim\n"
@@ -166,7 +166,7 @@ def test_image_in_an_unreadable_file_keeps_the_proposal(tmp_path, basebump, flee
     assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["closed"]
 
 
-def test_missing_scanner_is_a_failure_and_the_proposal_says_not_scanned(tmp_path, basebump, fleet, loopback):
+def test_missing_scanner_is_a_failure_and_the_proposal_states_unknown_effects(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     append_to_config(fleet, "scanners: [{kind: trivy, binary: no-such-scanner}]\n")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
@@ -179,7 +179,7 @@ def test_missing_scanner_is_a_failure_and_the_proposal_says_not_scanned(tmp_path
     assert "What that changes is not known: " in blob["body"]
 
 
-def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebump, fleet, loopback):
+def test_rule_that_requires_scans_refuses_unscanned_updates_but_keeps_proposals(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     append_to_config(fleet, "policy: [{require: {scan: true}}]\n")
@@ -190,7 +190,7 @@ def test_required_scan_refuses_updates_but_keeps_open_proposals(tmp_path, basebu
     assert BRANCH in open_web_repository(tmp_path).branches()
 
 
-def test_resolve_shows_the_facts_of_the_registry(basebump, config, loopback):
+def test_resolve_shows_digest_platforms_and_metadata_of_the_image(basebump, config, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("resolve", "python:3.12-slim", "--config", config(), "--format", "json")
     document = json.loads(out)
@@ -223,13 +223,13 @@ def test_resolve_shows_the_facts_of_the_registry(basebump, config, loopback):
         ("missing:1", 1, "missing"),
     ],
 )
-def test_resolve_reports_errors(basebump, config, image, code, words):
+def test_resolve_reports_invalid_unlisted_and_missing_images(basebump, config, image, code, words):
     ended, out, err = basebump("resolve", image, "--config", config())
     assert (ended, out) == (code, "")
     assert words in err
 
 
-def test_invalid_config_exits_with_2_and_all_problems(tmp_path, basebump):
+def test_run_with_invalid_config_exits_with_2_and_lists_all_problems(tmp_path, basebump):
     path = tmp_path / "basebump.yaml"
     path.write_text("schema: 1\nforges: [{kind: local, url: x}]\npolicies: []\nown: docker\n")
     code, out, err = basebump("run", "--config", path)
@@ -238,7 +238,7 @@ def test_invalid_config_exits_with_2_and_all_problems(tmp_path, basebump):
     assert "own" in err
 
 
-def test_pushed_branch_is_reported(tmp_path, basebump, fleet, loopback):
+def test_level_push_reports_new_and_existing_branches(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("run", "--config", fleet, "--level", "push")
     assert "branch was pushed" in out
@@ -263,7 +263,7 @@ def test_resolve_shows_a_pin_that_differs_from_the_tag(basebump, config, loopbac
     assert f"{digest('old')}, " in out
 
 
-def test_demo_in_an_unusable_folder_is_wrong_usage(tmp_path, basebump):
+def test_demo_refuses_path_that_is_not_an_empty_folder(tmp_path, basebump):
     place = tmp_path / "file"
     place.write_text("mine")
     code, _, err = basebump("demo", "--keep", place)

@@ -71,7 +71,7 @@ def _run(basebump, config_file, level="propose"):
     return repository
 
 
-def test_opens_one_request_with_one_commit_for_all_files(basebump, config_file, stand, kind, loopback):
+def test_run_opens_one_pull_request_with_one_commit_for_all_files(basebump, config_file, stand, kind, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     repository = _run(basebump, config_file)
     (proposal,) = repository["proposals"]
@@ -88,7 +88,7 @@ def test_opens_one_request_with_one_commit_for_all_files(basebump, config_file, 
     assert request.labels == ("dependencies",)
 
 
-def test_second_run_makes_no_writes(basebump, config_file, stand, loopback):
+def test_second_run_without_changes_makes_no_writes_to_the_server(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file)
     writes = list(stand.writes)
@@ -97,7 +97,7 @@ def test_second_run_makes_no_writes(basebump, config_file, stand, loopback):
     assert stand.writes == writes
 
 
-def test_report_and_push_open_no_request(basebump, config_file, stand, loopback):
+def test_levels_report_and_push_open_no_pull_request(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file, "report")
     assert stand.writes == []
@@ -107,7 +107,7 @@ def test_report_and_push_open_no_request(basebump, config_file, stand, loopback)
     assert stand.requests() == []
 
 
-def test_open_request_follows_the_tag(basebump, config_file, stand, loopback):
+def test_open_pull_request_is_updated_to_the_new_digest_of_the_tag(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file)
     newer = loopback.move("python", "3.12-slim", "newer")
@@ -125,7 +125,7 @@ def test_unset_token_exits_with_2_and_names_the_variable(basebump, config_file, 
     assert "ACME_TOKEN is not set" in err
 
 
-def test_refused_token_exits_with_1_and_is_not_shown(basebump, config_file, stand, monkeypatch):
+def test_run_with_refused_token_exits_with_1_without_showing_the_token(basebump, config_file, stand, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", "wrong-and-secret")
     code, out, err = basebump("run", "--config", config_file, "--format", "json")
     (failed,) = json.loads(out)["failed"]
@@ -134,7 +134,7 @@ def test_refused_token_exits_with_1_and_is_not_shown(basebump, config_file, stan
     assert "wrong-and" not in out + err
 
 
-def test_repository_selected_by_owner_starts_with_one_proposal(basebump, configure, stand, loopback):
+def test_first_run_opens_one_proposal_in_repository_selected_by_owner(basebump, configure, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     stand.commit("main", {"more/Dockerfile": f"FROM node:22@{digest('old')}\n"})
     loopback.move("node", "22", "now")

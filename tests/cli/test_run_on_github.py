@@ -18,7 +18,7 @@ def github(serve):
     return serve(GitHubStand, FILES)
 
 
-def test_repositories_of_an_owner_are_selected_once(basebump, configure, github, loopback):
+def test_repository_that_is_named_and_selected_by_owner_is_read_once(basebump, configure, github, loopback):
     loopback.move("python", "3.12-slim", "now")
     github.server.world.add_repository("acme/api", FILES)
     github.server.world.add_repository("acme/old-archive", FILES)
@@ -28,7 +28,7 @@ def test_repositories_of_an_owner_are_selected_once(basebump, configure, github,
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["acme/web", "acme/api"]
 
 
-def test_renamed_repository_is_read_and_reported_with_the_new_name(basebump, configure, github, loopback):
+def test_renamed_repository_is_found_by_the_old_name_in_the_config(basebump, configure, github, loopback):
     loopback.move("python", "3.12-slim", "now")
     github.server.world.rename("acme/web", "acme/homepage")
     code, out, _ = basebump("run", "--config", configure(github), "--repo", "acme/web")
@@ -53,7 +53,7 @@ def write_app_config(config, app):
     )
 
 
-def test_app_proposes_to_all_repositories_of_the_installation(basebump, config, app, loopback):
+def test_github_app_opens_pull_requests_in_repositories_of_the_installation(basebump, config, app, loopback):
     loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", write_app_config(config, app), "--level", "propose", "--format", "json")
     assert code == 0, out

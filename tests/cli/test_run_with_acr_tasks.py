@@ -81,7 +81,7 @@ def list_notes(repository, path):
     return [note for each in repository["references"] if each["path"] == path for note in each.get("notes", ())]
 
 
-def test_image_without_a_task_is_pinned(basebump, config_file, arm):
+def test_unpinned_image_is_pinned_if_no_acr_task_builds_on_the_image(basebump, config_file, arm):
     _, repository = run(basebump, config_file)
     assert get_outcomes(repository) == dict.fromkeys(
         ["alpine-3.22", "nginx-1", "node-22", "python-3.12-slim"], "opened"
@@ -89,7 +89,7 @@ def test_image_without_a_task_is_pinned(basebump, config_file, arm):
     assert len(arm.received) == 1
 
 
-def test_doctor_lists_tasks_or_reports_the_problem(basebump, config_file, arm, context, monkeypatch):
+def test_doctor_lists_acr_tasks_or_reports_a_missing_login(basebump, config_file, arm, context, monkeypatch):
     arm.tasks.append(task(docker(context)))
     _, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
     assert "  ✓ contoso.azurecr.io: list its tasks: 1 task found\n" in out
@@ -99,7 +99,7 @@ def test_doctor_lists_tasks_or_reports_the_problem(basebump, config_file, arm, c
     assert SECRET not in out
 
 
-def test_image_of_a_task_is_not_pinned_but_pinned_one_is_updated(basebump, config_file, arm, context):
+def test_base_image_of_an_acr_task_is_not_pinned_but_updated_if_already_pinned(basebump, config_file, arm, context):
     arm.tasks.extend([task(docker(context)), task(docker(f"{context}#main:app"), "build-app")])
     document, repository = run(basebump, config_file)
     assert document["failed"] == []
@@ -112,7 +112,7 @@ def test_image_of_a_task_is_not_pinned_but_pinned_one_is_updated(basebump, confi
     assert get_outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
-def test_tasks_with_a_file_or_inline_content_count(basebump, config_file, arm, context, github):
+def test_acr_tasks_with_task_file_or_inline_steps_prevent_pinning(basebump, config_file, arm, context, github):
     github.commit(
         "main", {"ci/build.task": "steps:\n- build: -t a -f app/Dockerfile .\n", "app/Dockerfile": FILES["Dockerfile"]}
     )
@@ -134,7 +134,7 @@ def test_tasks_with_a_file_or_inline_content_count(basebump, config_file, arm, c
     ]
 
 
-def test_disabled_and_unrelated_tasks_have_no_effect(basebump, config_file, arm, context):
+def test_disabled_and_unrelated_acr_tasks_have_no_effect(basebump, config_file, arm, context):
     arm.tasks.extend(
         [
             task(docker(context), status="Disabled"),
@@ -147,14 +147,14 @@ def test_disabled_and_unrelated_tasks_have_no_effect(basebump, config_file, arm,
     assert get_outcomes(repository)["node-22"] == "opened"
 
 
-def test_rule_may_allow_pinning_images_of_tasks(basebump, config_file, arm, context):
+def test_rule_can_allow_pinning_base_images_of_acr_tasks(basebump, config_file, arm, context):
     arm.tasks.append(task(docker(context)))
     config_file.write_text(config_file.read_text() + "policy: [{allow: [acr-task]}]\n")
     _, repository = run(basebump, config_file)
     assert get_outcomes(repository)["node-22"] == "opened"
 
 
-def test_request_is_closed_if_a_task_builds_the_image(basebump, config_file, arm, context, github):
+def test_pull_request_that_pins_base_image_of_a_new_acr_task_is_closed(basebump, config_file, arm, context, github):
     run(basebump, config_file)
     arm.tasks.append(task(docker(context)))
     _, repository = run(basebump, config_file)
@@ -164,7 +164,7 @@ def test_request_is_closed_if_a_task_builds_the_image(basebump, config_file, arm
 # Where Azure cannot be asked
 
 
-def test_images_that_a_task_may_build_are_not_pinned_if_azure_fails(basebump, config_file, arm):
+def test_possible_base_images_of_acr_tasks_are_not_pinned_if_azure_fails(basebump, config_file, arm):
     arm.readers = frozenset()
     document, repository = run(basebump, config_file, code=1)
     (failed,) = document["failed"]
@@ -177,7 +177,7 @@ def test_images_that_a_task_may_build_are_not_pinned_if_azure_fails(basebump, co
     assert get_outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 
 
-def test_closes_no_request_if_azure_fails(basebump, config_file, arm, github):
+def test_no_pull_request_is_closed_if_acr_tasks_cannot_be_listed(basebump, config_file, arm, github):
     run(basebump, config_file)
     writes = list(github.writes)
     arm.readers = frozenset()
@@ -191,7 +191,7 @@ def test_closes_no_request_if_azure_fails(basebump, config_file, arm, github):
     assert github.writes == writes
 
 
-def test_keeps_request_that_other_references_need(basebump, config_file, arm, github, loopback):
+def test_pull_request_that_other_references_need_is_kept_if_azure_fails(basebump, config_file, arm, github, loopback):
     github.commit("main", {"pod.yaml": FILES["pod.yaml"].replace("nginx:1", "node:22")})
     run(basebump, config_file)
     writes, branches = list(github.writes), github.branches()
@@ -202,7 +202,7 @@ def test_keeps_request_that_other_references_need(basebump, config_file, arm, gi
     assert (github.writes, github.branches()) == (writes, branches)
 
 
-def test_unreadable_task_closes_no_request_and_is_not_a_failure(basebump, config_file, arm, context):
+def test_unreadable_acr_task_closes_no_pull_request_and_is_not_a_failure(basebump, config_file, arm, context):
     run(basebump, config_file)
     arm.tasks.append(task({"type": "Compose", "contextPath": context}))
     document, repository = run(basebump, config_file)
@@ -213,7 +213,7 @@ def test_unreadable_task_closes_no_request_and_is_not_a_failure(basebump, config
 # Who is not asked, and who is not meant
 
 
-def test_local_repositories_are_not_the_context_of_tasks(basebump, config_file, arm, tmp_path):
+def test_acr_tasks_do_not_affect_repositories_of_the_local_forge(basebump, config_file, arm, tmp_path):
     DiskRepository.create(tmp_path / "folder" / "web.git", {"Dockerfile": FILES["Dockerfile"]})
     text = config_file.read_text()
     config_file.write_text(text[: text.index("forges:")] + f"forges: [{{kind: local, url: {tmp_path / 'folder'}}}]\n")
@@ -225,7 +225,7 @@ def test_local_repositories_are_not_the_context_of_tasks(basebump, config_file, 
     assert get_outcomes(repository) == {"node-22": "unchanged"}
 
 
-def test_scan_does_not_list_tasks(basebump, config_file, arm, tmp_path):
+def test_scan_does_not_list_acr_tasks(basebump, config_file, arm, tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "Dockerfile").write_text(FILES["Dockerfile"])
     code, out, _ = basebump("scan", tmp_path / "tree", "--config", config_file, "--format", "json")

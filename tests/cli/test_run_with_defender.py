@@ -70,7 +70,7 @@ def test_proposal_shows_findings_of_defender_and_exemptions(run, tmp_path, graph
     assert len(graph.received) == 2, "both images in one question for each model"
 
 
-def test_missing_permission_is_a_failure_with_the_role(run, graph):
+def test_run_fails_and_names_the_missing_role_if_defender_refuses(run, graph):
     graph.readers = frozenset()
     code, out, _ = run()
     assert code == 1
@@ -88,7 +88,7 @@ def test_doctor_queries_defender_and_names_a_missing_role(basebump, config, tmp_
     assert (code, "Security Reader" in out, SECRET in out) == (1, True, False)
 
 
-def test_missing_login_is_a_failure_with_a_hint(run, graph, monkeypatch):
+def test_run_with_defender_fails_with_a_hint_if_the_azure_login_is_missing(run, graph, monkeypatch):
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = run()
     assert code == 1

@@ -42,7 +42,7 @@ def run(tmp_path, basebump, config, loopback, stand):
     return go
 
 
-def test_uses_the_configured_grype(run, stand, tmp_path):
+def test_run_scans_with_the_configured_grype(run, stand, tmp_path):
     code, out, _ = run(f"[{{kind: grype, binary: {stand.program}}}]")
     assert code == 0
     assert "fixes 1 (1 high), adds none, 1 remains" in out
@@ -51,7 +51,7 @@ def test_uses_the_configured_grype(run, stand, tmp_path):
 
 
 @pytest.mark.usefixtures("run")
-def test_report_shows_when_grype_says_that_a_fix_was_published(basebump, config, stand, tmp_path):
+def test_report_shows_publication_date_of_fix_from_grype(basebump, config, stand, tmp_path):
     for found in stand.scene["reports"].values():
         for each in found["matches"]:
             each["vulnerability"]["fix"]["available"] = [{"version": "5.3-1", "date": "2026-03-04", "kind": "advisory"}]
@@ -65,13 +65,13 @@ def test_report_shows_when_grype_says_that_a_fix_was_published(basebump, config,
         assert (patch["severity"], patch["published_at"]) == ("high", "2026-03-04T00:00:00Z")
 
 
-def test_auto_uses_the_installed_scanner(run, stand, monkeypatch):
+def test_scanner_auto_uses_the_installed_grype(run, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
     assert "fixes 1 (1 high), adds none, 1 remains" in run("[{kind: auto}]")[1]
 
 
-def test_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):
+def test_scanner_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -83,13 +83,13 @@ def test_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):
     assert not (stand.folder / "log").exists()
 
 
-def test_missing_grype_is_a_failure(run):
+def test_configured_grype_that_is_missing_is_a_failure(run):
     code, out, _ = run("[{kind: grype, binary: no-such-grype}]")
     assert code == 1
     assert "no-such-grype " in out
 
 
-def test_scanners_may_differ_by_image(run, stand):
+def test_scanner_is_chosen_by_image(run, stand):
     _, out, _ = run(
         f"[{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {stand.program}}}]"
     )
@@ -97,7 +97,7 @@ def test_scanners_may_differ_by_image(run, stand):
     assert not (stand.folder / "log").exists()
 
 
-def test_counts_images_without_a_scanner(run, stand, tmp_path, loopback):
+def test_run_counts_images_without_a_scanner(run, stand, tmp_path, loopback):
     loopback.move("nginx", "1", "now")
     DiskRepository.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
     _, out, _ = run(f"[{{kind: grype, binary: {stand.program}, match: {{image: docker.io/library/python}}}}]")

@@ -47,7 +47,7 @@ def read_proposal(git: DiskRepository) -> dict[str, str]:
     return json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
 
 
-def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
+def test_proposal_shows_exploited_vulnerabilities_and_epss_scores(basebump, scene, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev(EXPLOITED))
     with HttpListener(lambda _: HttpReply(200, epss({EXPLOITED: 0.5}))) as listener:
         path, git = scene(f"enrichment: {{kev: kev.json, epss: '{listener.url}/epss.csv'}}")
@@ -59,7 +59,7 @@ def test_proposal_shows_exploited_and_epss_scores(basebump, scene, tmp_path):
     assert "| **exploited**, low | " in proposed["body"]
 
 
-def test_rule_may_use_kev(basebump, scene, tmp_path):
+def test_rule_can_defer_proposals_that_fix_no_exploited_vulnerability(basebump, scene, tmp_path):
     rule = "policy: [{open_when: {fixes: kev}}]"
     path, _ = scene(f"enrichment: {{kev: kev.json}}\n{rule}")
     (tmp_path / "kev.json").write_bytes(kev(OTHER))
@@ -68,7 +68,7 @@ def test_rule_may_use_kev(basebump, scene, tmp_path):
     assert "1 proposal: 1 opened." in basebump("run", "--config", path, "--level", "propose")[1]
 
 
-def test_unreadable_list_is_a_failure_and_the_proposal_is_opened(basebump, scene):
+def test_proposal_is_opened_although_unreadable_kev_list_is_a_failure(basebump, scene):
     path, git = scene("enrichment: {kev: kev.json}")
     code, out, _ = basebump("run", "--config", path, "--level", "propose")
     assert code == 1
@@ -87,7 +87,7 @@ def publishers(monkeypatch):
         yield listener
 
 
-def test_public_lists_are_read_only_if_requested(basebump, scene, publishers):
+def test_public_advisory_lists_are_read_only_if_requested(basebump, scene, publishers):
     path, _ = scene("")
     code, out, _ = basebump("run", "--config", path)
     assert (code, publishers.received) == (0, [])
@@ -101,14 +101,16 @@ def test_public_lists_are_read_only_if_requested(basebump, scene, publishers):
     assert "not looked up" not in out
 
 
-def test_lists_of_the_config_take_precedence_over_public_ones(basebump, scene, publishers, tmp_path):
+def test_advisory_lists_of_the_config_take_precedence_over_public_ones(basebump, scene, publishers, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev(OTHER))
     path, _ = scene("enrichment: {kev: kev.json}")
     assert basebump("run", "--config", path, "--advisories")[0] == 0
     assert publishers.received == []
 
 
-def test_unreadable_public_list_is_stated_and_is_not_a_failure(basebump, scene, monkeypatch, no_pauses):
+def test_unreadable_public_advisory_list_is_shown_as_unread_but_is_not_a_failure(
+    basebump, scene, monkeypatch, no_pauses
+):
     for name in ("KEV_URL", "EPSS_URL"):
         monkeypatch.setattr(f"bot.advisories.public_lists.{name}", "http://127.0.0.1:9/list")
     code, out, _ = basebump("run", "--config", scene("")[0], "--advisories", "--format", "json")
@@ -119,7 +121,7 @@ def test_unreadable_public_list_is_stated_and_is_not_a_failure(basebump, scene, 
     assert evidence["known_exploited"] is None
 
 
-def test_lists_are_not_read_without_findings(basebump, scene, tmp_path):
+def test_advisory_lists_are_not_read_without_scan_results(basebump, scene, tmp_path):
     path, _ = scene("enrichment: {kev: kev.json}")
     for each in (tmp_path / "reports").iterdir():
         each.unlink()

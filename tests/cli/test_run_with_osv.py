@@ -43,7 +43,7 @@ def run(tmp_path, basebump, config, loopback, api):
     return go
 
 
-def test_proposal_shows_vulnerabilities_from_the_api(run, tmp_path):
+def test_proposal_shows_vulnerabilities_from_the_osv_api(run, tmp_path):
     code, out, _ = run("--level", "propose")
     assert code == 0
     assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
@@ -52,7 +52,7 @@ def test_proposal_shows_vulnerabilities_from_the_api(run, tmp_path):
     assert "<sub>osv 127.0.0.1" in json.loads(git.run("cat-file", "blob", ref))["body"]
 
 
-def test_unreachable_api_is_a_failure(run, api):
+def test_osv_api_that_refuses_is_a_failure(run, api):
     api.status = 403
     code, out, _ = run()
     assert code == 1
@@ -69,7 +69,7 @@ def no_installed_grype(monkeypatch):
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
 
 
-def test_auto_uses_the_api_if_no_scanner_is_installed(run, api, no_installed_grype):
+def test_scanner_auto_uses_the_configured_osv_api_if_no_scanner_is_installed(run, api, no_installed_grype):
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 0
     assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
@@ -93,7 +93,7 @@ def test_scanner_auto_prefers_installed_scanner_and_sends_no_requests(run, api, 
     assert api.listener.received == []
 
 
-def test_auto_ignores_an_unreachable_api(run, no_installed_grype, monkeypatch):
+def test_scanner_auto_ignores_unreachable_osv_api(run, no_installed_grype, monkeypatch):
     monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{NOBODY_THERE}'}}")
     assert code == 0
@@ -102,7 +102,7 @@ def test_auto_ignores_an_unreachable_api(run, no_installed_grype, monkeypatch):
     assert code == 1, "one that is named must be there"
 
 
-def test_auto_reports_an_api_that_refuses(run, api, no_installed_grype):
+def test_scanner_auto_reports_osv_api_that_refuses(run, api, no_installed_grype):
     api.status = 403
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 1

@@ -35,7 +35,7 @@ def scene(tmp_path, config, loopback):
     return path, reports, [each.digest for each in images], new
 
 
-def test_proposal_shows_findings_of_reports(basebump, scene):
+def test_proposal_shows_findings_of_report_files(basebump, scene):
     config, reports, (old, new), _ = scene
     (reports / "old.json").write_text(render_critical_report(old, "CVE-2026-0001", "CVE-2026-0002"))
     (reports / "new.json").write_text(render_critical_report(new, "CVE-2026-0002"))
@@ -44,7 +44,7 @@ def test_proposal_shows_findings_of_reports(basebump, scene):
     assert "fixes 1 (1 critical), adds none, 1 remains" in out
 
 
-def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene):
+def test_image_without_a_report_file_is_not_scanned_and_not_a_failure(basebump, scene):
     config, reports, (old, _), _ = scene
     (reports / "old.json").write_text(render_critical_report(old, "CVE-2026-0001"))
     code, out, _ = basebump("run", "--config", config)
@@ -52,7 +52,7 @@ def test_image_without_a_report_is_not_scanned_and_not_a_failure(basebump, scene
     assert "not scanned: there is no report about the image" in out
 
 
-def test_unreadable_report_is_a_failure(basebump, scene):
+def test_unreadable_report_file_is_a_failure(basebump, scene):
     config, reports, _, _ = scene
     (reports / "new.json").write_text("<html>")
     code, out, _ = basebump("run", "--config", config)

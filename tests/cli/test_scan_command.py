@@ -11,7 +11,7 @@ from support.values import digest
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 
 
-def test_offline_makes_no_requests_and_says_so(tmp_path, basebump):
+def test_offline_scan_reports_references_as_not_checked(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     code, out, err = basebump("scan", tmp_path, "--offline", "--format", "json")
     (reference,) = json.loads(out)["references"]
@@ -19,13 +19,13 @@ def test_offline_makes_no_requests_and_says_so(tmp_path, basebump):
     assert (reference["status"], reference["reason"]) == ("not-checked", "offline")
 
 
-def test_offline_names_skipped_references(tmp_path, basebump):
+def test_offline_scan_shows_reasons_of_skipped_references(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": "FROM python\n", "pod.yaml": POD.format(image="registry.acme.dev/web:1")})
     _, out, _ = basebump("scan", tmp_path, "--offline", "--format", "json")
     assert [reference["reason"] for reference in json.loads(out)["references"]] == ["no-tag", "maybe-own"]
 
 
-def test_json_is_one_document_and_updates_exit_with_0(tmp_path, basebump, config, loopback):
+def test_scan_with_updates_exits_with_0_and_prints_one_json_document(tmp_path, basebump, config, loopback):
     now = loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{digest('old')}\nFROM gone:1\n"})
     code, out, _ = basebump("scan", folder, "--config", config(), "--format", "json")
@@ -40,7 +40,7 @@ def test_scan_changes_no_files_without_write(tmp_path, basebump, config, loopbac
     assert (folder / "Dockerfile").read_text() == "FROM python:3.12\n"
 
 
-def test_write_edits_files_once(tmp_path, basebump, config, loopback):
+def test_scan_write_edits_each_file_only_once(tmp_path, basebump, config, loopback):
     now = loopback.move("python", "3.12", "now")
     files = {"Dockerfile": "FROM python:3.12\r\n", "pod.yaml": POD.format(image="'python:3.12' # base")}
     folder = write_tree(tmp_path / "tree", files)
@@ -53,7 +53,7 @@ def test_write_edits_files_once(tmp_path, basebump, config, loopback):
     assert "Wrote 0 files." in out
 
 
-def test_unreachable_registry_exits_with_1_and_is_in_failed(tmp_path, basebump, no_pauses):
+def test_scan_exits_with_1_and_lists_unreachable_registry_as_failed(tmp_path, basebump, no_pauses):
     config = tmp_path / "down.yaml"
     config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
@@ -64,13 +64,13 @@ def test_unreachable_registry_exits_with_1_and_is_in_failed(tmp_path, basebump, 
     assert [failed["subject"] for failed in document["failed"]] == ["docker.io"]
 
 
-def test_missing_folder_is_wrong_usage(tmp_path, basebump):
+def test_scan_refuses_missing_folder(tmp_path, basebump):
     code, out, err = basebump("scan", tmp_path / "nowhere", "--offline")
     assert (code, out) == (2, "")
     assert "is not a folder" in err
 
 
-def test_write_and_offline_exclude_each_other(tmp_path, basebump):
+def test_scan_refuses_combination_of_write_and_offline(tmp_path, basebump):
     code, _, err = basebump("scan", tmp_path, "--offline", "--write")
     assert code == 2
     assert "cannot be combined with --offline" in err
@@ -83,7 +83,7 @@ def test_wrong_usage_exits_with_2(basebump, arguments):
     assert err
 
 
-def test_bug_exits_with_3_and_a_report(tmp_path, basebump, monkeypatch):
+def test_unexpected_exception_exits_with_3_and_prints_a_bug_report(tmp_path, basebump, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("boom")
 
@@ -94,7 +94,7 @@ def test_bug_exits_with_3_and_a_report(tmp_path, basebump, monkeypatch):
     assert "ZeroDivisionError: boom" in err
 
 
-def test_interrupt_exits_with_130(tmp_path, basebump, monkeypatch):
+def test_interrupted_scan_exits_with_130(tmp_path, basebump, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -191,14 +191,14 @@ def test_scan_imports_only_required_modules(tmp_path, files, needed):
     assert set(done.stderr.split()) == needed
 
 
-def test_python_m_bot_is_the_same_command():
+def test_python_m_bot_starts_basebump():
     done = subprocess.run(
         [sys.executable, "-m", "bot", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("basebump, version ")
 
 
-def test_closed_pipe_is_not_a_bug(tmp_path):
+def test_closed_output_pipe_is_not_reported_as_a_bug(tmp_path):
     write_tree(tmp_path, {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
     command = f"{sys.executable} -m bot scan {tmp_path} --offline | head -1"
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
@@ -215,7 +215,7 @@ def test_closed_pipe_is_not_a_bug(tmp_path):
         ("stderr", ("resolve",), 2),
     ],
 )
-def test_exit_code_is_the_same_when_output_is_closed(tmp_path, stream, arguments, code):
+def test_exit_code_does_not_change_when_output_is_closed(tmp_path, stream, arguments, code):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", *(each.format(tmp_path) for each in arguments)]
     closed = ["sh", "-c", f'exec "$@" {1 if stream == "stdout" else 2}>&-', "sh", *command]
@@ -242,7 +242,7 @@ def test_output_to_a_pipe_is_utf8(tmp_path):
     assert printed[1:] == printed[:1] * 2
 
 
-def test_document_with_a_path_that_is_not_utf8_is_utf8(tmp_path):
+def test_json_keeps_bytes_of_a_path_that_is_not_utf8(tmp_path):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
@@ -253,7 +253,7 @@ def test_document_with_a_path_that_is_not_utf8_is_utf8(tmp_path):
     assert os.fsencode(reference["path"]) == b"caf\xe9/Dockerfile"
 
 
-def test_full_disk_is_a_failure_and_not_a_bug(tmp_path):
+def test_full_disk_exits_with_1_instead_of_a_bug_report(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - not a file of ours

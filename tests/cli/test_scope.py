@@ -18,19 +18,19 @@ NAMES = [f"acme/service-{number}" for number in range(200)]
 
 
 @given(st.lists(st.text(), unique_by=str.lower), st.integers(1, 20))
-def test_every_repository_is_in_exactly_one_shard(names, of):
+def test_each_repository_belongs_to_exactly_one_shard(names, of):
     for name in names:
         assert sum(Shard(number, of).has_repository(name) for number in range(1, of + 1)) == 1
 
 
-def test_shards_have_similar_sizes_and_are_stable():
+def test_shards_have_similar_sizes_and_adding_a_repository_moves_no_other():
     parts = [[name for name in NAMES if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert all(25 < len(part) < 75 for part in parts)
     more = [[name for name in [*NAMES, "acme/new"] if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert [[name for name in part if name != "acme/new"] for part in more] == parts
 
 
-def test_shard_does_not_depend_on_case():
+def test_shard_does_not_depend_on_case_of_the_repository_name():
     assert Shard(1, 2).has_repository("Acme/Web") is Shard(1, 2).has_repository("acme/web")
 
 
@@ -96,7 +96,7 @@ def test_shards_together_cover_all_repositories(basebump, fleet):
 
 
 @pytest.mark.real("git")
-def test_image_option_limits_the_run_to_users_of_the_image(basebump, fleet):
+def test_image_option_limits_the_run_to_repositories_that_use_the_image(basebump, fleet):
     assert list_names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
     assert list_names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
     assert list_names(basebump, "--config", fleet, "--image", "nginx") == []
@@ -104,13 +104,13 @@ def test_image_option_limits_the_run_to_users_of_the_image(basebump, fleet):
 
 
 @pytest.mark.real("git")
-def test_repository_of_another_shard_is_not_a_failure(basebump, fleet):
+def test_repo_option_with_repository_of_another_shard_is_not_a_failure(basebump, fleet):
     found = [list_names(basebump, "--config", fleet, "--repo", "one", "--shard", f"{number}/3") for number in (1, 2, 3)]
     assert sorted(map(len, found)) == [0, 0, 1]
 
 
 @pytest.mark.real("git")
-def test_open_requests_out_of_scope_stay_unchanged(tmp_path, basebump, fleet):
+def test_proposals_of_repositories_without_the_image_of_the_option_stay_unchanged(tmp_path, basebump, fleet):
     assert list_names(basebump, "--config", fleet, "--level", "propose")
     repository = DiskRepository(tmp_path / "repositories" / "two.git")
     before = repository.refs()
@@ -120,7 +120,7 @@ def test_open_requests_out_of_scope_stay_unchanged(tmp_path, basebump, fleet):
 
 
 @pytest.mark.parametrize("option", [("--image", "UPPER/case:"), ("--shard", "9/4")])
-def test_invalid_scope_is_wrong_usage(basebump, fleet, option):
+def test_invalid_image_or_shard_option_is_wrong_usage(basebump, fleet, option):
     code, _, errors = basebump("run", "--config", fleet, *option)
     assert code == 2
     assert option[0] in errors

@@ -73,7 +73,7 @@ def run_on_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def test_terminal_has_bar_colours_and_table_and_pipe_has_none(run, basebump):
+def test_terminal_output_adds_bar_colours_and_table_to_the_text_of_a_pipe(run, basebump):
     shown = run_on_terminal(*run, COLUMNS="300")
     assert "Looking up tags" in shown
     assert "█" in shown
@@ -95,14 +95,14 @@ def test_no_color_disables_colours(run, environment):
     assert ("─" in shown) is ("TERM" not in environment)
 
 
-def test_documents_have_no_colours_on_a_terminal(tmp_path):
+def test_json_has_no_colours_on_a_terminal(tmp_path):
     write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert json.loads(run_on_terminal("scan", tmp_path / "tree", "--offline", "--format", "json"))
     assert COLOUR.search(run_on_terminal("scan", tmp_path / "tree", "--offline"))
 
 
 @pytest.mark.parametrize("columns", [60, 20])
-def test_explanations_are_wrapped_between_words(tmp_path, columns):
+def test_terminal_wraps_explanations_between_words(tmp_path, columns):
     manifest = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: registry.acme.dev/web}]}\n"
     write_tree(tmp_path / "tree", {"pod.yaml": manifest})
     shown = run_on_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
@@ -115,7 +115,7 @@ def test_explanations_are_wrapped_between_words(tmp_path, columns):
 
 
 @pytest.mark.parametrize("environment", [GITHUB, AZURE], ids=["github", "azure"])
-def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_path, environment):
+def test_log_groups_of_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_path, environment):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     code, out, _ = basebump(*run, "--export", f"text={tmp_path / 'text'}")
@@ -125,7 +125,7 @@ def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_p
     assert "##" not in (tmp_path / "text").read_text()
 
 
-def test_folds_contain_skipped_references_with_reasons():
+def test_log_groups_contain_skipped_references_with_reasons():
     mine = build_verdict(ReferenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
     for environment in (GITHUB, AZURE, GITLAB):
         text = render_run_text(build_run_report(build_repository(mine)), choose_fold(environment))
@@ -133,7 +133,7 @@ def test_folds_contain_skipped_references_with_reasons():
         assert Reason.MAYBE_OWN.sentence in text
 
 
-def test_gitlab_folds_are_sections(run, basebump, monkeypatch):
+def test_gitlab_log_folds_each_repository_as_a_section(run, basebump, monkeypatch):
     monkeypatch.setenv("GITLAB_CI", "true")
     out = basebump(*run)[1]
     assert out.startswith("\x1b[0Ksection_start:0:basebump_1[collapsed=true]\r\x1b[0Kweb (main)\n")
@@ -144,7 +144,7 @@ BREAKS = (HOSTILE, "::endgroup::", "##[endgroup]", "\x1b[0Ksection_end:0:basebum
 
 
 @given(st.one_of(st.text(), st.sampled_from(BREAKS)))
-def test_text_from_outside_does_not_open_or_end_a_fold(word):
+def test_names_from_repositories_cannot_open_or_end_a_log_group(word):
     report = build_hostile_report(word)
     lines = render_run_text(report, choose_fold(GITHUB)).split("\n")
     commands = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
@@ -155,7 +155,7 @@ def test_text_from_outside_does_not_open_or_end_a_fold(word):
     assert sections.count("\x1b") == 8
 
 
-def test_jsonl_log_has_each_phase_and_the_end(run, basebump):
+def test_jsonl_log_has_start_and_end_of_each_phase_and_the_exit_code(run, basebump):
     code, out, err = basebump(*run, "--log", "jsonl")
     lines = [json.loads(line) for line in err.splitlines()]
     assert code == 0
@@ -189,7 +189,7 @@ def wide_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize("word", BREAKS)
-def test_colours_do_not_change_the_text(wide_terminal, word):
+def test_coloured_output_without_escape_codes_equals_the_plain_text(wide_terminal, word):
     every_status = [
         build_verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(ReferenceStatus)
     ]
@@ -219,13 +219,13 @@ def test_colours_do_not_change_the_text(wide_terminal, word):
         (ReferenceStatus.NOT_CHECKED, 2),
     ],
 )
-def test_status_determines_the_colour_of_the_line(wide_terminal, status, code):
+def test_status_of_reference_determines_the_colour_of_the_line(wide_terminal, status, code):
     shown = show_lines(render_run_lines(build_run_report(build_repository(build_verdict(status)))), FakeTerminal())
     (line,) = (line for line in shown.split("\n") if "node:22" in line)
     assert re.fullmatch(rf" {{6}}1  \x1b\[{code}m[^ \x1b] node:22  {status}\x1b\[0m", line)
 
 
-def test_only_lines_with_a_style_are_coloured(wide_terminal):
+def test_note_that_looks_like_other_lines_is_not_coloured(wide_terminal):
     note = "    1  ↑ node:22\nown  an explanation\nbasebump could not do its work here:"
     noted = build_repository(build_update(), note=note)
     shown = show_lines(render_run_lines(build_run_report(noted, failed=[build_failure()])), FakeTerminal()).split("\n")
@@ -235,7 +235,7 @@ def test_only_lines_with_a_style_are_coloured(wide_terminal):
 
 
 @given(st.text("ab ", min_size=1), st.integers(10, 60), st.integers(0, 20))
-def test_wrapped_rows_have_every_word_and_fit_if_no_word_is_too_long(text, columns, width):
+def test_wrapping_keeps_every_word_and_respects_the_width_of_the_terminal(text, columns, width):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("TERM", "xterm"), ("COLUMNS", str(columns)), ("NO_COLOR", "1")):
             patch.setenv(name, value)
@@ -244,20 +244,20 @@ def test_wrapped_rows_have_every_word_and_fit_if_no_word_is_too_long(text, colum
     assert all(len(row) <= columns or len(row.split()) == 1 for row in rows)
 
 
-def test_columns_are_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch):
+def test_alignment_is_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("NO_COLOR", "1")
     line = StyledLine("    1  ", "↑ node:22                      held", Style.WARNING)
     assert show_lines([line], FakeTerminal()) == "    1  ↑ node:22  held"
 
 
-def test_word_too_long_for_the_row_of_the_label_gets_a_separate_row(wide_terminal, monkeypatch):
+def test_value_too_long_for_the_row_of_the_label_moves_to_the_next_row(wide_terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     line = StyledLine("     digest       ", "sha256:0123456789abcd", Style.EXPLANATION)
     assert show_lines([line], FakeTerminal()) == "     digest\n       sha256:0123456789abcd"
 
 
-def test_numbers_of_findings_have_the_colour_of_the_severity(wide_terminal):
+def test_counts_of_findings_have_the_colour_of_the_severity(wide_terminal):
     shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], FakeTerminal())
     assert "\x1b[1;31m1 critical\x1b[0m\x1b[36m, \x1b[1;35m2 exploited\x1b[0m" in shown
     assert "CVE-1 high" in shown
@@ -283,7 +283,7 @@ def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
     assert "\x1b]8" not in show_lines(lines, FakeTerminal())
 
 
-def test_legend_explains_the_signs_that_are_used():
+def test_legend_of_text_explains_only_signs_in_use():
     text = render_run_text(
         build_run_report(build_repository(build_update(), build_verdict(ReferenceStatus.SKIPPED, Reason.OWN)))
     )
@@ -296,7 +296,7 @@ def test_text_of_run_without_references_begins_with_failures():
     assert "No image references" not in text
 
 
-def test_brief_text_has_only_results_that_need_an_action():
+def test_brief_text_of_run_has_only_results_that_need_an_action():
     current = build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
     trees = [build_repository(build_update(), current), build_repository(current, name="acme/api")]
     text = "\n".join(map(str, render_run_lines(build_run_report(*trees), is_brief=True)))

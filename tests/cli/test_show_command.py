@@ -31,7 +31,7 @@ def test_show_lists_each_proposal_with_state(run_on_proposals):
     assert [branch.rpartition("-")[0] for branch in _list_branches(out)] == ["basebump/python-3.12", "basebump/redis-7"]
 
 
-def test_shows_title_text_and_changes_without_hidden_parts(run_on_proposals):
+def test_show_prints_title_and_changes_of_proposal_without_hidden_html(run_on_proposals):
     branch = _list_branches(run_on_proposals("show", "web")[1])[0]
     code, out, _ = run_on_proposals("show", "web", branch)
     title, heading, *_ = out.splitlines()
@@ -45,7 +45,7 @@ def test_shows_title_text_and_changes_without_hidden_parts(run_on_proposals):
 
 
 @pytest.mark.parametrize("repository", ["web", "web.git", "web (main)"])
-def test_close_accepts_names_and_branches_as_printed(run_on_proposals, basebump, repository):
+def test_close_accepts_names_and_branches_as_show_prints_both(run_on_proposals, basebump, repository):
     listed = run_on_proposals("show", repository)[1].splitlines()
     first, second = (line.split(maxsplit=2) for line in listed)
     assert run_on_proposals("close", repository, first[0].removeprefix("basebump/"))[0] == 0
@@ -54,18 +54,18 @@ def test_close_accepts_names_and_branches_as_printed(run_on_proposals, basebump,
 
 
 @pytest.mark.parametrize("command", ["show", "close"])
-def test_unknown_proposal_is_wrong_usage_and_the_hint_names_the_branches(run_on_proposals, command):
+def test_show_refuses_unknown_proposal_and_names_the_branches(run_on_proposals, command):
     code, out, err = run_on_proposals(command, "web", "basebump/nothing")
     assert (code, out) == (2, "")
     assert "there is no proposal 'basebump/nothing'\nhint: use one of these branches: basebump/python-3.12-" in err
 
 
-def test_unknown_repository_is_wrong_usage(run_on_proposals):
+def test_show_refuses_unknown_repository(run_on_proposals):
     code, _, err = run_on_proposals("show", "api")
     assert (code, "no local forge has a repository 'api'" in err) == (2, True)
 
 
-def test_proposal_contains_no_escape_sequences_and_commands_of_a_repository(tmp_path, basebump, config, loopback):
+def test_show_prints_no_escape_sequences_or_workflow_commands_from_files(tmp_path, basebump, config, loopback):
     loopback.move("redis", "7", "now")
     hostile = "# ##vso[task.x]y \x1b[31m\n#\n::error::x\nFROM redis:7\n".replace("::error", "# x\n# ::error")
     DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": hostile})

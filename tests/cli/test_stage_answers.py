@@ -21,7 +21,7 @@ def fleet(tmp_path):
     return write_fleet(tmp_path, NOW)
 
 
-def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
+def test_usage_shows_for_each_file_if_the_update_was_rebuilt_and_runs(basebump, fleet):
     code, out, _ = basebump("usage", "python:3.12", "-c", fleet)
     assert code == 0
     lines = out.splitlines()
@@ -44,7 +44,7 @@ def test_usage_shows_which_uses_were_rebuilt_and_run(basebump, fleet):
     assert lines[-2].endswith("failed: forbidden.")
 
 
-def test_usage_names_the_workload_that_runs_an_older_image(basebump, fleet):
+def test_usage_names_the_workload_that_runs_the_older_image(basebump, fleet):
     _, out, _ = basebump("usage", "nginx:1.27", "-c", fleet)
     assert (
         "    merged 5 days ago, not running\n"
@@ -53,7 +53,7 @@ def test_usage_names_the_workload_that_runs_an_older_image(basebump, fleet):
     assert f"\nRunning in clusters\n  {OLD[7:19]}  prod/payments/Deployment/proxy (app)  4 pods\n" in out
 
 
-def test_usage_names_running_images_that_are_in_no_repository(basebump, fleet):
+def test_usage_marks_running_images_that_no_repository_contains(basebump, fleet):
     _, out, _ = basebump("usage", "busybox", "-c", fleet)
     assert f"  {digest('busybox')[7:19]}  prod/payments/Deployment/debug (app)  1 pod  in no repository\n" in out
     _, out, _ = basebump("usage", WEB_IMAGE, "-c", fleet)
@@ -70,12 +70,12 @@ def test_usage_names_running_images_that_are_in_no_repository(basebump, fleet):
         (["nginx", "--not-on", OLD], []),
     ],
 )
-def test_usage_lists_running_images_with_the_tag_and_the_digest_of_the_question(basebump, fleet, arguments, found):
+def test_usage_lists_only_running_images_that_match_the_given_tag_and_digest(basebump, fleet, arguments, found):
     _, out, _ = basebump("usage", *arguments, "-c", fleet, "--format", "json")
     assert [each["name"] for each in json.loads(out)["running"]] == found
 
 
-def test_document_of_usage_has_stages_and_reasons_for_waiting(basebump, fleet):
+def test_json_of_usage_has_stages_and_reasons_for_waiting(basebump, fleet):
     _, out, _ = basebump("usage", "nginx", "-c", fleet, "--format", "json")
     document = json.loads(out)
     (update,) = document["usages"][0]["updates"]
@@ -91,7 +91,7 @@ def test_document_of_usage_has_stages_and_reasons_for_waiting(basebump, fleet):
     ]
 
 
-def test_csv_of_usage_has_the_stage_of_the_latest_update(basebump, fleet):
+def test_csv_of_usage_has_the_stage_of_the_latest_update_of_each_file(basebump, fleet):
     _, out, _ = basebump("usage", "python", "-c", fleet, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [(each["repository"], each["stage"], each["waits_for"]) for each in rows] == [
@@ -112,7 +112,7 @@ def test_usage_without_builds_and_clusters_omits_running_images(basebump, fleet,
     assert "cluster" not in out
 
 
-def test_history_of_a_repository_shows_stages_of_present_digests(basebump, fleet):
+def test_history_of_a_repository_shows_rebuild_and_deployment_of_current_digest(basebump, fleet):
     code, out, _ = basebump("history", "acme/web", "-c", fleet)
     assert code == 0
     indent = " " * 28
@@ -126,19 +126,19 @@ def test_history_of_a_repository_shows_stages_of_present_digests(basebump, fleet
     ]
 
 
-def test_history_of_an_image_shows_why_updates_wait(basebump, fleet):
+def test_history_of_an_image_shows_reasons_for_waiting_updates(basebump, fleet):
     _, out, _ = basebump("history", "nginx:1.27", "-c", fleet)
     assert "merged 5 days ago, not running\n" in out
 
 
-def test_document_of_history_has_each_use_of_the_present_digest(basebump, fleet):
+def test_json_of_history_lists_files_only_for_the_current_digest(basebump, fleet):
     _, out, _ = basebump("history", "acme/api", "-c", fleet, "--format", "json")
     now, before = json.loads(out)["moves"]
     assert [(each["path"], each["line"], each["stage"]) for each in now["uses"]] == [("Dockerfile", 1, "merged")]
     assert before["uses"] == []
 
 
-def test_report_has_the_time_until_each_stage(basebump, fleet):
+def test_text_of_report_has_the_time_until_each_stage(basebump, fleet):
     code, out, _ = basebump("report", "--since", "90d", "-c", fleet)
     assert code == 0
     table = out[out.index("Until each stage") :].splitlines()
@@ -151,14 +151,14 @@ def test_report_has_the_time_until_each_stage(basebump, fleet):
     ]
 
 
-def test_document_of_report_has_the_ends_of_each_fix(basebump, fleet):
+def test_json_of_report_has_the_time_at_which_each_fix_reached_each_stage(basebump, fleet):
     _, out, _ = basebump("report", "--since", "90d", "-c", fleet, "--format", "json")
     ends = {each["repository"]: each["ends"] for each in json.loads(out)["patches"]}
     assert list(ends["acme/web"]) == ["proposed", "merged", "rebuilt", "running"]
     assert (ends["acme/api"]["rebuilt"], ends["acme/deploy"]["running"]) == (None, None)
 
 
-def test_page_of_report_has_the_time_until_each_stage(basebump, fleet):
+def test_html_of_report_has_the_time_until_each_stage(basebump, fleet):
     _, out, _ = basebump("report", "--since", "90d", "-c", fleet, "--format", "html")
     assert "Time to patch until each stage" in out
     assert ">Reached<" in out

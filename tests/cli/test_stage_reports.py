@@ -24,7 +24,7 @@ def fleet(tmp_path):
     return write_fleet(tmp_path, NOW)
 
 
-def test_document_of_a_report_contains_stages(basebump, fleet):
+def test_json_of_report_contains_stages(basebump, fleet):
     code, out, _ = basebump("report", "--since", "90d", "-c", fleet, "--format", "json")
     stages = json.loads(out)["stages"]
     assert code == 0
@@ -40,7 +40,7 @@ def test_document_of_a_report_contains_stages(basebump, fleet):
     assert [each["cluster"] for each in stages["clusters"]] == ["edge", "prod"]
 
 
-def test_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
+def test_html_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
     document = tmp_path / "run.json"
     document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     for files in ([], [str(document)]):
@@ -51,7 +51,7 @@ def test_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
         assert RUNNING in text
 
 
-def test_page_and_metrics_of_a_run_contain_stages(fleet):
+def test_html_and_metrics_of_a_run_contain_stages(fleet):
     report, answers = load_answers(
         build_run_report(build_repository()), load(Path(fleet), requires_forges=False), has_metrics=True
     )

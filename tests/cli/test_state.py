@@ -41,7 +41,7 @@ def test_scan_and_run_share_the_state_next_to_the_config(tmp_path, basebump, loo
     assert sorted(path.name for path in tmp_path.glob("state*")) == ["state.db"], "nothing is left open beside it"
 
 
-def test_scan_keeps_superseded_tags(tmp_path, basebump, loopback, config):
+def test_scan_stores_superseded_tags_in_the_state(tmp_path, basebump, loopback, config):
     line, pinned = TagRef("docker.io/library/nginx", "1.27.1"), loopback.move("nginx", "1.27.1", "old")
     loopback.move("nginx", "1.27.3", "new")
     tree = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
@@ -51,7 +51,7 @@ def test_scan_keeps_superseded_tags(tmp_path, basebump, loopback, config):
     assert known == {line: SupersededTag(pinned, Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")}
 
 
-def test_offline_scan_keeps_no_state(tmp_path, basebump, config):
+def test_offline_scan_creates_no_state(tmp_path, basebump, config):
     file = config("state: sqlite:///state.db\n")
     code, _, _ = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file, "--offline")
     assert code == 0
@@ -69,7 +69,7 @@ def test_unusable_state_exits_with_1_before_any_request(tmp_path, basebump, loop
 
 
 @pytest.mark.parametrize(("state", "imported"), [("", set()), ("state: sqlite:///state.db\n", {"sqlalchemy"})])
-def test_database_library_is_imported_only_with_a_state(tmp_path, loopback, config, state, imported):
+def test_database_library_is_imported_only_if_the_config_has_a_state(tmp_path, loopback, config, state, imported):
     write_tree(tmp_path / "tree", DOCKERFILE)
     arguments = [
         "scan",

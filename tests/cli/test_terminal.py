@@ -6,18 +6,18 @@ import sys
 from bot.cli.terminal import NoProgress, ProgressBar, create_progress, log_line
 
 
-def test_log_has_no_bar(monkeypatch):
+def test_progress_bar_is_not_shown_if_stderr_is_not_a_terminal(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
     assert isinstance(create_progress(), NoProgress)
 
 
-def test_terminal_has_a_bar(monkeypatch):
+def test_progress_bar_is_shown_on_a_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(create_progress(), ProgressBar)
 
 
-def test_bar_counts_steps_and_is_removed_at_the_end(capsys):
+def test_progress_bar_counts_steps_and_is_removed_at_the_end(capsys):
     bar = ProgressBar()
     bar.start_phase("Asking registries", 4)
     bar.advance()
@@ -37,14 +37,14 @@ def test_phase_without_steps_shows_no_progress_bar(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_json_log_contains_no_commands(capsys):
+def test_jsonl_log_contains_no_workflow_commands(capsys):
     log_line("failure", subject="##vso[task.x]y", error="##[command]x")
     line = capsys.readouterr().err
     assert json.loads(line)["subject"] == "##vso[task.x]y"
     assert "##" not in line
 
 
-def test_log_none_shows_no_progress(capsys):
+def test_progress_is_not_printed_with_log_none(capsys):
     silent = NoProgress()
     silent.start_phase("Scanning images", 3)
     silent.advance()

@@ -49,7 +49,7 @@ def attach(loopback, made) -> None:
     loopback.store.set_tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
 
 
-def test_configured_key_verifies_signatures(loopback, scan_folder):
+def test_update_is_refused_unless_signed_with_the_configured_key(loopback, scan_folder):
     trust = "{image: docker.io/library/python, keys: [team.pub]}"
     assert scan_folder(trust) == ("refused", "unsigned")
     attach(loopback, attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest))))
@@ -57,7 +57,7 @@ def test_configured_key_verifies_signatures(loopback, scan_folder):
     assert scan_folder("{image: docker.io/library/redis, keys: [team.pub]}") == ("refused", "unsigned")
 
 
-def test_configured_authority_verifies_signers(loopback, scan_folder):
+def test_update_is_refused_unless_the_configured_authority_certifies_the_signer(loopback, scan_folder):
     trust = "{image: docker.io/library/python, notation: {certificates: [root.pem], subjects: [%s]}}"
     envelope = signed(COSE, payload(NEW.digest), (SIGNER, AUTHORITY))
     attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE_TYPE))

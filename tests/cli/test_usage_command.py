@@ -32,7 +32,7 @@ def fleet(tmp_path, config):
     return config("state: sqlite:///state.db\n")
 
 
-def test_text_lists_the_files_of_each_repository(basebump, fleet):
+def test_text_of_usage_lists_the_files_of_each_repository(basebump, fleet):
     code, out, _ = basebump("usage", "python:3.12", "-c", fleet)
     assert code == 0
     assert out.splitlines() == [
@@ -53,7 +53,7 @@ def test_text_lists_the_files_of_each_repository(basebump, fleet):
     ]
 
 
-def test_not_on_lists_other_digests_and_unpinned_references(basebump, fleet):
+def test_not_on_option_lists_references_with_another_digest_or_none(basebump, fleet):
     code, out, _ = basebump("usage", "python", "--not-on", f"python@{NEW}", "-c", fleet, "--format", "json")
     document = json.loads(out)
     assert (code, document["not_on"]) == (0, NEW)
@@ -64,12 +64,12 @@ def test_not_on_lists_other_digests_and_unpinned_references(basebump, fleet):
     ]
 
 
-def test_unused_image_is_not_an_error(basebump, fleet):
+def test_usage_of_unused_image_is_not_an_error(basebump, fleet):
     code, out, _ = basebump("usage", "node:22", "-c", fleet)
     assert (code, out.splitlines()[0]) == (0, "No base branch uses node:22.")
 
 
-def test_json_has_the_request_and_the_age_of_the_data(basebump, fleet):
+def test_json_of_usage_has_open_pull_requests_and_the_age_of_the_data(basebump, fleet):
     document = json.loads(basebump("usage", f"python:3.12@{OLD}", "-c", fleet, "--format", "json")[1])
     usage = document["usages"][0]
     assert usage["requests"] == [{"number": 12, "url": "https://github.com/acme/web/pull/12", "opened_at": None}]
@@ -84,20 +84,20 @@ def test_json_has_the_request_and_the_age_of_the_data(basebump, fleet):
     }
 
 
-def test_csv_has_a_row_for_each_reference_and_no_formulas(basebump, fleet):
+def test_csv_of_usage_has_a_row_for_each_reference_and_escapes_formulas(basebump, fleet):
     rows = list(csv.DictReader(io.StringIO(basebump("usage", "python", "-c", fleet, "--format", "csv")[1])))
     assert [row["path"] for row in rows if row["tag"] == "3.13"] == ["'=1+1.yaml"]
     assert [row["request_numbers"] for row in rows] == ["", "", "12", "12"]
     assert rows[2]["owners"] == "'@acme/web"
 
 
-def test_config_without_a_state_is_refused(basebump, config):
+def test_usage_refuses_config_without_a_state(basebump, config):
     code, out, err = basebump("usage", "python", "-c", config())
     assert (code, out) == (2, "")
     assert "has no `state`" in err
 
 
-def test_state_that_does_not_exist_yet_is_not_created(basebump, config, tmp_path):
+def test_usage_does_not_create_missing_state(basebump, config, tmp_path):
     code, out, err = basebump("usage", "python", "-c", config("state: sqlite:///state.db\n"))
     assert (code, out) == (1, "")
     assert "there is no state in" in err
@@ -105,13 +105,13 @@ def test_state_that_does_not_exist_yet_is_not_created(basebump, config, tmp_path
 
 
 @pytest.mark.parametrize("digest", ["sha256:12", "1.2.3", ""])
-def test_not_on_needs_a_digest(basebump, fleet, digest):
+def test_not_on_option_requires_a_digest(basebump, fleet, digest):
     code, _, err = basebump("usage", "python", "--not-on", digest, "-c", fleet)
     assert code == 2
     assert "is not a digest" in err
 
 
-def test_repository_that_no_run_lists_any_more_is_pointed_out(basebump, config, tmp_path):
+def test_usage_marks_repository_that_runs_no_longer_list(basebump, config, tmp_path):
     inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
     long_ago = datetime.now(UTC) - timedelta(days=20)
     verdict = build_verdict(f"python:3.12@{OLD}")
