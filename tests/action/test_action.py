@@ -27,7 +27,7 @@ def read_report(ended):
     return json.loads(Path(ended.outputs["report"]).read_bytes())
 
 
-def test_job_opens_proposal_and_sets_outputs_and_summary(runner, github, configure, loopback):
+def test_action_opens_pull_request_and_sets_outputs_and_summary(runner, github, configure, loopback):
     moved = loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure())
     assert ended.success, ended.log
@@ -49,7 +49,7 @@ def test_job_opens_proposal_and_sets_outputs_and_summary(runner, github, configu
     assert ended.commands == []
 
 
-def test_log_folds_each_repository_although_workflow_commands_are_stopped(runner, github, configure):
+def test_log_of_action_folds_each_repository_while_workflow_commands_are_stopped(runner, github, configure):
     github.commit("main", {"Dockerfile": "FROM registry.acme.dev/web:1\n"})
     lines = runner.use(config=configure()).log.splitlines()
     fold = lines[lines.index(f"##[group]{github.name} (main)") : lines.index("##[endgroup]")]
@@ -57,7 +57,7 @@ def test_log_folds_each_repository_although_workflow_commands_are_stopped(runner
     assert not [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
 
 
-def test_next_job_leaves_proposal_unchanged(runner, github, configure, loopback):
+def test_second_job_of_action_leaves_pull_request_unchanged(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     runner.use(config=configure())
     writes = list(github.writes)
@@ -66,14 +66,14 @@ def test_next_job_leaves_proposal_unchanged(runner, github, configure, loopback)
     assert github.writes == writes
 
 
-def test_level_report_makes_no_writes(runner, github, configure, loopback):
+def test_action_at_level_report_makes_no_writes(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure(), level="report")
     assert [each["outcome"] for each in json.loads(ended.outputs["proposals"])] == ["would-open"]
     assert github.writes == []
 
 
-def test_action_checks_repository_of_workflow_when_config_is_missing(runner, github):
+def test_action_without_config_runs_on_the_repository_of_the_workflow(runner, github):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     ended = runner.use()
     assert ended.success, ended.log
@@ -82,7 +82,7 @@ def test_action_checks_repository_of_workflow_when_config_is_missing(runner, git
     assert (ended.outputs["proposals"], ended.outputs["failed"]) == ("[]", "[]")
 
 
-def test_app_checks_all_repositories_of_installation_and_opens_requests_as_app(runner, installed_on, loopback):
+def test_github_app_of_action_opens_pull_requests_in_repositories_of_installation(runner, installed_on, loopback):
     runner.environment = dict(runner.environment) | {"GITHUB_API_URL": installed_on.server.url}
     installed_on.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = {"app_id": str(installed_on.app.id), "app_private_key": private_key()}
@@ -105,7 +105,7 @@ def test_app_checks_all_repositories_of_installation_and_opens_requests_as_app(r
     assert "PRIVATE KEY" not in ended.log
 
 
-def test_failures_fail_the_step_after_outputs_are_written(runner, configure):
+def test_action_with_failures_sets_outputs_and_fails_the_step(runner, configure):
     ended = runner.use(config=configure(mirror=NOBODY))
     assert ended.outcomes["Run basebump"] == "failure"
     assert json.loads(ended.outputs["failed"]) != []
@@ -113,14 +113,14 @@ def test_failures_fail_the_step_after_outputs_are_written(runner, configure):
 
 
 @pytest.mark.parametrize("level", ["furthest", ""])
-def test_missing_config_is_wrong_usage_and_sets_no_outputs(runner, level):
+def test_action_with_missing_config_file_fails_and_sets_no_outputs(runner, level):
     ended = runner.use(config="nowhere.yaml", level=level)
     assert ended.outcomes["Run basebump"] == "failure"
     assert set(ended.outputs.values()) == {""}
     assert (level or "nowhere.yaml") in ended.log
 
 
-def test_limits_are_those_of_the_command(runner, configure, loopback):
+def test_inputs_image_shard_and_repositories_limit_the_run(runner, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     report = {"config": configure(), "level": "report"}
     assert runner.use(**report, image="redis").outputs["proposals"] == "[]"
@@ -129,7 +129,7 @@ def test_limits_are_those_of_the_command(runner, configure, loopback):
     assert "acme/other" in ended.log
 
 
-def test_state_is_cached_between_jobs_also_after_failed_job(runner, configure):
+def test_action_caches_state_between_jobs_even_after_a_failed_job(runner, configure):
     config = configure("state: sqlite:///kept/state.db\n", mirror=NOBODY)
     assert not runner.use(config=config, state="kept/state.db").success
     (kept,) = runner.cache.entries.values()
@@ -139,7 +139,7 @@ def test_state_is_cached_between_jobs_also_after_failed_job(runner, configure):
     assert [key.partition("-state-")[2] for key in runner.cache.entries] == ["-1-1", "-2-1"]
 
 
-def test_unusable_state_from_the_cache_is_put_away_and_a_new_one_kept(runner, configure):
+def test_action_renames_unusable_state_from_the_cache_and_caches_a_new_state(runner, configure):
     config = configure("state: sqlite:///kept/state.db\n")
     inputs = {"config": config, "state": "kept/state.db", "level": "report"}
     assert runner.use(**inputs).commands == []
@@ -153,13 +153,15 @@ def test_unusable_state_from_the_cache_is_put_away_and_a_new_one_kept(runner, co
     assert runner.use(**inputs).commands == []
 
 
-def test_cache_is_not_used_when_config_has_no_state(runner, configure):
+def test_action_uses_no_cache_when_config_has_no_state(runner, configure):
     ended = runner.use(config=configure(), level="report")
     assert (ended.outcomes["Restore the state"], ended.outcomes["Save the state"]) == ("skipped", "skipped")
 
 
 @pytest.mark.parametrize("left_out", ["", "actions"])
-def test_permissions_on_page_are_all_required_by_a_job(runner, github, configure, loopback, left_out):
+def test_workflow_on_the_page_grants_the_permissions_that_the_action_requires(
+    runner, github, configure, loopback, left_out
+):
     page = (ROOT / "docs" / "github-action.md").read_text(encoding="utf-8")
     workflow = yaml.safe_load(next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)))
     permissions = workflow["jobs"]["propose"]["permissions"]
@@ -191,7 +193,7 @@ def has_no_injection(runner, ended) -> bool:
 
 
 @pytest.mark.parametrize("text", [*OF_THE_SHELL, OF_THE_RUNNER[1], HOSTILE[-1]])
-def test_inputs_are_passed_as_text(runner, github, text):
+def test_hostile_inputs_of_the_run_step_are_not_executed(runner, github, text):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = ("repositories", "image", "shard", "level", "dispatch", "app_id", "app_private_key")
     assert has_no_injection(runner, runner.use(**dict.fromkeys(words, text)))
@@ -199,17 +201,17 @@ def test_inputs_are_passed_as_text(runner, github, text):
 
 
 @pytest.mark.parametrize("keys", [("config",), ("python",), ("scanner", "state", "token", "extras")], ids="-".join)
-def test_inputs_of_the_other_steps_are_passed_as_text(runner, github, keys):
+def test_hostile_inputs_of_the_other_steps_are_not_executed(runner, github, keys):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     assert has_no_injection(runner, runner.use(**dict.fromkeys(keys, " ".join(HOSTILE))))
 
 
-def test_no_script_holds_an_expression():
+def test_scripts_of_the_action_contain_no_workflow_expressions():
     for step in ACTION["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
 
 
-def test_external_steps_are_pinned_by_commit_and_name_their_release():
+def test_external_steps_are_pinned_by_commit_and_commented_with_release():
     used = re.findall(r"uses: (\S+)(.*)", (ROOT / "action.yml").read_text(encoding="utf-8"))
     assert used
     for name, comment in used:
@@ -217,7 +219,7 @@ def test_external_steps_are_pinned_by_commit_and_name_their_release():
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), name
 
 
-def test_text_of_repositories_is_not_run_as_workflow_command(runner, github, configure, loopback):
+def test_file_names_in_repositories_are_not_executed_as_workflow_commands(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     hostile = "::add-mask::x/Dockerfile", "a\n::add-mask::y/Dockerfile", "##[add-mask]z/Dockerfile"
     github.commit("main", dict.fromkeys(hostile, "FROM python:3.12-slim\n"))
@@ -227,7 +229,7 @@ def test_text_of_repositories_is_not_run_as_workflow_command(runner, github, con
     assert ended.commands == []
 
 
-def test_modules_in_the_workspace_are_not_imported(runner, configure):
+def test_action_imports_no_python_modules_from_the_workspace(runner, configure):
     for name in ("bot", "yaml", "click", "venv", "pip", "json", "sitecustomize", "ensurepip"):
         (runner.workspace / f"{name}.py").write_text("raise SystemExit('imported')\n", encoding="utf-8")
     ended = runner.use(config=configure(), level="report")
@@ -235,7 +237,7 @@ def test_modules_in_the_workspace_are_not_imported(runner, configure):
     assert "imported" not in ended.log
 
 
-def test_dependency_that_differs_from_lock_is_refused(runner, other_lock, github):
+def test_action_refuses_dependency_whose_hash_differs_from_the_lock(runner, other_lock, github):
     lock, write = other_lock
     write(re.sub("sha256:.{8}", "sha256:00000000", lock))
     ended = runner.use()
@@ -245,19 +247,19 @@ def test_dependency_that_differs_from_lock_is_refused(runner, other_lock, github
     assert github.server.lines == []
 
 
-def test_dependency_without_hash_is_refused(runner, other_lock):
+def test_action_refuses_dependency_without_hash_in_the_lock(runner, other_lock):
     _, write = other_lock
     write("dependencies==1\n")
     assert runner.use().outcomes["Install basebump"] == "failure"
 
 
-def test_action_installs_only_the_locks_of_the_project():
+def test_action_installs_only_from_lock_files_of_the_project():
     script = ACTION["runs"]["steps"][0]["run"]
     assert set(re.findall(r"[\w./-]+\.lock", script)) == LOCKS
     assert all((ROOT / lock).exists() for lock in LOCKS)
 
 
-def test_extras_are_those_of_the_other_lock(runner, other_lock):
+def test_input_extras_installs_from_the_lock_with_all_extras(runner, other_lock):
     lock, write = other_lock
     write("nothing==1 --hash=sha256:" + "0" * 64)
     (runner.action / "deploy" / "image").mkdir(parents=True)
@@ -266,21 +268,21 @@ def test_extras_are_those_of_the_other_lock(runner, other_lock):
     assert runner.use(config="nowhere.yaml").outcomes["Install basebump"] == "failure"
 
 
-def test_trivy_is_installed_from_lock(runner, trivys_lock):
+def test_action_installs_trivy_from_the_lock(runner, trivys_lock):
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "success", ended.log
     (program,) = runner.temporary.glob("basebump-*/programs/trivy")
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "from its wheel\n"
 
 
-def test_trivy_that_differs_from_lock_is_refused(runner, trivys_lock):
+def test_action_refuses_trivy_whose_hash_differs_from_the_lock(runner, trivys_lock):
     trivys_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivys_lock.read_text("utf-8")), encoding="utf-8")
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "failure"
     assert "DO NOT MATCH THE HASHES" in ended.log
 
 
-def test_too_old_python_is_reported(runner, tmp_path):
+def test_action_reports_too_old_python(runner, tmp_path):
     old = tmp_path / "old-python"
     old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     old.chmod(0o755)

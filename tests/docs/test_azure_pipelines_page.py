@@ -26,17 +26,17 @@ def get_step(name):
     return next(step for step in job["steps"] if step.get("displayName") == name)
 
 
-def test_page_shows_the_pipeline_that_init_writes():
+def test_azure_pipelines_page_shows_the_pipeline_that_init_writes():
     _, _, text = PIPELINE.partition("\n")
     assert BLOCKS[0] == f"# {WORKFLOW.path}\n{text}"
 
 
-def test_pipeline_is_valid_according_to_microsofts_schema():
+def test_azure_pipeline_matches_the_schema_of_microsoft():
     assert list_pipeline_problems(PIPELINE) == []
     assert list_pipeline_problems(PIPELINE.replace("timeoutInMinutes:", "timeout-minutes:")) != []
 
 
-def test_pipeline_starts_only_by_schedule_and_without_commits():
+def test_azure_pipeline_starts_only_on_schedule_even_without_new_commits():
     pipeline = read_pipeline(PIPELINE)
     assert (pipeline["trigger"], pipeline["pr"]) == ("none", "none")
     (schedule,) = pipeline["schedules"]
@@ -44,7 +44,7 @@ def test_pipeline_starts_only_by_schedule_and_without_commits():
     assert int(schedule["cron"].split()[0]) % 5, "most pipelines start at full and half hours"
 
 
-def test_only_the_step_that_runs_basebump_gets_the_token():
+def test_only_the_step_of_the_pipeline_that_runs_basebump_gets_the_token():
     (job,) = read_pipeline(PIPELINE)["jobs"]
     with_variables = [step["displayName"] for step in job["steps"] if "env" in step]
     assert with_variables == ["Propose"]
@@ -52,13 +52,13 @@ def test_only_the_step_that_runs_basebump_gets_the_token():
     assert "persistCredentials" not in PIPELINE
 
 
-def test_no_script_of_the_pipeline_contains_an_expression():
+def test_scripts_of_the_azure_pipeline_contain_no_expressions():
     (job,) = read_pipeline(PIPELINE)["jobs"]
     assert not [step["bash"] for step in job["steps"] if re.search(r"\$\(|\$\{\{|\$\[", step.get("bash", ""))]
 
 
 @pytest.mark.parametrize("step", ["Install basebump", "Install Trivy"])
-def test_pipeline_installs_files_that_exist_with_hashes(step):
+def test_azure_pipeline_installs_only_existing_lock_files_and_requires_hashes(step):
     script = get_step(step)["bash"]
     assert script.startswith("set -e\n")
     paths = re.findall(r" basebump/(\S+)$", script, re.MULTILINE)
@@ -67,20 +67,20 @@ def test_pipeline_installs_files_that_exist_with_hashes(step):
     assert script.count(" -r ") == script.count(" --require-hashes ") == len(paths)
 
 
-def test_permissions_in_the_command_are_those_in_the_text():
+def test_permission_bits_in_the_command_are_the_permissions_on_the_page():
     (bits,) = re.findall(r"--allow-bit (\d+)", PAGE)
     assert int(bits) == sum(GIT_PERMISSIONS.values())
     assert all(f"{bit} (*{name}*)" in PAGE for name, bit in GIT_PERMISSIONS.items())
 
 
-def test_config_of_the_page_uses_the_token_of_the_pipeline(tmp_path):
+def test_config_on_azure_pipelines_page_uses_the_token_of_the_pipeline(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_text(BLOCKS[1], encoding="utf-8")
     (forge,) = load(path, requires_forges=True).forges
     assert forge.token_env in get_step("Propose")["env"]
 
 
-def test_step_with_a_service_connection_runs_the_same_script():
+def test_step_with_service_connection_has_the_script_of_the_step_without():
     (step,) = [each for block in BLOCKS[2:] if "AzureCLI" in block for each in read_pipeline(block)["steps"]]
     assert step["inputs"]["inlineScript"] == get_step("Propose")["bash"]
     assert step["env"].keys() <= {*PIPELINE_VARIABLES}

@@ -20,7 +20,7 @@ PLACES = [
 ]
 
 
-def test_workflow_matches_its_schema_with_least_permissions():
+def test_workflow_on_check_page_matches_schema_and_has_least_permissions():
     assert list_problems("workflow", complete_workflow(WORKFLOW)) == []
     said = read_yaml(WORKFLOW)
     assert said["permissions"] == {}
@@ -29,7 +29,7 @@ def test_workflow_matches_its_schema_with_least_permissions():
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_reports_no_problems_in_the_workflow(tmp_path):
+def test_zizmor_reports_no_problems_in_the_workflow_on_check_page(tmp_path):
     path = tmp_path / ".github" / "workflows" / "images.yml"
     path.parent.mkdir(parents=True)
     path.write_text(complete_workflow(WORKFLOW), encoding="utf-8")
@@ -37,7 +37,7 @@ def test_zizmor_reports_no_problems_in_the_workflow(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_hooks_on_the_page_exist():
+def test_pre_commit_hooks_on_check_page_are_all_hooks_of_the_project():
     (config,) = [yaml.safe_load(block) for block in BLOCKS if block.startswith("repos:")]
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (repository,) = config["repos"]
@@ -45,7 +45,7 @@ def test_hooks_on_the_page_exist():
     assert [hook["id"] for hook in repository["hooks"]] == current_ids
 
 
-def test_gitlab_job_runs_in_the_basebump_image():
+def test_gitlab_job_on_check_page_uses_the_image_of_this_version():
     (job,) = [yaml.safe_load(block)["images"] for block in BLOCKS if block.startswith("images:")]
     assert job["image"] == {"name": f"registry.example.com/platform/basebump:{__version__}", "entrypoint": [""]}
     assert set(job["artifacts"]["reports"]) == {"codequality", "junit"}
@@ -58,5 +58,5 @@ def test_external_actions_are_pinned_to_recorded_commits(place):
     assert all(RELEASES.get(action) == (commit, release) for action, commit, release in named), named
 
 
-def test_there_are_such_steps_in_four_places():
+def test_at_least_four_files_contain_workflow_steps_with_actions():
     assert sum("uses: " in place.read_text(encoding="utf-8") for place in PLACES) >= 4

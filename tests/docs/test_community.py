@@ -21,12 +21,12 @@ ATTRIBUTES = {
 """The elements of a form and their attributes, from GitHub's documentation of the form schema."""
 
 
-def test_there_is_a_form_for_each_kind_of_issue():
+def test_issue_forms_exist_for_bug_feature_and_wrong_digest():
     assert FORMS.keys() == {"bug", "feature", "wrong-digest"}
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_form_has_only_elements_that_github_knows(form):
+def test_issue_form_has_only_elements_that_github_supports(form):
     assert form.keys() == KEYS_OF_FORM
     for element in form["body"]:
         assert element.keys() <= {"type", "id", "attributes", "validations"}
@@ -36,7 +36,7 @@ def test_form_has_only_elements_that_github_knows(form):
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_form_has_unique_ids_and_options(form):
+def test_issue_form_has_unique_ids_and_unique_options(form):
     elements = [each for each in form["body"] if each["type"] != "markdown"]
     ids = [each["id"] for each in elements]
     assert all(re.fullmatch(r"[a-z-]+", each) for each in ids)
@@ -45,7 +45,7 @@ def test_form_has_unique_ids_and_options(form):
         assert len(options) == len(set(options)) > 1
 
 
-def test_forms_for_problems_ask_for_the_version():
+def test_issue_forms_for_bug_and_wrong_digest_require_the_version():
     for name in ("bug", "wrong-digest"):
         (version,) = [each for each in FORMS[name]["body"] if each.get("id") == "version"]
         assert "basebump --version" in version["attributes"]["description"]

@@ -38,7 +38,7 @@ def basebump(capsys):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_config_check_accepts_every_example(path, basebump):
+def test_config_check_accepts_every_example_config(path, basebump):
     code, out, err = basebump("config", "check", path)
     assert code == 0, err
     assert f"{path.name} is valid: 1 forge," in out
@@ -174,7 +174,7 @@ def test_platform_team_example_updates_own_and_public_images(example_environment
     assert list_states(cart)[f"{ours}/base/python"] == ("refused", "not-scanned")
 
 
-def test_azure_team_example_updates_images_in_azure_repos(example_environment):
+def test_azure_example_updates_base_images_in_azure_repos_but_not_own_images(example_environment):
     example_environment.tag("base/python:3", "apps/web:1", "base/new:1")
     (example_environment.folder / "reports" / "new.json").unlink()
     files = {
@@ -195,6 +195,6 @@ def test_azure_team_example_updates_images_in_azure_repos(example_environment):
     assert proposal["outcome"] == "deferred", "the scanner does not know the new image yet"
 
 
-def test_every_example_is_run():
+def test_every_example_config_is_run_by_a_test_of_this_file():
     played = {"local-folder", "github-owner", "platform-team", "azure"}
     assert {path.stem for path in EXAMPLES} == played

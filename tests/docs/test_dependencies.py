@@ -41,7 +41,7 @@ def test_every_direct_dependency_has_a_reason():
 @pytest.mark.parametrize(
     "dependency", [each for each in DEPENDENCIES if each.group not in DEVELOPER_GROUPS], ids=lambda each: each.package
 )
-def test_page_has_a_row_for_each_direct_dependency(dependency):
+def test_dependencies_page_has_a_row_for_each_direct_dependency(dependency):
     extra = "" if dependency.group == "default" else f" (`{dependency.group}`)"
     terms = find_licence(dependency.package)
     mark = " ¹" if split_expression(terms) & LESSER else ""
@@ -49,12 +49,12 @@ def test_page_has_a_row_for_each_direct_dependency(dependency):
     assert row in PAGE.read_text(encoding="utf-8").splitlines()
 
 
-def test_page_has_no_row_for_other_packages():
+def test_dependencies_page_has_no_row_for_indirect_dependencies():
     rows = re.findall(r"^\| ([a-z0-9-]+)(?: \(`[a-z]+`\))? \| .* \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(set(rows) - {"package"}) == sorted(USERS)
 
 
-def test_page_names_every_package_under_a_lesser_licence():
+def test_dependencies_page_names_every_package_with_weak_copyleft_licence():
     lesser = {package for package in read_lock(EVERYTHING) if split_expression(find_licence(package)) & LESSER}
     assert {package for package in lesser if package not in PAGE.read_text(encoding="utf-8")} == set()
 
@@ -64,13 +64,13 @@ def test_licence_of_each_installed_package_is_compatible(package):
     assert split_expression(find_licence(package)) <= PERMISSIVE | LESSER
 
 
-def test_locks_contain_the_declared_dependencies():
+def test_lock_files_contain_exactly_the_declared_dependencies():
     default = {each.package for each in DEPENDENCIES if each.group == "default"}
     for lock, asked in ((DEFAULT, default), (EVERYTHING, USERS), (TESTED, USERS | DEVELOPERS)):
         assert {each.package for each in read_lock(lock).values() if "basebump" in each.required_by} == asked, lock.name
 
 
-def test_tests_run_with_the_versions_of_the_locks():
+def test_lock_of_the_tests_has_the_versions_of_the_other_locks():
     tested = {each.package: each.version for each in read_lock(TESTED).values()}
     for lock in (DEFAULT, EVERYTHING):
         assert {each.package: each.version for each in read_lock(lock).values()}.items() <= tested.items(), lock.name
@@ -95,10 +95,10 @@ def list_imports():
             yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"bot"}
 
 
-def test_manual_is_generated_from_the_commands():
+def test_man_page_is_generated_from_the_commands():
     assert man_page.PAGE.read_text(encoding="utf-8") == man_page.render_page(), "make docs"
 
 
-def test_manual_text_is_escaped_for_roff():
+def test_man_page_text_is_escaped_for_roff():
     assert man_page.escape_roff(".so /etc/passwd\n\\X'x' --a …") == r"\&.so /etc/passwd \eX'x' \-\-a \[u2026]"
     assert man_page.escape_roff("'tis") == r"\&'tis"

@@ -25,7 +25,7 @@ def test_vocabulary_page_is_generated_from_the_model():
     assert page == vocabulary_reference.render_page().rstrip() + "\n", "python -m tools.vocabulary_reference"
 
 
-def test_files_page_is_generated_from_the_table_of_kinds():
+def test_table_on_files_page_is_generated_from_the_kinds_of_files():
     page = kinds_reference.PAGE.read_text(encoding="utf-8")
     assert page == kinds_reference.render_page(page), "python -m tools.kinds_reference"
 
@@ -71,7 +71,7 @@ def test_config_in_the_readme_is_valid(tmp_path):
     load(path, requires_forges=True)
 
 
-def test_evidence_page_lists_every_reason_for_an_unscanned_image():
+def test_evidence_page_lists_every_reason_why_an_image_was_not_scanned():
     table = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8").partition("## Images that were not scanned")[2]
     named = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
     assert sorted(named) == sorted(state.value for state in UnscannedReason)
@@ -98,14 +98,14 @@ TESTS_OF_DEFENCES = read_page(ROOT / "docs" / "security-tests.md")
 
 
 @pytest.mark.parametrize(("page", "letter", "least"), [("security", "T", 50), ("registries", "R", 15)])
-def test_every_threat_and_rule_has_tests(page, letter, least):
+def test_every_numbered_threat_and_registry_rule_has_a_row_in_the_list_of_tests(page, letter, least):
     numbers = re.findall(rf"^\| ({letter}\d+) \|", read_page(ROOT / "docs" / f"{page}.md"), re.MULTILINE)
     assert numbers == [f"{letter}{number}" for number in range(1, len(numbers) + 1)]
     assert len(numbers) >= least
     assert re.findall(rf"^\| ({letter}\d+) \|", TESTS_OF_DEFENCES, re.MULTILINE) == numbers
 
 
-def test_tests_of_defences_exist():
+def test_tests_named_in_the_list_of_security_tests_exist():
     for row in re.findall(r"^\| [TR]\d+ \|.*$", TESTS_OF_DEFENCES, re.MULTILINE):
         tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
         assert tests, row

@@ -39,20 +39,20 @@ def _find_script(words: str) -> str:
     return script
 
 
-def test_config_and_table_name_every_forge():
+def test_webhook_config_and_table_name_every_forge():
     (config,) = [yaml.safe_load(text) for text in list_code_blocks(SECTION, "yaml")]
 
     assert sorted(each["kind"] for each in config["serve"]["events"]) == KINDS
     assert sorted(re.findall(r"^\| `([a-z]+)` \|", SECTION, re.MULTILINE)) == KINDS
 
 
-def test_command_for_github_selects_the_events_that_basebump_reads():
+def test_command_that_creates_github_webhook_selects_events_that_basebump_reads():
     selected = set(re.findall(r"events\[\]=(\w+)", _find_script("gh api")))
 
     assert selected == github.READERS.keys() - {"installation", "installation_repositories"}
 
 
-def test_subscriptions_of_azure_devops_are_for_the_events_that_basebump_reads(tmp_path):
+def test_azure_devops_subscriptions_cover_the_events_that_basebump_reads(tmp_path):
     documents = [json.loads(each) for each in _run(_find_script("az devops"), tmp_path, "az")]
 
     assert {each["eventType"] for each in documents} == azure.READERS.keys()
@@ -63,20 +63,20 @@ def test_subscriptions_of_azure_devops_are_for_the_events_that_basebump_reads(tm
 
 
 @pytest.mark.parametrize("words", ["/groups/acme/hooks", "/api/v4/hooks", "/orgs/acme/hooks"])
-def test_documents_of_hooks_are_json_with_the_secret(words, tmp_path):
+def test_webhook_commands_send_json_with_the_secret(words, tmp_path):
     (document,) = [json.loads(each) for each in _run(_find_script(words), tmp_path, "curl")]
 
     assert "a-secret" in (document.get("token"), document.get("config", {}).get("secret"))
 
 
-def test_hooks_of_gitea_select_the_events_that_basebump_reads(tmp_path):
+def test_gitea_webhook_command_selects_the_events_that_basebump_reads(tmp_path):
     (document,) = [json.loads(each) for each in _run(_find_script("/orgs/acme/hooks"), tmp_path, "curl")]
 
     reviews = {each for each in gitea.READERS if each.startswith("pull_request_")}
     assert set(document["events"]) == gitea.READERS.keys() - reviews  # which `pull_request` includes
 
 
-def test_group_hook_of_gitlab_and_system_hook_report_all_that_basebump_reads(tmp_path):
+def test_gitlab_group_hook_and_system_hook_cover_events_that_basebump_reads(tmp_path):
     documents = [json.loads(_run(_find_script(each), tmp_path, "curl")[-1]) for each in ("/groups/", "/api/v4/hooks")]
     selected = {name for document in documents for name, is_on in document.items() if is_on is True}
 
@@ -90,13 +90,13 @@ def test_group_hook_of_gitlab_and_system_hook_report_all_that_basebump_reads(tmp
     assert selected == {f"{each}_events" for each in expected}
 
 
-def test_page_names_the_delays():
+def test_page_states_the_delays_after_a_push():
     assert receiver.PUSH_DELAY.total_seconds() == 5
     assert receiver.LONGEST_PUSH_DELAY.total_seconds() == 60
     assert receiver.NEW_REPOSITORY_DELAY.total_seconds() == 60
     assert "5 seconds after the last of several pushes, at most a minute" in SECTION
 
 
-def test_page_names_the_largest_delivery():
+def test_page_states_the_size_limit_of_a_webhook_delivery():
     assert http_server.MAX_LARGE_BODY >= 25_000_000
     assert "more than 25 MB" in SECTION

@@ -16,30 +16,30 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 WORKFLOWS = [block for block in BLOCKS if block.startswith("# .github/workflows/")]
 
 
-def test_there_is_a_workflow_for_one_repository_and_one_for_an_organisation():
+def test_action_page_has_a_workflow_for_a_repository_and_for_an_organisation():
     assert len(WORKFLOWS) == 2
 
 
-def test_action_matches_its_schema():
+def test_action_file_matches_the_schema_of_github():
     text = ACTION.read_text(encoding="utf-8")
     assert list_problems("action", text) == []
     assert list_problems("action", text.replace("using: composite", "using: cobol")) != []
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_match_the_schema(workflow):
+def test_workflows_on_action_page_match_the_schema_of_github(workflow):
     assert list_problems("workflow", complete_workflow(workflow)) == []
     assert list_problems("workflow", workflow.replace("runs-on:", "runs-of:")) != []
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_reports_no_problems_in_the_action():
+def test_zizmor_reports_no_problems_in_action_file():
     done = run_zizmor(ACTION)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_reports_template_injection(tmp_path):
+def test_zizmor_reports_template_injection_added_to_action_file(tmp_path):
     path = tmp_path / "action.yml"
     path.write_text(ACTION.read_text(encoding="utf-8").replace('"$PYTHON" -I', "${{ inputs.python }} -I"), "utf-8")
     done = run_zizmor(path)
@@ -49,7 +49,7 @@ def test_zizmor_reports_template_injection(tmp_path):
 
 @pytest.mark.real("zizmor")
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_zizmor_reports_no_problems_in_the_workflows(tmp_path, workflow):
+def test_zizmor_reports_no_problems_in_workflows_on_action_page(tmp_path, workflow):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
     path.write_text(complete_workflow(workflow), encoding="utf-8")
@@ -58,7 +58,7 @@ def test_zizmor_reports_no_problems_in_the_workflows(tmp_path, workflow):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_have_least_permissions_and_do_not_overlap(workflow):
+def test_workflows_on_action_page_have_no_default_permissions_and_do_not_overlap(workflow):
     said = read_yaml(workflow)
     assert said["permissions"] == {}
     assert said["concurrency"]["cancel-in-progress"] is False
@@ -73,20 +73,20 @@ def test_workflows_have_least_permissions_and_do_not_overlap(workflow):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_set_only_existing_inputs(workflow):
+def test_workflows_on_action_page_set_only_existing_inputs(workflow):
     (job,) = read_yaml(workflow)["jobs"].values()
     (step,) = [each for each in job["steps"] if "/basebump@" in each.get("uses", "")]
     assert step["with"].keys() <= DESCRIBED["inputs"].keys()
 
 
 @pytest.mark.parametrize("kind", ["inputs", "outputs"])
-def test_page_lists_every_input_and_output(kind):
+def test_action_page_lists_every_input_and_output(kind):
     table = PAGE.partition(f"## {kind.title()}")[2].partition("\n## ")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     assert [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)] == [*DESCRIBED[kind]]
 
 
-def test_config_of_the_organisation_is_valid(tmp_path):
+def test_organisation_config_is_valid_and_has_the_state_path_of_the_workflow(tmp_path):
     (config,) = [block for block in BLOCKS if "\nforges:" in block]
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")

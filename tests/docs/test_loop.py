@@ -24,7 +24,7 @@ DEPLOYED = [text for text in list_code_blocks(LOOP, "yaml") if text.startswith("
 WEB = "contoso.azurecr.io/apps/web"
 
 
-def test_every_kind_of_pipeline_ends_in_a_run_for_the_image_that_was_pushed():
+def test_every_example_pipeline_ends_with_a_run_for_the_pushed_image():
     for heading in ("azure-pipelines.yml", ".gitlab-ci.yml", "Jenkinsfile", "workflow"):
         (example,) = (
             text for text in re.findall(r"```\w+\n(.*?)```", LOOP, re.DOTALL) if heading in text.partition("\n")[0]
@@ -34,21 +34,21 @@ def test_every_kind_of_pipeline_ends_in_a_run_for_the_image_that_was_pushed():
 
 
 @pytest.mark.parametrize("page", [LOOP, DEPLOYMENT], ids=["loop", "deployment"])
-def test_no_page_invents_a_digest(page):
+def test_loop_and_deployment_pages_contain_no_made_up_digest(page):
     assert not re.search("sha256:[0-9a-f]", page)
 
 
-def test_page_has_a_section_for_each_stage():
+def test_loop_page_has_a_section_for_each_stage():
     headings = re.findall(r"^## [0-9]\. (\w+)$", LOOP, re.MULTILINE)
     assert [each.lower() for each in headings] == [each.value for each in UpdateStage]
 
 
-def test_first_table_lists_the_stages_in_order():
+def test_first_table_on_loop_page_lists_the_stages_in_order():
     rows = re.findall(r"^\| (\w+) \|", LOOP.partition("\n\n## ")[0], re.MULTILINE)
     assert rows == ["stage", *(each.value for each in UpdateStage)]
 
 
-def test_config_has_all_stages(tmp_path):
+def test_config_on_loop_page_reports_all_stages(tmp_path):
     (tmp_path / "aks.yaml").write_text("", encoding="utf-8")
     config = tmp_path / "basebump.yaml"
     config.write_text(list_code_blocks(LOOP, "yaml")[0], encoding="utf-8")
@@ -58,18 +58,18 @@ def test_config_has_all_stages(tmp_path):
     assert settings.state is not None
 
 
-def test_page_states_when_an_update_counts_as_stuck():
+def test_loop_page_states_when_an_update_counts_as_stuck():
     days = {stage: span.days for stage, span in STUCK_AFTER.items()}
     assert (days[UpdateStage.PROPOSED], days[UpdateStage.MERGED], days[UpdateStage.REBUILT]) == (7, 1, 1)
     assert "seven days for a merge, and one day for a build or a deployment." in LOOP
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[each.split(" ", 2)[1] for each in SCRIPTS])
-def test_scripts_are_accepted_by_a_shell(script):
+def test_scripts_on_loop_page_have_valid_shell_syntax(script):
     assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=True).stderr == ""
 
 
-def test_images_that_flux_and_argo_cd_write_are_not_updated(basebump, tmp_path):
+def test_images_that_flux_and_argo_cd_update_are_skipped(basebump, tmp_path):
     """A tag of an own build is not updated, whoever writes it. Without `own`, the marker alone protects it."""
     policy, deployment, application = DEPLOYED
     folder = write_tree(
@@ -86,7 +86,7 @@ def test_images_that_flux_and_argo_cd_write_are_not_updated(basebump, tmp_path):
     assert document["unsupported"] == []
 
 
-def test_pipeline_without_flux_and_argo_cd_writes_and_deploys_the_digest(tmp_path):
+def test_script_without_flux_and_argo_cd_commits_and_deploys_the_digest(tmp_path):
     (script,) = (each for each in SCRIPTS if each.startswith("digest="))
     new = digest("new")
     programs, log = tmp_path / "programs", tmp_path / "log"
@@ -107,11 +107,11 @@ def test_pipeline_without_flux_and_argo_cd_writes_and_deploys_the_digest(tmp_pat
     ]
 
 
-def test_states_in_the_last_table_are_those_of_reports():
+def test_last_table_on_loop_page_lists_the_states_of_reports():
     table = LOOP.partition("| state | what to do |")[2].partition("\n\n")[0]
     for words in ("proposed, not merged", "merged, not rebuilt", "rebuilt, not running", "not known"):
         assert f"\n| {words}" in table
 
 
-def test_objects_are_valid_yaml():
+def test_kubernetes_objects_on_loop_page_are_valid_yaml():
     assert [yaml.safe_load(each)["kind"] for each in DEPLOYED] == ["ImagePolicy", "Deployment", "Application"]

@@ -46,7 +46,7 @@ def stage(tmp_path, capsys, monkeypatch):
         stage.github.end()
 
 
-def test_paused_run_leaves_pull_requests_unchanged(stage):
+def test_run_with_config_that_stops_everything_leaves_pull_requests_unchanged(stage):
     (config,) = list_configs("Stop everything now")
     stage.policies.append(stage.policies[0] | config)
     stage.tag(IMAGE, "newer")

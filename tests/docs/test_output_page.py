@@ -60,7 +60,7 @@ def build_report():
     )
 
 
-def test_page_has_the_keys_of_scan():
+def test_output_page_lists_the_keys_of_scan():
     document = json.loads(render_scan_document(build_report()))
     assert list(document) == list_keys("## `scan`")
     assert list(document["references"][0]) == list_keys("### A reference")
@@ -69,7 +69,7 @@ def test_page_has_the_keys_of_scan():
     assert list(document["failed"][0]) == list_keys("### A failure")
 
 
-def test_page_has_the_keys_of_run():
+def test_output_page_lists_the_keys_of_run():
     document = json.loads(render_run_document(build_report()))
     assert list(document) == list_keys("## `run`")
     (repository,) = document["repositories"]
@@ -81,7 +81,7 @@ def test_page_has_the_keys_of_run():
     assert f"`{{{', '.join(always)}}}`" in PAGE
 
 
-def test_page_has_the_keys_of_check():
+def test_output_page_lists_the_keys_of_check():
     reference = build_report().repositories[0].verdicts[0]
     checked = CheckedReference(reference, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
     document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, references=(checked,))))
@@ -95,7 +95,7 @@ def test_page_has_the_keys_of_check():
     assert ["text", "json", *list_keys("### A check in other formats")] == list(CHECK_FORMATS)
 
 
-def test_page_has_every_format_kind_of_line_and_level():
+def test_output_page_lists_every_format_kind_of_json_line_and_sarif_level():
     assert sorted(list_keys("## Several outputs of one run")) == sorted(FORMATS)
     lines = [json.loads(line) for line in render_decisions(build_report()).splitlines()]
     assert [line["kind"] for line in lines] == list_keys("### As JSON lines")
@@ -103,13 +103,13 @@ def test_page_has_every_format_kind_of_line_and_level():
     assert levels == {status.value: level for status, level in LEVELS.items()}
 
 
-def test_page_has_the_keys_of_resolve():
+def test_output_page_lists_the_keys_of_resolve():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     document = json.loads(render_image_document(ImageName.parse("node:22"), facts))
     assert list(document) == list_keys("## `resolve`")
 
 
-def test_page_has_the_keys_of_compare():
+def test_output_page_lists_the_keys_of_compare():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     old, new = scan(finding("CVE-1"), packages=(InstalledPackage("debian", "tar", "1"),)), scan(packages=())
     signed = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub"))

@@ -64,7 +64,7 @@ def list_all_uploads():
     return [(source, upload) for source in load_record().sources.values() for upload in source.uploads]
 
 
-def test_changelog_is_parsed_into_uploads_and_fixes():
+def test_debian_changelog_is_parsed_into_uploads_and_fixes():
     newest, update, first = list_uploads(parse_changelog(CHANGELOG))
     assert (newest.version, newest.suite) == ("1.2-1+deb12u2", "bookworm-security")
     assert newest.date == datetime(2026, 9, 29, 1, 59, 7, tzinfo=UTC)
@@ -78,7 +78,7 @@ def test_changelog_is_parsed_into_uploads_and_fixes():
     assert (first.version, first.fixes) == ("1.2-1", {})
 
 
-def test_recorded_data_has_a_small_size_and_no_address():
+def test_recorded_data_is_small_and_contains_no_url():
     content = RECORD.read_text(encoding="utf-8")
     assert len(content) <= MAX_RECORD
     assert not re.search(r"(https?|ftp)://", content)
@@ -91,13 +91,13 @@ def test_every_recorded_cve_id_is_well_formed_and_fixed_once():
         assert all(re.fullmatch(r"CVE-(199[9]|20\d\d)-\d{4,}", id_) for id_ in ids), source.name
 
 
-def test_recorded_versions_are_in_the_order_of_debian():
+def test_recorded_versions_are_sorted_by_the_rules_of_debian():
     for source in load_record().sources.values():
         versions = [DebianVersion(upload.version) for upload in source.uploads]
         assert all(older < newer for newer, older in itertools.pairwise(versions)), source.name
 
 
-def test_recorded_sources_have_provenance():
+def test_recorded_sources_have_versions_dates_and_suites():
     record = load_record()
     recorded = date.fromisoformat(record.origin["recorded"])
     for source in record.sources.values():
@@ -109,7 +109,7 @@ def test_recorded_sources_have_provenance():
         assert upload.suite, source.name
 
 
-def test_images_have_packages_of_recorded_sources():
+def test_images_in_the_record_have_packages_of_recorded_sources():
     record = load_record()
     assert {package.source for package in record.packages.values()} == record.sources.keys()
     assert {kind: len(names) for kind, names in record.images.items()} == {
@@ -118,13 +118,13 @@ def test_images_have_packages_of_recorded_sources():
     }
 
 
-def test_severity_of_the_changelog_wins_over_the_illustrative_severity():
+def test_severity_in_the_changelog_takes_precedence_over_invented_severity():
     assert rate_severity("Code execution in a parser") is Severity.CRITICAL
     assert rate_severity("Code execution in a parser", "low") is Severity.LOW
     assert rate_severity("") is Severity.MEDIUM
 
 
-def test_fleet_pins_images_of_the_registry():
+def test_example_fleet_pins_images_of_the_example_registry():
     built = build_registry(is_full_size=False)
     content = "".join(text for files in list_fleet(built).values() for text in files.values())
     digests = {digest for pair in built.digests.values() for digest in pair}
@@ -132,7 +132,7 @@ def test_fleet_pins_images_of_the_registry():
     assert all(item.reference in content for item in IMAGES)
 
 
-def test_markdown_is_rendered_with_the_alerts_and_checkboxes_of_a_forge():
+def test_markdown_is_rendered_with_alerts_and_checkboxes_like_on_a_forge():
     rendered = render_markdown("> [!CAUTION]\n> Adds one.\n\n- [x] done\n- [ ] open\n")
     assert '<div class="alert caution"><p class="alert-title">Caution</p><p>Adds one.' in rendered
     assert rendered.count('type="checkbox"') == 2
@@ -142,7 +142,7 @@ def test_markdown_is_rendered_with_the_alerts_and_checkboxes_of_a_forge():
 @pytest.mark.slow
 @pytest.mark.real("trivy")
 @pytest.mark.parametrize("item", [PYTHON, NODE, BUILDPACK_DEPS, REVIEWED], ids=lambda item: item.reference)
-def test_trivy_finds_the_recorded_cve_ids_in_the_old_image_only(tmp_path, item):
+def test_trivy_finds_the_recorded_fixes_in_the_old_but_not_in_the_new_image(tmp_path, item):
     built = build_registry([item], is_full_size=False)
     with LoopbackRegistry(built.store) as registry:
         scanner = TrivyScanner(
@@ -167,7 +167,7 @@ def test_trivy_finds_the_recorded_cve_ids_in_the_old_image_only(tmp_path, item):
 @pytest.mark.slow
 @pytest.mark.real("git")
 @pytest.mark.real("trivy")
-def test_proposal_of_the_readme_shows_exploited_fix_source_signer_and_ci(tmp_path):
+def test_proposal_for_the_readme_shows_exploited_fix_source_signer_and_ci(tmp_path):
     with open_reviewed_fleet(tmp_path, is_full_size=False) as fleet:
         request = propose_with_history(fleet)
     assert "1 exploited), adds none" in request.title

@@ -48,7 +48,7 @@ def stage(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_example_has_the_documented_result(section, stage):
+def test_policy_example_has_the_documented_result(section, stage):
     for text in list_section_blocks(section, "yaml"):
         first, _, rest = text.partition("\n")
         if first.startswith("# "):
@@ -61,12 +61,12 @@ def test_example_has_the_documented_result(section, stage):
     assert contains_lines(seen, stage.printed), stage.printed
 
 
-def test_every_section_has_a_scene_that_is_played():
+def test_every_section_of_policies_page_is_run_by_a_test():
     assert list(SECTIONS) == list(SCENES)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_example_is_a_config_by_itself(section, tmp_path):
+def test_every_policy_example_is_a_valid_config_alone(section, tmp_path):
     write_tree(tmp_path, {"keys/acme.pub": trusted(KEY).pem})
     examples = list_section_blocks(section, "yaml")
     assert examples
@@ -97,7 +97,7 @@ OF_RULES = (
 
 
 @pytest.mark.parametrize("shape", [*OF_RULES, "ProposalLimits", "RolloutOptions"])
-def test_no_key_of_a_policy_is_without_an_example(shape):
+def test_every_key_of_a_policy_has_an_example(shape):
     """Nor one of what is about a whole fleet."""
     keys = build_json_schema()["$defs"][shape]["properties"]
     used = {
@@ -120,6 +120,6 @@ def list_keys(value):
 
 
 @pytest.mark.parametrize("shape", ["UpdateMode", "Rebase", "OnClose", "WhenUnknown"])
-def test_every_choice_of_a_key_is_named(shape):
+def test_policies_page_names_every_choice_of_a_key(shape):
     for choice in build_json_schema()["$defs"][shape]["enum"]:
         assert re.search(rf"`{choice}`|: {choice}$", PAGE, re.MULTILINE), choice

@@ -19,7 +19,7 @@ def test_paragraphs_and_sentences_of_page_are_short(path):
     assert [each for each in sentences if count_words(each) > MAX_SENTENCE_WORDS] == []
 
 
-def test_prose_of_page_is_its_paragraphs_and_list_items():
+def test_prose_check_reads_paragraphs_and_list_items_without_tables_and_code():
     page = "# A title\n\nOne `a b c` [two](x.md). Three!\n\n- four\n  five\n\n| six |\n|---|\n| x |\n\n```sh\nls\n```\n"
     assert list(list_paragraphs(page)) == ["One code two. Three!", "four five"]
     assert list_sentences("One code two. Three! (Four.) `.five`") == ["One code two.", "Three!", "(Four.)", "`.five`"]

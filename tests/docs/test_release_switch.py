@@ -32,13 +32,13 @@ def list_workflows(switch):
     return [each for each in found if each.startswith("# .github/workflows/") and re.search("basebump(@|==)", each)]
 
 
-def test_pages_are_rendered_for_the_switch_of_the_checkout():
+def test_pages_in_the_checkout_are_rendered_for_the_setting_in_pyproject():
     switch = read_switch((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     for name, text in render(switch).items():
         assert (ROOT / name).read_text(encoding="utf-8") == text, "python -m tools.release_switch"
 
 
-def test_pages_are_unchanged_after_switching_to_release_and_back():
+def test_pages_are_unchanged_after_rendering_for_release_and_for_checkout_again():
     pages = {path: text for path, text in render_all(CHECKOUT) if path.suffix == ".md"}
     for path, text in pages.items():
         released = release_switch.render_page(text, RELEASED)
@@ -46,13 +46,13 @@ def test_pages_are_unchanged_after_switching_to_release_and_back():
         assert release_switch.render_page(released, RELEASED) == released, path
 
 
-def test_every_part_has_two_texts_and_is_on_one_page():
+def test_every_switched_part_has_two_texts_and_is_on_exactly_one_page():
     names = re.findall(r"<!-- begin: release: ([a-z-]+) -->", "".join(render(CHECKOUT).values()))
     assert sorted(names) == sorted(read_texts(CHECKOUT)) == sorted(read_texts(RELEASED))
     assert len(names) >= 7
 
 
-def test_released_pages_name_the_release_and_no_checkout():
+def test_pages_rendered_for_release_name_the_release_and_no_checkout():
     pages = render(RELEASED)
     everything = "".join(pages.values())
     assert [words for words in OF_CHECKOUT if words in everything] == []
@@ -62,7 +62,7 @@ def test_released_pages_name_the_release_and_no_checkout():
     assert "%" not in "".join(re.findall(r"%[A-Z]+%", everything))
 
 
-def test_pages_of_a_checkout_refer_to_no_published_release():
+def test_pages_rendered_for_checkout_refer_to_no_published_release():
     everything = "".join(render(CHECKOUT).values())
     assert "pipx install basebump" not in everything
     assert "ghcr.io/acme/basebump" not in everything
@@ -80,13 +80,13 @@ def test_command_lines_of_both_renderings_can_be_parsed(switch, tmp_path, monkey
             parse_command_line(line)
 
 
-def test_released_commands_include_those_in_a_container():
+def test_commands_rendered_for_release_include_commands_in_a_container():
     text = re.sub(r"ghcr\.io/\S+", "basebump", extract_literal_text("\n".join(read_texts(RELEASED).values())))
     assert {"demo", "resolve python:3.12-slim", "run --config /etc/basebump.yaml"} <= set(list_command_lines(text))
 
 
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_hooks_of_both_renderings_name_a_repository_and_a_revision(switch):
+def test_pre_commit_hooks_of_both_renderings_name_repository_and_revision(switch):
     (block,) = list_code_blocks(read_texts(switch)["hooks"], "yaml")
     (repository,) = yaml.safe_load(block)["repos"]
     assert repository["repo"] == "https://github.com/acme/basebump"
@@ -129,6 +129,6 @@ def test_workflow_that_init_writes_names_the_action_as_the_pages_do(switch):
 @pytest.mark.parametrize(
     "name", ["acme", "acme/", "/basebump", "acme/base bump", PLACEHOLDER, "acme/x\nreleased = true"]
 )
-def test_name_of_the_repository_is_checked(name):
+def test_invalid_name_of_the_repository_is_rejected(name):
     assert not is_repository(name)
     assert is_repository("acme/basebump")

@@ -43,7 +43,7 @@ def run_step(script, url, secret=SECRET):
 
 
 @pytest.mark.parametrize(("script", "variables"), STEPS.values(), ids=STEPS)
-def test_step_of_a_pipeline_reports_a_push(script, variables):
+def test_pipeline_step_reports_a_pushed_image_to_the_service(script, variables):
     with SignedReceiver() as receiver:
         result = run_step(script, receiver.url)
     assert (result.returncode, result.stderr) == (0, "")
@@ -51,26 +51,26 @@ def test_step_of_a_pipeline_reports_a_push(script, variables):
     assert variables.keys() == {"BASEBUMP_URL", "BASEBUMP_SECRET", "IMAGE"}
 
 
-def test_steps_of_both_services_have_the_same_script():
+def test_github_and_azure_steps_that_report_a_push_have_the_same_script():
     (first, _), (second, _) = STEPS.values()
     assert first == second
 
 
-def test_step_repeats_an_event_with_the_same_identifier():
+def test_pipeline_step_retries_a_failed_event_with_the_same_identifier():
     with SignedReceiver(failures=1) as receiver:
         assert run_step(STEPS["GitHub"][0], receiver.url).returncode == 0
     first, second = receiver.parsed
     assert first == second
 
 
-def test_step_fails_if_the_event_is_refused():
+def test_pipeline_step_fails_if_the_service_refuses_the_event():
     script = STEPS["GitHub"][0].replace("--retry 5", "--retry 0")
     with SignedReceiver() as receiver:
         assert run_step(script, receiver.url, "another secret").returncode != 0
     assert receiver.tags == []
 
 
-def test_event_bridge_sends_the_form_of_distribution():
+def test_event_bridge_template_produces_a_distribution_notification():
     (targets,) = (json.loads(text) for text in list_code_blocks(SECTION, "json"))
     event = {
         "id": "99999999-0000-4000-8000-000000000001",
@@ -89,18 +89,18 @@ def test_event_bridge_sends_the_form_of_distribution():
     assert (parsed.id, str(pushed.tag_ref), pushed.digest) == (event["id"], f"{registry}/bases/go:1.25", DIGEST)
 
 
-def test_table_has_a_row_for_every_kind_of_registry():
+def test_table_of_senders_has_a_row_for_every_kind_of_registry():
     kinds = re.findall(r"^\| `([a-z-]+)` \|", SECTION, re.MULTILINE)
     forges = {SenderKind.GITHUB, SenderKind.GITLAB, SenderKind.AZURE, SenderKind.GITEA}
     assert sorted(kinds) == sorted(kind.value for kind in SenderKind if kind not in forges)
 
 
-def test_page_names_the_replay_window():
+def test_page_states_the_replay_window():
     assert REPLAY_WINDOW.total_seconds() == 5 * 60
     assert "more than five minutes" in SECTION
 
 
-def test_harbor_is_proved_with_the_secret_alone():
+def test_harbor_delivery_is_accepted_with_only_the_secret_in_the_header():
     request = EventRequest("POST", {"authorization": SECRET}, {}, b"{}")
     assert "without any word in front of it" in SECTION
     assert find_sender(SenderKind.HARBOR).is_proved(request, SECRET, NOW)

@@ -21,11 +21,11 @@ ROLES = ["Review", "Run it", "Write policy", "Operate a fleet", "Contribute", "R
 COMPARED_TAGS = frozenset({"blockquote", "em", "img", "li", "ol", "pre", "strong", "table", "td", "th", "tr", "ul"})
 
 
-def test_front_page_has_a_section_for_each_role():
+def test_front_page_of_docs_has_a_section_for_each_role():
     assert list(site.read_sections(INDEX)) == ROLES
 
 
-def test_front_page_lists_every_page_once():
+def test_front_page_of_docs_lists_every_page_once():
     listed = list(site.list_pages(INDEX))
     assert len(listed) == len(set(listed))
     pages = {path for path in PAGES if path.is_relative_to(site.DOCS)}
@@ -33,12 +33,12 @@ def test_front_page_lists_every_page_once():
     assert set(listed) == pages | at_root
 
 
-def test_navigation_has_the_pages_of_the_front_page():
+def test_navigation_of_the_site_is_generated_from_the_front_page():
     index = "# x\n\n## Review\n\n| page | content |\n|---|---|\n| [A page](a.md) | x |\n\n## Reference\n\nNo page.\n"
     assert site.render_config(index).endswith("nav:\n  - Start: README.md\n  - Review:\n      - A page: a.md\n")
 
 
-def test_links_to_files_that_are_not_pages_lead_to_the_repository(tmp_path):
+def test_links_of_the_site_to_files_that_are_not_pages_lead_to_the_repository(tmp_path):
     pages = {path: path.name for path in site.list_pages(INDEX)}
     rendered = site.render_page(ROOT / "CONTRIBUTING.md", pages, "https://example.org/blob/main")
     assert "](architecture.md)" in rendered
@@ -107,7 +107,7 @@ def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built
 
 
 @pytest.mark.real("zensical")
-def test_pages_of_the_site_load_only_from_the_same_host(built_site):
+def test_pages_of_the_site_load_nothing_from_other_hosts(built_site):
     for path in (built_site / "site").rglob("*.html"):
         loaded = PageElements(path.read_text(encoding="utf-8")).loaded
         assert loaded

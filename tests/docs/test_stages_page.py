@@ -14,23 +14,23 @@ PAGE = (Path(__file__).parents[2] / "docs" / "stages.md").read_text(encoding="ut
 
 
 @pytest.mark.parametrize("reason", WaitReason)
-def test_page_lists_each_reason_and_sentence(reason):
+def test_stages_page_lists_each_wait_reason_with_the_sentence(reason):
     assert f"\n| `{reason.value}` | {reason.sentence} |\n" in PAGE
 
 
-def test_page_names_the_first_reason_that_is_about_something_unknown():
+def test_stages_page_names_the_first_reason_for_an_unknown_stage():
     reasons = list(WaitReason)
     first = next(each for each in reasons if each.is_unknown)
     assert all(each.is_unknown for each in reasons[reasons.index(first) :])
     assert f"From `{first.value}` on," in PAGE
 
 
-def test_page_has_each_stage_and_each_kind_of_evidence():
+def test_stages_page_names_each_stage_and_each_kind_of_evidence():
     for each in (*UpdateStage, *RebuildEvidence, *LinkEvidence):
         assert f"`{each.value}`" in PAGE
 
 
-def test_page_says_when_an_update_is_stuck():
+def test_stages_page_states_when_an_update_is_stuck():
     days = {stage: after.days for stage, after in STUCK_AFTER.items()}
     assert days == {None: 7, UpdateStage.PROPOSED: 7, UpdateStage.MERGED: 1, UpdateStage.REBUILT: 1}
     assert "more than a day after it was merged or rebuilt" in PAGE
@@ -38,6 +38,6 @@ def test_page_says_when_an_update_is_stuck():
 
 
 @pytest.mark.parametrize("name", ["dockerfile", "kubernetes", "helm", "kustomize", "compose", "gitlab-ci"])
-def test_kinds_of_files_have_the_stages_that_the_page_names(name):
+def test_format_determines_if_a_reference_is_built_deployed_or_neither(name):
     kinds = {"dockerfile": UseKind.BUILD, "compose": UseKind.OTHER, "gitlab-ci": UseKind.OTHER}
     assert get_use_kind(name) is kinds.get(name, UseKind.WORKLOAD)

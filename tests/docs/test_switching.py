@@ -21,7 +21,7 @@ def list_blocks(heading):
 
 
 @pytest.mark.parametrize(("heading", "path"), [("Renovate", "renovate.json"), ("Dependabot", ".github/dependabot.yml")])
-def test_init_writes_the_policy_on_the_page_for_the_config_on_the_page(tmp_path, capsys, heading, path):
+def test_init_converts_example_config_of_other_bot_into_policy_on_the_page(tmp_path, capsys, heading, path):
     config, policy, *_ = list_blocks(heading)
     folder = write_tree(tmp_path, {"Dockerfile": "FROM node:22\nFROM ghcr.io/acme/base:1\n", path: config})
     assert main(["init", str(folder)]) == 0
@@ -31,11 +31,11 @@ def test_init_writes_the_policy_on_the_page_for_the_config_on_the_page(tmp_path,
     capsys.readouterr()
 
 
-def test_rule_that_disables_renovate_for_images_is_the_one_that_init_prints():
+def test_page_shows_the_rule_for_renovate_that_init_prints():
     assert list_blocks("Renovate")[-1].strip() == HANDOVER_RULE
 
 
-def test_lines_that_disable_dependabot_for_images_are_those_that_init_prints(tmp_path, capsys):
+def test_page_shows_the_lines_for_dependabot_that_init_prints(tmp_path, capsys):
     folder = write_tree(tmp_path, {".github/dependabot.yml": list_blocks("Dependabot")[0]})
     assert main(["init", str(folder)]) == 0
     assert capsys.readouterr().out.endswith(list_blocks("Dependabot")[-1])

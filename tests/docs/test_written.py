@@ -57,19 +57,19 @@ def command_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("where", "line"), WHOLE, ids=[f"{where}: {line[:60]}" for where, line in WHOLE])
-def test_every_command_line_can_be_parsed(where, line, command_folder):
+def test_every_command_line_in_docs_can_be_parsed(where, line, command_folder):
     parse_command_line(line)
 
 
 @pytest.mark.parametrize(("where", "line"), INLINE, ids=[f"{where}: {line[:60]}" for where, line in INLINE])
-def test_command_in_a_sentence_exists_and_may_omit_arguments(where, line, command_folder):
+def test_command_in_a_sentence_of_docs_exists_but_can_omit_arguments(where, line, command_folder):
     try:
         parse_command_line(line)
     except click.MissingParameter:
         assert len(line.split()) <= 3, line
 
 
-def test_there_are_such_lines_and_wrong_ones_are_found(command_folder):
+def test_check_of_command_lines_finds_many_lines_and_rejects_wrong_ones(command_folder):
     assert len(WHOLE) > 20
     assert len(INLINE) > 30
     for wrong in ("resolve", "run --config x --levels propose", "run --config x --image 'no image'", "config x"):
@@ -80,14 +80,14 @@ def test_there_are_such_lines_and_wrong_ones_are_found(command_folder):
     ]
 
 
-def test_command_lines_are_parsed_like_real_calls(capsys):
+def test_command_line_in_docs_with_help_option_prints_help(capsys):
     """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
     with pytest.raises(click.exceptions.Exit):
         parse_command_line("scan -h")
     assert "-h, --help" in capsys.readouterr().out
 
 
-def test_every_command_is_typed_somewhere():
+def test_every_command_is_shown_in_docs():
     typed = {" ".join(words[1:]) for words in COMMANDS}
     lines = [line for _, line in (*WHOLE, *INLINE)]
     assert {each for each in typed if not any(f"{line} ".startswith(f"{each} ") for line in lines)} == set()
@@ -121,14 +121,14 @@ OF_OTHERS = {
 """Options of other programs that sentences speak of."""
 
 
-def test_every_option_in_a_sentence_exists():
+def test_every_option_named_in_docs_exists():
     for path in BOTH:
         known = OPTIONS | {"--help", "--version"} | OF_OTHERS
         for span in list_code_spans(read_page(path)):
             assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)) <= known, span
 
 
-def test_every_exit_code_that_is_named_exists():
+def test_every_exit_code_named_in_docs_exists():
     for path in BOTH:
         named = re.findall(
             r"\b(?:exit codes?|ends? with|ended with|exits? with|exit code is|beats)\s+(\d+)\b", read_page(path)
@@ -136,7 +136,7 @@ def test_every_exit_code_that_is_named_exists():
         assert {int(code) for code in named} <= {code.value for code in ExitCode}
 
 
-def test_every_exit_code_is_in_the_help_and_on_the_page_on_troubleshooting():
+def test_help_and_troubleshooting_page_list_every_exit_code():
     named = re.findall(r"(?:: |; )(\d+) ", basebump.help or "")
     assert {int(code) for code in named} == {code.value for code in ExitCode}
     table = read_page(ROOT / "docs" / "troubleshooting.md").partition("| exit code |")[2].partition("\n\n")[0]
@@ -165,7 +165,7 @@ OF_COMMANDS = [
 @pytest.mark.parametrize(
     ("words", "option"), OF_COMMANDS, ids=[" ".join((*words, each)) for words, each in OF_COMMANDS]
 )
-def test_options_are_explained_beside_the_command(words, option):
+def test_every_option_is_explained_in_docs_near_the_command(words, option):
     names = rf"\b{' '.join(words)}\b|`{words[-1]}`|^# {words[-1].title()}"
     wanted = re.compile(rf"(?<![\w-]){option}(?![\w-])")
     assert any(wanted.search(part) and re.search(names, part) for part in PARTS)
@@ -195,14 +195,14 @@ KEYS_OF_OTHERS = {
 """Words before a colon that are no key of a config: of comments, forges, workflows, charts, and of what is printed."""
 
 
-def test_every_key_of_a_config_in_a_sentence_exists():
+def test_every_config_key_named_in_docs_exists():
     for path in BOTH:
         known = KEYS | KEYS_OF_OTHERS.get(path.name, set())
         for span in list_code_spans(read_page(path)):
             assert set(re.findall(r"(?:^|[{\[, ])([a-z_]{2,}):(?: |$)", span)) <= known, span
 
 
-def test_every_path_of_keys_in_a_sentence_leads_through_sections():
+def test_every_dotted_config_key_named_in_docs_exists():
     for path in BOTH:
         for span in list_code_spans(read_page(path)):
             is_other_name = span.endswith((".json", ".yaml", ".py", ".com")) or span in {"oci.pull", "dockerfile.ci"}
@@ -220,7 +220,7 @@ def list_keys_below(key):
 # ---- files and links -------------------------------------------------------------------------------------------------
 
 
-def test_every_link_inside_leads_somewhere():
+def test_every_relative_link_in_docs_has_a_target():
     for path in [*PAGES, ROOT / "CHANGELOG.md"]:
         text = read_page(path)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -234,7 +234,7 @@ def test_every_link_inside_leads_somewhere():
 FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"
 
 
-def test_every_file_of_ours_that_is_named_is_there():
+def test_every_file_of_the_project_named_in_docs_exists():
     """Whether or not it stands between backticks."""
     for path in BOTH:
         text = read_page(path)
@@ -249,7 +249,7 @@ def test_every_file_of_ours_that_is_named_is_there():
                 assert module is None or any((ROOT / base / module[1]).exists() for base in ("", "bot", "tests")), each
 
 
-def test_goals_of_make_in_the_docs_exist():
+def test_make_targets_named_in_docs_exist():
     for path in PAGES:
         goals = set(re.findall(r"^([a-z]+):", read_page(ROOT / "Makefile"), re.MULTILINE))
         text = read_page(path)
@@ -265,7 +265,7 @@ def test_goals_of_make_in_the_docs_exist():
 # ---- what is in blocks -----------------------------------------------------------------------------------------------
 
 
-def test_every_block_is_of_a_kind_that_something_is_asked_of():
+def test_every_code_block_in_docs_has_a_checked_language():
     for path in PAGES:
         fences = re.findall(r"^ *```(.*)$", read_page(path), re.MULTILINE)
         assert set(fences[1::2]) <= {""}
@@ -273,12 +273,12 @@ def test_every_block_is_of_a_kind_that_something_is_asked_of():
 
 
 @pytest.mark.parametrize("text", [text for path in PAGES for text in list_code_blocks(read_page(path), "toml")])
-def test_every_toml_block_is_toml(text):
+def test_every_toml_block_in_docs_is_valid(text):
     assert tomllib.loads(text)
 
 
 @pytest.mark.parametrize("text", [text for path in PAGES for text in list_code_blocks(read_page(path), "json")])
-def test_every_json_block_is_json(text):
+def test_every_json_block_in_docs_is_valid(text):
     assert json.loads(text)
 
 
@@ -288,7 +288,7 @@ DOCKERFILES = [
 
 
 @pytest.mark.parametrize(("where", "text"), DOCKERFILES, ids=[where for where, _ in DOCKERFILES])
-def test_dockerfiles_in_the_docs_can_be_parsed(where, text):
+def test_dockerfiles_in_docs_can_be_parsed(where, text):
     (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
     found = list(dockerfile.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
     assert found

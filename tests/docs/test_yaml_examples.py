@@ -152,11 +152,11 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("where", "text", "document"), EXAMPLES, ids=[where for where, *_ in EXAMPLES])
-def test_yaml_examples_are_valid_documents_of_the_stated_kind(where, text, document, tmp_path):
+def test_yaml_examples_in_docs_are_valid_documents_of_the_stated_kind(where, text, document, tmp_path):
     find_checker(text, document)(text, document, tmp_path)
 
 
-def test_there_are_examples_of_every_kind():
+def test_docs_have_yaml_examples_of_every_kind():
     kinds = {find_checker(text, document) for _, text, document in EXAMPLES}
     assert len(kinds) == 11
     assert len(EXAMPLES) > 60
