@@ -68,7 +68,7 @@ def read_everything(location, inventory) -> None:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_damaged_row_is_an_error_that_names_the_repair(state_location, filled_inventory, statement):
+def test_reading_a_damaged_row_fails_with_a_hint_about_the_repair(state_location, filled_inventory, statement):
     read_everything(state_location, filled_inventory)
     damage(state_location, statement)
     with pytest.raises(UnusableStateError, match=r"is damaged: .*; hint: (move the file away|restore a backup)"):
@@ -76,13 +76,13 @@ def test_damaged_row_is_an_error_that_names_the_repair(state_location, filled_in
 
 
 @pytest.mark.parametrize("statement", VALUES_OF_WRONG_TYPES)
-def test_tables_refuse_values_of_wrong_types(state_location, filled_inventory, statement):
+def test_tables_reject_values_of_wrong_types(state_location, filled_inventory, statement):
     with pytest.raises(StateError):
         damage(state_location, statement)
     read_everything(state_location, filled_inventory)
 
 
-def test_observation_with_the_largest_number_is_an_error_of_the_state(state_location):
+def test_recording_fails_with_state_error_if_the_largest_ordinal_is_used(state_location):
     memory = state_location.memory()
     memory.record_tags({PYTHON: TagDescriptor(digest("A"), "m")}, state_location.now)
     with state_location.database().open_for_writing() as connection:

@@ -28,7 +28,7 @@ def examine(location):
     return list(examined.examine(AIM))
 
 
-def test_state_of_this_release_passes(state_location):
+def test_doctor_accepts_state_of_this_release(state_location):
     state_location.database()
     reading, writing = examine(state_location)
     assert (reading.status, writing.status) == (CheckStatus.OK, CheckStatus.OK)
@@ -36,7 +36,7 @@ def test_state_of_this_release_passes(state_location):
 
 
 @pytest.mark.parametrize(("version", "status"), [(1, CheckStatus.OK), (3, CheckStatus.PROBLEM)])
-def test_state_of_another_version_is_reported_and_not_migrated(state_location, monkeypatch, version, status):
+def test_doctor_reports_version_of_other_state_without_migrating(state_location, monkeypatch, version, status):
     with state_location.database().open_for_writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     monkeypatch.setattr(examination, "MIGRATIONS", (lambda _: None,))
@@ -45,7 +45,7 @@ def test_state_of_another_version_is_reported_and_not_migrated(state_location, m
         assert (check.status, f"have version {version}" in check.result) == (status, True)
 
 
-def test_database_without_tables_passes_and_stays_empty(state_location):
+def test_doctor_does_not_create_missing_tables(state_location):
     with state_location.database().open_for_writing() as connection:
         for name in ("schema_version", "superseded_tags"):
             connection.execute(text(f"DROP TABLE {name}"))
@@ -53,7 +53,7 @@ def test_database_without_tables_passes_and_stays_empty(state_location):
         assert "creates them" in examine(state_location)[0].result
 
 
-def test_missing_version_is_an_error(state_location):
+def test_doctor_fails_if_the_schema_version_is_missing(state_location):
     with state_location.database().open_for_writing() as connection:
         connection.execute(delete(SCHEMA_VERSION))
         assert connection.execute(select(SCHEMA_VERSION.c.version)).all() == []
@@ -62,6 +62,6 @@ def test_missing_version_is_an_error(state_location):
 
 
 @pytest.mark.real("postgresql")
-def test_unreachable_server_is_an_error():
+def test_doctor_fails_if_the_database_server_is_unreachable():
     with pytest.raises(StateError, match="the server runs"):
         list(StateServerExamination("postgresql://nobody@127.0.0.1:1/state").examine(AIM))

@@ -81,7 +81,7 @@ def test_work_of_a_suspended_worker_is_done_after_the_worker_ends(stand):
     wait_until_visited(stand, "web")
 
 
-def test_suspended_worker_ends_on_resumption_when_claims_are_lost(stand):
+def test_suspended_worker_exits_on_resumption_if_the_claims_were_lost(stand):
     """PostgreSQL may end the session of a suspended worker, for example when PostgreSQL restarts."""
     receiver, suspended = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
@@ -97,7 +97,7 @@ def test_suspended_worker_ends_on_resumption_when_claims_are_lost(stand):
     assert stand.world.list_lost() == []
 
 
-def test_worker_ends_when_the_server_is_away_for_longer_than_the_claim(stand, server):
+def test_worker_exits_when_the_database_server_is_down_longer_than_the_claim(stand, server):
     receiver, worker = stand.start_receiver(), stand.start_worker(LONG_VISIT)
     deliver(stand, receiver, "web")
     wait_until_claimed(stand)
@@ -113,7 +113,7 @@ def test_worker_ends_when_the_server_is_away_for_longer_than_the_claim(stand, se
 
 
 @pytest.mark.parametrize("way", ["fast", "kill"])
-def test_restarts_of_the_server_lose_no_work(stand, server, way):
+def test_restart_of_the_database_server_loses_no_work(stand, server, way):
     receivers = [stand.start_receiver() for _ in range(2)]
     for _ in range(3):
         stand.start_worker(seconds=0.05)
@@ -146,7 +146,7 @@ def test_restarts_of_the_server_lose_no_work(stand, server, way):
     assert stand.world.list_notes("overlaps") == []
 
 
-def test_receiver_refuses_deliveries_while_the_server_refuses_writes(stand):
+def test_receiver_refuses_deliveries_while_the_database_is_read_only(stand):
     receiver = stand.start_receiver()
     stand.start_worker()
     stand.set_read_only(is_read_only=True)
@@ -157,7 +157,7 @@ def test_receiver_refuses_deliveries_while_the_server_refuses_writes(stand):
     wait_until_visited(stand, "web")
 
 
-def test_wrong_clock_of_a_worker_does_not_end_claims_of_others(stand):
+def test_worker_with_wrong_clock_does_not_take_claims_of_other_workers(stand):
     """The clock of the second worker is a day ahead. By it, the claim of the first one would have ended."""
     receiver = stand.start_receiver()
     stand.start_worker(LONG_VISIT)
@@ -171,7 +171,7 @@ def test_wrong_clock_of_a_worker_does_not_end_claims_of_others(stand):
     assert (stand.world.list_notes("visits"), stand.world.list_notes("overlaps")) == (["api", "web"], [])
 
 
-def test_transactions_on_the_same_work_never_end_in_a_deadlock(database):
+def test_concurrent_changes_of_the_same_work_never_deadlock(database):
     """PostgreSQL ends one of two transactions that lock the same rows in different orders."""
     queue, names = DatabaseWorkQueue(database), [f"r{number}" for number in range(20)]
     queue.request_work([build_visit_request(each) for each in names])
@@ -192,7 +192,7 @@ def test_transactions_on_the_same_work_never_end_in_a_deadlock(database):
             each.result(timeout=60)
 
 
-def test_kept_connections_survive_a_restart_of_the_server(database, server):
+def test_kept_connections_work_again_after_a_restart_of_the_database_server(database, server):
     queue = DatabaseWorkQueue(database.keep_connections())
     queue.request_work([build_visit_request("web")])
     server.stop("fast")

@@ -24,7 +24,7 @@ def _list_modes(folder):
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-def test_new_database_and_side_files_are_private(tmp_path):
+def test_only_the_user_can_access_new_database_and_side_files(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     with database.open_for_writing() as connection:
         connection.exec_driver_sql("CREATE TABLE other (id INTEGER)")
@@ -34,7 +34,7 @@ def test_new_database_and_side_files_are_private(tmp_path):
     assert set(_list_modes(tmp_path).values()) == {0o600}
 
 
-def test_rollback_journal_is_private(tmp_path):
+def test_only_the_user_can_access_the_rollback_journal(tmp_path):
     Database.sqlite(tmp_path / "state.db")
     with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -43,7 +43,7 @@ def test_rollback_journal_is_private(tmp_path):
         assert _list_modes(tmp_path) == dict.fromkeys(("state.db", "state.db-journal"), 0o600)
 
 
-def test_access_of_others_to_existing_files_is_removed(tmp_path):
+def test_opening_a_database_removes_access_of_other_users(tmp_path):
     first = Database.sqlite(tmp_path / "state.db")
     with first.open_for_reading():
         for path in tmp_path.iterdir():
@@ -54,7 +54,7 @@ def test_access_of_others_to_existing_files_is_removed(tmp_path):
     assert set(modes.values()) == {0o600}
 
 
-def test_read_only_file_stays_read_only(tmp_path):
+def test_opening_a_read_only_database_leaves_the_file_read_only(tmp_path):
     path = tmp_path / "state.db"
     Database.sqlite(path)
     path.chmod(0o444)

@@ -25,13 +25,13 @@ def add(column: str) -> migration.Migration:
     return lambda connection: connection.exec_driver_sql(f"ALTER TABLE tag_descriptors ADD COLUMN {column} INTEGER")
 
 
-def test_creates_all_tables_in_an_empty_database(state_location):
+def test_migration_creates_all_tables_in_an_empty_database(state_location):
     with state_location.database().open_for_reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
         assert get_version(connection) == 1 + len(migration.MIGRATIONS)
 
 
-def test_applies_missing_migrations_once_in_order(state_location, state_store):
+def test_missing_migrations_are_applied_once_in_order(state_location, state_store):
     state_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
     database = state_location.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
@@ -44,7 +44,7 @@ def test_applies_missing_migrations_once_in_order(state_location, state_store):
     assert state_store.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
 
 
-def test_refuses_tables_of_a_later_release(state_location):
+def test_tables_of_a_later_release_are_refused_and_unchanged(state_location):
     database = state_location.database()
     with database.open_for_writing() as connection:
         migrate_tables(connection, [*migration.MIGRATIONS, add("one")])
@@ -57,7 +57,7 @@ def test_refuses_tables_of_a_later_release(state_location):
         assert get_version(connection) == PRESENT + 1
 
 
-def test_failed_migration_leaves_the_tables_unchanged(state_location):
+def test_failed_migration_rolls_back_all_changes(state_location):
     def broken(connection) -> None:
         connection.exec_driver_sql("ALTER TABLE nowhere ADD COLUMN one INTEGER")
 
@@ -69,7 +69,7 @@ def test_failed_migration_leaves_the_tables_unchanged(state_location):
         assert "one" not in [column["name"] for column in inspect(connection).get_columns("tag_descriptors")]
 
 
-def test_refuses_tables_of_another_program(state_location):
+def test_tables_of_another_program_are_refused(state_location):
     database = state_location.database()
     with database.open_for_writing() as connection:
         METADATA.drop_all(connection)
@@ -78,7 +78,7 @@ def test_refuses_tables_of_another_program(state_location):
         state_location.database()
 
 
-def test_new_database_has_all_tables_whichever_store_is_opened_first(tmp_path):
+def test_opening_a_database_creates_tables_of_all_stores(tmp_path):
     script = "import sys, pathlib; from bot.state.database import Database; Database.sqlite(pathlib.Path(sys.argv[1]))"
     path = tmp_path / "state.db"
     subprocess.run([sys.executable, "-c", script, path], env={"PYTHONPATH": ":".join(sys.path)}, check=True)

@@ -52,19 +52,19 @@ def public(tmp_path):
         path.chmod(0o755)
 
 
-def test_missing_folder_is_reported(tmp_path):
+def test_missing_folder_of_database_is_reported(tmp_path):
     path = tmp_path / "nowhere" / "state.db"
     with pytest.raises(StateError, match=f"{path}: .*; hint: .* its folder exists"):
         Database.sqlite(path)
     assert issubclass(StateError, BasebumpError), "exit 1"
 
 
-def test_read_only_folder_is_reported(public):
+def test_read_only_folder_of_database_is_reported(public):
     with drop_root(), pytest.raises(StateError, match="may write to"):
         Database.sqlite(public / "state.db")
 
 
-def test_read_only_file_is_reported(public):
+def test_read_only_database_file_is_reported(public):
     public.chmod(0o755)
     Database.sqlite(public / "state.db")
     (public / "state.db").chmod(0o444)
@@ -97,7 +97,7 @@ def test_sqlite_without_strict_tables_is_reported_and_no_file_is_created(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_unusable_file_is_quarantined(tmp_path, monkeypatch):
+def test_unusable_database_is_renamed_but_used_or_valid_database_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "BUSY", 0.2)
     path = tmp_path / "state.db"
     assert quarantine_database(path) is None
@@ -113,7 +113,7 @@ def test_only_unusable_file_is_quarantined(tmp_path, monkeypatch):
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"state.db.unusable": content}
 
 
-def test_database_of_a_later_release_is_quarantined(tmp_path):
+def test_database_of_a_later_release_is_renamed(tmp_path):
     path = tmp_path / "state.db"
     Database.sqlite(path)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -122,7 +122,7 @@ def test_database_of_a_later_release_is_quarantined(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["state.db.unusable"]
 
 
-def test_waiting_for_another_writer_is_limited(tmp_path, monkeypatch):
+def test_write_fails_if_another_process_writes_for_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "BUSY", 0.2)
     path = tmp_path / "state.db"
     database = Database.sqlite(path)
@@ -134,7 +134,7 @@ def test_waiting_for_another_writer_is_limited(tmp_path, monkeypatch):
     other.close()
 
 
-def test_error_does_not_contain_values_to_be_written(state_location):
+def test_error_of_failed_write_does_not_contain_the_values(state_location):
     with pytest.raises(StateError) as raised, state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql(f"INSERT INTO nowhere VALUES ('{SECRET}')")
     assert SECRET not in str(raised.value)
@@ -151,14 +151,14 @@ def test_failed_write_is_rolled_back(state_location, state_store):
 
 
 @pytest.mark.real("postgresql")
-def test_reads_password_from_the_environment(postgresql, monkeypatch):
+def test_password_of_database_server_is_read_from_the_environment(postgresql, monkeypatch):
     address = postgresql.by_loopback(postgresql.fresh())
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     assert DatabaseStateStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")
-def test_reads_password_from_a_password_file(postgresql, monkeypatch, tmp_path):
+def test_password_of_database_server_is_read_from_a_password_file(postgresql, monkeypatch, tmp_path):
     address = postgresql.by_loopback(postgresql.fresh())
     words = tmp_path / "words"
     words.write_text(f"127.0.0.1:*:*:*:{PASSWORD}\n")
@@ -169,7 +169,7 @@ def test_reads_password_from_a_password_file(postgresql, monkeypatch, tmp_path):
 
 @pytest.mark.real("postgresql")
 @pytest.mark.parametrize("word", [None, SECRET])
-def test_refused_login_is_reported_without_the_password(postgresql, monkeypatch, word):
+def test_refused_login_to_database_server_is_reported_without_the_password(postgresql, monkeypatch, word):
     address = postgresql.by_loopback(postgresql.fresh())
     if word:
         monkeypatch.setenv("PGPASSWORD", word)
@@ -178,7 +178,7 @@ def test_refused_login_is_reported_without_the_password(postgresql, monkeypatch,
     assert SECRET not in str(raised.value)
 
 
-def test_unreachable_server_is_reported_without_the_password():
+def test_unreachable_database_server_is_reported_without_the_password():
     with pytest.raises(StateError, match="the server runs") as raised:
         Database.postgresql(f"postgresql://basebump:{SECRET}@127.0.0.1:1/state")
     assert "postgresql+psycopg://basebump:***@127.0.0.1:1/state" in str(raised.value)
@@ -196,7 +196,7 @@ def test_missing_permission_to_create_tables_is_reported(postgresql):
 
 
 @pytest.mark.real("postgresql")
-def test_waiting_for_another_writer_on_a_server_is_limited(postgresql, monkeypatch):
+def test_write_to_server_fails_if_another_process_writes_for_too_long(postgresql, monkeypatch):
     database = Database.postgresql(postgresql.fresh())
     monkeypatch.setattr(opened, "BUSY", 1)
     with (
@@ -209,7 +209,7 @@ def test_waiting_for_another_writer_on_a_server_is_limited(postgresql, monkeypat
         pass
 
 
-def test_missing_driver_is_reported_with_installation_hint():
+def test_missing_database_driver_is_reported_with_installation_hint():
     program = (
         "import sys; sys.modules['psycopg'] = None\n"
         "from bot.model.errors import StateError\nfrom bot.state.database import Database\n"

@@ -72,7 +72,7 @@ def race(processes: list[subprocess.Popen]) -> list[str]:
     return [error for process, error in zip(processes, said, strict=True) if process.returncode or error]
 
 
-def test_two_processes_writing_the_same_tags_keep_all_observations(state_location):
+def test_two_processes_that_write_the_same_tags_lose_no_observations(state_location):
     """Both processes record one digest after the other, in opposite orders of tags. Each digest is one observation."""
     assert race([start(state_location, ROUNDS), start(state_location, ROUNDS, step=-1)]) == []
     memory = state_location.memory()
@@ -88,13 +88,13 @@ def test_two_processes_writing_the_same_tags_keep_all_observations(state_locatio
     assert [stored[key].head for key in keys] == [f"{ROUNDS - 1:040x}"] * len(keys)
 
 
-def test_concurrent_processes_create_the_tables_once(create_location):
+def test_processes_that_open_a_new_database_at_once_create_the_tables_once(create_location):
     location = create_location()
     assert race([start(location, rounds=1) for _ in range(4)]) == []
     assert location.memory().load_observations(LINES).keys() == set(LINES)
 
 
-def test_threads_share_one_store(state_store, state_location):
+def test_threads_can_use_one_store_concurrently(state_store, state_location):
     def write(number: int) -> None:
         state_store.record_tags(
             {line: TagDescriptor(digest(str(number)), "m") for line in LINES},
@@ -113,7 +113,7 @@ def test_threads_share_one_store(state_store, state_location):
     assert len(state_store.load_manifests([digest(str(number)) for number in range(32)])) == 32
 
 
-def test_waiting_writer_sees_data_written_meanwhile(state_location):
+def test_waiting_writer_reads_data_written_during_the_wait(state_location):
     """This does not depend on the server's default isolation level. A snapshot from before the wait is outdated."""
     if "postgresql" in state_location.opening:
         with state_location.database().open_for_writing() as connection:

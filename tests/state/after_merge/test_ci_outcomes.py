@@ -22,7 +22,7 @@ def load(inventory):
     return [(each.key, each.request) for each in inventory.load_requests([PYTHON.repository], NOW - HOUR)]
 
 
-def test_outcome_is_read_back_for_the_users_of_an_image(inventory, state_location):
+def test_pull_requests_for_an_image_are_loaded_with_ci_outcomes(inventory, state_location):
     failed = build_request(head=HEAD, ci=CiOutcome.FAILED, base_ci=CiOutcome.PASSED)
     record(inventory, state_location.now, failed)
     record(inventory, state_location.now, build_request(2), key=API)
@@ -43,19 +43,19 @@ def test_ci_result_of_a_commit_is_kept_when_ci_becomes_unreadable(inventory, sta
     assert (request.ci, request.base_ci) == (CiOutcome.FAILED, CiOutcome.PASSED)
 
 
-def test_later_result_of_a_commit_counts(inventory, state_location):
+def test_later_ci_result_replaces_earlier_result_of_the_same_commit(inventory, state_location):
     record(inventory, state_location.now, build_request(head=HEAD, ci=CiOutcome.FAILED))
     record(inventory, state_location.now + HOUR, build_request(head=HEAD, ci=CiOutcome.PASSED))
     assert load(inventory)[0][1].ci is CiOutcome.PASSED
 
 
-def test_result_of_another_commit_does_not_count(inventory, state_location):
+def test_new_commit_does_not_keep_ci_result_of_earlier_commit(inventory, state_location):
     record(inventory, state_location.now, build_request(head=HEAD, ci=CiOutcome.PASSED))
     record(inventory, state_location.now + HOUR, build_request(head=NEWER_HEAD, ci=CiOutcome.UNKNOWN))
     ((_, request),) = load(inventory)
     assert (request.head, request.ci) == (NEWER_HEAD, CiOutcome.UNKNOWN)
 
 
-def test_requests_of_long_ago_are_left_out(inventory, state_location):
+def test_pull_requests_opened_before_the_given_time_are_omitted(inventory, state_location):
     record(inventory, state_location.now, build_request(1, opened_at=NOW - 2 * HOUR), build_request(2, opened_at=NOW))
     assert [request.number for _, request in load(inventory)] == [2]

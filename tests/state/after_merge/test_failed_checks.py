@@ -23,7 +23,7 @@ def load(location):
         return dict(read_failed_checks(connection))
 
 
-def test_failed_checks_are_those_of_the_last_record(store, state_location):
+def test_recording_replaces_all_failed_checks(store, state_location):
     store.record_checks({WEB: BUILD, API: None}, HEADS)
     assert load(state_location) == {WEB: BUILD}
     store.record_checks({API: FailedCheck("lint")}, HEADS)
@@ -32,13 +32,13 @@ def test_failed_checks_are_those_of_the_last_record(store, state_location):
     assert load(state_location) == {}
 
 
-def test_failed_check_ends_with_the_next_commit(store, inventory, state_location):
+def test_failed_check_is_omitted_after_a_visit_of_the_next_commit(store, inventory, state_location):
     store.record_checks({WEB: BUILD}, HEADS)
     inventory.record_visits([build_visit("python:3.12", key=WEB, head="beef")], {}, state_location.now)
     assert load(state_location) == {}
 
 
-def test_branch_that_no_run_read_and_damaged_text_are_left_out(inventory, state_location):
+def test_failed_check_of_unvisited_branch_or_with_invalid_text_is_omitted(inventory, state_location):
     store = DatabaseFailedChecks(state_location.database())
     store.record_checks({WEB: BUILD}, HEADS)
     assert load(state_location) == {}

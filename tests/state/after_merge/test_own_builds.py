@@ -26,7 +26,7 @@ def store(state_location):
     return DatabaseOwnBuilds(state_location.database())
 
 
-def test_builds_are_loaded_as_stored(store, state_location):
+def test_own_builds_are_loaded_as_stored(store, state_location):
     full = build(
         "1",
         built_at=state_location.now,
@@ -49,7 +49,7 @@ def test_builds_are_loaded_as_stored(store, state_location):
     assert store.load_builds([]) == []
 
 
-def test_build_keeps_the_time_of_the_first_reading(store, state_location):
+def test_own_build_keeps_the_earliest_reading_time(store, state_location):
     store.record_builds([build("1")], state_location.now)
     learned = build("1", bases=(BuiltOn(None, digest("base"), BaseEvidence.LABEL),))
     store.record_builds([learned], state_location.now + HOUR)
@@ -58,14 +58,14 @@ def test_build_keeps_the_time_of_the_first_reading(store, state_location):
     assert store.load_builds() == [StoredBuild(learned, state_location.now - HOUR)]
 
 
-def test_builds_that_were_read_long_ago_are_deleted(store, state_location):
+def test_own_builds_read_long_ago_are_deleted(store, state_location):
     store.record_builds([build("1")], state_location.now)
     later = state_location.now + BUILDS_KEPT + HOUR
     store.record_builds([build("2")], later)
     assert store.load_builds() == [StoredBuild(build("2"), later)]
 
 
-def test_number_of_builds_of_one_image_is_limited(store, state_location):
+def test_only_the_latest_builds_of_each_own_image_are_kept(store, state_location):
     for number in range(MAX_KEPT + 2):
         store.record_builds([build(str(number))], state_location.now + number * HOUR)
     store.record_builds([build("other", API)], state_location.now)
@@ -74,7 +74,7 @@ def test_number_of_builds_of_one_image_is_limited(store, state_location):
     assert len(store.load_builds([API])) == 1
 
 
-def test_stored_build_with_unknown_fields_is_left_out_until_read_again(store, state_location):
+def test_stored_build_without_required_fields_is_omitted_until_recorded_again(store, state_location):
     store.record_builds([build("1"), build("2")], state_location.now)
     with state_location.database().open_for_writing() as connection:
         connection.execute(update(OWN_BUILDS).where(OWN_BUILDS.c.digest == digest("1")).values(document="{}"))
@@ -83,6 +83,6 @@ def test_stored_build_with_unknown_fields_is_left_out_until_read_again(store, st
     assert {each.build.digest for each in store.load_builds()} == {digest("1"), digest("2")}
 
 
-def test_text_that_cannot_be_stored_affects_only_one_build(store, state_location):
+def test_build_with_invalid_unicode_is_skipped_without_affecting_other_builds(store, state_location):
     store.record_builds([replace(build("1"), source="\ud800"), build("2")], state_location.now)
     assert store.load_builds() == [StoredBuild(build("2"), state_location.now)]

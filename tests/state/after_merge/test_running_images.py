@@ -41,7 +41,7 @@ def list_images(store):
     return [(each.image.digest, each.first_seen_at, each.ended_at) for each in cluster.images]
 
 
-def test_images_are_loaded_as_stored(store, state_location):
+def test_running_images_are_loaded_as_stored(store, state_location):
     full = replace(OLD, since=state_location.now - HOUR)
     bare = replace(OLD, container="init", tag=None, digest=None, pods=1)
     store.record_clusters([build_reading(full, bare), build_reading(cluster="dev")], state_location.now)
@@ -56,7 +56,7 @@ def test_images_are_loaded_as_stored(store, state_location):
     )
 
 
-def test_image_that_a_reading_does_not_find_ends(store, state_location):
+def test_running_image_ends_at_the_first_reading_without_the_image(store, state_location):
     store.record_clusters([build_reading(OLD)], state_location.now)
     store.record_clusters([build_reading(OLD, NEW)], state_location.now + HOUR)
     store.record_clusters([build_reading(NEW)], state_location.now + 2 * HOUR)
@@ -67,7 +67,7 @@ def test_image_that_a_reading_does_not_find_ends(store, state_location):
     ]
 
 
-def test_image_that_is_found_again_continues(store, state_location):
+def test_image_that_runs_again_keeps_the_first_time(store, state_location):
     store.record_clusters([build_reading(OLD)], state_location.now)
     store.record_clusters([build_reading()], state_location.now + HOUR)
     store.record_clusters([build_reading(replace(OLD, pods=7))], state_location.now + 2 * HOUR)
@@ -75,7 +75,7 @@ def test_image_that_is_found_again_continues(store, state_location):
     assert cluster.images == (StoredRunningImage(replace(OLD, pods=7), state_location.now),)
 
 
-def test_unreadable_cluster_keeps_the_stored_images(store, state_location):
+def test_unreadable_cluster_keeps_stored_images_until_read_again(store, state_location):
     failure = UnreadCluster("prod", ClusterProblem.FORBIDDEN, "the account may not list pods\0")
     store.record_clusters([failure], state_location.now)
     shown = replace(failure, detail="the account may not list pods?")
@@ -88,7 +88,7 @@ def test_unreadable_cluster_keeps_the_stored_images(store, state_location):
     assert store.load_clusters() == (StoredCluster("prod", state_location.now + 3 * HOUR, None, (known,)),)
 
 
-def test_reading_of_a_run_that_started_earlier_is_ignored(store, state_location):
+def test_cluster_reading_of_a_run_that_started_earlier_is_ignored(store, state_location):
     store.record_clusters([build_reading(NEW)], state_location.now)
     store.record_clusters([build_reading(OLD)], state_location.now - HOUR)
     assert list_images(store) == [(NEW.digest, state_location.now, None)]
@@ -96,7 +96,7 @@ def test_reading_of_a_run_that_started_earlier_is_ignored(store, state_location)
     assert (OLD.digest, state_location.now - timedelta(days=2), None) in list_images(store)
 
 
-def test_old_rows_are_deleted(store, state_location):
+def test_old_running_images_and_removed_clusters_are_deleted(store, state_location):
     store.record_clusters([build_reading(OLD), build_reading(cluster="removed")], state_location.now)
     store.record_clusters([build_reading(NEW)], state_location.now + HOUR)
     later = state_location.now + TAGS_KEPT + 2 * HOUR
@@ -104,7 +104,7 @@ def test_old_rows_are_deleted(store, state_location):
     assert list_images(store) == [(NEW.digest, state_location.now + HOUR, None)]
 
 
-def test_word_of_a_later_release_is_a_failure(store, state_location):
+def test_unknown_cluster_problem_of_a_later_release_is_loaded_as_invalid_answer(store, state_location):
     store.record_clusters([UnreadCluster("prod", ClusterProblem.FORBIDDEN, "no")], state_location.now)
     with state_location.database().open_for_writing() as connection:
         connection.execute(text("UPDATE clusters SET problem = 'on-strike'"))

@@ -59,7 +59,7 @@ def visit_twice(location, inventory) -> None:
     inventory.record_visits([after], {}, location.now + 3 * DAY)
 
 
-def test_facts_of_an_image_contain_uses_and_history(state_location, inventory, open_reader):
+def test_stage_facts_of_an_image_contain_uses_and_history(state_location, inventory, open_reader):
     visit_twice(state_location, inventory)
     inventory.record_visits([build_visit("node:22", key=API)], {}, state_location.now)
     facts = open_reader().load_image_facts(IMAGE)
@@ -79,7 +79,7 @@ def test_facts_of_an_image_contain_uses_and_history(state_location, inventory, o
     assert (facts.heads, facts.listed_repositories) == ({WEB: "f00d"}, {PYTHON.repository, "docker.io/library/node"})
 
 
-def test_facts_of_a_repository_contain_all_images(state_location, inventory, open_reader):
+def test_stage_facts_of_a_repository_contain_all_images(state_location, inventory, open_reader):
     visit_twice(state_location, inventory)
     inventory.record_visits([build_visit("python:3.12", "node:22", key=API)], {}, state_location.now)
     facts = open_reader().load_repository_facts(API.repository)
@@ -87,7 +87,7 @@ def test_facts_of_a_repository_contain_all_images(state_location, inventory, ope
     assert facts.listed_repositories is None
 
 
-def test_facts_of_the_fleet_omit_only_unused_spans(state_location, inventory, open_reader):
+def test_stage_facts_of_the_fleet_include_former_digests_only_if_running(state_location, inventory, open_reader):
     visit_twice(state_location, inventory)
     inventory.record_visits([build_visit("node:22", key=API)], {}, state_location.now)
     facts = open_reader().load_fleet_facts()
@@ -97,7 +97,7 @@ def test_facts_of_the_fleet_omit_only_unused_spans(state_location, inventory, op
     assert OLD in {each.digest for each in running.history.held}
 
 
-def test_scope_depends_on_the_config_and_on_stored_builds(state_location, open_reader):
+def test_stages_in_scope_depend_on_configured_clusters_and_known_builds(state_location, open_reader):
     assert open_reader().load_fleet_facts().scope == StageScope()
     configured = (ConfiguredBuild(repository="acme/web", image=ImageName(OWN, None, None)),)
     facts = open_reader(build_running(), names=["test"], builds=configured).load_fleet_facts()
@@ -108,7 +108,7 @@ def test_scope_depends_on_the_config_and_on_stored_builds(state_location, open_r
     assert open_reader().load_fleet_facts().scope == StageScope(has_builds=True)
 
 
-def test_images_of_an_index_that_runs_are_known(state_location, inventory, state_store, open_reader):
+def test_running_platform_image_is_related_to_the_index(state_location, inventory, state_store, open_reader):
     visit_twice(state_location, inventory)
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
@@ -117,14 +117,14 @@ def test_images_of_an_index_that_runs_are_known(state_location, inventory, state
     assert facts.children == {NEW: frozenset({digest("child")})}
 
 
-def test_holders_are_the_base_branches_with_a_digest_that_runs(state_location, inventory, open_reader):
+def test_base_branches_that_use_a_running_digest_are_loaded(state_location, inventory, open_reader):
     visit_twice(state_location, inventory)
     inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=API)], {}, state_location.now)
     facts = open_reader(build_running(OLD)).load_repository_facts(WEB.repository)
     assert facts.holders == {(PYTHON.repository, OLD): frozenset({API})}
 
 
-def test_references_to_own_images_are_known(state_location, inventory, open_reader):
+def test_references_to_own_images_are_loaded_with_builds(state_location, inventory, open_reader):
     visit_twice(state_location, inventory)
     inventory.record_visits([build_visit(build_manifest_verdict(MANIFEST), key=API)], {}, state_location.now)
     DatabaseOwnBuilds(state_location.database()).record_builds([build_own().build], state_location.now)
@@ -135,7 +135,9 @@ def test_references_to_own_images_are_known(state_location, inventory, open_read
     assert facts.builds == [replace(build_own(), read_at=state_location.now)]
 
 
-def test_digests_that_are_gone_or_blocked_are_unwanted(state_location, inventory, open_reader):
+def test_digests_that_are_gone_or_blocked_stay_unwanted_after_removal_from_files(
+    state_location, inventory, open_reader
+):
     verdicts = [
         build_verdict(f"python:3.12@{OLD}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE),
         build_verdict(f"node:22@{NEW}", ReferenceStatus.BLOCKED, reason=Reason.DIGEST_BLOCKED),
@@ -151,7 +153,7 @@ def test_digests_that_are_gone_or_blocked_are_unwanted(state_location, inventory
     assert open_reader().load_fleet_facts().unwanted == unwanted  # containers may still run them
 
 
-def test_digest_that_a_later_visit_finds_is_wanted_again(state_location, inventory, open_reader):
+def test_unwanted_digest_is_wanted_again_if_a_later_visit_finds_the_digest(state_location, inventory, open_reader):
     gone = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.GONE, reason=Reason.DIGEST_GONE)
     inventory.record_visits([build_visit(gone)], {}, state_location.now)
     unread = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.UNRESOLVED, reason=Reason.UNREACHABLE)
@@ -161,7 +163,7 @@ def test_digest_that_a_later_visit_finds_is_wanted_again(state_location, invento
     assert open_reader().load_fleet_facts().unwanted == {}
 
 
-def test_running_digest_is_unwanted_when_blocked_by_operator_and_in_no_file(
+def test_running_digest_blocked_in_config_is_unwanted_even_if_no_file_uses_it(
     state_location, inventory, state_store, open_reader
 ):
     child = ChildManifest(digest("child"), "linux/amd64")
@@ -178,7 +180,7 @@ def test_running_digest_is_unwanted_when_blocked_by_operator_and_in_no_file(
     }
 
 
-def test_stages_follow_from_the_facts(state_location, inventory, open_reader):
+def test_stages_are_derived_from_stored_visits_builds_and_running_images(state_location, inventory, open_reader):
     visit_twice(state_location, inventory)
     build = replace(build_own().build, built_at=state_location.now + 4 * DAY)
     DatabaseOwnBuilds(state_location.database()).record_builds([build], state_location.now + 5 * DAY)
@@ -195,7 +197,7 @@ def test_stages_follow_from_the_facts(state_location, inventory, open_reader):
     ]
 
 
-def test_images_of_a_cache_run_under_the_name_of_the_upstream(state_location, inventory, open_reader):
+def test_image_of_a_pull_through_cache_matches_running_image_of_the_upstream(state_location, inventory, open_reader):
     cache = "contoso.azurecr.io/dockerhub"
     cached = f"{cache}/library/python"
     inventory.record_visits([build_visit(build_manifest_verdict(f"{cached}:3.12@{OLD}"))], {}, state_location.now)

@@ -25,7 +25,7 @@ def build_manifest_verdict(written: str, **more):
     return build_verdict(written, path="deploy.yaml", format="kubernetes", role=Role.THIRD_PARTY, **more)
 
 
-def test_references_to_some_images_are_listed_once(inventory, files, state_location):
+def test_references_to_selected_images_are_listed_without_duplicates(inventory, files, state_location):
     references = [f"{IMAGE}:main@{NEW}", f"{IMAGE}:main", f"{IMAGE}@{OLD}"]
     inventory.record_visits(
         [build_visit("python:3.12", *map(build_manifest_verdict, references), key=key) for key in (WEB, API)],
@@ -40,7 +40,7 @@ def test_references_to_some_images_are_listed_once(inventory, files, state_locat
     assert files.list_references(lambda _: False) == []
 
 
-def test_digests_that_dockerfiles_held_are_listed_newest_first(inventory, files, state_location):
+def test_base_image_digests_of_dockerfiles_are_listed_newest_first(inventory, files, state_location):
     for hour, held in enumerate((OLD, NEW)):
         visit = build_visit(f"python:3.12@{held}", build_manifest_verdict(f"{IMAGE}@{held}"), key=WEB)
         inventory.record_visits([visit], {}, state_location.now + hour * HOUR)
@@ -52,14 +52,14 @@ def test_digests_that_dockerfiles_held_are_listed_newest_first(inventory, files,
     assert files.list_base_digests(["acme/other"]) == []
 
 
-def test_number_of_digests_of_one_tag_is_limited(inventory, files, state_location):
+def test_only_the_newest_base_image_digests_of_each_tag_are_listed(inventory, files, state_location):
     held = [digest(str(number)) for number in range(MAX_HELD_PER_TAG + 3)]
     for hour, each in enumerate(held):
         inventory.record_visits([build_visit(f"python:3.12@{each}", key=WEB)], {}, state_location.now + hour * HOUR)
     assert [each.digest for each in files.list_base_digests()] == held[: -MAX_HELD_PER_TAG - 1 : -1]
 
 
-def test_build_files_are_those_from_which_images_are_built(inventory, files, state_location):
+def test_build_files_are_dockerfiles_with_the_base_images(inventory, files, state_location):
     web = build_visit(
         "python:3.12", build_verdict("node:22", path="api/Dockerfile"), build_manifest_verdict(IMAGE), key=WEB
     )

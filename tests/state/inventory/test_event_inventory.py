@@ -24,7 +24,7 @@ def events(state_location):
     return DatabaseEventInventory(state_location.database())
 
 
-def test_lookups_contain_the_tags_of_one_registry_with_the_last_lookup(inventory, state_store, events):
+def test_tags_to_look_up_are_listed_by_registry_with_the_last_lookup_time(inventory, state_store, events):
     inventory.record_visits([build_visit(*map(str, (PYTHON, NODE, QUAY, OTHER)))], {}, AT)
     state_store.record_tags({PYTHON: TagDescriptor(NEW, "")}, AT)
     assert events.list_lookups("docker.io") == {PYTHON: AT, NODE: None}
@@ -32,7 +32,7 @@ def test_lookups_contain_the_tags_of_one_registry_with_the_last_lookup(inventory
     assert events.list_registries() == ["docker.io", "quay.io", "quay.io.example.com"]
 
 
-def test_references_that_are_skipped_need_no_lookups(inventory, events):
+def test_skipped_references_need_no_lookups(inventory, events):
     skipped = build_verdict(str(PYTHON), ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
     inventory.record_visits([build_visit(skipped, "node@" + digest("no tag"))], {}, AT)
     assert events.list_registries() == []
@@ -45,7 +45,7 @@ def test_tags_of_settled_branches_need_lookups_even_without_a_reference(inventor
     assert events.list_lookups("docker.io") == {PYTHON: None, NODE: None}
 
 
-def test_settled_digests_are_those_of_all_branches(inventory, events):
+def test_settled_digests_of_a_tag_are_collected_from_all_branches(inventory, events):
     visits = [
         build_visit(str(PYTHON), key=key, settled=SettledBranch(CONDITIONS, {PYTHON: each, NODE: each}))
         for key, each in ((WEB, OLD), (API, NEW))

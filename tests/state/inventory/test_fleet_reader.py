@@ -31,7 +31,7 @@ def settle(*, is_public: bool | None = None) -> SettledBranch:
     return SettledBranch(replace(CONDITIONS, is_public=is_public), {PYTHON: OLD})
 
 
-def test_images_are_counted_and_the_most_used_come_first(inventory, reader):
+def test_images_are_listed_with_counts_and_the_most_used_first(inventory, reader):
     visits = [
         build_visit(UPDATE, "redis:7"),
         build_visit(PINNED, "python:3.12", key=API),
@@ -50,7 +50,7 @@ def test_images_are_counted_and_the_most_used_come_first(inventory, reader):
     assert reader.find_images("%", ALL).total == 0
 
 
-def test_images_that_must_not_be_used_come_first(inventory, reader):
+def test_blocked_images_are_listed_first(inventory, reader):
     blocked = build_verdict("redis:7", ReferenceStatus.BLOCKED)
     inventory.record_visits([build_visit(UPDATE, blocked, "redis:7"), build_visit(PINNED, key=API)], {}, NOW)
     found = reader.find_images("", ALL).entries
@@ -77,7 +77,7 @@ def test_branches_are_found_by_a_part_of_the_name_of_the_repository(inventory, r
     assert [each.key for each in reader.find_branches("", ListSection(1, 1)).entries] == [WEB]
 
 
-def test_branches_without_references_have_zeros(inventory, reader):
+def test_branch_without_references_is_listed_with_zero_counts(inventory, reader):
     inventory.record_visits([build_visit()], {}, NOW)
     (found,) = reader.find_branches("", ALL).entries
     assert (found.references, found.outdated, found.unpinned, found.open_requests) == (0, 0, 0, 0)
@@ -100,7 +100,7 @@ def test_repository_is_found_by_forge_host_and_name(inventory, reader, forge, pa
     assert [each.key for each in reader.list_repository_branches(forge, path)] == keys
 
 
-def test_only_repositories_that_are_known_to_be_public_are_public(inventory, reader):
+def test_repository_of_unknown_visibility_is_not_selected_as_public(inventory, reader):
     visits = [
         build_visit(key=WEB, settled=settle(is_public=True)),
         build_visit(key=API, settled=settle(is_public=False)),
@@ -133,7 +133,7 @@ REQUESTS = (
         (RequestFilter.CLOSED, [8]),
     ],
 )
-def test_requests_are_listed_in_order_of_importance(inventory, reader, shown, numbers):
+def test_pull_requests_are_filtered_and_sorted_by_urgency(inventory, reader, shown, numbers):
     inventory.record_visits([build_visit(PINNED, requests=REQUESTS, settled=settle(is_public=True))], {}, NOW)
     listed = reader.list_requests(shown, NOW, ALL)
     assert [each.request.number for each in listed.entries] == numbers
@@ -144,7 +144,7 @@ def test_requests_are_listed_in_order_of_importance(inventory, reader, shown, nu
     assert rest.total == len(numbers)
 
 
-def test_requests_are_counted(inventory, reader):
+def test_pull_requests_are_counted_by_state_and_due_date(inventory, reader):
     inventory.record_visits([build_visit(PINNED, requests=REQUESTS)], {}, NOW)
     assert reader.count_requests(NOW, NOW - 2 * DAY) == RequestFigures(
         open=5, with_due_date=2, overdue=1, exploited=1, critical=1, unknown_fixes=1, merged=2
@@ -152,12 +152,12 @@ def test_requests_are_counted(inventory, reader):
     assert reader.count_requests(NOW, NOW - DAY).merged == 1
 
 
-def test_empty_state_has_empty_lists(reader):
+def test_fleet_reader_returns_empty_lists_and_zero_counts_for_empty_state(reader):
     assert reader.find_images("", ALL).total == reader.find_branches("", ALL).total == 0
     assert reader.count_requests(NOW, NOW) == RequestFigures(0, 0, 0, 0, 0, 0, 0)
 
 
-def test_digest_in_another_tag_does_not_count_as_unpinned(inventory, reader):
+def test_reference_without_digest_is_counted_as_unpinned_beside_a_pinned_one(inventory, reader):
     inventory.record_visits([build_visit(f"redis:7@{digest('redis')}", "redis:7")], {}, NOW)
     (found,) = reader.find_images("", ALL).entries
     assert (found.references, found.unpinned) == (2, 1)

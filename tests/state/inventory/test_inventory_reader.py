@@ -27,7 +27,7 @@ def reader(state_location) -> DatabaseInventoryReader:
     return DatabaseInventoryReader(state_location.database())
 
 
-def test_usage_has_the_file_the_digest_and_the_time_since_when(state_location, inventory, reader):
+def test_usage_has_file_digest_and_time_of_the_visit_that_first_found_the_digest(state_location, inventory, reader):
     held = build_verdict(
         f"python:3.12@{OLD}",
         ReferenceStatus.HELD,
@@ -50,7 +50,7 @@ def test_usage_has_the_file_the_digest_and_the_time_since_when(state_location, i
     assert not usage.is_since_first_visit
 
 
-def test_usage_that_the_first_visit_found_may_be_older(state_location, inventory, reader):
+def test_usage_found_by_the_first_visit_is_marked_as_possibly_older(state_location, inventory, reader):
     inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
     (usage,) = reader.list_usages(ImageName.parse("python:3.12"))
     assert (usage.since, usage.is_since_first_visit, usage.digest) == (state_location.now, True, None)
@@ -67,7 +67,7 @@ def test_usage_that_the_first_visit_found_may_be_older(state_location, inventory
         ("ghcr.io/acme/python", []),
     ],
 )
-def test_usages_match_tag_and_digest_if_the_image_has_both(state_location, inventory, reader, image, tags):
+def test_usages_match_the_tag_and_the_digest_of_the_image_if_given(state_location, inventory, reader, image, tags):
     written = ("python", f"python:3.12@{OLD}", f"python:3.12@{NEW}", "python:latest", "node")
     found = [build_verdict(each, path=str(number)) for number, each in enumerate(written)]
     inventory.record_visits([build_visit(*found)], {}, state_location.now)
@@ -81,7 +81,7 @@ def test_usages_are_sorted_by_repository_and_file(state_location, inventory, rea
     assert [(usage.key, usage.path) for usage in usages] == [(API, "a"), (API, "b"), (WEB, "a"), (WEB, "b")]
 
 
-def test_usage_names_the_open_requests_for_the_tag(state_location, inventory, reader):
+def test_usage_names_open_pull_requests_that_update_the_tag(state_location, inventory, reader):
     requests = (
         build_request(1, state=RequestState.MERGED),
         build_request(2, url="https://x/2", opened_at=state_location.now),
@@ -93,7 +93,7 @@ def test_usage_names_the_open_requests_for_the_tag(state_location, inventory, re
     assert found == {"3.12": (RequestLink(2, "https://x/2", state_location.now),), "3.13": ()}
 
 
-def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(state_location, inventory, reader):
+def test_pull_request_that_changes_the_tag_is_shown_for_tags_without_pull_request(state_location, inventory, reader):
     requests = (build_request(2), build_request(3, branch="b", targets=(f"docker.io/library/python:3.14@{NEW}",)))
     inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, state_location.now)
     found = {
@@ -102,7 +102,7 @@ def test_request_that_changes_the_tag_belongs_to_the_tags_without_a_request(stat
     assert found == {"3.12": [2], "3.13": [3]}
 
 
-def test_coverage_counts_branches_and_finds_the_oldest_visit(state_location, inventory, reader):
+def test_coverage_counts_branches_and_has_the_time_of_the_oldest_visit(state_location, inventory, reader):
     assert reader.load_coverage() == InventoryCoverage(0, 0, None, None)
     inventory.record_visits([build_visit()], {}, state_location.now)
     inventory.record_visits([build_visit(key=API, has_unread_files=True)], {}, state_location.now + DAY)
@@ -125,7 +125,7 @@ def list_held(history) -> list[tuple]:
     return sorted((each.key, each.name, each.digest or "", each.since, each.ended_at) for each in history.held)
 
 
-def test_history_of_a_repository_has_spans_and_requests(state_location, inventory, reader):
+def test_history_of_a_repository_has_digests_with_periods_and_pull_requests(state_location, inventory, reader):
     record_history(state_location, inventory)
     history, end = reader.load_repository_history("acme/web"), state_location.now + 4 * DAY
     assert set(list_held(history)) == {
@@ -140,7 +140,7 @@ def test_history_of_a_repository_has_spans_and_requests(state_location, inventor
     assert history.observations == (TagObservation(PYTHON, OLD, state_location.now, state_location.now),)
 
 
-def test_history_of_an_image_has_only_the_tag_of_the_image(state_location, inventory, reader):
+def test_history_of_an_image_with_tag_omits_other_tags(state_location, inventory, reader):
     record_history(state_location, inventory)
     history = reader.load_image_history(ImageName.parse("python:3.12"))
     assert {each.name for each in history.held} == {str(PYTHON)}
@@ -163,12 +163,12 @@ def open_for_reading(location) -> Database:
     return eval(unmigrated, {"Database": Database, "Path": Path}).migrate_for_reading()
 
 
-def test_questions_are_answered_while_a_run_writes(state_location, inventory):
+def test_inventory_can_be_read_while_a_run_writes(state_location, inventory):
     inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
     with state_location.database().open_for_writing():
         reader = DatabaseInventoryReader(open_for_reading(state_location))
         assert len(reader.list_usages(ImageName.parse("python"))) == 1
 
 
-def test_missing_tables_are_created_before_reading(state_location):
+def test_reading_an_empty_database_creates_the_missing_tables(state_location):
     assert DatabaseInventoryReader(open_for_reading(state_location)).load_coverage().branches == 0

@@ -43,7 +43,7 @@ def count_rows(location, table) -> int:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def test_settled_branch_is_read_back(inventory, state_location):
+def test_settled_branch_is_loaded_as_stored(inventory, state_location):
     lists, due_at = {"docker.io/library/python": "f1", "ghcr.io/acme/base": "f2"}, state_location.now + HOUR
     state = build_settled(tag_lists=lists, due_at=due_at)
     inventory.record_visits(
@@ -61,7 +61,7 @@ def test_later_visit_replaces_the_stored_branch(inventory, state_location):
     assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 2", state_location.now + HOUR)}
 
 
-def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, state_location):
+def test_visit_of_a_run_that_started_earlier_does_not_replace_a_later_visit(inventory, state_location):
     inventory.record_visits(
         [build_visit(build_verdict(f"python:3.12@{NEW}"), settled=build_settled())], {}, state_location.now
     )
@@ -72,13 +72,13 @@ def test_earlier_visit_of_a_parallel_run_is_left_out(inventory, state_location):
     assert (inventory.load_branches([WEB]), inventory.load_reports([WEB])) == before
 
 
-def test_visit_with_a_future_time_is_replaced(inventory, state_location):
+def test_stored_visit_with_a_future_time_is_replaced(inventory, state_location):
     inventory.record_visits([build_visit(settled=build_settled())], {}, state_location.now + 1000 * 24 * HOUR)
     inventory.record_visits([build_visit(head="beef")], {}, state_location.now)
     assert inventory.load_branches([WEB]) == {WEB: StoredBranch("beef", "reader 1", state_location.now)}
 
 
-def test_same_repository_on_two_forges_and_two_branches_is_stored_four_times(inventory, state_location):
+def test_branches_are_stored_separately_by_forge_and_name(inventory, state_location):
     keys = [BranchKey("gitea", host, "acme/web", base) for host in ("git.one", "git.two") for base in ("main", "1.x")]
     inventory.record_visits([build_visit(key=key, head=str(n)) for n, key in enumerate(keys)], {}, state_location.now)
     assert {key: each.head for key, each in inventory.load_branches(keys).items()} == dict(
@@ -86,12 +86,12 @@ def test_same_repository_on_two_forges_and_two_branches_is_stored_four_times(inv
     )
 
 
-def test_settled_branch_of_another_commit_than_the_visit_is_not_settled(inventory, state_location):
+def test_branch_is_not_settled_if_the_settled_commit_differs_from_the_visited_commit(inventory, state_location):
     inventory.record_visits([build_visit(head="beef", settled=build_settled())], {}, state_location.now)
     assert inventory.load_branches([WEB])[WEB].settled is None
 
 
-def test_report_is_read_back_without_the_bytes_of_edits(inventory, state_location):
+def test_report_is_loaded_without_the_replacement_bytes_of_edits(inventory, state_location):
     slot = EditSlot(Span(3, 5), b"\xff\xfe", b"@")
     update = build_verdict(
         f"python:3.12@{OLD}",
@@ -132,14 +132,14 @@ def test_report_with_invalid_unicode_leaves_the_branch_unsettled(inventory, stat
     assert inventory.list_users(ImageName.parse("python")) == {WEB}
 
 
-def test_branch_with_an_invalid_name_is_left_out(inventory, state_location):
+def test_branch_with_invalid_unicode_in_the_name_is_not_stored(inventory, state_location):
     odd = BranchKey("local", "", "web", "ma\udcffin")
     inventory.record_visits([build_visit(key=odd), build_visit()], {}, state_location.now)
     inventory.record_seen([odd], state_location.now)
     assert inventory.load_branches([odd, WEB]).keys() == {WEB}
 
 
-def test_evidence_is_stored_once_and_deleted_with_the_last_settled_branch(inventory, state_location):
+def test_evidence_of_an_update_is_stored_once_until_no_settled_branch_needs_it(inventory, state_location):
     found = finding("CVE-2026-1")
     evidence = {MOVE: Evidence(scan(found), scan(), VulnerabilityDelta((found,), (), ()), frozenset({"CVE-2026-1"}))}
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
@@ -164,7 +164,7 @@ def test_later_evidence_replaces_earlier_evidence(inventory, state_location):
     assert inventory.load_evidence([MOVE]) == {MOVE: second}
 
 
-def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, state_location):
+def test_evidence_with_invalid_unicode_leaves_the_branch_unsettled(inventory, state_location):
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)
     evidence = {MOVE: Evidence(None, scan(finding("CVE-2026-1", title="\udcff")), None)}
     inventory.record_visits([build_visit(moved, settled=build_settled())], evidence, state_location.now)
@@ -182,14 +182,14 @@ def test_evidence_that_cannot_be_stored_leaves_the_branch_unsettled(inventory, s
         ("ghcr.io/acme/python", set()),
     ],
 )
-def test_users_of_an_image_are_found_by_canonical_name(inventory, state_location, image, users):
+def test_branches_that_use_an_image_are_found_by_canonical_name(inventory, state_location, image, users):
     skipped = build_verdict("python:3.12", ReferenceStatus.SKIPPED, reason=Reason.IGNORED)
     untagged = build_verdict(f"docker.io/library/python@{OLD}", ReferenceStatus.SKIPPED, reason=Reason.NO_TAG)
     inventory.record_visits([build_visit(skipped), build_visit(untagged, key=API)], {}, state_location.now)
     assert inventory.list_users(ImageName.parse(image)) == users
 
 
-def test_users_are_those_of_the_last_visit(inventory, state_location):
+def test_only_branches_that_used_the_image_at_the_last_visit_are_found(inventory, state_location):
     inventory.record_visits([build_visit(build_verdict("python:3.12"))], {}, state_location.now)
     inventory.record_visits([build_visit(build_verdict("node:22"))], {}, state_location.now + HOUR)
     assert inventory.list_users(ImageName.parse("python:3.12")) == frozenset()
@@ -216,7 +216,7 @@ def test_pull_request_missing_from_the_listing_is_stored_as_closed(inventory, st
     assert inventory.load_branches([WEB])[WEB].open_request_heads == {}
 
 
-def test_merged_request_keeps_opening_time_and_fixes(inventory, state_location):
+def test_merged_pull_request_keeps_opening_time_and_fixes(inventory, state_location):
     opened_at, merged_at = state_location.now - HOUR, state_location.now + HOUR
     inventory.record_visits(
         [build_visit(requests=(build_request(opened_at=opened_at, fixes={"high": 2}),))], {}, state_location.now
@@ -229,7 +229,7 @@ def test_merged_request_keeps_opening_time_and_fixes(inventory, state_location):
     ]
 
 
-def test_request_keeps_the_publication_of_fixes_until_fixes_are_determined_again(inventory, state_location):
+def test_publication_date_of_fixes_is_kept_until_fixes_are_determined_again(inventory, state_location):
     published_at = state_location.now - 9 * HOUR
     for fixes, published, expected in (
         ({"high": 2}, published_at, published_at),
@@ -242,7 +242,7 @@ def test_request_keeps_the_publication_of_fixes_until_fixes_are_determined_again
         assert found.request.fix_published_at == expected
 
 
-def test_merged_request_without_targets_keeps_the_known_targets(inventory, state_location):
+def test_merged_pull_request_without_targets_keeps_the_stored_targets(inventory, state_location):
     inventory.record_visits([build_visit(requests=(build_request(),))], {}, state_location.now)
     merged = build_request(state=RequestState.MERGED, targets=())
     inventory.record_visits(
@@ -253,7 +253,7 @@ def test_merged_request_without_targets_keeps_the_known_targets(inventory, state
         assert [json.loads(each) for each in targets] == [[f"{PYTHON}@{NEW}"], []]
 
 
-def test_request_without_an_end_time_ended_when_first_seen_as_merged(inventory, state_location):
+def test_merged_pull_request_without_end_time_ends_when_first_seen_as_merged(inventory, state_location):
     inventory.record_visits([build_visit(requests=(build_request(),))], {}, state_location.now)
     for hours in (1, 2):
         merged = build_visit(requests=(build_request(state=RequestState.MERGED),))
@@ -261,7 +261,7 @@ def test_request_without_an_end_time_ended_when_first_seen_as_merged(inventory, 
     assert load_requests(state_location) == [(1, "merged", None, state_location.now + HOUR, None)]
 
 
-def test_reopened_request_has_no_end(inventory, state_location):
+def test_reopened_pull_request_has_no_end_time(inventory, state_location):
     inventory.record_visits(
         [build_visit(requests=(build_request(state=RequestState.CLOSED, ended_at=state_location.now),))],
         {},
@@ -285,7 +285,7 @@ def test_unlisted_branches_are_deleted_with_all_dependent_rows(inventory, state_
     assert [count_rows(state_location, table) for table in (*BRANCH_DETAILS, EVIDENCE)] == [0] * 7 + [1, 0, 0]
 
 
-def test_late_list_does_not_change_the_time_of_the_last_sight(inventory, state_location):
+def test_earlier_listing_does_not_move_back_the_time_when_a_branch_was_last_listed(inventory, state_location):
     inventory.record_visits([build_visit()], {}, state_location.now)
     inventory.record_seen([WEB], state_location.now - timedelta(days=300))
     inventory.record_seen([], state_location.now)
@@ -298,7 +298,7 @@ def test_late_list_does_not_change_the_time_of_the_last_sight(inventory, state_l
     assert seen_at == state_location.now + timedelta(days=360)
 
 
-def test_visits_beyond_the_size_of_a_transaction_are_stored_as_well(inventory, state_location, monkeypatch):
+def test_visits_are_stored_in_several_transactions_if_too_many_for_one(inventory, state_location, monkeypatch):
     monkeypatch.setattr(inventory_store, "VISITS_PER_TRANSACTION", 2)
     keys = [replace(WEB, repository=f"acme/{number}") for number in range(5)]
     moved = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.HELD, transition=MOVE)

@@ -86,7 +86,7 @@ def load_spans(location, database, name: str) -> set[tuple]:
     simple=list_visits(one_digest_each.map(lambda held: set(held.items())), st.just(False)),
     others=list_visits(several_digests, st.booleans()),
 )
-def test_spans_match_the_model_and_do_not_overlap(state_location, simple, others):
+def test_stored_digest_periods_match_the_model_and_do_not_overlap(state_location, simple, others):
     database = state_location.database()
     inventory = DatabaseInventoryStore(database)
     for visits, get_key in ((simple, lambda span: span[0]), (others, lambda span: span[:2])):

@@ -46,7 +46,7 @@ runs = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(runs=runs)
-def test_observations_match_the_model(state_location, state_store, runs):
+def test_stored_tag_observations_match_the_model(state_location, state_store, runs):
     repository, model, at = f"ghcr.io/acme/{next(_names)}", ObservationsModel(), state_location.now
     for steps, tags in runs:
         at += steps * STEP

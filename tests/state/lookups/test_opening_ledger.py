@@ -38,7 +38,7 @@ def reserve(ledger: DatabaseOpeningLedger, *openings: Opening, at: datetime = NO
     ledger.reserve(lambda _: openings, at, HOUR)
 
 
-def test_next_run_sees_the_openings_of_the_window(ledger):
+def test_next_run_counts_openings_within_the_time_window(ledger):
     reserve(ledger, FIRST, SECOND)
     assert load(ledger) == {FIRST, SECOND}
     assert load(ledger, NOW + HOUR - timedelta(seconds=1)) == {FIRST, SECOND}
@@ -46,33 +46,33 @@ def test_next_run_sees_the_openings_of_the_window(ledger):
     assert load(ledger, NOW + HOUR, window=2 * HOUR) == {FIRST, SECOND}
 
 
-def test_reserving_again_extends_the_time(ledger):
+def test_reserving_an_opening_again_counts_from_the_later_time(ledger):
     reserve(ledger, FIRST)
     reserve(ledger, FIRST, at=NOW + HOUR / 2)
     assert load(ledger, NOW + HOUR) == {FIRST}
 
 
-def test_opening_that_is_given_back_no_longer_counts(ledger):
+def test_opening_that_was_given_back_is_not_counted(ledger):
     reserve(ledger, FIRST, SECOND)
     ledger.give_back([FIRST], NOW)
     assert load(ledger) == {SECOND}
 
 
-def test_opening_that_another_run_reserved_is_kept(ledger):
+def test_giving_back_keeps_an_opening_that_another_run_reserved_later(ledger):
     reserve(ledger, FIRST)
     reserve(ledger, FIRST, at=NOW + timedelta(microseconds=1))
     ledger.give_back([FIRST], NOW)
     assert load(ledger, NOW + HOUR / 2) == {FIRST}
 
 
-def test_repositories_of_other_forges_are_other_entries(ledger):
+def test_giving_back_an_opening_keeps_the_same_repository_on_another_forge(ledger):
     elsewhere = Opening(("gitlab", "gitlab.com", "acme/web"), FIRST.branch, True, False)
     reserve(ledger, FIRST, elsewhere)
     ledger.give_back([elsewhere], NOW)
     assert load(ledger) == {FIRST}
 
 
-def test_ledger_stores_no_reservation_if_choosing_fails(ledger):
+def test_ledger_stores_no_reservation_if_the_choice_raises_an_error(ledger):
     def fail(_):
         raise StateError("interrupted")
 
@@ -81,14 +81,14 @@ def test_ledger_stores_no_reservation_if_choosing_fails(ledger):
     assert load(ledger) == set()
 
 
-def test_old_openings_are_deleted(ledger):
+def test_old_openings_are_deleted_on_the_next_reservation(ledger):
     reserve(ledger, FIRST)
     later = NOW + timedelta(days=60)
     reserve(ledger, SECOND, at=later)
     assert load(ledger, later, window=timedelta(days=90)) == {SECOND}
 
 
-def test_runs_that_reserve_at_the_same_time_share_one_limit(ledger):
+def test_concurrent_reservations_never_exceed_the_shared_limit(ledger):
     def reserve_up_to_ten(part: int) -> int:
         granted: list[Opening] = []
 

@@ -23,14 +23,14 @@ def store(state_location):
     return DatabasePushStore(state_location.database())
 
 
-def test_load_pushes_returns_the_last_push_of_each_branch(store):
+def test_last_push_of_each_branch_is_loaded(store):
     assert store.load_pushes(WEB) == {}
     store.record_pushes({WEB: {"basebump/x": FIRST, "basebump/y": FIRST}}, NOW)
     store.record_pushes({WEB: {"basebump/x": SECOND}}, NOW)
     assert store.load_pushes(WEB) == {"basebump/x": SECOND, "basebump/y": FIRST}
 
 
-def test_repositories_of_the_same_name_on_other_forges_have_separate_pushes(store):
+def test_pushes_are_stored_separately_for_same_repository_name_on_other_forges(store):
     store.record_pushes({WEB: {"basebump/x": FIRST}, LOCAL: {"basebump/x": SECOND}}, NOW)
     assert store.load_pushes(LOCAL) == {"basebump/x": SECOND}
     assert store.load_pushes(ELSEWHERE) == {}

@@ -81,7 +81,7 @@ def count_opened(report: RunReport) -> int:
     return sum(each.outcome is ProposalOutcome.OPENED for part in report.repositories for each in part.proposals)
 
 
-def test_parts_that_run_at_the_same_time_share_the_limit(folder, run):
+def test_concurrent_shards_share_the_limit_of_new_proposals(folder, run):
     with ThreadPoolExecutor(PARTS) as threads:
         reports = list(threads.map(run, range(1, PARTS + 1)))
     assert sum(map(count_opened, reports)) == count_open(folder) == 4
@@ -105,7 +105,7 @@ def test_next_run_opens_proposals_reserved_by_killed_shards(folder, run):
 
 
 @pytest.mark.parametrize("write", [1, 4])
-def test_runs_over_the_same_repositories_share_the_limit(folder, run, write):
+def test_overlapping_runs_over_the_same_repositories_share_the_limit(folder, run, write):
     """The second run happens right before a write of the first one. A proposal takes two writes."""
     counter = ConcurrentWriter(write, lambda: run(None, NOW + timedelta(minutes=1)))
     first = run(None, counter=counter)
@@ -115,7 +115,7 @@ def test_runs_over_the_same_repositories_share_the_limit(folder, run, write):
     assert count_opened(run(None, NOW + timedelta(hours=2))) == 4
 
 
-def test_place_of_a_proposal_that_could_not_be_opened_is_given_back(folder, run):
+def test_proposal_that_could_not_be_opened_does_not_count_toward_the_limit(folder, run):
     git = DiskRepository(folder / "r00.git")
     (git.directory / "refs/basebump").write_text("A file, so that git cannot create a folder for proposals here.")
     first = run(None)

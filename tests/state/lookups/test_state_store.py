@@ -55,7 +55,7 @@ def list_stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datet
     return [(sighting.digest, sighting.first_seen, sighting.last_seen) for sighting in sightings]
 
 
-def test_both_stores_implement_the_protocol(state_store):
+def test_empty_database_and_missing_state_load_nothing(state_store):
     known: list[StateStore] = [state_store, NoStateStore()]
     for each in known:
         assert (
@@ -64,7 +64,7 @@ def test_both_stores_implement_the_protocol(state_store):
         assert each.load_scans(TRIVY, [build_subject("a")]) == {}
 
 
-def test_unchanged_tag_is_one_observation_and_rolled_back_tag_is_three(state_store, now):
+def test_unchanged_tag_extends_observation_and_rollback_adds_an_observation(state_store, now):
     for day, content in enumerate("AABA"):
         state_store.record_tags({LINE: claim(content)}, now + day * DAY)
     assert list_stays(state_store) == [
@@ -74,7 +74,7 @@ def test_unchanged_tag_is_one_observation_and_rolled_back_tag_is_three(state_sto
     ]
 
 
-def test_observations_are_stored_per_tag(state_store, now):
+def test_observations_are_stored_separately_for_each_tag(state_store, now):
     state_store.record_tags({LINE: claim("A"), OTHER: claim("B")}, now)
     state_store.record_tags({OTHER: claim("A")}, now + DAY)
     assert [len(list_stays(state_store, line)) for line in (LINE, OTHER)] == [1, 2]
@@ -82,7 +82,7 @@ def test_observations_are_stored_per_tag(state_store, now):
     assert state_store.load_observations([OTHER])[OTHER][0] == TagObservation(OTHER, digest("B"), now, now)
 
 
-def test_times_are_returned_in_utc(state_store, now):
+def test_observation_times_are_returned_in_utc(state_store, now):
     state_store.record_tags({LINE: claim("A")}, now.astimezone(timezone(timedelta(hours=5, minutes=30))))
     ((_, first, last),) = list_stays(state_store)
     assert first == last == now
@@ -98,14 +98,14 @@ def test_older_descriptor_does_not_replace_later_observation(state_store, now):
 
 
 @pytest.mark.parametrize("has_moved", [True, False])
-def test_observation_with_a_future_time_is_replaced(state_store, now, has_moved):
+def test_stored_observation_with_a_future_time_is_replaced(state_store, now, has_moved):
     state_store.record_tags({LINE: claim("A")}, now + 30_000 * DAY)
     current = "B" if has_moved else "A"
     state_store.record_tags({LINE: claim(current)}, now)
     assert list_stays(state_store)[-1] == (digest(current), now, now)
 
 
-def test_stores_last_descriptor_with_etag(state_store, now):
+def test_last_descriptor_of_each_tag_is_stored_with_etag(state_store, now):
     state_store.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
     state_store.record_tags({LINE: claim("B", '"b"')}, now + DAY)
     assert state_store.load_descriptors([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {
@@ -114,7 +114,7 @@ def test_stores_last_descriptor_with_etag(state_store, now):
     }
 
 
-def test_loads_more_tags_than_fit_in_one_query(state_store, now):
+def test_more_tags_than_fit_in_one_query_are_stored_and_loaded(state_store, now):
     lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * BATCH_SIZE + 1)}
     state_store.record_tags(lines, now)
     state_store.record_tags(lines, now + DAY)
@@ -124,7 +124,7 @@ def test_loads_more_tags_than_fit_in_one_query(state_store, now):
     assert all(len(each) == 1 for each in sightings.values())
 
 
-def test_data_is_available_after_reopening_the_database(state_location, now):
+def test_observations_are_available_after_reopening_the_database(state_location, now):
     state_location.memory().record_tags({LINE: claim("A")}, now)
     assert list_stays(state_location.memory()) == [(digest("A"), now, now)]
 
@@ -132,7 +132,7 @@ def test_data_is_available_after_reopening_the_database(state_location, now):
 # Manifests
 
 
-def test_manifests_are_loaded_as_saved(state_store):
+def test_manifests_are_loaded_as_saved_with_repositories(state_store):
     one, two = CachedManifest(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), build_cached_manifest(OF_ONE)
     state_store.save_manifests([build_cached_manifest(MANIFEST), two])
     state_store.save_manifests([one])
@@ -141,17 +141,17 @@ def test_manifests_are_loaded_as_saved(state_store):
     assert kept_ones[MANIFEST.digest].manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
-def test_document_above_the_limit_is_not_stored(state_store):
+def test_manifest_above_the_size_limit_is_not_stored(state_store):
     state_store.save_manifests([build_cached_manifest(replace(MANIFEST, annotations=(("key", "x" * MAX_DOCUMENT),)))])
     assert state_store.load_manifests([MANIFEST.digest]) == {}
 
 
-def test_invalid_unicode_is_not_stored_and_not_an_error(state_store):
+def test_scan_with_invalid_unicode_is_skipped_without_an_error(state_store):
     state_store.save_scans({build_subject("a"): replace(SCAN, os="\ud800"), build_subject("b"): SCAN})
     assert state_store.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
 
 
-def test_document_with_other_fields_is_left_out(state_location, state_store):
+def test_stored_manifest_with_other_fields_is_omitted(state_location, state_store):
     state_store.save_manifests([build_cached_manifest(MANIFEST)])
     with state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
@@ -161,7 +161,7 @@ def test_document_with_other_fields_is_left_out(state_location, state_store):
 # Evidence
 
 
-def test_loads_scans_for_the_same_digest_in_any_repository(state_store):
+def test_stored_scan_is_loaded_for_the_same_digest_in_any_repository(state_store):
     elsewhere = build_subject("a", line=TagRef("ghcr.io/mirror/python", "latest"))
     state_store.save_scans({build_subject("a"): SCAN})
     assert state_store.load_scans(TRIVY, [elsewhere, build_subject("a", "linux/arm64"), build_subject("b")]) == {
@@ -177,7 +177,7 @@ def test_loads_scans_for_the_same_digest_in_any_repository(state_store):
         replace(TRIVY, database=datetime(2026, 11, 25, 12, 11, 12, 123_456, tzinfo=UTC)),
     ],
 )
-def test_loads_only_scans_of_the_same_scanner_version_and_database(state_store, other):
+def test_stored_scan_is_loaded_only_for_the_same_scanner_version_and_database(state_store, other):
     state_store.save_scans({build_subject("a"): SCAN})
     assert state_store.load_scans(other, [build_subject("a")]) == {}
     state_store.save_scans({build_subject("a"): replace(SCAN, scanner=other, findings=())})
@@ -185,14 +185,14 @@ def test_loads_only_scans_of_the_same_scanner_version_and_database(state_store, 
     assert state_store.load_scans(other, [build_subject("a")])[build_subject("a")].findings == ()
 
 
-def test_scans_with_unknown_database_are_not_stored(state_store):
+def test_scan_with_unknown_database_date_is_not_stored(state_store):
     undated = replace(TRIVY, database=None)
     state_store.save_scans({build_subject("a"): replace(SCAN, scanner=undated)})
     assert state_store.load_scans(undated, [build_subject("a")]) == {}
 
 
 @pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
-def test_scan_without_all_fields_is_left_out(state_location, state_store, missing):
+def test_stored_scan_without_all_fields_is_omitted(state_location, state_store, missing):
     state_store.save_scans({build_subject("a"): SCAN, build_subject("b"): SCAN})
     with state_location.database().open_for_writing() as connection:
         row = select(SCANS.c.document).where(SCANS.c.digest == build_subject("a").digest)

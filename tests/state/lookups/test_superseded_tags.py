@@ -28,7 +28,7 @@ def superseded_store(state_location) -> DatabaseSupersededStore:
     return DatabaseSupersededStore(state_location.database())
 
 
-def test_both_stores_implement_the_protocol(superseded_store):
+def test_empty_database_and_missing_state_load_no_superseded_tags(superseded_store):
     known: list[SupersededStore] = [superseded_store, NoSupersededStore()]
     for each in known:
         assert each.load([LINE]) == {}
@@ -45,13 +45,13 @@ def test_superseded_tag_is_stored_until_a_check_finds_otherwise(state_location, 
     assert superseded_store.load([LINE, OTHER]) == {LINE: OVER}
 
 
-def test_result_of_later_check_is_kept_regardless_of_write_order(state_location, superseded_store):
+def test_result_of_later_check_is_kept_even_if_an_earlier_check_is_stored_later(state_location, superseded_store):
     superseded_store.record({LINE: STOPPED, OTHER: OVER}, state_location.now)
     superseded_store.record({LINE: None, OTHER: STOPPED}, state_location.now - DAY)
     assert superseded_store.load([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
 
 
-def test_stores_more_superseded_tags_than_fit_in_one_query(state_location, superseded_store):
+def test_more_superseded_tags_than_fit_in_one_query_are_stored(state_location, superseded_store):
     found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * BATCH_SIZE + 1)}
     superseded_store.record(found, state_location.now)
     assert superseded_store.load(found) == found
@@ -59,7 +59,7 @@ def test_stores_more_superseded_tags_than_fit_in_one_query(state_location, super
     assert superseded_store.load(found) == {}
 
 
-def test_entry_with_unknown_reason_is_left_out(state_location, superseded_store):
+def test_superseded_tag_with_unknown_reason_is_omitted(state_location, superseded_store):
     superseded_store.record({LINE: STOPPED}, state_location.now)
     for word in ("faded", "up-to-date", "not-found-or-denied"):
         with state_location.database().open_for_writing() as connection:
@@ -67,7 +67,7 @@ def test_entry_with_unknown_reason_is_left_out(state_location, superseded_store)
         assert superseded_store.load([LINE]) == {}
 
 
-def test_entry_is_deleted_when_not_checked_for_long(state_location, superseded_store, state_store):
+def test_superseded_tag_is_deleted_when_not_checked_for_long(state_location, superseded_store, state_store):
     superseded_store.record({LINE: STOPPED}, state_location.now)
     for later, kept in ((TAGS_KEPT - DAY, {LINE: STOPPED}), (TAGS_KEPT + DAY, {})):
         state_store.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, state_location.now + later)

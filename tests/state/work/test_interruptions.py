@@ -30,7 +30,7 @@ def fail(queue, claimed):
 
 
 @pytest.mark.parametrize("end_with_a_result", [finish, fail])
-def test_claims_without_a_result_are_counted_until_a_result_arrives(queue, end_with_a_result):
+def test_interruptions_of_work_are_counted_until_the_work_finishes_or_fails(queue, end_with_a_result):
     request_work(queue, WEB)
     for _ in range(2):
         interrupt_work(queue, WEB)
@@ -41,7 +41,7 @@ def test_claims_without_a_result_are_counted_until_a_result_arrives(queue, end_w
     assert (again.interruptions, again.was_interrupted) == (0, False)
 
 
-def test_claims_that_are_given_back_are_not_counted(queue):
+def test_released_claim_is_not_counted_as_interruption(queue):
     request_work(queue, WEB)
     interrupt_work(queue, WEB)
     for _ in range(3):
@@ -51,7 +51,7 @@ def test_claims_that_are_given_back_are_not_counted(queue):
     assert (claimed.interruptions, claimed.was_interrupted) == (1, False)
 
 
-def test_claims_of_an_ended_process_do_not_pass_to_the_next_process_of_the_same_name(queue):
+def test_new_process_does_not_inherit_claims_of_ended_process_with_the_same_name(queue):
     request_work(queue, WEB)
     assert queue.claim_work("serve-events", WorkKind, 10, LEASE)
     queue.interrupt_claims("serve-events")
@@ -60,7 +60,7 @@ def test_claims_of_an_ended_process_do_not_pass_to_the_next_process_of_the_same_
     assert [(each.key, each.interruptions) for each in claimed] == [(WEB, 1), (API, 0)]
 
 
-def test_interrupted_work_is_claimed_alone(queue):
+def test_interrupted_work_is_claimed_without_other_work(queue):
     request_work(queue, WEB, API)
     interrupt_work(queue, WEB, API)
     request_work(queue, NODE, priority=WorkPriority.EXPLOITED)
@@ -69,7 +69,7 @@ def test_interrupted_work_is_claimed_alone(queue):
     assert sorted(claims[1:], key=str) == [[(API, 1)], [(WEB, 1)]]
 
 
-def test_other_work_is_claimed_without_interrupted_work(queue):
+def test_claim_of_other_work_does_not_include_interrupted_work(queue):
     request_work(queue, WEB)
     assert queue.claim_work("a", WorkKind, 10, LEASE)
     request_work(queue, API)
@@ -80,7 +80,7 @@ def test_other_work_is_claimed_without_interrupted_work(queue):
         assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [API]
 
 
-def test_no_request_shortens_the_wait_of_work_that_ends_processes(queue, state_location):
+def test_new_request_does_not_shorten_the_wait_of_work_that_killed_processes(queue, state_location):
     request_work(queue, WEB)
     interrupt_work(queue, WEB, times=MAX_INTERRUPTIONS)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)

@@ -118,14 +118,14 @@ def service(state_location):
     return service
 
 
-def test_rows_of_a_later_release_stop_neither_other_work_nor_a_page(service):
+def test_rows_of_a_later_release_prevent_neither_other_work_nor_pages(service):
     service.change(STATEMENTS)
     service.read_everything()
     assert {API, NODE} <= service.claim_everything()
     service.read_everything()
 
 
-def test_rows_of_a_later_release_do_not_stop_the_start_after_a_killed_worker(service):
+def test_worker_starts_after_a_killed_worker_despite_rows_of_a_later_release(service):
     assert service.queue.claim_work("old", WorkKind, 1000, LEASE)
     service.change(STATEMENTS)
     service.queue.release_claims("old")
@@ -133,7 +133,7 @@ def test_rows_of_a_later_release_do_not_stop_the_start_after_a_killed_worker(ser
     assert API in service.claim_everything()
 
 
-def test_work_that_a_later_release_requested_for_another_reason_is_done(state_location):
+def test_work_with_unknown_reason_and_priority_of_a_later_release_is_claimed(state_location):
     service = LaterService(state_location.database())
     service.fill(1)
     service.change(["pending_work SET reason = 'full-moon', priority = 99"])
@@ -142,7 +142,7 @@ def test_work_that_a_later_release_requested_for_another_reason_is_done(state_lo
     assert claimed.priority is WorkPriority.USER
 
 
-def test_work_of_an_unknown_kind_is_left_to_later_releases(state_location):
+def test_work_of_an_unknown_kind_is_never_claimed_or_deleted(state_location):
     service = LaterService(state_location.database())
     service.fill(1)
     service.change(["pending_work SET kind = 'errand'"])
@@ -152,7 +152,7 @@ def test_work_of_an_unknown_kind_is_left_to_later_releases(state_location):
 
 
 @pytest.mark.parametrize("hours", [-2, 2])
-def test_claims_of_a_running_process_do_not_end_when_the_clock_of_the_machine_is_set(tmp_path, monkeypatch, hours):
+def test_claims_of_a_running_process_do_not_end_when_the_system_clock_is_changed(tmp_path, monkeypatch, hours):
     queue = DatabaseWorkQueue(Database.sqlite(tmp_path / "state.db"))
     queue.request_work([WorkRequest(API, WorkPriority.USER, WorkReason.REQUEST_CHANGED, "t")])
     assert queue.claim_work("events", WorkKind, 50, LEASE)
@@ -163,7 +163,7 @@ def test_claims_of_a_running_process_do_not_end_when_the_clock_of_the_machine_is
         assert other_process.claim_work("other", WorkKind, 50, LEASE)
 
 
-def test_work_of_a_clock_that_was_wrong_is_done_after_the_clock_was_set_back(tmp_path, monkeypatch):
+def test_work_due_by_a_wrong_clock_is_claimed_after_the_clock_is_corrected(tmp_path, monkeypatch):
     queue = DatabaseWorkQueue(Database.sqlite(tmp_path / "state.db"))
     poll = WorkRequest(PollWork("docker.io"), WorkPriority.SWEEP, WorkReason.POLL, "t")
     set_clock(monkeypatch, timedelta(days=365))

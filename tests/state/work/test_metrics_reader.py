@@ -31,11 +31,11 @@ def reader(state_location):
     return DatabaseMetricsReader(state_location.database())
 
 
-def test_every_kind_of_work_has_figures(reader):
+def test_metrics_of_pending_work_include_every_kind_of_work(reader):
     assert reader.compute_pending_figures() == tuple(PendingFigures(each) for each in WorkKind)
 
 
-def test_pending_work_is_later_due_or_claimed(queue, reader):
+def test_pending_work_is_counted_as_later_due_or_claimed(queue, reader):
     request_work(queue, API)
     [claimed] = queue.claim_work("a", [WorkKind.VISIT], 1, LEASE)
     queue.postpone_work("a", claimed, timedelta(), "the forge is down")
@@ -49,7 +49,7 @@ def test_pending_work_is_later_due_or_claimed(queue, reader):
     assert sweeps == PendingFigures(WorkKind.SWEEP, later=1)
 
 
-def test_ended_work_is_listed_in_order_of_ids(queue, reader):
+def test_ended_work_is_listed_in_order_of_ids_after_a_given_id(queue, reader):
     assert (reader.find_newest_id(), reader.list_ended(0, 9)) == (0, ())
     finish_work(queue, WEB, AT, opened=2, pushed_at=AT - LEASE)
     finish_work(queue, SweepWork(), AT + LEASE, is_failure=True)
@@ -62,7 +62,7 @@ def test_ended_work_is_listed_in_order_of_ids(queue, reader):
     assert reader.find_last_successes() == {WorkKind.VISIT: AT}
 
 
-def test_last_deliveries_are_those_of_configured_senders(state_location, reader):
+def test_last_deliveries_include_only_configured_senders(state_location, reader):
     records = DatabaseServiceLog(state_location.database())
     for number, sender in enumerate(("registry", "registry", "removed")):
         delivery = Delivery(sender, str(number), AT + number * LEASE, DeliveryOutcome.IGNORED, "trace-1")
@@ -70,7 +70,7 @@ def test_last_deliveries_are_those_of_configured_senders(state_location, reader)
     assert reader.find_last_deliveries(["registry", "forge"]) == {("registry", DeliveryOutcome.IGNORED): AT + LEASE}
 
 
-def test_open_requests_after_the_due_date_are_overdue(state_location, reader):
+def test_open_pull_requests_after_the_due_date_are_counted_as_overdue(state_location, reader):
     past, future = {"due_at": AT}, {"due_at": datetime(9000, 1, 1, tzinfo=UTC)}
     requests = (
         build_request(1, due_for=DueClass.HIGH, **past),

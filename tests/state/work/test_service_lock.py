@@ -10,7 +10,7 @@ from bot.model.errors import StateError
 from bot.state.work.service_lock import LOCK_SUFFIX, lock_state_file
 
 
-def test_state_has_one_lock_for_all_names_of_the_file(tmp_path):
+def test_state_file_and_symbolic_link_to_the_file_share_one_lock(tmp_path):
     real, link = tmp_path / "state.db", tmp_path / "elsewhere" / "link.db"
     link.parent.mkdir()
     real.touch()
@@ -20,14 +20,14 @@ def test_state_has_one_lock_for_all_names_of_the_file(tmp_path):
     lock_state_file(link).close()
 
 
-def test_only_the_owner_can_open_the_lock_file(tmp_path):
+def test_only_the_user_can_access_the_lock_file(tmp_path):
     path = tmp_path / f"state.db{LOCK_SUFFIX}"
     path.touch(0o666)
     with lock_state_file(tmp_path / "state.db"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_lock_file_that_is_a_link_is_not_followed(tmp_path):
+def test_lock_file_is_not_created_through_a_symbolic_link(tmp_path):
     target = tmp_path / "somebody-elses-file"
     (tmp_path / f"state.db{LOCK_SUFFIX}").symlink_to(target)
     with pytest.raises(StateError, match="cannot create the lock file"):

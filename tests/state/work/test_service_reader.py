@@ -57,7 +57,7 @@ def test_failing_work_is_listed_with_the_error(reader, queue):
     assert (failing.key, failing.attempts, failing.error) == (first.key, 1, "github.com answers 502")
 
 
-def test_workers_are_summarised(reader, queue):
+def test_workers_are_listed_with_the_number_of_claims(reader, queue):
     request_work(queue, WEB, API)
     queue.claim_work("two", frozenset(WorkKind), 2, LEASE)
     request_work(queue, TagWork(PYTHON))
@@ -66,7 +66,7 @@ def test_workers_are_summarised(reader, queue):
     assert all(each.claimed_until > NOW for each in reader.summarise_workers())
 
 
-def test_senders_are_summarised(state_location, reader):
+def test_senders_are_listed_with_counts_of_delivery_outcomes(state_location, reader):
     log = DatabaseServiceLog(state_location.database())
     for number, outcome in enumerate([DeliveryOutcome.ACCEPTED, DeliveryOutcome.ACCEPTED, DeliveryOutcome.REFUSED]):
         log.record_delivery(Delivery("acr", f"{number}", NOW + number * LEASE, outcome, "trace"), ())
@@ -78,7 +78,7 @@ def test_senders_are_summarised(state_location, reader):
     assert (github.sender, github.repeats) == ("github", 0)
 
 
-def test_hosts_are_summarised_with_the_last_failures(reader, queue):
+def test_hosts_are_listed_with_counts_of_work_and_the_last_failure(reader, queue):
     finish_work(queue, WEB, NOW, "opened 1 proposal")
     finish_work(queue, API, NOW - LEASE, "github.com answers 500", is_failure=True)
     finish_work(queue, API, NOW - timedelta(minutes=1), "github.com answers 502", is_failure=True)

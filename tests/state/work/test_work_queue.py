@@ -42,7 +42,7 @@ def end_process(queue, worker):
     queue._sessions.close_session(worker)
 
 
-def test_requests_for_the_same_work_are_done_once(queue):
+def test_repeated_requests_for_the_same_work_are_done_once(queue):
     for _ in range(50):
         request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
@@ -61,7 +61,7 @@ def test_claimed_work_is_not_claimed_again_until_the_claim_ends(queue):
     assert [each.key for each in queue.claim_work("b", WorkKind, 10, LEASE)] == [WEB]
 
 
-def test_extended_claim_does_not_end(queue):
+def test_extended_claim_prevents_other_claims_after_the_process_ends(queue):
     request_work(queue, WEB)
     claimed = queue.claim_work("a", WorkKind, 10, timedelta())
     queue.extend_claims("a", claimed, LEASE)
@@ -70,7 +70,7 @@ def test_extended_claim_does_not_end(queue):
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
 
 
-def test_request_during_work_repeats_the_work(queue):
+def test_work_requested_again_during_the_work_is_repeated(queue):
     request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     request_work(queue, WEB)
@@ -81,7 +81,7 @@ def test_request_during_work_repeats_the_work(queue):
     assert queue.claim_work("a", WorkKind, 10, LEASE) == ()
 
 
-def test_finishing_after_the_claim_ended_leaves_the_claim_of_another_worker(queue):
+def test_finishing_work_after_the_claim_ended_keeps_the_claim_of_another_worker(queue):
     request_work(queue, WEB)
     [late] = queue.claim_work("a", WorkKind, 10, timedelta())
     end_process(queue, "a")
@@ -115,7 +115,7 @@ def test_claims_of_one_call_have_the_same_kind_and_priority(queue):
     assert all(len(each) == 1 for each in kinds)
 
 
-def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log, monkeypatch):
+def test_repeated_requests_postpone_the_work_up_to_the_longest_delay(queue, service_log, monkeypatch):
     delay, longest = timedelta(hours=2), timedelta(hours=2, minutes=50)
     due_times = []
     for minutes in (0, 20, 40, 60):
@@ -127,7 +127,7 @@ def test_burst_is_gathered_but_not_beyond_the_longest_delay(queue, service_log, 
     assert due_times[3] - waiting.requested_at == longest
 
 
-def test_failed_work_waits_and_a_sweep_does_not_shorten_the_wait(queue):
+def test_failed_work_waits_unless_a_user_requests_the_work(queue):
     request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     queue.postpone_work("a", claimed, timedelta(minutes=1), "the forge does not answer")
@@ -138,7 +138,7 @@ def test_failed_work_waits_and_a_sweep_does_not_shorten_the_wait(queue):
     assert (again.attempts, again.priority) == (1, WorkPriority.USER)
 
 
-def test_released_claims_can_be_claimed_at_once(queue):
+def test_released_work_can_be_claimed_immediately(queue):
     request_work(queue, WEB, API)
     assert len(queue.claim_work("a", WorkKind, 10, LEASE)) == 2
     queue.release_claims("a")
@@ -166,7 +166,7 @@ def test_two_workers_never_claim_the_same_work(state_location):
     assert not set(claimed[0]) & set(claimed[1])
 
 
-def test_repeated_delivery_is_stored_once_and_leads_to_work_once(queue, service_log):
+def test_repeated_delivery_is_stored_once_and_requests_work_once(queue, service_log):
     delivery = Delivery("acr", "id-1", datetime.now(UTC), DeliveryOutcome.ACCEPTED, "trace-1", ("docker.io/a:1",))
     assert service_log.record_delivery(delivery, [build_work(NODE)])
     assert not service_log.record_delivery(delivery, [build_work(NODE)])
@@ -175,7 +175,7 @@ def test_repeated_delivery_is_stored_once_and_leads_to_work_once(queue, service_
     assert [(each.key, each.version) for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [(NODE, 1)]
 
 
-def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
+def test_finished_work_is_listed_until_deleted_by_age(queue, service_log):
     queue.request_work([build_work(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     assert service_log.list_pending(10)[0].worker == "a"
@@ -187,7 +187,7 @@ def test_records_of_work_are_listed_and_deleted_by_age(queue, service_log):
     assert service_log.list_finished(10) == ()
 
 
-def test_records_are_limited_in_number(service_log, monkeypatch):
+def test_oldest_records_of_deliveries_above_the_maximum_number_are_deleted(service_log, monkeypatch):
     monkeypatch.setattr("bot.state.work.service_log.MAX_RECORDS", 3)
     at = datetime(2026, 11, 28, tzinfo=UTC)
     for number in range(6):
@@ -199,7 +199,7 @@ def test_records_are_limited_in_number(service_log, monkeypatch):
     assert len(service_log.list_deliveries(10)) == 3
 
 
-def test_repeated_work_is_due_again_later_and_not_requested_twice(queue, monkeypatch):
+def test_periodic_work_is_due_again_only_after_the_given_time(queue, monkeypatch):
     queue.request_missing([build_work(SweepWork())])
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     at = datetime.now(UTC)
@@ -211,13 +211,13 @@ def test_repeated_work_is_due_again_later_and_not_requested_twice(queue, monkeyp
     assert [each.key for each in queue.claim_work("a", WorkKind, 10, LEASE)] == [SweepWork()]
 
 
-def test_only_work_of_the_given_kinds_is_claimed(queue):
+def test_claim_returns_only_work_of_the_given_kinds(queue):
     queue.request_work([build_work(SweepWork()), build_work(PollWork("docker.io")), build_work(WEB)])
     assert [each.key for each in queue.claim_work("a", EVENT_KINDS, 10, LEASE)] == [WEB]
     assert queue.claim_work("a", EVENT_KINDS, 10, LEASE) == ()
 
 
-def test_only_work_of_at_least_a_priority_is_claimed_and_counted(queue):
+def test_claim_and_count_include_only_work_of_the_least_priority_or_higher(queue):
     queue.request_work([build_work(WEB, WorkPriority.EXPLOITED), build_work(API, WorkPriority.USER)])
     kinds, least = {WorkKind.VISIT}, WorkPriority.USER
     assert queue.compute_figures(kinds, least).due == 1
@@ -226,7 +226,7 @@ def test_only_work_of_at_least_a_priority_is_claimed_and_counted(queue):
     assert queue.compute_figures(kinds, least).next_due_in is None
 
 
-def test_work_that_is_done_again_responds_to_the_later_push(queue):
+def test_repeated_work_has_the_time_of_the_later_push(queue):
     earlier, later = (datetime(2026, 11, 28, hour, tzinfo=UTC) for hour in (10, 11))
     request_work(queue, WEB, pushed_at=earlier)
     request_work(queue, WEB, pushed_at=later)
