@@ -36,7 +36,7 @@ def read_config(made: PlatformImage) -> dict:
     return json.loads(made.blobs[0])
 
 
-def test_layer_contains_files_and_folders_in_order():
+def test_layer_archive_lists_files_and_parent_folders_sorted_by_path():
     packed = build_layer({"etc/os-release": b"ID=x\n", "a": b"1"})
     with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
         assert [(member.name, member.isdir()) for member in archive] == [
@@ -47,7 +47,7 @@ def test_layer_contains_files_and_folders_in_order():
         assert archive.extractfile("etc/os-release").read() == b"ID=x\n"
 
 
-def test_equal_content_results_in_equal_images():
+def test_images_and_layers_built_from_equal_content_are_equal():
     assert build_sample() == build_sample()
     assert build_layer({"a": b"1", "b": b"2"}) == build_layer({"b": b"2", "a": b"1"})
 
@@ -74,12 +74,12 @@ def test_labels_and_annotations_are_in_config_and_manifest():
     assert json.loads(made.content)["annotations"] == {"source": "x"}
 
 
-def test_build_time_can_be_missing():
+def test_image_without_build_time_has_no_created_field():
     assert "created" not in read_config(build_sample(created=None))
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_index_lists_images_and_platforms(docker):
+def test_index_lists_digest_and_platform_of_each_image(docker):
     children = [build_sample("linux/amd64"), build_sample("linux/arm64/v8")]
     made = convert_to_docker(build_index(children)) if docker else build_index(children)
     listed = json.loads(made.content)
@@ -91,14 +91,14 @@ def test_index_lists_images_and_platforms(docker):
     assert made.media_type == listed["mediaType"] == (DOCKER_INDEX if docker else OCI_INDEX)
 
 
-def test_attestation_has_an_unknown_platform():
+def test_attestation_in_index_has_platform_unknown_and_names_subject():
     subject = build_sample()
     _, entry = json.loads(add_attestation(build_index([subject]), subject).content)["manifests"]
     assert entry["platform"] == {"os": "unknown", "architecture": "unknown"}
     assert entry["annotations"]["vnd.docker.reference.digest"] == subject.digest
 
 
-def test_root_file_systems_state_release_and_packages():
+def test_debian_and_alpine_roots_contain_release_and_package_database():
     debian, alpine = build_debian_root("12.11", PACKAGES), build_alpine_root("3.20.3", PACKAGES)
     assert b'VERSION_ID="12"' in debian["etc/os-release"]
     assert debian["etc/debian_version"] == b"12.11\n"
@@ -110,20 +110,20 @@ def test_root_file_systems_state_release_and_packages():
 
 
 class TestStore:
-    def test_old_digest_stays_after_tag_is_updated(self):
+    def test_store_keeps_old_digest_after_tag_is_updated(self):
         store, old, new = ImageStore(), build_sample(), build_sample(created=datetime(2026, 2, 1, tzinfo=UTC))
         store.set_tag("library/debian", "12", old)
         assert store.set_tag("library/debian", "12", new) == new.digest
         assert store.find_manifest("library/debian", "12").digest == new.digest
         assert store.find_manifest("library/debian", old.digest).content == old.content
 
-    def test_put_stores_images_of_an_index_and_all_blobs(self):
+    def test_putting_an_index_stores_images_of_index_and_all_blobs(self):
         store, child = ImageStore(), build_sample()
         store.put("library/debian", build_index([child]))
         assert store.find_manifest("library/debian", child.digest).content == child.content
         assert all(store.find_blob("library/debian", compute_digest(blob)) == blob for blob in child.blobs)
 
-    def test_remove_deletes_tags_of_the_manifest(self):
+    def test_removing_a_manifest_deletes_tags_only_in_same_repository(self):
         store, made = ImageStore(), build_sample()
         store.set_tag("library/debian", "12", made)
         store.set_tag("library/debian", "latest", made)
@@ -143,7 +143,7 @@ class TestStore:
 
 @pytest.mark.real("docker-registry")
 @pytest.mark.parametrize("docker", [False, True])
-def test_real_registry_accepts_images_with_the_same_digests(docker):
+def test_docker_registry_keeps_digests_of_pushed_images_and_skips_known_blobs(docker):
     store = ImageStore()
     children = [build_sample(), build_sample("linux/arm64")]
     both = (

@@ -51,16 +51,16 @@ def client(registry):
         yield session
 
 
-def test_listens_only_on_loopback(registry):
+def test_registry_listens_only_on_loopback(registry):
     assert registry.host.startswith("127.0.0.1:")
 
 
-def test_base_path_returns_200(client):
+def test_base_path_of_registry_api_returns_empty_object(client):
     assert client.get("/v2/").json() == {}
 
 
 @pytest.mark.parametrize("reference", ["12", BOTH.digest])
-def test_get_manifest_returns_media_type_and_digest(client, reference):
+def test_manifest_response_has_media_type_digest_and_etag(client, reference):
     answer = client.get(f"/v2/library/debian/manifests/{reference}", headers=ACCEPT)
     assert answer.content == BOTH.content
     assert answer.headers["Content-Type"] == OCI_INDEX
@@ -68,7 +68,7 @@ def test_get_manifest_returns_media_type_and_digest(client, reference):
     assert answer.headers["ETag"] == f'"{BOTH.digest}"'
 
 
-def test_head_returns_same_headers_without_content(client):
+def test_head_request_for_manifest_returns_headers_of_get_without_body(client):
     whole = client.get("/v2/library/debian/manifests/12", headers=ACCEPT)
     head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
     assert head.content == b""
@@ -97,13 +97,13 @@ def test_index_is_sent_only_to_clients_that_accept_indexes(client, accept, statu
     assert client.get("/v2/library/debian/manifests/12", headers={"Accept": accept}).status_code == status
 
 
-def test_serves_blobs_by_digest(client):
+def test_registry_serves_blobs_by_digest(client):
     for blob in CHILD.blobs:
         answer = client.get(f"/v2/library/debian/blobs/{compute_digest(blob)}")
         assert answer.content == blob
 
 
-def test_lists_tags(client, store):
+def test_registry_lists_tags_of_repository(client, store):
     store.set_tag("library/debian", "11", CHILD)
     assert client.get("/v2/library/debian/tags/list").json() == {"name": "library/debian", "tags": ["11", "12"]}
 
@@ -119,24 +119,24 @@ def test_lists_tags(client, store):
         ("/", "NAME_INVALID"),
     ],
 )
-def test_missing_object_is_an_error_of_the_specification(client, path, code):
+def test_missing_object_returns_404_with_error_code_of_oci_specification(client, path, code):
     answer = client.get(path, headers=ACCEPT)
     assert answer.status_code == 404
     assert [error["code"] for error in answer.json()["errors"]] == [code]
 
 
-def test_refuses_writes(client):
+def test_registry_refuses_writes(client):
     for method in ("PUT", "POST", "PATCH", "DELETE"):
         assert client.request(method, "/v2/library/debian/manifests/12").status_code == 501
 
 
-def test_updated_tag_is_served_at_once(client, store):
+def test_registry_serves_new_digest_immediately_after_tag_is_updated(client, store):
     store.set_tag("library/debian", "12", CHILD)
     head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
     assert head.headers["Docker-Content-Digest"] == CHILD.digest
 
 
-def test_records_requests_in_order(client, registry):
+def test_registry_records_served_requests_in_order(client, registry):
     client.get("/v2/")
     client.head("/v2/library/debian/manifests/none")
     assert registry.served_requests == (
@@ -154,7 +154,7 @@ def test_hundred_requests_on_one_connection_are_fast(client):
     assert median(times) < 0.04, "forty milliseconds is a delayed acknowledgement"
 
 
-def test_serves_many_clients_in_parallel(registry):
+def test_registry_serves_eight_clients_in_parallel(registry):
     def ask(_):
         return requests.get(f"http://{registry.host}/v2/library/debian/manifests/12", headers=ACCEPT, timeout=5).content
 
@@ -162,7 +162,7 @@ def test_serves_many_clients_in_parallel(registry):
         assert set(threads.map(ask, range(32))) == {BOTH.content}
 
 
-def test_open_connection_is_closed_at_the_end(store):
+def test_open_connection_is_closed_when_registry_stops(store):
     with requests.Session() as session:
         session.trust_env = False
         with LoopbackRegistry(store) as registry:

@@ -31,35 +31,35 @@ DATABASE = VulnerabilityDatabase(
 )
 
 
-def test_every_release_has_a_bucket_even_without_advisories(tmp_path):
+def test_database_has_a_bucket_for_each_release_even_without_advisories(tmp_path):
     path = tmp_path / "trivy.db"
     path.write_bytes(DATABASE.encode_content())
     assert read_bucket_names(path) == {"debian 12", "debian 13", "data-source", "vulnerability"}
 
 
-def test_advisory_has_a_fixed_version_or_a_status():
+def test_advisory_in_database_has_fixed_version_or_status():
     release = DATABASE._build_buckets()["debian 12"]
     assert json.loads(release["openssl"][KNOWN.id]) == {"FixedVersion": "3.0.2-1"}
     assert json.loads(release["bash"][KNOWN.id]) == {"Status": 5, "Severity": 1}
 
 
-def test_metadata_contains_the_build_time():
+def test_database_metadata_contains_build_time_and_next_update():
     metadata = json.loads(DATABASE.encode_metadata())
     assert metadata["Version"] == 2
     assert metadata["UpdatedAt"] == "2026-11-01T12:00:00Z"
     assert metadata["NextUpdate"] == "2026-11-02T12:00:00Z"
 
 
-def test_artifact_contains_both_files():
+def test_database_artifact_contains_metadata_and_database_file():
     _, archive = DATABASE.build_database_artifact().blobs
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive))) as unpacked:
         assert unpacked.getnames() == ["metadata.json", "trivy.db"]
         assert unpacked.extractfile("trivy.db").read() == DATABASE.encode_content()
 
 
-def test_equal_databases_result_in_equal_artifacts():
+def test_artifacts_built_from_equal_databases_are_equal():
     assert DATABASE.build_database_artifact() == DATABASE.build_database_artifact()
 
 
-def test_fictional_id_is_not_a_real_cve_id():
+def test_fictional_cve_id_has_year_1900():
     assert make_fictional_id(7) == "CVE-1900-0007"

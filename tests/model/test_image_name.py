@@ -23,12 +23,12 @@ def canonical(reference: ImageName) -> str:
     return str(ImageName(reference.repository, reference.tag, reference.digest))
 
 
-def test_vectors_contain_valid_and_invalid_references():
+def test_recorded_go_results_contain_valid_and_invalid_references():
     assert (len(VALID), len(INVALID)) == (32, 16)
 
 
 @pytest.mark.parametrize("text", VALID)
-def test_parses_references_like_go(text):
+def test_image_reference_is_parsed_with_same_result_as_in_go(text):
     parts = VALID[text]
     reference = ImageName.parse(text)
     assert (reference.host, reference.tag, reference.digest) == (parts["domain"], parts.get("tag"), parts.get("digest"))
@@ -38,7 +38,7 @@ def test_parses_references_like_go(text):
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_refuses_references_refused_by_go(text):
+def test_image_reference_that_go_refuses_is_refused(text):
     with pytest.raises(InvalidReferenceError):
         ImageName.parse(text)
 
@@ -97,14 +97,14 @@ ALSO_INVALID = [
 
 
 @pytest.mark.parametrize("text", ALSO_VALID)
-def test_parses_unusual_references(text):
+def test_unusual_but_valid_image_reference_is_parsed(text):
     reference = ImageName.parse(text)
     assert (reference.repository, reference.tag, reference.digest) == ALSO_VALID[text]
     assert str(reference) == text
 
 
 @pytest.mark.parametrize("text", ALSO_INVALID)
-def test_refuses_text_outside_the_grammar(text):
+def test_text_that_is_not_a_valid_image_reference_is_refused(text):
     with pytest.raises(InvalidReferenceError):
         ImageName.parse(text)
 
@@ -116,7 +116,7 @@ DIGESTS = st.from_regex(r"(@sha256:[0-9a-f]{64})?", fullmatch=True)
 
 
 @given(HOSTS, PATHS, TAGS, DIGESTS)
-def test_parsing_a_formatted_reference_returns_the_same_reference(host, path, tag, digest):
+def test_image_reference_round_trips_through_text(host, path, tag, digest):
     assume(host or "/" not in path or "." not in path.partition("/")[0])  # its first part would be a host
     text = host + path + tag + digest
     reference = ImageName.parse(text)
@@ -127,7 +127,7 @@ def test_parsing_a_formatted_reference_returns_the_same_reference(host, path, ta
 
 
 @given(st.text(alphabet="abAB01:/@.-_[]\n sha256", max_size=40))
-def test_arbitrary_text_is_parsed_or_refused(text):
+def test_arbitrary_text_is_parsed_as_written_or_refused(text):
     try:
         reference = ImageName.parse(text)
     except InvalidReferenceError:
@@ -135,25 +135,25 @@ def test_arbitrary_text_is_parsed_or_refused(text):
     assert str(reference) == text
 
 
-def test_tag_ref_uses_own_tag_or_default_tag():
+def test_tag_ref_uses_tag_of_reference_or_otherwise_default_tag():
     assert ImageName.parse("node:22").to_tag_ref() == TagRef("docker.io/library/node", "22")
     assert ImageName.parse("node:22").to_tag_ref("20") == TagRef("docker.io/library/node", "22")
     assert ImageName.parse("node").to_tag_ref("20") == TagRef("docker.io/library/node", "20")
     assert ImageName.parse("node").to_tag_ref() is None
 
 
-def test_tag_ref_has_host_and_path():
+def test_tag_ref_is_split_into_host_and_path():
     line = TagRef("127.0.0.1:5000/team/base", "1")
     assert (line.host, line.path, str(line)) == ("127.0.0.1:5000", "team/base", "127.0.0.1:5000/team/base:1")
 
 
-def test_replacing_digest_changes_only_digest():
+def test_replacing_the_digest_keeps_name_and_tag_of_reference():
     moved = ImageName.parse(f"node:22@{SHA256}").with_digest(Digest("sha256:" + "b" * 64))
     assert str(moved) == "node:22@sha256:" + "b" * 64
 
 
 @pytest.mark.parametrize("text", [SHA256.upper(), SHA256 + "a", SHA256[:-1], SHA256 + "\n", "sha512:" + "a" * 128, ""])
-def test_parses_only_sha256_digests(text):
+def test_only_lowercase_sha256_digest_is_parsed(text):
     assert parse_sha256(text) is None
     assert parse_sha256(SHA256) == SHA256
 
@@ -161,5 +161,5 @@ def test_parses_only_sha256_digests(text):
 @pytest.mark.parametrize(
     ("text", "is_one"), [("1.27-alpine", True), ("_a", True), ("-a", False), (".a", False), ("", False)]
 )
-def test_recognises_valid_tags(text, is_one):
+def test_valid_tag_is_distinguished_from_invalid_tag(text, is_one):
     assert is_tag(text) is is_one

@@ -14,7 +14,7 @@ WORDS = ["a", "dockerfile", ".env", "yaml", "x", "i", "ci.d/", "a/", ".d/", "\u0
 
 @settings(max_examples=100)
 @given(paths=PATHS, words=st.lists(st.sampled_from(WORDS), max_size=3))
-def test_words_are_found_in_folders_and_file_names(paths, words):
+def test_path_index_finds_words_in_folders_and_file_names_in_any_case(paths, words):
     expected = set()
     for path in paths:
         folder, slash, name = path.lower().rpartition("/")
@@ -25,7 +25,7 @@ def test_words_are_found_in_folders_and_file_names(paths, words):
 
 @settings(max_examples=50)
 @given(paths=PATHS)
-def test_names_and_endings_are_parts_of_paths(paths):
+def test_path_index_finds_paths_by_file_name_and_ending(paths):
     index = index_paths(paths)
     names = {path: path.rpartition("/")[2] for path in paths}
     assert set(index.list_named("Dockerfile", "a")) == {path for path in paths if names[path] in {"Dockerfile", "a"}}
@@ -35,5 +35,5 @@ def test_names_and_endings_are_parts_of_paths(paths):
     assert set(index.list_ending_in_any_case(".yaml")) == yaml_files
 
 
-def test_existing_paths_keep_the_given_order():
+def test_path_index_returns_existing_paths_in_requested_order():
     assert index_paths(["a", "b/c", "d"]).list_existing("d", "c", "a") == ["d", "a"]

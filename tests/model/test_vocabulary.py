@@ -6,11 +6,11 @@ from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 
 @pytest.mark.parametrize("status", ReferenceStatus)
-def test_updatable_and_held_statuses_are_disjoint_and_need_action(status):
+def test_no_status_is_both_updatable_and_held_and_either_needs_action(status):
     assert not (status.is_updatable and status.is_held)
     assert status.needs_action or not (status.is_updatable or status.is_held)
 
 
-def test_open_outcomes_are_those_with_an_open_pull_request():
+def test_open_outcomes_are_exactly_those_with_an_open_pull_request():
     open_outcomes = {outcome.value for outcome in ProposalOutcome if outcome.is_open}
     assert open_outcomes == {"opened", "refreshed", "unchanged", "left-alone", "would-refresh"}

@@ -51,19 +51,19 @@ def test_response_has_status_headers_and_body():
 
 @pytest.mark.parametrize("host", ["a..example", f"{'a' * 64}.example"])
 @pytest.mark.parametrize("environment", [{}, {"HTTPS_PROXY": "http://127.0.0.1:9"}])
-def test_invalid_host_name_is_unreachable(host, environment):
+def test_request_to_invalid_host_name_raises_unreachable_error(host, environment):
     with pytest.raises(UnreachableError):
         build_client(environment=environment).request("GET", f"https://{host}/", limit=1)
 
 
-def test_body_up_to_limit_is_read_and_longer_body_is_refused():
+def test_response_body_longer_than_limit_is_refused():
     with HttpListener(lambda received: HttpReply(body=b"x" * 1000)) as server:
         assert len(build_client(server).request("GET", server.url, limit=1000).body) == 1000
         with pytest.raises(OversizedError, match="999 bytes"):
             build_client(server).request("GET", server.url, limit=999)
 
 
-def test_body_without_length_is_limited():
+def test_chunked_response_body_longer_than_limit_is_refused():
     chunked = HttpReply(body=b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
     with HttpListener(lambda received: chunked) as server:
         assert build_client(server).request("GET", server.url, limit=1000).body == b"x" * 1000
@@ -71,19 +71,19 @@ def test_body_without_length_is_limited():
             build_client(server).request("GET", server.url, limit=999)
 
 
-def test_compressed_body_is_limited_by_decompressed_size():
+def test_compressed_body_is_refused_if_decompressed_size_exceeds_limit():
     bomb = HttpReply(body=gzip.compress(b"\0" * 10_000_000), headers={"Content-Encoding": "gzip"})
     with HttpListener(lambda received: bomb) as server, pytest.raises(OversizedError):
         build_client(server).request("GET", server.url, limit=100_000)
 
 
-def test_truncated_body_is_unreachable():
+def test_truncated_response_body_raises_unreachable_error():
     half = HttpReply(body=b"half", headers={"Content-Length": "8", "Connection": "close"})
     with HttpListener(lambda received: half) as server, pytest.raises(UnreachableError):
         build_client(server).request("GET", server.url, limit=100)
 
 
-def test_silent_server_is_unreachable_after_timeout(monkeypatch):
+def test_slow_server_raises_unreachable_error_after_read_timeout(monkeypatch):
     monkeypatch.setattr("bot.net.client.READ_TIMEOUT", 0.05)
     silent = HttpListener(lambda received: HttpReply(body=b"x", drip=0.3))
     with silent as server, pytest.raises(UnreachableError, match="did not answer: it took too long"):
@@ -108,7 +108,7 @@ def test_request_ignores_netrc_and_environment_variables(isolated_home, monkeypa
     assert [received.headers.get("authorization") for received in server.received] == [None, SECRET]
 
 
-def test_cookie_is_not_kept():
+def test_client_does_not_send_cookies_back():
     with HttpListener(lambda received: HttpReply(headers={"Set-Cookie": "a=b; Path=/"})) as server:
         shared = build_client(server)
         shared.request("GET", server.url, limit=1)
@@ -126,7 +126,7 @@ def test_redirect_on_same_origin_keeps_authorization():
     assert [received.headers.get("authorization") for received in server.received] == [SECRET, SECRET]
 
 
-def test_redirect_to_other_port_drops_authorization_for_good():
+def test_authorization_is_not_sent_again_after_redirect_to_other_port():
     with HttpListener(lambda received: HttpReply(302, headers={"Location": f"{first.url}/b"})) as second:
         answers = reply_by_path(a=HttpReply(307, headers={"Location": f"{second.url}/x"}), b=HttpReply(body=b"here"))
         with HttpListener(answers) as first:
@@ -137,13 +137,13 @@ def test_redirect_to_other_port_drops_authorization_for_good():
     assert {received.headers["accept"] for received in (*first.received, *second.received)} == {"a/b"}
 
 
-def test_redirected_head_request_stays_head():
+def test_head_request_stays_head_after_redirect():
     with HttpListener(reply_by_path(a=HttpReply(303, headers={"Location": "/b"}), b=HttpReply())) as server:
         build_client(server).request("HEAD", f"{server.url}/a", limit=1)
     assert server.asked == ["HEAD /a", "HEAD /b"]
 
 
-def test_redirects_have_an_end():
+def test_more_than_max_redirects_are_refused():
     onwards = HttpReply(302, headers={"Location": "/again"})
     again = HttpListener(reply_in_turn(*[onwards] * (MAX_REDIRECTS + 1), HttpReply()))
     with again as server, pytest.raises(BlockedError, match=f"more than {MAX_REDIRECTS} times"):
@@ -151,7 +151,7 @@ def test_redirects_have_an_end():
     assert len(server.received) == MAX_REDIRECTS + 1
 
 
-def test_redirect_is_returned_when_redirects_are_not_allowed():
+def test_redirect_response_is_returned_if_no_redirects_are_allowed():
     with HttpListener(lambda received: HttpReply(302, headers={"Location": "/again"})) as server:
         assert build_client(server).request("GET", server.url, limit=1, max_redirects=0).status == 302
     assert len(server.received) == 1
@@ -169,7 +169,7 @@ def test_body_of_redirect_is_not_kept_in_memory():
     assert peak < 8 * 1024 * 1024
 
 
-def test_body_of_redirect_has_no_effect_on_limit_and_connection():
+def test_body_of_redirect_does_not_count_towards_limit_and_keeps_connection():
     page = HttpReply(302, b"<a href='/b'>Found</a>", {"Location": "/b"})
     with HttpListener(reply_by_path(a=page, b=HttpReply(body=b"here"))) as server:
         assert build_client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
@@ -191,7 +191,7 @@ def test_body_of_redirect_has_no_effect_on_limit_and_connection():
         "https://user@ghcr.io/",
     ],
 )
-def test_redirect_targets_are_checked(location):
+def test_redirect_to_blocked_url_is_refused(location):
     with (
         HttpListener(lambda received: HttpReply(302, headers={"Location": location})) as server,
         pytest.raises(BlockedError),
@@ -203,7 +203,7 @@ def test_redirect_targets_are_checked(location):
 # Checks of the guard
 
 
-def test_url_is_checked_before_any_request():
+def test_blocked_url_is_refused_before_any_request_is_sent():
     with HttpListener(lambda received: HttpReply()) as server:
         http = HttpClient({server.host: HostTrust()}, environment={})
         with pytest.raises(BlockedError, match="plain http"):
@@ -211,7 +211,7 @@ def test_url_is_checked_before_any_request():
     assert not server.received
 
 
-def test_connection_uses_checked_address():
+def test_client_connects_to_resolved_address_and_keeps_host_header():
     asked = []
 
     def resolve(host, port):
@@ -226,7 +226,7 @@ def test_connection_uses_checked_address():
     assert server.received[0].headers["host"] == f"registry.test:{server.port}"
 
 
-def test_name_with_private_address_is_blocked():
+def test_request_is_blocked_if_host_name_has_a_private_address():
     with HttpListener(lambda received: HttpReply()) as server:
         http = HttpClient(environment={}, resolve=lambda host, port: ["8.8.8.8", "127.0.0.1"])
         with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 127\.0\.0\.1 "):
@@ -234,7 +234,7 @@ def test_name_with_private_address_is_blocked():
     assert not server.received
 
 
-def test_next_address_is_tried_when_address_does_not_answer():
+def test_client_tries_next_address_if_first_does_not_answer():
     with HttpListener(lambda received: HttpReply()) as server:
         listed = {f"registry.test:{server.port}": HostTrust(is_insecure=True)}
         http = HttpClient(listed, environment={}, resolve=lambda host, port: ["::1", "127.0.0.1"])
@@ -244,7 +244,7 @@ def test_next_address_is_tried_when_address_does_not_answer():
 # TLS
 
 
-def test_certificate_is_trusted_only_for_host_with_configured_ca(tmp_path):
+def test_self_signed_certificate_is_trusted_only_for_host_with_configured_ca(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     with HttpListener(lambda received: HttpReply(), tls=certificate) as server:
         trusting = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
@@ -256,14 +256,14 @@ def test_certificate_is_trusted_only_for_host_with_configured_ca(tmp_path):
     assert not pauses, "a certificate does not become better by waiting"
 
 
-def test_ca_file_of_environment_is_used(tmp_path):
+def test_ca_file_in_ssl_cert_file_is_used(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     with HttpListener(lambda received: HttpReply(), tls=certificate) as server:
         http = HttpClient({server.host: HostTrust()}, environment={"SSL_CERT_FILE": str(certificate.path)})
         assert http.request("GET", server.url, limit=1).status == 200
 
 
-def test_missing_ca_file_is_reported():
+def test_error_states_that_configured_ca_file_does_not_exist():
     http = HttpClient({"127.0.0.1:1": HostTrust(ca="/nowhere/ca.pem")}, environment={})
     with pytest.raises(UnreachableError, match="CA certificates configured for it does not exist"):
         http.request("GET", "https://127.0.0.1:1/", limit=1)
@@ -273,7 +273,7 @@ def test_missing_ca_file_is_reported():
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_temporary_errors_are_retried(status):
+def test_temporary_http_errors_are_retried_after_pauses(status):
     pauses: list[float] = []
     with HttpListener(reply_in_turn(HttpReply(status), HttpReply(status), HttpReply(body=b"ok"))) as server:
         assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
@@ -281,7 +281,7 @@ def test_temporary_errors_are_retried(status):
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 405, 501])
-def test_permanent_responses_are_not_retried(status):
+def test_success_and_permanent_http_errors_are_not_retried(status):
     with HttpListener(lambda received: HttpReply(status)) as server:
         assert build_client(server).request("GET", server.url, limit=9).status == status
     assert len(server.received) == 1
@@ -308,7 +308,7 @@ def test_last_error_response_is_returned_after_retries():
         ("", RETRY_PAUSES[0]),
     ],
 )
-def test_retry_after_is_honoured(asked, pause):
+def test_client_waits_for_seconds_or_date_in_retry_after(asked, pause):
     pauses: list[float] = []
     with HttpListener(reply_in_turn(HttpReply(429, headers={"Retry-After": asked}), HttpReply())) as server:
         assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).status == 200
@@ -316,14 +316,14 @@ def test_retry_after_is_honoured(asked, pause):
 
 
 @pytest.mark.parametrize("asked", ["86400", "9" * 400, format_datetime(NOW + timedelta(days=9), usegmt=True)])
-def test_long_retry_after_prevents_retries(asked):
+def test_request_is_not_retried_if_retry_after_is_too_long(asked):
     pauses: list[float] = []
     with HttpListener(lambda received: HttpReply(429, headers={"Retry-After": asked})) as server:
         assert build_client(server, pauses=pauses).request("GET", server.url, limit=9).status == 429
     assert (len(server.received), pauses) == (1, [])
 
 
-def test_failed_connection_is_retried_and_reported_without_query():
+def test_refused_connection_is_retried_and_reported_without_query():
     pauses: list[float] = []
     with reserve_silent_port() as port:
         host = f"127.0.0.1:{port}"
@@ -334,7 +334,7 @@ def test_failed_connection_is_retried_and_reported_without_query():
     assert pauses == list(RETRY_PAUSES)
 
 
-def test_unresolvable_name_is_reported():
+def test_error_names_reason_when_host_name_cannot_be_resolved():
     def unknown(host, port):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -343,7 +343,7 @@ def test_unresolvable_name_is_reported():
         http.request("GET", "https://nowhere.example/", limit=1)
 
 
-def test_exhausted_host_gets_single_tries_until_success():
+def test_host_that_used_up_retries_gets_single_tries_until_success():
     trouble = [True]
     with HttpListener(lambda received: HttpReply(503 if trouble[0] else 200)) as server:
         shared = build_client(server)
@@ -360,7 +360,7 @@ def test_exhausted_host_gets_single_tries_until_success():
 # Threads
 
 
-def test_client_serves_many_threads():
+def test_concurrent_threads_get_responses_to_own_requests():
     with HttpListener(lambda received: HttpReply(body=received.path.encode())) as server:
         shared = build_client(server)
         answers: dict[int, bytes] = {}

@@ -122,7 +122,7 @@ FETCHERS = {
 
 @pytest.mark.parametrize("part", ENDLESS_RESPONSES)
 @pytest.mark.parametrize("server", FETCHERS)
-def test_exchange_ends_once_at_deadline_when_response_never_ends(server, part, monkeypatch):
+def test_endless_response_is_cut_off_at_deadline_without_retry(server, part, monkeypatch):
     monkeypatch.setattr(deadlines, "SLOWEST_RATE", 2**40)  # the allowance for large answers
     with endless_server(*ENDLESS_RESPONSES[part]) as (url, connections):
         with pytest.raises(BasebumpError, match="exchange took too long"):
@@ -131,7 +131,7 @@ def test_exchange_ends_once_at_deadline_when_response_never_ends(server, part, m
         assert len(connections) == 1
 
 
-def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
+def test_endless_response_over_tls_is_cut_off_at_deadline(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     with (
         endless_server(*ENDLESS_RESPONSES["header"], certificate) as (url, _),
@@ -140,7 +140,7 @@ def test_client_ends_exchange_at_deadline_over_tls(tmp_path):
         _make_client(url, certificate.path).request("GET", url, limit=1000)
 
 
-def test_client_ends_exchange_at_deadline_when_server_reads_request_slowly_over_tls(tmp_path):
+def test_slow_upload_over_tls_is_cut_off_at_deadline(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     body, received = b"x" * 16 * 1024 * 1024, []
 
@@ -155,11 +155,11 @@ def test_client_ends_exchange_at_deadline_when_server_reads_request_slowly_over_
         assert sum(received) < len(body) / 2
 
 
-def test_exchange_may_take_longer_when_response_may_be_larger():
+def test_deadline_is_later_for_larger_allowed_responses():
     assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
 
 
-def test_next_exchange_on_same_connection_has_own_deadline(monkeypatch):
+def test_each_request_on_reused_connection_has_own_deadline(monkeypatch):
     now = time.monotonic()
     clock = SimpleNamespace(monotonic=lambda: now)
     monkeypatch.setattr(deadlines, "time", clock)
@@ -180,7 +180,7 @@ def _count_open_files():
     "make_session",
     [_make_client, lambda url: ApiSession(url, limit=1000, environment={}), lambda url: create_client(url, None)[0]],
 )
-def test_connections_are_closed_after_last_use_of_client(make_session):
+def test_connections_are_closed_when_client_is_discarded(make_session):
     with HttpListener(lambda _: HttpReply()) as server:
         gc.disable()
         try:

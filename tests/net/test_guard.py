@@ -31,19 +31,19 @@ SPECIAL = {
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_internet_address_is_public(address):
+def test_ordinary_internet_ip_address_is_public(address):
     assert is_public_address(address)
 
 
 @pytest.mark.parametrize(("kind", "address"), [(kind, one) for kind, many in SPECIAL.items() for one in many])
-def test_special_address_is_not_public(kind, address):
+def test_ip_address_in_special_range_is_not_public(kind, address):
     assert not is_public_address(address), kind
 
 
 @pytest.mark.parametrize(
     "kind", ["Azure's wire server", "translated", "6to4", "Teredo", "site-local", "protocol assignments"]
 )
-def test_ranges_classified_differently_by_python_versions_are_denied(kind, monkeypatch):
+def test_special_ranges_are_not_public_even_if_python_considers_all_ips_global(kind, monkeypatch):
     for family in (ipaddress.IPv4Address, ipaddress.IPv6Address):
         monkeypatch.setattr(family, "is_global", True)
     assert [address for address in SPECIAL[kind] if is_public_address(address)] == []
@@ -56,22 +56,22 @@ def build_guard(addresses: list[str], **listed: HostTrust) -> RequestGuard:
     )
 
 
-def test_name_resolves_to_public_addresses():
+def test_host_name_with_public_addresses_is_resolved():
     assert build_guard(["8.8.8.8", "1.1.1.1"]).resolve_addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
 
 
 @pytest.mark.parametrize("answers", [["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "10.0.0.1"]])
-def test_any_private_address_blocks_name(answers):
+def test_host_name_is_blocked_if_any_address_is_private(answers):
     with pytest.raises(BlockedError, match=r"ghcr\.io was not contacted, because its address 10\.0\.0\.1 "):
         build_guard(answers).resolve_addresses("ghcr.io", 443)
 
 
-def test_private_address_after_tried_addresses_blocks_name():
+def test_host_name_is_blocked_if_only_the_tenth_address_is_private():
     with pytest.raises(BlockedError):
         build_guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).resolve_addresses("ghcr.io", 443)
 
 
-def test_listed_host_may_be_private_only_on_listed_port():
+def test_configured_host_can_have_private_address_only_on_configured_port():
     listed = build_guard(["10.0.0.1"], registry_corp__5000=HostTrust())
     assert listed.resolve_addresses("registry.corp", 5000) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
@@ -80,14 +80,14 @@ def test_listed_host_may_be_private_only_on_listed_port():
         listed.resolve_addresses("other.corp", 5000)
 
 
-def test_host_listed_without_port_is_listed_for_default_port():
+def test_host_configured_without_port_is_allowed_only_on_default_port():
     listed = build_guard(["10.0.0.1"], registry_corp=HostTrust())
     assert listed.resolve_addresses("registry.corp", 443) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
         listed.resolve_addresses("registry.corp", 5000)
 
 
-def test_ipv6_literal_can_be_listed():
+def test_ipv6_literal_can_be_configured_as_host():
     listed = RequestGuard({"[::1]:5000": HostTrust()}, lambda host, port: [host])
     assert listed.resolve_addresses("[::1]", 5000) == ["::1"]
     assert listed.resolve_addresses("::1", 5000) == ["::1"]
@@ -100,7 +100,7 @@ def test_host_comparison_ignores_case_and_final_dot():
 
 
 @pytest.mark.parametrize("url", ["http://ghcr.io/v2/", "https://ghcr.io:8443/v2/", "http://ghcr.io:443/v2/"])
-def test_unlisted_host_is_allowed_only_by_https_on_default_port(url):
+def test_host_that_is_not_configured_is_allowed_only_by_https_on_port_443(url):
     with pytest.raises(BlockedError, match="registries:"):
         build_guard([]).check_url(Url.parse(url))
 
@@ -116,7 +116,7 @@ MACHINES = [
 
 @pytest.mark.parametrize("host", MACHINES)
 @pytest.mark.parametrize("url", ["http://{}/token", "https://{}:8443/token"])
-def test_metadata_service_is_blocked_without_hint_to_list_host(host, url):
+def test_metadata_service_is_blocked_without_hint_to_configure_host(host, url):
     with pytest.raises(BlockedError, match="this is not the address of a registry") as caught:
         build_guard([]).check_url(Url.parse(url.format(host)))
     assert "registries" not in str(caught.value)
@@ -126,7 +126,7 @@ def test_metadata_service_is_blocked_without_hint_to_list_host(host, url):
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "168.63.129.16", "fe80::1%eth0", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"]
 )
-def test_name_of_metadata_service_is_blocked_without_hint_to_list_host(address):
+def test_name_that_resolves_to_metadata_service_is_blocked_without_config_hint(address):
     with pytest.raises(
         BlockedError, match=r"ghcr\.io was not contacted, because its address .* this is not the address of a registry$"
     ):
@@ -135,29 +135,29 @@ def test_name_of_metadata_service_is_blocked_without_hint_to_list_host(address):
         build_guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
 
 
-def test_proxied_metadata_service_is_blocked_without_hint_to_list_host():
+def test_metadata_service_behind_proxy_is_blocked_without_config_hint():
     with pytest.raises(BlockedError, match=r"internal host name; this is not the address of a registry"):
         build_guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
 
 
-def test_https_on_default_port_is_allowed():
+def test_https_url_on_default_port_is_allowed():
     build_guard([]).check_url(Url.parse("https://ghcr.io/v2/"))
 
 
-def test_listed_host_allows_http_only_when_insecure():
+def test_configured_host_is_allowed_by_http_only_if_insecure_is_set():
     build_guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("https://registry.corp:5000/"))
     build_guard([], registry_corp__5000=HostTrust(is_insecure=True)).check_url(Url.parse("http://registry.corp:5000/"))
     with pytest.raises(BlockedError, match="insecure: true"):
         build_guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("http://registry.corp:5000/"))
 
 
-def test_listed_text_without_valid_host_is_an_error():
+def test_configured_text_that_is_not_a_host_is_refused():
     with pytest.raises(ValueError, match="host"):
         RequestGuard({"https://registry.corp": HostTrust()})
 
 
 @pytest.mark.parametrize("host", ["localhost", "db", "metadata.google.internal", "printer.local", "a.localhost"])
-def test_internal_name_is_not_sent_to_proxy(host):
+def test_internal_host_name_is_not_sent_to_proxy_unless_configured(host):
     def unknown(host, port):
         raise OSError
 
@@ -166,12 +166,12 @@ def test_internal_name_is_not_sent_to_proxy(host):
     RequestGuard({host: HostTrust()}, unknown).check_proxied_url(Url.parse(f"https://{host}/"))
 
 
-def test_name_with_private_address_is_not_sent_to_proxy():
+def test_host_name_with_private_address_is_not_sent_to_proxy():
     with pytest.raises(BlockedError):
         build_guard(["10.0.0.1"]).check_proxied_url(Url.parse("https://registry.corp/"))
 
 
-def test_unresolvable_name_is_sent_to_proxy():
+def test_host_name_that_cannot_be_resolved_is_sent_to_proxy():
     def unknown(host, port):
         raise OSError
 

@@ -53,7 +53,7 @@ def build_busy_reply(seconds: str, **headers: str) -> HttpReply:
     return HttpReply(429, headers={"Retry-After": seconds, **headers})
 
 
-def test_requests_have_no_pause_without_complaint():
+def test_requests_are_not_delayed_unless_host_asks_to_wait():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(100):
@@ -61,7 +61,7 @@ def test_requests_have_no_pause_without_complaint():
     assert clock.slept == []
 
 
-def test_requests_wait_and_are_spaced_after_complaint():
+def test_requests_wait_and_are_spaced_after_host_asked_to_wait():
     clock = FakeClock()
     pace = clock.pace()
     pace.pause_requests(7)
@@ -70,7 +70,7 @@ def test_requests_wait_and_are_spaced_after_complaint():
     assert clock.slept == [7, REQUEST_SPACING, REQUEST_SPACING]
 
 
-def test_longer_wait_applies_after_two_complaints():
+def test_longer_of_two_requested_waits_applies():
     clock = FakeClock()
     pace = clock.pace()
     pace.pause_requests(7)
@@ -79,7 +79,7 @@ def test_longer_wait_applies_after_two_complaints():
     assert clock.slept == [7]
 
 
-def test_requests_have_no_pause_after_calm_period():
+def test_requests_are_not_spaced_anymore_after_calm_period():
     clock = FakeClock()
     pace = clock.pace()
     pace.pause_requests(0)
@@ -89,7 +89,7 @@ def test_requests_have_no_pause_after_calm_period():
     assert clock.slept == []
 
 
-def test_all_threads_wait_after_complaint_to_single_thread():
+def test_all_threads_wait_if_host_asks_one_thread_to_wait():
     replies = [build_busy_reply("7"), HttpReply(), HttpReply()]
     all_wait = threading.Barrier(2, timeout=30)
     slept: list[float] = []
@@ -119,7 +119,7 @@ def test_all_threads_wait_after_complaint_to_single_thread():
     assert seen[0] == 1, "both waited before anybody asked again"
 
 
-def test_long_wait_refuses_further_requests_to_host():
+def test_requests_to_host_are_refused_while_requested_wait_is_too_long():
     clock = FakeClock()
     with (
         HttpListener(lambda received: build_busy_reply("3600")) as server,
@@ -137,7 +137,7 @@ def test_long_wait_refuses_further_requests_to_host():
     assert clock.slept == [MAX_PAUSE]
 
 
-def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
+def test_rate_limit_of_redirect_target_does_not_delay_redirecting_host():
     clock = FakeClock()
     with HttpListener(lambda received: build_busy_reply("3600")) as blobs:
         elsewhere = {"/a": HttpReply(307, headers={"Location": f"{blobs.url}/a"})}
@@ -151,7 +151,7 @@ def test_complaint_of_redirect_target_does_not_affect_redirecting_host():
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_server_error_is_not_a_complaint(status):
+def test_server_error_without_retry_after_does_not_delay_other_requests(status):
     clock = FakeClock()
     with HttpListener(lambda received: HttpReply(status if received.path == "/a" else 200)) as server:
         shared = clock.client(server)
@@ -162,7 +162,7 @@ def test_server_error_is_not_a_complaint(status):
     assert len(server.received) == MAX_TRIES + 1
 
 
-def test_retry_after_of_unavailable_server_delays_all_requests():
+def test_retry_after_in_503_response_delays_next_request_too():
     clock = FakeClock()
     replies = [HttpReply(503, headers={"Retry-After": "9"}), HttpReply(), HttpReply()]
     with HttpListener(lambda received: replies.pop(0)) as server:
@@ -173,7 +173,7 @@ def test_retry_after_of_unavailable_server_delays_all_requests():
 
 
 @pytest.mark.parametrize("left", ["0", "0;w=21600"])
-def test_exhausted_quota_is_not_a_complaint(left):
+def test_exhausted_pull_quota_does_not_delay_other_requests(left):
     clock = FakeClock()
     used_up = build_busy_reply("3600", **{"RateLimit-Remaining": left})
     with HttpListener(lambda received: used_up if received.method == "GET" else HttpReply()) as server:
@@ -184,7 +184,7 @@ def test_exhausted_quota_is_not_a_complaint(left):
     assert clock.slept == []
 
 
-def test_concurrent_requests_to_host_are_limited(monkeypatch):
+def test_at_most_max_concurrent_requests_are_sent_to_a_host(monkeypatch):
     monkeypatch.setattr("bot.net.pace.MAX_CONCURRENT_REQUESTS", 3)
     lock, three_arrived = threading.Lock(), threading.Barrier(3, timeout=30)
     now, most = 0, 0
@@ -211,7 +211,7 @@ def test_concurrent_requests_to_host_are_limited(monkeypatch):
     assert most == 3 < MAX_CONCURRENT_REQUESTS
 
 
-def test_host_is_not_contacted_again_after_too_much_slow_time():
+def test_host_is_not_contacted_again_after_limit_of_slow_time():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1):
@@ -223,7 +223,7 @@ def test_host_is_not_contacted_again_after_too_much_slow_time():
 
 
 @pytest.mark.parametrize(("seconds", "received_bytes"), [(PROMPT_SECONDS, 0), (100, 100 * SLOWEST_RATE)])
-def test_prompt_and_large_responses_do_not_use_up_time_of_host(seconds, received_bytes):
+def test_prompt_or_large_responses_do_not_count_as_slow_time_of_host(seconds, received_bytes):
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(100):
@@ -232,7 +232,7 @@ def test_prompt_and_large_responses_do_not_use_up_time_of_host(seconds, received
             turn.received_bytes = received_bytes
 
 
-def test_slow_exchanges_at_the_same_time_count_once():
+def test_concurrent_slow_exchanges_count_once_as_slow_time():
     clock = FakeClock()
     pace = clock.pace()
     with ExitStack() as stack:
@@ -242,7 +242,7 @@ def test_slow_exchanges_at_the_same_time_count_once():
     take_turn(pace.wait_for_turn())
 
 
-def test_host_is_not_contacted_again_after_too_long_waits():
+def test_host_is_not_contacted_again_after_limit_of_requested_waits():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_WAITED_SECONDS // 60)):
@@ -256,7 +256,7 @@ def test_host_is_not_contacted_again_after_too_long_waits():
     assert caught.value.is_permanent
 
 
-def test_slow_targets_of_redirects_use_up_time_of_host_that_redirects():
+def test_slow_redirect_targets_count_as_slow_time_of_redirecting_host():
     clock = FakeClock()
 
     def answer_slowly(_: ReceivedRequest) -> HttpReply:

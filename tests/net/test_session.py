@@ -18,21 +18,21 @@ def _build_session(url, environment=None):
     return ApiSession(url, limit=LIMIT, environment=environment or {})
 
 
-def test_request_to_origin_is_sent():
+def test_session_sends_request_to_any_path_of_origin():
     with HttpListener(lambda received: HttpReply(200, received.path.encode())) as api:
         answer = _build_session(f"{api.url}/api").get(f"{api.url}/elsewhere?x=1", timeout=5)
     assert answer.content == b"/elsewhere?x=1"
     assert api.received[0].headers["user-agent"].startswith("basebump/")
 
 
-def test_request_to_other_origin_is_blocked():
+def test_session_blocks_request_to_other_origin():
     with HttpListener(lambda _: HttpReply()) as other, HttpListener(lambda _: HttpReply()) as api:
         with pytest.raises(BlockedError, match="another host"):
             _build_session(api.url).get(other.url, timeout=5)
         assert other.received == []
 
 
-def test_redirect_is_followed_only_on_same_origin():
+def test_session_follows_redirects_only_on_same_origin():
     with HttpListener(lambda _: HttpReply()) as other:
         target = {"/old": "/new", "/away": f"{other.url}/stolen", "/": "/"}
 
@@ -52,7 +52,7 @@ def test_redirect_is_followed_only_on_same_origin():
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://a]/", "/\xff"])
-def test_malformed_redirect_is_a_blocked_request(location):
+def test_session_blocks_redirect_with_malformed_location(location):
     with (
         HttpListener(lambda _: HttpReply(301, b"", {"Location": location})) as api,
         pytest.raises(BlockedError, match="syntax"),
@@ -61,7 +61,7 @@ def test_malformed_redirect_is_a_blocked_request(location):
 
 
 @pytest.mark.parametrize("encoding", [None, "gzip"])
-def test_body_length_is_limited(encoding):
+def test_session_refuses_body_longer_than_limit_after_decompression(encoding):
     def answer(received):
         body = b"x" * int(received.path[1:])
         headers = {"Content-Encoding": encoding} if encoding else {}
@@ -74,7 +74,7 @@ def test_body_length_is_limited(encoding):
             asking.get(f"{api.url}/{LIMIT + 1}", timeout=5)
 
 
-def test_cookies_are_not_kept():
+def test_session_does_not_send_cookies_back():
     with HttpListener(lambda _: HttpReply(200, b"", {"Set-Cookie": "session=1"})) as api:
         asking = _build_session(api.url)
         for _ in range(2):
@@ -99,7 +99,7 @@ def test_session_ignores_netrc_and_environment_proxies(monkeypatch, isolated_hom
     ],
 )
 @responses.activate
-def test_https_requests_use_the_proxy_of_the_operator(url, proxies):
+def test_session_uses_https_proxy_unless_no_proxy_or_plain_http(url, proxies):
     environment = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
     responses.get(url)
     _build_session(url, environment).get(url, timeout=5)
@@ -107,6 +107,6 @@ def test_https_requests_use_the_proxy_of_the_operator(url, proxies):
     assert [dict(call.request.req_kwargs["proxies"]) for call in responses.calls] == [proxies, proxies]
 
 
-def test_certificates_of_environment_are_used():
+def test_session_uses_ca_file_in_ssl_cert_file():
     assert _build_session("https://gitlab.example", {"SSL_CERT_FILE": "/ca.pem"}).verify == "/ca.pem"
     assert _build_session("https://gitlab.example").verify is True

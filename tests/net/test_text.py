@@ -16,15 +16,15 @@ from bot.net import sanitize_text
 from bot.net.safe_text import MAX_QUOTED_LENGTH, mask_secrets
 
 
-def test_sanitized_text_is_single_line_without_control_characters():
+def test_sanitized_text_is_one_line_without_control_characters():
     assert sanitize_text("a\r\nb\x1b[31mc\u202ed\u2028e\x00  f") == "a b [31mc d e f"
 
 
-def test_longer_secrets_are_masked_first():
+def test_longer_secret_is_masked_before_shorter_secret():
     assert sanitize_text("user:pass and pass", ["pass", "user:pass", ""]) == "[hidden] and [hidden]"
 
 
-def test_secret_quoted_by_python_is_masked():
+def test_secret_in_python_repr_is_masked():
     secret = "s3cr3t\n"
     assert sanitize_text(f"no header: {f'Bearer {secret}'!r}", [secret]) == "no header: 'Bearer [hidden]'"
 
@@ -58,7 +58,7 @@ ENCODINGS = {
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("secret", [SECRET, "ghp_0123456789", "correct horse", "p+/=w", "\ud800ab/c"])
-def test_encoded_secret_is_masked(encoding, secret):
+def test_secret_is_masked_in_any_common_encoding(encoding, secret):
     if "\ud800" in secret and encoding not in ("Python", "JSON", "shell", "HTML"):
         return
     text = f"before {ENCODINGS[encoding](secret)} after"
@@ -66,7 +66,7 @@ def test_encoded_secret_is_masked(encoding, secret):
     assert re.fullmatch(r"before [\"']?\\?\[hidden\][\"']? after", mask_secrets(text, ["other", secret]))
 
 
-def test_secret_is_masked_in_base64_after_other_forms():
+def test_secret_is_masked_in_three_encodings_in_the_same_text():
     login, secret = "user:p/w+1", "p/w+1"
     coded = b64encode(login.encode()).decode()
     text = f"{quote(login, safe='')} {coded} {json.dumps(secret)}"
@@ -74,7 +74,7 @@ def test_secret_is_masked_in_base64_after_other_forms():
 
 
 @given(st.text(min_size=5), st.text(), st.text())
-def test_no_secret_survives_in_base64(secret, before, after):
+def test_base64_text_that_contains_a_secret_is_masked(secret, before, after):
     try:
         coded = b64encode(f"{before}{secret}{after}".encode()).decode()
     except UnicodeEncodeError:
@@ -82,12 +82,12 @@ def test_no_secret_survives_in_base64(secret, before, after):
     assert mask_secrets(f"x {coded} y", [secret]) == "x [hidden] y"
 
 
-def test_long_token_is_masked():
+def test_token_of_thousands_of_characters_is_masked():
     token = "eyJhbGciOiJSUzI1NiJ9." * 200
     assert sanitize_text(f"{token} {b64encode(token.encode()).decode()}", [token]) == "[hidden] [hidden]"
 
 
-def test_text_without_secret_is_unchanged():
+def test_text_that_only_resembles_encoded_secrets_is_unchanged():
     text = "GET /v2/library/nginx/manifests/1.27 eyJhbGciOiJSUzI1NiJ9 %41 &amp; a+b"
     assert sanitize_text(text, ["pass", "ab", "s3cr3t/x"]) == text
 

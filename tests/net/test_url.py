@@ -18,7 +18,7 @@ def test_parsed_url_has_normalised_text():
     assert str(Url.parse("http://127.0.0.1:5000")) == "http://127.0.0.1:5000/"
 
 
-def test_location_is_resolved_against_base_url():
+def test_relative_location_is_resolved_against_base_url():
     base = Url.parse("https://registry.k8s.io/v2/pause/manifests/3.9?a=b")
     assert str(Url.parse("/v2/x", base=base)) == "https://registry.k8s.io/v2/x"
     assert str(Url.parse("latest", base=base)) == "https://registry.k8s.io/v2/pause/manifests/latest"
@@ -57,7 +57,7 @@ def test_ambiguous_url_is_refused(text):
 
 
 @given(st.text(alphabet="htps:/@\\?#[]%.ab1 \t\r\né", max_size=40).map(lambda rest: f"https://{rest}"))
-def test_requests_library_sees_same_host(text):
+def test_requests_library_connects_to_same_origin_as_parsed_url(text):
     try:
         url = Url.parse(text)
     except BlockedError:
@@ -66,18 +66,18 @@ def test_requests_library_sees_same_host(text):
     assert Url.parse(str(seen.url)).origin == url.origin
 
 
-def test_plain_http_on_same_port_is_another_origin():
+def test_http_and_https_on_same_port_are_different_origins():
     assert Url.parse("http://a.example:5000/").origin != Url.parse("https://a.example:5000/").origin
 
 
-def test_display_text_has_no_query():
+def test_display_text_of_url_omits_query():
     assert Url.parse("https://s3.example/blob?X-Signature=secret").display_text == "https://s3.example/blob"
 
 
 @pytest.mark.parametrize(
     "text", ["gopher://user:secret@a.example/b?secret#secret", "https://secret@b.example/", "https://b:x/?secret"]
 )
-def test_error_shows_no_user_and_no_query(text):
+def test_error_for_refused_url_shows_no_user_info_and_no_query(text):
     with pytest.raises(BlockedError) as caught:
         Url.parse(text)
     assert "secret" not in str(caught.value)
@@ -93,11 +93,11 @@ def test_error_shows_no_user_and_no_query(text):
         ("[::1]", ("[::1]", None)),
     ],
 )
-def test_authority_is_split_into_host_and_port(text, parts):
+def test_host_with_optional_port_is_split(text, parts):
     assert split_authority(text) == parts
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a:b", "https://a", "a/b", "é.example", ":5000", "a:5000:1", "a:\u0665"])
-def test_invalid_authority_is_an_error(text):
+def test_invalid_host_or_port_is_refused(text):
     with pytest.raises(ValueError, match="valid host"):
         split_authority(text)

@@ -17,7 +17,7 @@ def parse(entry: str):
     return parse_blocklist(f"schema: 1\nblocked: [{{{entry}}}]\n".encode(), "blocked.yaml")
 
 
-def test_reads_range_of_build_times():
+def test_blocked_build_range_includes_whole_last_day():
     (builds,) = parse("image: '**', built: {from: 2027-01-30, to: 2027-01-30}, reason: x").builds
     assert builds.built_from == datetime(2027, 1, 30, tzinfo=UTC)
     assert builds.built_to == datetime(2027, 1, 30, 23, 59, 59, 999999, tzinfo=UTC)
@@ -42,7 +42,7 @@ def test_reads_range_of_build_times():
         (f"digest: {DIGEST.upper()}, reason: x", "blocked[0].digest", "is not a digest"),
     ],
 )
-def test_entry_without_effect_is_a_problem(entry, where, message):
+def test_blocked_entry_that_would_block_no_image_is_refused(entry, where, message):
     with pytest.raises(ConfigError) as caught:
         parse(entry)
     problem = caught.value.problems[0]

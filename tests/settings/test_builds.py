@@ -22,7 +22,7 @@ def load_text(tmp_path):
     return read
 
 
-def test_builds_get_canonical_names_and_defaults(load_text):
+def test_configured_builds_have_canonical_image_names_and_defaults(load_text):
     settings = load_text(
         LISTED + "builds:\n"
         "- {repository: acme/web, image: 'r.example.com/acme/web:main'}\n"
@@ -39,7 +39,7 @@ def test_builds_get_canonical_names_and_defaults(load_text):
     )
 
 
-def test_builds_do_not_change_rules_hash(load_text):
+def test_configured_builds_do_not_change_rules_hash(load_text):
     without, with_builds = (
         load_text(LISTED + text) for text in ("", "builds: [{repository: a/b, image: r.example.com/b}]")
     )
@@ -65,12 +65,12 @@ def test_builds_do_not_change_rules_hash(load_text):
         ("{repository: a/b, image: r.example.com/b}, {repository: a/b, image: r.example.com/b}", "builds[1]", "same"),
     ],
 )
-def test_invalid_builds_are_problems(read_problems, entry, key, message):
+def test_invalid_build_entry_is_reported_with_key(read_problems, entry, key, message):
     text = f"{{schema: 1, state: 'sqlite:///s.db', registries: [{{host: r.example.com}}], builds: [{entry}]}}"
     problems = read_problems(text, schema=False)
     assert [(where, message in text) for where, text in problems.items()] == [(key, True)]
 
 
-def test_builds_require_a_state(read_problems):
+def test_builds_in_config_require_state(read_problems):
     text = "{schema: 1, registries: [{host: r.example.com}], builds: [{repository: a/b, image: r.example.com/b}]}"
     assert "requires `state`" in read_problems(text, schema=False)["builds"]

@@ -20,7 +20,7 @@ def load_text(tmp_path):
     return read
 
 
-def test_clusters_get_defaults_and_paths_in_the_folder_of_the_config(load_text, tmp_path):
+def test_configured_clusters_have_defaults_and_paths_relative_to_config(load_text, tmp_path):
     settings = load_text(
         "clusters:\n"
         "- {name: prod}\n"
@@ -45,7 +45,7 @@ def test_clusters_get_defaults_and_paths_in_the_folder_of_the_config(load_text, 
     assert [each.key for each in settings.list_unset_variables({})] == ["clusters[3].token_env"]
 
 
-def test_clusters_do_not_change_hashes(load_text):
+def test_configured_clusters_do_not_change_config_and_rules_hashes(load_text):
     without, with_clusters = load_text(""), load_text("clusters: [{name: prod}]")
     assert hash_rules(without) == hash_rules(with_clusters)
     assert hash_config(without) == hash_config(with_clusters)
@@ -71,7 +71,7 @@ def test_clusters_do_not_change_hashes(load_text):
         ("{name: a, token_env: secret}", "clusters[0].token_env", "environment variable"),
     ],
 )
-def test_problems_of_clusters(load_text, entries, key, message):
+def test_invalid_cluster_entry_is_reported_with_key(load_text, entries, key, message):
     with pytest.raises(ConfigError) as raised:
         load_text(f"clusters: [{entries}]")
     assert [each.key for each in raised.value.problems if message in each.message] == [key], raised.value.problems

@@ -21,12 +21,12 @@ from bot.settings.reading.validation import build_json_schema
          "0 forges, 2 registries, 2 rules"),
     ],
 )  # fmt: skip
-def test_valid_config_is_one_line_on_stdout(basebump, write, text, counts):
+def test_config_check_prints_one_line_with_counts_for_valid_config(basebump, write, text, counts):
     path = write(text)
     assert basebump("config", "check", path) == (0, f"{path} is valid: {counts}\n", "")
 
 
-def test_unset_variable_is_a_note_on_stderr(basebump, write, monkeypatch):
+def test_config_check_notes_unset_environment_variable_on_stderr(basebump, write, monkeypatch):
     path = write("forges: [{kind: github, repositories: [a/b], token_env: FORGE_TOKEN}]")
     monkeypatch.delenv("FORGE_TOKEN", raising=False)
     code, out, err = basebump("config", "check", path)
@@ -36,13 +36,13 @@ def test_unset_variable_is_a_note_on_stderr(basebump, write, monkeypatch):
     assert basebump("config", "check", path) == (0, out, "")
 
 
-def test_invalid_config_exits_with_2_and_lists_problems_on_stderr(basebump, write):
+def test_config_check_exits_with_2_and_lists_problems_of_invalid_config(basebump, write):
     code, out, err = basebump("config", "check", write("trust: {}"))
     assert (code, out) == (2, "")
     assert "trust: " in err
 
 
-def test_prints_the_schema_as_json(basebump):
+def test_config_schema_prints_schema_as_json(basebump):
     code, out, _ = basebump("config", "schema")
     assert code == 0
     assert json.loads(out) == build_json_schema()

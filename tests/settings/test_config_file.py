@@ -41,13 +41,13 @@ def match_images(*globs: str) -> ScannerMatchSection:
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
 
-def test_config_with_only_a_version_has_the_defaults(write):
+def test_config_with_only_the_schema_version_has_defaults(write):
     path = write("")
     assert load(path, requires_forges=False) == Settings(source=str(path))
 
 
 @pytest.mark.parametrize("login", ["auth: azure", "username_env: U, password_env: P", "purges_untagged: false"])
-def test_azure_registry_with_any_login_records_ages(read_settings, login):
+def test_min_age_is_accepted_for_azure_registry_with_any_login(read_settings, login):
     settings = read_settings(
         f"""
         registries: [{{host: contoso.azurecr.io, {login}}}]
@@ -57,12 +57,12 @@ def test_azure_registry_with_any_login_records_ages(read_settings, login):
     assert settings.policy[0].keys["min_age"] == timedelta(days=3)
 
 
-def test_app_needs_no_repositories(read_settings):
+def test_github_app_needs_no_repositories_in_config(read_settings):
     (forge,) = read_settings("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]").forges
     assert forge == GithubForgeEntry(app=AppSection(id=7, key_env="APP_KEY"))
 
 
-def test_forges_separate_named_repositories_from_owners(read_settings, tmp_path):
+def test_forge_entries_accept_repositories_and_owners_and_are_normalised(read_settings, tmp_path):
     settings = read_settings(
         """
         forges:
@@ -112,7 +112,7 @@ def test_forges_separate_named_repositories_from_owners(read_settings, tmp_path)
     )
 
 
-def test_registries_are_normalised_and_listed_in_policy(read_settings, tmp_path):
+def test_registry_entries_are_normalised_and_count_as_known_hosts(read_settings, tmp_path):
     settings = read_settings(
         """
         registries:
@@ -141,7 +141,7 @@ def test_registries_are_normalised_and_listed_in_policy(read_settings, tmp_path)
     assert settings.policy_config.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
-def test_pull_through_cache_is_a_registry_or_path_on_registry(read_settings):
+def test_pull_through_cache_is_configured_for_whole_registry_or_path(read_settings):
     settings = read_settings(
         """
         registries:
@@ -170,7 +170,7 @@ def test_pull_through_cache_is_a_registry_or_path_on_registry(read_settings):
     )
 
 
-def test_public_keys_are_read_relative_to_the_config(read_settings, tmp_path):
+def test_public_keys_are_read_from_paths_relative_to_config(read_settings, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()), "keys/acme.pub")
     (tmp_path / "keys").mkdir()
     (tmp_path / key.name).write_bytes(key.pem)
@@ -179,7 +179,7 @@ def test_public_keys_are_read_relative_to_the_config(read_settings, tmp_path):
     assert settings.policy_config.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
-def test_rules_keep_order_and_set_only_own_keys(read_settings, tmp_path):
+def test_policy_rules_keep_order_and_set_only_written_keys(read_settings, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "team.pub").write_bytes(key.pem)
     settings = read_settings(
@@ -232,12 +232,12 @@ def test_rules_keep_order_and_set_only_own_keys(read_settings, tmp_path):
     )
 
 
-def test_allow_accepts_every_allowable_reason(read_settings):
+def test_allow_in_policy_rule_accepts_each_allowable_reason(read_settings):
     written = ", ".join(ALLOWABLE_REASONS)
     assert read_settings(f"policy: [{{allow: [{written}]}}]").policy == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
 
-def test_entries_for_files_of_one_format_are_merged(read_settings):
+def test_files_entries_for_same_format_are_merged(read_settings):
     settings = read_settings(
         """
         files:
@@ -252,7 +252,7 @@ def test_entries_for_files_of_one_format_are_merged(read_settings):
     }
 
 
-def test_missing_own_differs_from_empty_own(read_settings):
+def test_unset_own_is_distinguished_from_empty_own_list(read_settings):
     assert read_settings("").policy_config.own_globs is None
     assert read_settings("own: []").policy_config.own_globs == ()
     assert read_settings("own: [registry.example.com/**]").policy_config.own_globs == ("registry.example.com/**",)
@@ -289,12 +289,12 @@ def test_scanner_path_is_relative_to_config_unless_plain_name(read_settings, tmp
         ("24h", timedelta(days=1)),
     ],
 )
-def test_durations_have_a_unit(read_settings, written, expected):
+def test_duration_in_config_is_parsed_with_unit(read_settings, written, expected):
     assert read_settings(f"proposals: {{write_delay: {written}}}").proposals.write_delay == expected
 
 
 @pytest.mark.parametrize("written", ["1500ms", "90s", "10m", "36h"])
-def test_durations_are_formatted_in_the_largest_exact_unit(written):
+def test_duration_is_formatted_in_largest_exact_unit(written):
     units = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
     number = int(written.rstrip("msh"))
     assert format_duration(timedelta(**{units[written.lstrip("0123456789")]: number})) == written
@@ -310,18 +310,18 @@ def test_default_write_delay_applies_only_to_repositories_selected_by_owner(read
         assert stated.get_write_delay(is_selected_by_owner=False) == expected
 
 
-def test_branch_prefix_may_contain_slashes(read_settings):
+def test_branch_prefix_can_contain_slashes(read_settings):
     assert read_settings("proposals: {branch_prefix: bots/base-images/}").proposals.branch_prefix == "bots/base-images/"
 
 
-def test_paths_are_absolute_if_the_config_path_is_relative(write, tmp_path, monkeypatch):
+def test_paths_in_config_are_absolute_even_if_config_path_is_relative(write, tmp_path, monkeypatch):
     write("forges: [{kind: local, url: repositories}]")
     monkeypatch.chdir(tmp_path)
     (forge,) = load(Path("basebump.yaml"), requires_forges=True).forges
     assert forge == LocalForgeEntry(url=tmp_path / "repositories")
 
 
-def test_paths_are_relative_to_the_link_of_a_linked_config(write, tmp_path):
+def test_paths_are_relative_to_symbolic_link_of_config_and_not_to_link_target(write, tmp_path):
     """Kubernetes mounts a config map as links into a folder that it replaces."""
     (tmp_path / "mounted").mkdir()
     link = tmp_path / "mounted" / "config.yaml"
@@ -329,18 +329,18 @@ def test_paths_are_relative_to_the_link_of_a_linked_config(write, tmp_path):
     assert load(link, requires_forges=True).forges == (LocalForgeEntry(url=tmp_path / "mounted" / "repositories"),)
 
 
-def test_byte_order_mark_is_skipped(tmp_path):
+def test_byte_order_mark_of_config_is_skipped(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_bytes(b"\xef\xbb\xbfschema: 1\r\nown: []\r\n")
     assert load(path, requires_forges=False).policy_config.own_globs == ()
 
 
-def test_examples_exist():
+def test_example_configs_exist():
     assert len(EXAMPLES) >= 2
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_is_valid(path):
+def test_example_config_is_valid(path):
     assert load(path, requires_forges=True).forges
 
 
@@ -353,7 +353,7 @@ def test_example_is_valid(path):
         "registry.contoso.com",
     ],
 )
-def test_resource_id_of_azure_registry_matches_host(read_settings, host):
+def test_tasks_accepts_resource_id_for_each_host_form_of_azure_registry(read_settings, host):
     resource = (
         "/subscriptions/4385CF00-2d3a-425a-832f-f4285b1c9dce/resourcegroups/Our_(Group)-1.x"
         "/providers/Microsoft.ContainerRegistry/registries/Contoso"
@@ -363,13 +363,13 @@ def test_resource_id_of_azure_registry_matches_host(read_settings, host):
     assert registry.tasks == resource
 
 
-def test_public_lists_are_paths_or_urls(read_settings, tmp_path):
+def test_kev_and_epss_lists_are_paths_relative_to_config_or_urls(read_settings, tmp_path):
     named = read_settings("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
     assert named == EnrichmentSection(kev=tmp_path / "lists" / "kev.json", epss="https://lists.example/epss.csv.gz")
     assert read_settings("").enrichment == EnrichmentSection()
 
 
-def test_sources_are_looked_up_only_when_configured(read_settings):
+def test_source_changes_are_looked_up_only_if_configured(read_settings):
     asked = read_settings("enrichment: {source_changes: true, github_token_env: SOURCE_TOKEN}")
     assert asked.enrichment == EnrichmentSection(source_changes=True, github_token_env="SOURCE_TOKEN")
     assert not asked.enrichment.has_advisories
@@ -388,7 +388,7 @@ def test_vex_documents_are_files_folders_or_urls(read_settings, tmp_path):
     assert [each.location for each in vex] == [tmp_path / "vex", "https://a.example/vex.json"]
 
 
-def test_rules_may_use_kev_if_the_catalogue_is_configured(read_settings):
+def test_policy_rules_can_use_kev_if_kev_list_is_configured(read_settings):
     (rule,) = read_settings(
         """
         enrichment: {kev: kev.json}
@@ -404,12 +404,12 @@ def test_rules_may_use_kev_if_the_catalogue_is_configured(read_settings):
 
 
 @pytest.mark.parametrize("until", DueUntil)
-def test_due_date_can_be_that_of_a_later_stage(read_settings, until):
+def test_due_until_in_policy_accepts_each_stage(read_settings, until):
     clusters = "state: sqlite:///state.db\nclusters: [{name: prod}]\n"
     (rule,) = read_settings(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy
     assert rule.keys["due"].until is until
 
 
-def test_name_of_a_team_may_contain_spaces(read_settings):
+def test_reviewer_team_name_can_contain_spaces(read_settings):
     (rule,) = read_settings("policy: [{reviewers: [ada, 'team:Shop Team', team:x]}]").policy
     assert rule.keys["reviewers"] == ("ada", "team:Shop Team", "team:x")

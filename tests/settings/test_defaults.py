@@ -58,7 +58,7 @@ def complete_config(tmp_path) -> Path:
     return path
 
 
-def test_default_config_equals_no_config():
+def test_default_config_results_in_same_settings_as_no_config():
     assert replace(load(DEFAULT, requires_forges=False), source="") == Settings()
 
 
@@ -66,12 +66,12 @@ def test_default_config_file_is_up_to_date():
     assert DEFAULT.read_text(encoding="utf-8") == default_config.render_default_config(), "make docs"
 
 
-def test_default_config_breaks_long_lines_at_spaces():
+def test_default_config_has_no_long_lines_except_resource_id():
     lines = DEFAULT.read_text(encoding="utf-8").splitlines()
     assert [line.lstrip("# ").split()[0] for line in lines if len(line) > default_config.WIDTH] == ["tasks:"]
 
 
-def test_default_config_has_all_keys_with_defaults(complete_config):
+def test_default_config_shows_each_key_of_schema_with_default(complete_config):
     schema = build_json_schema()
     shown = dict(_list_keys(yaml.safe_load(complete_config.read_text(encoding="utf-8")), schema, schema["$defs"]))
     for name, shape in [("Config", schema), *schema["$defs"].items()]:
@@ -107,7 +107,7 @@ def _list_keys(value, shape: dict, definitions: dict):
     return found.items()
 
 
-def test_commented_entries_of_default_config_have_the_defaults_of_the_program(complete_config):
+def test_commented_entries_of_default_config_have_defaults_of_program(complete_config):
     settings = load(complete_config, requires_forges=True)
     github, app, gitlab, *_ = settings.forges
     assert (github.url, app.url, gitlab.url) == (GITHUB_API, GITHUB_API, GITLAB)
@@ -150,12 +150,12 @@ def test_commented_entries_of_default_config_have_the_defaults_of_the_program(co
     )
 
 
-def test_schema_file_equals_schema_of_program():
+def test_shipped_json_schema_equals_schema_of_program():
     shipped = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
     assert shipped == json.dumps(build_json_schema(), indent=2) + "\n", "basebump config schema > config/schema.json"
 
 
-def test_schema_is_valid_and_documents_every_key():
+def test_json_schema_is_valid_and_describes_each_key():
     schema = build_json_schema()
     Draft202012Validator.check_schema(schema)
     keys = [
@@ -168,7 +168,7 @@ def test_schema_is_valid_and_documents_every_key():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_schema_accepts_valid_configs(path, complete_config):
+def test_json_schema_accepts_default_and_example_configs(path, complete_config):
     validator = Draft202012Validator(build_json_schema())
     for each in (path, complete_config):
         validator.validate(yaml.safe_load(each.read_text(encoding="utf-8")))
@@ -196,19 +196,19 @@ def test_schema_accepts_valid_configs(path, complete_config):
         "{schema: 1, state: 'postgresql://user:word@host/database'}",
     ],
 )
-def test_schema_refuses_invalid_values(read_problems, text):
+def test_json_schema_refuses_values_that_the_program_refuses(read_problems, text):
     assert read_problems(text, schema=False)
     assert not Draft202012Validator(build_json_schema()).is_valid(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_config_files_name_schema_for_editors(path):
+def test_default_and_example_configs_name_json_schema_for_editors(path):
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     assert (path.parent / named[1]).resolve() == ROOT / "config" / "schema.json"
 
 
-def test_reference_in_the_documentation_is_up_to_date():
+def test_configuration_reference_page_is_up_to_date():
     text = config_reference.PAGE.read_text(encoding="utf-8")
     assert config_reference.render_page(text) == text, "python -m tools.config_reference"
     assert all(f"| `{key}` |" in text for key in build_json_schema()["properties"])

@@ -60,31 +60,31 @@ def refusal(tmp_path):
         (b"schema: 1\n? [a]\n: x\n", "line 2: .*a list or a mapping"),
     ],
 )
-def test_refuses_invalid_documents_with_line(refusal, content, said):
+def test_invalid_yaml_document_is_refused_with_line_number(refusal, content, said):
     assert re.search(said, refusal(content))
 
 
-def test_missing_file_is_named(tmp_path):
+def test_error_names_config_file_that_cannot_be_read(tmp_path):
     for path in (tmp_path / "nowhere.yaml", tmp_path):
         with pytest.raises(ConfigError, match="read") as raised:
             load(path, requires_forges=False)
         assert str(path) in str(raised.value)
 
 
-def test_key_that_is_not_a_string_is_reported_with_other_problems(read_problems):
+def test_non_string_key_is_reported_together_with_other_problems(read_problems):
     problems = read_problems("own: []\non: x\nlimit: 1\npolicy: [{1: x, due: 3}]")
     assert problems.keys() == {"line 3", "line 5", "limit", "policy[0].due"}
     assert "`on` is not a string" in problems["line 3"]
 
 
-def test_duplicate_key_is_reported_with_line_and_other_problems(read_problems):
+def test_duplicate_key_is_reported_with_line_together_with_other_problems(read_problems):
     problems = read_problems("own: []\nproposals: {branch_prefix: a/, branch_prefix: b/}\nown: []\nlimit: 1")
     assert problems.keys() == {"line 3", "line 4", "limit"}
     assert "`branch_prefix` " in problems["line 3"]
     assert "`own` " in problems["line 4"]
 
 
-def test_anchors_and_merge_keys_are_supported(read_settings):
+def test_yaml_anchors_and_merge_keys_are_supported_in_config(read_settings):
     settings = read_settings(
         """
         own: &ours [registry.example.com/acme/**]
@@ -98,14 +98,14 @@ def test_anchors_and_merge_keys_are_supported(read_settings):
     assert (first.keys["labels"], second.keys["labels"]) == (("quiet",), ("loud",))
 
 
-def test_refuses_large_files(refusal):
+def test_config_longer_than_max_bytes_is_refused(refusal):
     comment = b"#" * (MAX_BYTES - len(b"schema: x\n"))
     assert "must be 1" in refusal(b"schema: x\n" + comment)
     assert f"more than {MAX_BYTES} bytes" in refusal(b"schema: x\n#" + comment)
 
 
 @pytest.mark.parametrize("bracket", [b"[", b"{a: ", b"- "])
-def test_refuses_deep_nesting(refusal, bracket):
+def test_config_nested_deeper_than_max_depth_is_refused_fast(refusal, bracket):
     with soon(5):
         assert f"nested deeper than {MAX_DEPTH} levels" in refusal(b"own: " * (bracket != b"- ") + bracket * 40_000)
 
@@ -119,18 +119,18 @@ def test_refuses_deep_nesting(refusal, bracket):
     ],
     ids=["lists", "mappings", "merges"],
 )
-def test_refuses_anchors_that_expand_to_many_values(refusal, step):
+def test_yaml_anchors_that_expand_exponentially_are_refused(refusal, step):
     lines = ["a0: &a0 {x: y}"]
     lines += [f"a{level}: &a{level} " + step.format(before=f"a{level - 1}") for level in range(1, 15)]
     with soon(5):
         assert "anchors" in refusal("\n".join(lines).encode())
 
 
-def test_refuses_anchors_that_expand_to_deep_nesting(refusal):
+def test_yaml_anchors_that_expand_to_deep_nesting_are_refused(refusal):
     lines = ["a0: &a0 [x]", *(f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 2000))]
     assert "anchors" in refusal("\n".join(lines).encode())
 
 
 @pytest.mark.parametrize("content", [b"own: &a [*a]\n", b"own: &a {b: [*a]}\n", b"&a x: 1\nown: &b {<<: *b}\n"])
-def test_refuses_anchor_that_contains_itself(refusal, content):
+def test_yaml_anchor_that_contains_itself_is_refused(refusal, content):
     assert "contains itself" in refusal(content)

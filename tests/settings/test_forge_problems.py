@@ -109,18 +109,18 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_forge_problem_with_location(read_problems, text, where, sentence):
+def test_invalid_forge_entry_is_reported_as_one_problem_with_key(read_problems, text, where, sentence):
     problems = read_problems(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
-def test_run_requires_a_forge(read_problems):
+def test_config_for_a_run_must_list_a_forge(read_problems):
     for text in ("", "forges: []"):
         assert "must not be empty" in read_problems(text, need_forges=True)["forges"]
 
 
-def test_plain_http_is_accepted_only_for_loopback(read_settings):
+def test_plain_http_forge_url_is_accepted_for_loopback(read_settings):
     for kind in ("github", "gitlab"):
         for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
             (forge,) = read_settings(f"forges: [{{kind: {kind}, repositories: [a/b], url: '{url}'}}]").forges

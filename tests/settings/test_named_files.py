@@ -13,7 +13,7 @@ from bot.settings import load, load_repository_rules
 from bot.settings.reading.named_files import MAX_FILE, MAX_TEMPLATE
 
 
-def test_reads_rules_of_a_repositorys_own_file():
+def test_rules_in_own_file_of_repository_are_read():
     text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: patch}, {labels: [web]}]\n"
     assert load_repository_rules(text, "x") == (
         PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.PATCH),
@@ -24,7 +24,7 @@ def test_reads_rules_of_a_repositorys_own_file():
 @pytest.mark.parametrize(
     ("known_at", "is_fine"), [(None, True), (frozenset({"contoso.azurecr.io"}), True), (frozenset(), False)]
 )
-def test_own_file_must_not_require_an_unknown_age(known_at, is_fine):
+def test_min_age_in_own_file_is_refused_if_ages_of_images_are_unknown(known_at, is_fine):
     text = b"schema: 1\npolicy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]\n"
     if is_fine:
         assert len(load_repository_rules(text, "x", known_at)) == 1
@@ -42,7 +42,7 @@ def test_own_file_must_not_require_an_unknown_age(known_at, is_fine):
         ("schema: 1\nimages: []\nimages: []\n", "the key `images` "),
     ],
 )
-def test_problems_of_the_end_of_life_file_are_reported(tmp_path, text, says):
+def test_problem_in_end_of_life_file_is_reported_with_key(tmp_path, text, says):
     (tmp_path / "ends.yaml").write_text(text)
     (tmp_path / "basebump.yaml").write_text("schema: 1\nend_of_life: ends.yaml\n")
     with pytest.raises(ConfigError) as caught:
@@ -50,7 +50,7 @@ def test_problems_of_the_end_of_life_file_are_reported(tmp_path, text, says):
     assert re.search(says, str(caught.value))
 
 
-def test_templates_are_read_and_all_problems_are_reported(tmp_path):
+def test_templates_are_read_and_each_invalid_template_is_reported(tmp_path):
     (tmp_path / "title.j2").write_text("{{ proposal.headline }}")
     (tmp_path / "body.j2").write_text("{% if %}")
     config = tmp_path / "basebump.yaml"
@@ -78,7 +78,7 @@ def test_templates_are_read_and_all_problems_are_reported(tmp_path):
         ("proposals: {templates: {body: large}}", "proposals.templates.body", MAX_TEMPLATE),
     ],
 )
-def test_refuses_named_files_that_are_too_large(tmp_path, text, place, most):
+def test_key_certificate_or_template_file_that_is_too_large_is_refused(tmp_path, text, place, most):
     (tmp_path / "large").write_text("#" * (most + 1))
     (tmp_path / "basebump.yaml").write_text(f"schema: 1\n{text}\n")
     with pytest.raises(ConfigError) as caught:
@@ -88,7 +88,7 @@ def test_refuses_named_files_that_are_too_large(tmp_path, text, place, most):
 
 
 @pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])
-def test_refuses_invalid_trailers_and_basebumps_own(tmp_path, trailer):
+def test_invalid_commit_trailers_and_intent_trailer_are_refused(tmp_path, trailer):
     config = tmp_path / "basebump.yaml"
     config.write_text(f"schema: 1\nproposals: {{trailers: [{json.dumps(trailer)}]}}\n")
     with pytest.raises(ConfigError, match="`Key: value`"):
@@ -125,7 +125,7 @@ def write_rules(rules: list[object]) -> bytes:
         ],
     ],
 )
-def test_own_file_has_at_most_20_rules_globs_labels_and_reviewers(rules, key):
+def test_own_file_with_more_than_20_rules_globs_labels_or_reviewers_is_refused(rules, key):
     if not key:
         assert len(load_repository_rules(write_rules(rules), "x")) == len(rules)
         return
@@ -136,14 +136,14 @@ def test_own_file_has_at_most_20_rules_globs_labels_and_reviewers(rules, key):
     assert re.match(r"has 2[12] items, but at most 20 are allowed in a repository's own file; hint: ", problem.message)
 
 
-def test_operators_config_may_have_more_rules_globs_labels_and_reviewers(tmp_path):
+def test_operator_config_can_have_more_than_20_rules_globs_and_labels(tmp_path):
     names = [f"web-{number}" for number in range(100)]
     rule = {"match": {"path": names}, "labels": names, "reviewers": names}
     (tmp_path / "basebump.yaml").write_bytes(write_rules([rule] * 30))
     assert len(load(tmp_path / "basebump.yaml", requires_forges=False).policy) == 30
 
 
-def test_at_most_20_problems_of_an_own_file_are_computed(monkeypatch):
+def test_at_most_20_problems_in_own_file_are_computed_and_reported(monkeypatch):
     """Each unknown key is compared with all keys, and its problem is shown on the dashboard."""
     compared_words = []
     monkeypatch.setattr(
@@ -158,7 +158,7 @@ def test_at_most_20_problems_of_an_own_file_are_computed(monkeypatch):
     assert len(compared_words) == 21
 
 
-def test_pipe_is_refused(tmp_path):
+def test_named_pipe_in_place_of_blocked_list_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "blocked.yaml")
     (tmp_path / "basebump.yaml").write_text("schema: 1\nblocked: [{path: blocked.yaml}]\n")
     with pytest.raises(ConfigError, match="it is not a regular file"):

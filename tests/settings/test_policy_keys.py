@@ -16,22 +16,22 @@ VOCABULARY = (ROOT / "docs" / "vocabulary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("key", [each.metadata["name"] or each.name for each in fields(Policy) if each.metadata])
-def test_policy_key_is_in_schema_reference_and_default_config(key):
+def test_each_policy_key_is_in_schema_reference_page_and_default_config(key):
     assert f'"{key}": {{' in SCHEMA
     assert f"| `{key}` |" in PAGE
     assert f" {key}:" in DEFAULT
 
 
-def test_default_config_asks_for_example_of_key_without_value():
+def test_key_without_default_or_example_is_refused_for_default_config():
     with pytest.raises(AssertionError, match="hint: add an `Example` to its type, or `example` to `_key`"):
         default_config._find_value("flavour", {"type": "string"})
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_reason_is_on_vocabulary_page_with_its_sentence(reason):
+def test_each_reason_is_on_vocabulary_page_with_sentence_of_reason(reason):
     assert f"| `{reason}` | {reason.sentence} |" in VOCABULARY
 
 
 @pytest.mark.parametrize("reason", [*ALLOWABLE_REASONS, *ACCEPTABLE_REASONS])
-def test_overridable_reason_is_value_in_schema(reason):
+def test_each_reason_that_a_rule_can_override_is_a_value_in_schema(reason):
     assert f'"{reason}"' in SCHEMA

@@ -43,7 +43,7 @@ def problems(tmp_path):
     return describe
 
 
-def test_each_problem_begins_with_file_line_and_column(problems):
+def test_each_config_problem_begins_with_file_line_and_column(problems):
     assert [line.split(": ")[:2] for line in problems(CONFIG)] == [
         ["basebump.yaml:3:5", "forges[0]"],
         ["basebump.yaml:4:5", "forges[0].url"],
@@ -55,13 +55,13 @@ def test_each_problem_begins_with_file_line_and_column(problems):
     ]
 
 
-def test_mistyped_kind_hides_no_other_error(problems):
+def test_mistyped_kind_does_not_hide_other_problems_of_entry(problems):
     kind, *others = problems("schema: 1\nscanners: [{kind: trivi, timeout: soon, binry: x}]\n")
     assert kind.endswith("hint: did you mean `trivy`?")
     assert [line.split(": ")[1] for line in others] == ["scanners[0].timeout", "scanners[0].binry"]
 
 
-def test_unknown_kind_is_exactly_one_problem(problems):
+def test_unknown_kind_is_reported_as_exactly_one_problem(problems):
     (line,) = problems("schema: 1\nscanners: [{kind: zzz, binry: x}]\n")
     assert "the kind `zzz` is not one of" in line
 
@@ -78,22 +78,22 @@ def test_unknown_kind_is_exactly_one_problem(problems):
         ("forges: [{kind: local, url: ., branch_prefix: x/}]", "`branch_prefix` belongs under `proposals`"),
     ],
 )
-def test_misplaced_key_has_hint_with_correct_place(problems, text, hint):
+def test_hint_for_misplaced_key_names_section_of_key(problems, text, hint):
     (line,) = problems(f"schema: 1\n{text}\n")
     assert line.endswith(f"is not a key here; hint: {hint}")
 
 
-def test_yaml_error_has_line_and_column_once(problems):
+def test_yaml_syntax_error_is_reported_with_one_line_and_column(problems):
     (line,) = problems("schema: 1\nown: [a\npolicy: []\n")
     assert re.match(r"basebump\.yaml:3:7: the file is not valid YAML", line)
 
 
-def test_missing_key_has_position_of_mapping(problems):
+def test_missing_key_is_reported_at_position_of_mapping(problems):
     (line,) = problems("schema: 1\nown: []\ntrust:\n  - {image: '**', keyless: [{identity: a}]}\n")
     assert line.startswith("basebump.yaml:4:29: trust[0].keyless[0].issuer: is required")
 
 
-def test_problems_of_a_repositorys_own_file_have_positions():
+def test_problems_in_own_file_of_repository_have_line_and_column():
     with pytest.raises(ConfigError) as caught:
         load_repository_rules(b"schema: 1\npolicy:\n  - draft: true\n", ".basebump.yaml")
     (line,) = caught.value.describe_problems()
@@ -103,7 +103,7 @@ def test_problems_of_a_repositorys_own_file_have_positions():
 @pytest.mark.parametrize(
     "image", ["nginx:1.27", "nginx", "acme/web:1", "index.docker.io/a/b:1", "ghcr.io/a/b@sha256:x"]
 )
-def test_hint_for_an_image_leads_to_a_config_that_is_accepted(problems, tmp_path, image):
+def test_config_that_follows_hint_for_image_is_accepted(problems, tmp_path, image):
     (line,) = problems(f'schema: 1\npolicy: [{{match: {{image: "{image}"}}, pin: true}}]\n')
     hinted = re.search("hint: write `(.*)`", line)[1]
     path = tmp_path / "accepted.yaml"
@@ -112,7 +112,7 @@ def test_hint_for_an_image_leads_to_a_config_that_is_accepted(problems, tmp_path
 
 
 @given(st.from_regex(r"[a-z.*?/:@]{1,20}", fullmatch=True))
-def test_hints_for_images_are_accepted(image):
+def test_hint_for_arbitrary_image_glob_is_accepted(image):
     def validate(glob: str) -> list[str]:
         _, found = validate_config({"schema": 1, "own": [glob]}, requires_forges=False)
         return [each.message for each in found]

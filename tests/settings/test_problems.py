@@ -252,19 +252,19 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_problem_with_location(read_problems, text, where, sentence):
+def test_invalid_value_or_key_is_reported_as_one_problem_with_key(read_problems, text, where, sentence):
     problems = read_problems(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
 @pytest.mark.parametrize("schema", ["", "schema: 2", "schema: '1'", "schema: true", "schema:"])
-def test_refuses_other_schema_versions(read_problems, schema):
+def test_config_with_other_schema_version_is_refused(read_problems, schema):
     problems = read_problems(f"{schema}\nown: []", schema=False)
     assert list(problems) == ["schema"]
 
 
-def test_reports_all_problems_at_once(read_problems):
+def test_all_problems_of_config_are_reported_together(read_problems):
     problems = read_problems(
         """
         limit: 1
@@ -296,7 +296,7 @@ def test_reports_all_problems_at_once(read_problems):
     }
 
 
-def test_error_message_has_a_line_for_the_file_and_for_each_problem(write):
+def test_config_error_has_one_line_for_file_and_one_for_each_problem(write):
     path = write("limit: 1\nowned: []")
     with pytest.raises(ConfigError) as raised:
         load(path, requires_forges=False)
@@ -313,7 +313,7 @@ def test_secret_in_place_of_a_variable_name_is_refused_and_not_shown(write, key)
     assert "s3cr3t" not in str(raised.value)
 
 
-def test_value_of_an_unknown_key_is_not_shown(write):
+def test_value_of_unknown_key_is_not_shown_in_error(write):
     with pytest.raises(ConfigError) as raised:
         load(write("registries: [{host: ghcr.io, password: s3cr3t}]"), requires_forges=False)
     assert "password_env" in str(raised.value)
@@ -332,7 +332,7 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(WORDS, TREES, max_size=6))
-def test_arbitrary_document_is_valid_or_has_problems(document):
+def test_arbitrary_config_document_is_valid_or_has_problems(document):
     _, problems = validate_config(document, requires_forges=False)
     if not problems:
         validate(ConfigFile, document)

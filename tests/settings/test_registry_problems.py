@@ -164,12 +164,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_reports_exactly_one_registry_problem_with_location(read_problems, text, where, sentence):
+def test_invalid_registry_entry_is_reported_as_one_problem_with_key(read_problems, text, where, sentence):
     problems = read_problems(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
-def test_refuses_caches_of_each_other(read_problems):
+def test_registries_that_are_caches_of_each_other_are_refused(read_problems):
     problems = read_problems("registries: [{host: a.io, upstream: c.io}, {host: c.io, upstream: a.io}]")
     assert problems.keys() == {"registries[0].upstream", "registries[1].upstream"}

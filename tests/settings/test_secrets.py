@@ -17,12 +17,12 @@ registries:
 """
 
 
-def test_returns_the_value_of_a_variable(read_settings):
+def test_secret_is_read_from_environment_variable(read_settings):
     assert read_settings(TEXT).get_secret("FORGE_TOKEN", {"FORGE_TOKEN": "s3cr3t"}) == "s3cr3t"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_strips_line_breaks_of_secrets(read_settings, end):
+def test_trailing_line_break_of_secret_is_removed_but_spaces_are_kept(read_settings, end):
     settings = read_settings(TEXT)
     assert settings.get_secret("SHARED", {"SHARED": f" pass word {end}"}) == " pass word "
     assert settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": f" s3cr3t{end}"}) == "s3cr3t"
@@ -38,7 +38,7 @@ def test_token_that_cannot_be_a_header_is_refused_and_not_shown(read_settings, v
 
 
 @pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}, {"FORGE_TOKEN": "\n"}])
-def test_error_for_unset_variable_names_all_keys(read_settings, environment):
+def test_error_for_unset_variable_lists_all_keys_that_name_variable(read_settings, environment):
     settings = read_settings(TEXT)
     with pytest.raises(ConfigError) as raised:
         settings.get_secret("FORGE_TOKEN", environment)
@@ -48,7 +48,7 @@ def test_error_for_unset_variable_names_all_keys(read_settings, environment):
     assert "s3cr3t" not in str(raised.value)
 
 
-def test_text_that_azure_pipelines_did_not_replace_is_refused(read_settings):
+def test_unreplaced_azure_pipelines_variable_is_refused_as_token(read_settings):
     settings = read_settings(TEXT)
     with pytest.raises(ConfigError, match="the pipeline job has no such variable"):
         settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": "$(System.AccessToken)"})
@@ -61,7 +61,7 @@ def test_app_key_is_read_like_other_secrets(read_settings):
     assert str(settings.build_variable_error("APP_KEY", "is none")).endswith("forges[0].app.key_env: is none")
 
 
-def test_lists_all_unset_variables(read_settings):
+def test_config_lists_all_keys_with_unset_variables(read_settings):
     settings = read_settings(TEXT)
     known = {"FORGE_TOKEN": "x", "LAB_TOKEN": "z"}
     assert [problem.key for problem in settings.list_unset_variables(known)] == ["registries[0].username_env"]
@@ -70,7 +70,7 @@ def test_lists_all_unset_variables(read_settings):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
-def test_strips_the_line_break_at_the_end_of_a_file(read_settings, end):
+def test_line_breaks_at_end_of_secret_from_file_are_removed(read_settings, end):
     settings = read_settings(TEXT)
     assert settings.get_secret("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
     assert settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
@@ -78,7 +78,7 @@ def test_strips_the_line_break_at_the_end_of_a_file(read_settings, end):
 
 
 @pytest.mark.parametrize("value", ["s3c\nr3t", "s3c r3t", "s3c\x00r3t", "s3crét"])
-def test_refuses_invalid_tokens_without_showing_secrets(read_settings, value):
+def test_invalid_token_is_refused_and_not_shown(read_settings, value):
     with pytest.raises(ConfigError) as raised:
         read_settings(TEXT).get_token("FORGE_TOKEN", {"FORGE_TOKEN": value})
     assert "FORGE_TOKEN does not contain a valid token" in str(raised.value)

@@ -20,7 +20,7 @@ def load_text(tmp_path, text):
     return load(path, requires_forges=False).serve
 
 
-def test_senders_are_named_after_kind_by_default(tmp_path):
+def test_event_sender_without_name_is_named_after_kind(tmp_path):
     serve = load_text(
         tmp_path, STATE + "serve: {listen: '[::1]:9000', poll: 5m, events: [{kind: acr, secret_env: ACR_SECRET}]}"
     )
@@ -49,14 +49,14 @@ def test_senders_are_named_after_kind_by_default(tmp_path):
         ),
     ],
 )
-def test_reports_keys_that_contradict_each_other(tmp_path, text, key, message):
+def test_contradictory_or_missing_serve_keys_are_reported(tmp_path, text, key, message):
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, text)
     [problem] = [each for each in caught.value.problems if each.key == key]
     assert message in problem.message
 
 
-def test_secrets_of_senders_are_among_the_variables_of_the_config(tmp_path):
+def test_unset_secret_variable_of_event_sender_is_listed(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_text(STATE + "serve: {events: [{kind: acr, secret_env: ACR_SECRET}]}", encoding="utf-8")
     [problem] = load(path, requires_forges=False).list_unset_variables({})

@@ -10,11 +10,11 @@ import pytest
 from bot.settings.sections.state import StateFile, StateServer
 
 
-def test_no_state_by_default(read_settings):
+def test_settings_have_no_state_by_default(read_settings):
     assert read_settings("").state is None
 
 
-def test_sqlite_path_is_relative_without_fourth_slash(read_settings, tmp_path):
+def test_sqlite_path_is_relative_to_config_unless_url_has_four_slashes(read_settings, tmp_path):
     assert read_settings("state: sqlite:///state.db").state == StateFile(tmp_path / "state.db")
     assert read_settings("state: sqlite:///../kept/state 1?.db").state == StateFile(tmp_path / "../kept/state 1?.db")
     assert read_settings("state: sqlite:////var/lib/state.db").state == StateFile(Path("/var/lib/state.db"))
@@ -30,7 +30,7 @@ def test_sqlite_path_is_relative_without_fourth_slash(read_settings, tmp_path):
         "postgresql+psycopg:///state",
     ],
 )
-def test_accepts_urls_of_postgresql(read_settings, url):
+def test_postgresql_urls_are_accepted_as_state(read_settings, url):
     assert read_settings(f"state: {url}").state == StateServer(url)
 
 
@@ -49,7 +49,7 @@ def test_accepts_urls_of_postgresql(read_settings, url):
         ("'postgresql://[host/state'", "URL"),
     ],
 )
-def test_refuses_unusable_urls(read_problems, written, said):
+def test_state_url_without_file_or_database_is_refused(read_problems, written, said):
     assert said in read_problems(f"state: {written}")["state"]
 
 
@@ -63,7 +63,7 @@ def test_refuses_unusable_urls(read_problems, written, said):
         "postgresql://user@host/state?sslmode=require&sslpassword=s3cr3t",
     ],
 )
-def test_refuses_passwords_without_showing_secrets(read_problems, url):
+def test_state_url_with_password_is_refused_without_showing_password(read_problems, url):
     (said,) = read_problems(f"state: {url}").values()
     assert "environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said
@@ -77,7 +77,7 @@ def test_refuses_passwords_without_showing_secrets(read_problems, url):
         "host: registry.example.com, auth: azure, trusted_realms: [registry.example.com]",
     ],
 )
-def test_min_age_needs_no_state_for_azure_registries(read_settings, registry):
+def test_min_age_for_images_on_azure_registry_needs_no_state(read_settings, registry):
     host = registry.partition(",")[0].removeprefix("host: ")
     settings = read_settings(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
     assert settings.policy[0].keys["min_age"] == timedelta(days=3)

@@ -46,16 +46,16 @@ def parse_config(text):
     return config
 
 
-def test_config_without_findings_is_valid():
+def test_starter_config_without_findings_is_valid():
     config = parse_config(write_config_text(NO_FINDINGS))
     assert (config.forges, config.registries, config.policy, config.state) == ((), (), (), None)
 
 
-def test_lines_of_a_config_are_at_most_100_characters_long():
+def test_starter_config_lines_have_at_most_100_characters():
     assert max(map(len, write_config_text(NO_FINDINGS).splitlines())) <= 100
 
 
-def test_commented_keys_are_valid_without_comment_sign():
+def test_starter_config_is_valid_with_all_commented_keys_enabled():
     lines = write_config_text(NO_FINDINGS).splitlines()
     text = "\n".join(line.replace("#", "", 1) if line.startswith("#") and line[1:2] != " " else line for line in lines)
     sections = text.replace("#  ", "  ").replace("OWNER/NAME", "acme/web")
@@ -66,7 +66,7 @@ def test_commented_keys_are_valid_without_comment_sign():
     assert config.state
 
 
-def test_findings_are_in_the_config():
+def test_starter_config_contains_found_forge_and_registries():
     registries = (FoundRegistry("contoso.azurecr.io", 2, "a:1"), FoundRegistry("127.0.0.1:5000", 1, "b\n#:2"))
     config = parse_config(write_config_text(FolderFindings(ForgeRepository("gitlab", "a/b/c"), registries, ())))
     assert [(each.host, each.auth.value) for each in config.registries] == [
@@ -78,14 +78,14 @@ def test_findings_are_in_the_config():
 
 
 @given(RENOVATE)
-def test_renovate_configs_lead_to_valid_config(config):
+def test_config_translated_from_any_renovate_config_is_valid(config):
     translation = keep_valid_rules(translate_renovate("renovate.json", config, ["docker.io/library/nginx"]))
     parsed = parse_config(write_config_text(FolderFindings(None, (), (translation,))))
     assert len(parsed.policy) == len(translation.rules)
 
 
 @given(st.dictionaries(st.sampled_from(DEPENDABOT_OPTIONS), VALUES, max_size=5))
-def test_dependabot_configs_lead_to_valid_config(options):
+def test_config_translated_from_any_dependabot_config_is_valid(options):
     entry = {"package-ecosystem": "docker", **options}
     translation = translate_dependabot("dependabot.yml", {"updates": [entry]})
     valid = keep_valid_rules(translation)
@@ -93,7 +93,7 @@ def test_dependabot_configs_lead_to_valid_config(options):
     assert len(parsed.policy) == len(valid.rules)
 
 
-def test_rule_that_the_config_would_refuse_is_reported():
+def test_translated_rule_that_would_be_invalid_is_left_out_and_reported():
     translation = keep_valid_rules(translate_renovate("renovate.json", {"labels": ["x" * 51]}, []))
     assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
     assert "`labels.0` must not have more than 50 characters" in translation.untranslated[0].reason
@@ -104,7 +104,7 @@ def test_rule_that_the_config_would_refuse_is_reported():
     [("azure", (False, "SYSTEM_ACCESSTOKEN")), (None, (True, None))],
     ids=["pipeline", "no-pipeline"],
 )
-def test_config_for_azure_repos_uses_entra_outside_of_pipelines(workflow, login):
+def test_config_for_azure_repos_uses_entra_login_outside_of_pipelines(workflow, login):
     forge = ForgeRepository("azure", "Web Shop/web", ACME)
     (parsed,) = parse_config(write_config_text(FolderFindings(forge, (), (), workflow))).forges
     assert (parsed.kind, parsed.url, parsed.repositories) == ("azure", ACME, ("Web Shop/web",))
@@ -119,7 +119,7 @@ def parse_example(findings):
     return forge
 
 
-def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
+def test_config_for_pipeline_without_known_repository_has_placeholders():
     forge = parse_example(FolderFindings(None, (), (), "azure"))
     assert (forge.url, forge.repositories) == ("https://dev.azure.com/ORGANIZATION", ("PROJECT/REPOSITORY",))
 
@@ -128,14 +128,14 @@ def test_pipeline_without_a_known_repository_has_a_config_to_fill_in():
     ("workflow", "kind", "url"),
     [(None, "gitea", "https://git.example.com"), ("github", "github", "https://git.example.com/api/v3")],
 )
-def test_repository_on_an_unknown_server_is_an_example(workflow, kind, url):
+def test_repository_on_unknown_server_is_only_in_commented_example(workflow, kind, url):
     unknown = ForgeRepository(None, "acme/web", "https://git.example.com")
     assert parse_config(write_config_text(FolderFindings(unknown, (), (), workflow))).forges == ()
     forge = parse_example(FolderFindings(unknown, (), (), workflow))
     assert (forge.kind, forge.url, forge.repositories) == (kind, url, ("acme/web",))
 
 
-def test_config_of_a_repository_on_an_azure_devops_server_names_a_token():
+def test_config_for_azure_devops_server_uses_token_variable():
     server = ForgeRepository("azure", "shop/web", "https://azure.example.com/acme")
     (forge,) = parse_config(write_config_text(FolderFindings(server, (), ()))).forges
     assert (forge.auth, forge.token_env) == (None, "AZURE_DEVOPS_TOKEN")
@@ -177,5 +177,5 @@ def test_config_of_a_repository_on_an_azure_devops_server_names_a_token():
         ("", None),
     ],
 )
-def test_remote_of_known_forge_is_parsed_as_repository(remote, forge):
+def test_git_remote_url_is_parsed_as_forge_and_repository(remote, forge):
     assert find_forge(remote) == forge

@@ -18,7 +18,7 @@ def list_rules(**options):
     return [(dict(each.match), dict(each.keys)) for each in translation.rules]
 
 
-def test_config_without_images_has_no_translation():
+def test_dependabot_config_without_images_is_not_translated():
     assert translate({"package-ecosystem": "npm", "directory": "/"}) is None
     assert translate_dependabot("x", {"updates": "none"}) is None
 
@@ -31,11 +31,11 @@ def test_config_without_images_has_no_translation():
         ({"directories": ["/a", "/b/*", "/c/**"]}, ("a/*", "b/*/*", "c/**")),
     ],
 )
-def test_folders_are_paths(options, paths):
+def test_dependabot_directories_are_translated_to_path_globs(options, paths):
     assert list_rules(**options) == [({**FORMATS, "path": paths}, {"update": "major"})]
 
 
-def test_attributes_schedule_and_cooldown_are_keys():
+def test_labels_assignees_schedule_and_cooldown_are_translated_to_policy_keys():
     ((_, keys),) = list_rules(
         labels=["docker"],
         assignees=["bob"],
@@ -63,11 +63,11 @@ def test_attributes_schedule_and_cooldown_are_keys():
         ({"dependency-name": "*"}, {}, {"ignore": True}),
     ],
 )
-def test_ignored_images_are_ignored_or_limited(ignored, match, keys):
+def test_dependabot_ignore_is_translated_to_ignore_or_lower_update_mode(ignored, match, keys):
     assert list_rules(ignore=[ignored])[0] == ({**match, **FORMATS}, keys)
 
 
-def test_group_of_patterns_is_a_group():
+def test_dependabot_group_of_patterns_is_translated_to_group_rule():
     assert list_rules(groups={"base": {"patterns": ["node", "python"]}})[0] == (
         {"image": ("docker.io/library/node", "docker.io/library/python"), **FORMATS},
         {"group": "base"},
@@ -86,6 +86,6 @@ def test_group_of_patterns_is_a_group():
         ({"open-pull-requests-limit": 3}, ""),
     ],
 )
-def test_setting_without_an_equivalent_is_reported(options, origin):
+def test_dependabot_setting_without_equivalent_is_reported(options, origin):
     (untranslated,) = translate({"package-ecosystem": "docker", **options}).untranslated
     assert untranslated.origin == f"{origin}updates[0] of .github/dependabot.yml"

@@ -38,7 +38,7 @@ def list_rules(config, images=(NGINX,)):
         ("schedule", ["before 4am on monday"], {"schedule": {"cron": "* 0-3 * * 1", "timezone": "UTC"}}),
     ],
 )
-def test_option_for_all_updates_is_a_rule_without_a_condition(option, value, keys):
+def test_global_renovate_option_is_translated_to_rule_without_match(option, value, keys):
     assert list_rules({option: value}) == ([({}, keys)] if keys else [])
     assert translate({option: value}).untranslated == ()
 
@@ -54,13 +54,13 @@ def test_option_for_all_updates_is_a_rule_without_a_condition(option, value, key
         ("draftPR", "yes"),
     ],
 )
-def test_value_without_an_equivalent_is_reported(option, value):
+def test_renovate_value_without_equivalent_is_reported_and_not_translated(option, value):
     translation = translate({option: value})
     assert [each.origin for each in translation.untranslated] == [f"{option} of renovate.json"]
     assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
 
 
-def test_condition_on_names_files_managers_and_branches_is_translated():
+def test_package_rule_conditions_are_translated_to_match_keys():
     rule = {
         "matchPackageNames": ["nginx", "ghcr.io/acme/**"],
         "matchFileNames": ["services/**"],
@@ -81,7 +81,7 @@ def test_condition_on_names_files_managers_and_branches_is_translated():
     ]
 
 
-def test_last_package_rule_of_renovate_is_the_first_of_basebump():
+def test_package_rules_of_renovate_are_translated_in_reverse_order():
     rules = [
         {"matchDatasources": ["docker"], "labels": ["first"]},
         {"matchPackageNames": ["nginx"], "labels": ["last"]},
@@ -98,7 +98,7 @@ def test_last_package_rule_of_renovate_is_the_first_of_basebump():
         {"matchPackagePatterns": ["^eslint"], "labels": ["x"]},
     ],
 )
-def test_rules_that_are_not_about_images_are_left_out(rule):
+def test_package_rules_that_match_no_images_are_left_out_silently(rule):
     assert list_rules({"packageRules": [rule]}) == []
     assert translate({"packageRules": [rule]}).untranslated == ()
 
@@ -114,7 +114,7 @@ def test_rules_that_are_not_about_images_are_left_out(rule):
         {"matchDatasources": ["docker"], "matchFileNames": ["{a,b}/**"], "enabled": False},
     ],
 )
-def test_rule_with_a_condition_without_an_equivalent_is_reported_and_not_widened(rule):
+def test_package_rule_with_untranslatable_condition_is_reported_and_left_out(rule):
     translation = translate({"packageRules": [rule]})
     assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
     assert [each.origin for each in translation.untranslated] == ["packageRules[0] of renovate.json"]
@@ -123,14 +123,14 @@ def test_rule_with_a_condition_without_an_equivalent_is_reported_and_not_widened
 @pytest.mark.parametrize(
     ("types", "limit"), [(["major"], "minor"), (["major", "minor"], "patch"), (["major", "minor", "patch"], "digest")]
 )
-def test_disabled_kinds_of_updates_limit_the_update(types, limit):
+def test_disabled_update_types_are_translated_to_lower_update_mode(types, limit):
     rule = {"matchPackageNames": ["nginx"], "matchUpdateTypes": types, "enabled": False}
     assert list_rules({"packageRules": [rule]}) == [({"image": (NGINX,)}, {"update": limit})]
     blocks = {each: {"enabled": False} for each in types}
     assert [dict(each.keys) for each in translate(blocks).rules] == [{"update": limit}]
 
 
-def test_ignored_names_and_paths_are_ignored():
+def test_ignored_dependencies_and_paths_are_translated_to_ignore_rules():
     config = {"ignoreDeps": ["nginx", "eslint"], "ignorePaths": ["legacy/**", "**/node_modules/**"]}
     assert list_rules(config) == [
         ({"path": ("legacy/**",)}, {"ignore": True}),
@@ -138,7 +138,7 @@ def test_ignored_names_and_paths_are_ignored():
     ]
 
 
-def test_presets_are_expanded_or_reported():
+def test_known_renovate_presets_are_expanded_and_others_reported():
     config = {
         "extends": ["config:recommended", ":label(deps)", "schedule:weekly", ":timezone(Asia/Tokyo)", "local>acme/all"]
     }
@@ -154,22 +154,22 @@ def test_presets_are_expanded_or_reported():
     assert untranslated.reason.endswith(": local>acme/all")
 
 
-def test_labels_added_by_rule_are_combined_with_labels_of_config():
+def test_labels_added_by_package_rule_are_combined_with_global_labels():
     rule = {"matchPackageNames": ["nginx"], "addLabels": ["web"]}
     assert list_rules({"labels": ["deps"], "packageRules": [rule]})[0][1] == {"labels": ("web", "deps")}
 
 
-def test_key_set_by_earlier_rule_for_all_images_is_left_out():
+def test_key_that_an_earlier_rule_sets_for_all_images_is_left_out():
     rule = {"matchDatasources": ["docker"], "labels": ["docker"]}
     assert list_rules({"labels": ["all"], "packageRules": [rule]}) == [({}, {"labels": ("docker",)})]
 
 
-def test_other_options_are_reported():
+def test_renovate_options_without_equivalent_are_reported_together():
     translation = translate({"prConcurrentLimit": None, "hostRules": []})
     assert translation.untranslated[0].reason.endswith("hostRules, prConcurrentLimit")
 
 
-def test_option_of_a_package_rule_without_an_equivalent_is_reported():
+def test_package_rule_option_without_equivalent_is_reported():
     rule = {"matchDatasources": ["docker"], "matchPackageNames": ["nginx"], "allowedVersions": "<2", "labels": ["web"]}
     translation = translate({"packageRules": [rule]})
     (unknown,) = translation.untranslated
@@ -180,7 +180,7 @@ def test_option_of_a_package_rule_without_an_equivalent_is_reported():
     assert translation.rules[0].keys == {"labels": ("web",)}
 
 
-def test_rule_of_a_preset_is_not_named_like_a_rule_of_the_config():
+def test_origin_of_rule_from_preset_names_the_preset():
     rule = {"matchDatasources": ["docker"], "labels": ["docker"]}
     translation = translate({"extends": ["docker:pinDigests"], "packageRules": [rule]})
     origins = [each.origin for each in translation.rules]

@@ -27,26 +27,26 @@ from bot.starter.translation import UntranslatableError
         ("* 0-3 * * 1", "* 0-3 * * 1"),
     ],
 )
-def test_schedule_in_words_has_a_crontab_expression(text, cron):
+def test_renovate_schedule_in_words_is_translated_to_crontab_expression(text, cron):
     assert translate_schedule([text]) == cron
     next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))
 
 
 @pytest.mark.parametrize("schedule", [[], ["at any time"], [""]])
-def test_schedule_that_allows_any_time_needs_no_crontab_expression(schedule):
+def test_schedule_that_allows_any_time_is_translated_to_no_crontab_expression(schedule):
     assert translate_schedule(schedule) is None
 
 
 @pytest.mark.parametrize(
     "schedule", [["before 5am", "after 10pm"], ["every 2 weeks on monday"], ["* 99 * * *"], ["before 13pm"], ["on x"]]
 )
-def test_other_schedules_are_not_translated(schedule):
+def test_schedule_without_crontab_equivalent_is_not_translated(schedule):
     with pytest.raises(UntranslatableError):
         translate_schedule(schedule)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(after \d+(am|pm))?( and before \d+(am|pm))?( (on|every) [a-z ]+)?"))
-def test_arbitrary_text_is_a_valid_crontab_expression_or_not_translated(text):
+def test_arbitrary_schedule_becomes_valid_crontab_expression_or_is_refused(text):
     try:
         cron = translate_schedule([text])
     except UntranslatableError:
@@ -66,10 +66,10 @@ def test_arbitrary_text_is_a_valid_crontab_expression_or_not_translated(text):
         ("", {}, None),
     ],
 )
-def test_interval_of_dependabot_allows_whole_days(interval, settings, cron):
+def test_dependabot_interval_is_translated_to_whole_days_in_crontab_expression(interval, settings, cron):
     assert translate_interval(interval, settings) == cron
 
 
-def test_unknown_interval_is_not_translated():
+def test_unknown_dependabot_interval_is_not_translated():
     with pytest.raises(UntranslatableError):
         translate_interval("hourly", {})
