@@ -93,7 +93,7 @@ def test_source_label_inherited_from_golden_image_is_ignored():
     assert link(builds=[golden, own]) == {(WEB, "Dockerfile"): LinkEvidence.SOURCE}
 
 
-def test_source_url_matches_repository_on_azure_devops_and_below_a_path():
+def test_source_url_matches_repository_on_azure_devops_or_below_url_path():
     azure = BranchKey("azure", "dev.azure.com/contoso", "Shop/web", "main")
     gitea = BranchKey("gitea", "git.example.com/forge", "acme/web", "main")
     files = {(azure, "Dockerfile"): [PYTHON], (gitea, "Dockerfile"): [PYTHON]}
@@ -115,7 +115,7 @@ def test_file_on_several_base_branches_is_linked_only_if_evidence_names_a_branch
     assert link(builds=[build()], files=files) == {}
 
 
-def test_image_with_weaker_evidence_cannot_claim_a_file_that_is_linked():
+def test_image_with_weaker_evidence_is_not_linked_to_already_linked_file():
     forged = build("forged", "r.example.com/evil/image")
     linker = BuildLinker(FILES)
     assert linker.link_images([], [build_attested_image(), forged])[WEB, "Dockerfile"] == (
@@ -126,7 +126,7 @@ def test_image_with_weaker_evidence_cannot_claim_a_file_that_is_linked():
     assert linker.link_images(configured, [forged])[WEB, "Dockerfile"] == (BuildLink(IMAGE, LinkEvidence.CONFIG),)
 
 
-def test_several_images_are_built_from_one_file():
+def test_several_images_are_linked_to_file_that_builds_all():
     builds = [build_attested_image(image=f"r.example.com/acme/{name}") for name in ("web", "worker")]
     links = BuildLinker(FILES).link_images([], builds)
     assert [each.image for each in links[WEB, "Dockerfile"]] == ["r.example.com/acme/web", "r.example.com/acme/worker"]

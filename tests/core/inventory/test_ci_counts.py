@@ -62,7 +62,7 @@ def test_digest_that_was_never_proposed_has_no_fleet_outcome():
     assert count(build("a", PASSED, OLD), build("b", PASSED, OTHER)) is None
 
 
-def test_repository_counts_once_with_newest_result():
+def test_repository_counts_once_with_newest_finished_ci_result():
     requests = [
         build("a", FAILED, number=1, state=RequestState.CLOSED),
         build("a", PASSED, number=2),
@@ -71,7 +71,7 @@ def test_repository_counts_once_with_newest_result():
     assert count(*requests) == FleetOutcome(passed=1)
 
 
-def test_many_failures_in_a_single_repository_count_once():
+def test_ci_failures_in_several_branches_of_a_repository_count_once():
     requests = [
         build("forger", FAILED, number=index, base_ci=PASSED, base_branch=f"base-{index}") for index in range(20)
     ]
@@ -84,14 +84,14 @@ def test_digest_is_failing_if_ci_broke_in_enough_repositories():
     assert count(*break_in(MIN_BROKEN_REPOSITORIES)).is_failing
 
 
-def test_failure_counts_only_if_ci_passed_without_the_digest():
+def test_failure_counts_as_broken_only_if_ci_passed_on_base_branch():
     without_proof = [build(f"red-{index}", FAILED) for index in range(9)]
     also_red = [build(f"also-red-{index}", FAILED, base_ci=FAILED) for index in range(9)]
     assert count(*without_proof, *also_red) == FleetOutcome(failed=18)
 
 
 @pytest.mark.parametrize(("before", "is_failing"), [(PASSED, True), (FAILED, False), (UNKNOWN, False)])
-def test_pull_request_for_previous_digest_proves_that_ci_passed_before(before, is_failing):
+def test_failure_counts_as_broken_if_ci_passed_for_previous_digest(before, is_failing):
     requests = [
         each
         for index in range(MIN_BROKEN_REPOSITORIES)
@@ -103,7 +103,7 @@ def test_pull_request_for_previous_digest_proves_that_ci_passed_before(before, i
     assert count(*requests).is_failing is is_failing
 
 
-def test_pull_request_for_another_image_does_not_prove_that_ci_passed_before():
+def test_ci_success_for_another_image_does_not_make_failure_count_as_broken():
     requests = [
         each
         for index in range(MIN_BROKEN_REPOSITORIES)
@@ -112,7 +112,7 @@ def test_pull_request_for_another_image_does_not_prove_that_ci_passed_before():
     assert not count(*requests).is_failing
 
 
-def test_digest_is_not_failing_if_ci_passes_in_most_repositories():
+def test_digest_is_not_failing_if_ci_passed_in_most_repositories():
     broken = break_in(MIN_BROKEN_REPOSITORIES)
     as_many = [build(f"fine-{index}", PASSED) for index in range(MIN_BROKEN_REPOSITORIES)]
     assert count(*broken, *as_many).is_failing

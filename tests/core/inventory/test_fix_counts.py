@@ -35,7 +35,7 @@ LOW, HIGH, OTHER_HIGH, UNKNOWN = (
         ([UNKNOWN], (), FixSeverity.UNKNOWN, EARLY),
     ],
 )
-def test_publication_date_is_that_of_the_first_fix_of_highest_severity(fixed, exploited, severity, published_at):
+def test_publication_date_is_earliest_date_among_fixes_of_highest_severity(fixed, exploited, severity, published_at):
     found = summarise_fixes([replace(compare_scans(scan(*fixed), scan()), exploited_ids=frozenset(exploited))])
     assert (get_fix_severity(found.counts), found.published_at) == (severity, published_at)
 
@@ -45,7 +45,7 @@ def test_fixes_in_several_images_are_added_up_by_severity():
     assert (found.counts["low"], found.counts["high"], found.published_at) == (1, 1, LATE)
 
 
-def test_equality_and_order_of_findings_ignore_publication_of_the_fix():
+def test_equality_and_order_of_findings_ignore_publication_date_of_fix():
     unpublished = replace(HIGH, fix_published_at=None)
     assert sorted([HIGH, unpublished]) == [unpublished, HIGH]
     assert len({HIGH, unpublished}) == 1

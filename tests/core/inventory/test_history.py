@@ -49,7 +49,7 @@ def test_change_without_matching_merged_pull_request_is_not_attributed_to_basebu
     assert (move.origin, move.request, move.moved_at, move.wait_since_opened) == (MoveOrigin.OTHER, None, NOW, None)
 
 
-def test_change_of_digest_is_attributed_to_last_pull_request_merged_before():
+def test_change_of_digest_is_attributed_to_last_pull_request_merged_before_change():
     requests = (
         build_merged_request(1, ended_at=NOW - 2 * DAY),
         build_merged_request(2),
@@ -59,7 +59,7 @@ def test_change_of_digest_is_attributed_to_last_pull_request_merged_before():
     assert move.request.number == 2
 
 
-def test_returned_digest_was_not_moved_by_earlier_request():
+def test_rollback_to_digest_is_not_attributed_to_earlier_pull_request():
     first = build_held_digest(since=NOW - 9 * DAY, ended_at=NOW - 5 * DAY)
     request = build_merged_request(ended_at=NOW - 9 * DAY, opened_at=NOW - 10 * DAY)
     moves = list_moves(FleetHistory((first, build_held_digest()), (request,)))
@@ -76,7 +76,7 @@ def test_change_is_attributed_to_pull_request_merged_during_the_run():
     assert move.origin is MoveOrigin.BASEBUMP
 
 
-def test_wait_starts_when_any_tag_of_the_repository_first_pointed_to_digest():
+def test_wait_for_digest_starts_when_any_tag_of_same_image_first_pointed_there():
     observations = (
         TagObservation(PYTHON, NEW, NOW - 4 * DAY, NOW),
         TagObservation(TagRef(PYTHON.repository, "3"), NEW, NOW - 6 * DAY, NOW),
@@ -87,7 +87,7 @@ def test_wait_starts_when_any_tag_of_the_repository_first_pointed_to_digest():
     assert (move.first_seen, move.wait_since_first_seen) == (NOW - 6 * DAY, 6 * DAY)
 
 
-def test_digest_found_at_first_visit_has_no_author_and_no_wait():
+def test_digest_found_at_first_visit_has_no_pull_request_and_no_wait():
     observations = (TagObservation(PYTHON, NEW, NOW - DAY, NOW),)
     first = build_held_digest(is_since_first_visit=True)
     (move,) = list_moves(FleetHistory((first,), (build_merged_request(),), observations))

@@ -30,7 +30,7 @@ def build_built_on(word: str, image: str = PYTHON) -> BuiltOn:
     return BuiltOn(image, digest(word), BaseEvidence.LAYERS)
 
 
-def test_images_with_the_first_layers_of_an_own_image_are_bases():
+def test_images_with_same_first_layers_as_own_image_are_base_images():
     bases = [
         build_base_image("old", "os", "python 1"),
         build_base_image("new", "os", "python 2"),
@@ -40,7 +40,7 @@ def test_images_with_the_first_layers_of_an_own_image_are_bases():
     assert changed.bases == (build_built_on("new"), build_built_on("debian", "docker.io/library/debian"))
 
 
-def test_image_with_reordered_or_inner_layers_is_not_a_base():
+def test_image_with_reordered_or_inner_layers_is_not_a_base_image():
     bases = [
         build_base_image("1", "python"),
         build_base_image("2", "python", "os"),
@@ -50,7 +50,7 @@ def test_image_with_reordered_or_inner_layers_is_not_a_base():
     assert add_layer_bases([build("web", "os", "python", "app")], bases) == ()
 
 
-def test_all_digests_with_equal_layers_are_bases():
+def test_all_digests_with_equal_layers_are_base_images():
     (changed,) = add_layer_bases(
         [build("web", "os", "app")], [build_base_image("label 1", "os"), build_base_image("label 2", "os")]
     )
@@ -66,11 +66,11 @@ def test_own_image_can_be_the_base_of_another_own_image():
     }
 
 
-def test_earlier_build_of_the_image_itself_is_not_a_base():
+def test_earlier_build_of_same_image_is_not_a_base_image():
     assert add_layer_bases([build("1", "os", "app"), build("2", "os", "app", "more")], []) == ()
 
 
-def test_known_bases_are_kept_and_only_changed_builds_are_returned():
+def test_known_base_images_are_kept_and_only_changed_builds_are_returned():
     stated = BuiltOn(None, digest("x"), BaseEvidence.LABEL)
     (changed,) = add_layer_bases([build("1", "os", "app", bases=(stated,))], [build_base_image("os", "os")])
     assert changed.bases == (stated, build_built_on("os"))
@@ -78,7 +78,7 @@ def test_known_bases_are_kept_and_only_changed_builds_are_returned():
     assert add_layer_bases([changed], []) == ()
 
 
-def test_own_image_has_at_most_max_layer_bases_bases():
+def test_own_image_has_at_most_max_layer_bases_base_images():
     many = [build_base_image(str(number), "os") for number in range(200)]
     (changed,) = add_layer_bases([build("1", "os", "app")], many)
     assert len(changed.bases) == MAX_LAYER_BASES
@@ -86,14 +86,14 @@ def test_own_image_has_at_most_max_layer_bases_bases():
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
-def test_bases_are_exactly_images_with_prefix_of_layers(chains, own):
+def test_base_images_are_exactly_images_with_prefix_of_layers(chains, own):
     bases = [build_base_image(str(number), *chain) for number, chain in enumerate(chains)]
     changed = add_layer_bases([build("web", *own)], bases)
     expected = {digest(str(number)) for number, chain in enumerate(chains) if chain and own[: len(chain)] == chain}
     assert {each.digest for one in changed for each in one.bases} == expected
 
 
-def test_search_for_bases_is_linear_in_images_with_equal_layers(monkeypatch):
+def test_search_for_base_images_is_linear_in_images_with_equal_layers(monkeypatch):
     made = []
     monkeypatch.setattr(
         "bot.core.inventory.image_layers.BuiltOn", lambda *values: made.append(values) or BuiltOn(*values)

@@ -91,7 +91,7 @@ def test_fix_reaches_a_stage_when_all_files_have_reached_the_stage():
     assert (ends[REBUILT], ends[RUNNING]) == (None, None)
 
 
-def test_containers_with_another_tag_of_the_branch_do_not_delay_the_fix():
+def test_containers_with_another_tag_do_not_delay_running_stage_of_fix():
     old, new = digest("old 3.11"), digest("new 3.11")
     spans = ((old, NOW - 100 * DAY, NOW - DAY), (new, NOW - DAY, None))
     other = [

@@ -46,22 +46,22 @@ def find(*requests: BranchRequest, spans=(HELD,), observations=()) -> list[tuple
     return [(NOW - each.available_at, each.patched_at and NOW - each.patched_at) for each in patches]
 
 
-def test_fix_waits_from_first_observation_of_digest_to_merge():
+def test_wait_for_fix_is_counted_from_first_observation_of_digest_to_merge():
     assert find(build_merged_request(), observations=[build_observation(NOW - 8 * DAY)]) == [(8 * DAY, DAY)]
 
 
-def test_fix_waits_from_opening_if_pull_request_was_later_updated_to_the_digest():
+def test_wait_for_fix_is_counted_from_opening_if_digest_appeared_later():
     assert find(build_merged_request(), observations=[build_observation(NOW - 2 * DAY)]) == [(5 * DAY, DAY)]
 
 
-def test_wait_for_fix_starts_no_earlier_than_branch_had_the_vulnerable_digest():
+def test_wait_for_fix_is_not_counted_before_branch_had_vulnerable_digest():
     spans = [build_held_digest(since=NOW - 6 * DAY)]
     assert find(build_merged_request(), spans=spans, observations=[build_observation(NOW - 20 * DAY)]) == [
         (6 * DAY, DAY)
     ]
 
 
-def test_fix_waits_from_opening_if_pull_request_is_older_than_first_visit():
+def test_wait_for_fix_is_counted_from_opening_if_opened_before_first_visit():
     spans = [build_held_digest(since=NOW - 2 * DAY, is_since_first_visit=True)]
     assert find(build_merged_request(), spans=spans, observations=[build_observation(NOW - 20 * DAY)]) == [
         (5 * DAY, DAY)
@@ -76,7 +76,7 @@ def test_fix_in_open_pull_request_is_still_waiting():
     ]
 
 
-def test_merge_time_is_used_if_opening_of_pull_request_is_unknown():
+def test_merge_time_must_be_in_range_if_opening_of_pull_request_is_unknown():
     """The local forge does not record when a request was opened."""
     assert find(
         build_merged_request(opened_at=None, ended_at=NOW), observations=[build_observation(NOW - 3 * DAY)]
@@ -86,17 +86,17 @@ def test_merge_time_is_used_if_opening_of_pull_request_is_unknown():
     assert find(build_merged_request(opened_at=None, ended_at=None)) == []
 
 
-def test_fix_waits_from_first_of_two_pull_requests_for_same_digest():
+def test_wait_for_fix_is_counted_from_first_pull_request_for_vulnerable_digest():
     """The time to patch begins with the first of them, because the branch held the same digest all the time."""
     closed = build_merged_request(1, state=RequestState.CLOSED, opened_at=NOW - 9 * DAY, ended_at=NOW - 7 * DAY)
     assert find(closed, build_merged_request(2)) == [(9 * DAY, DAY)]
 
 
-def test_fix_in_closed_pull_request_does_not_wait():
+def test_fix_in_closed_pull_request_is_not_counted_as_waiting():
     assert find(build_merged_request(state=RequestState.CLOSED), spans=[build_held_digest(ended_at=None)]) == []
 
 
-def test_branch_updated_without_basebump_is_patched_at_time_of_change():
+def test_branch_updated_without_basebump_counts_as_patched_at_time_of_change():
     (patch,) = find_patches(FleetHistory((build_held_digest(),), (build_merged_request(state=RequestState.CLOSED),)))
     assert (patch.patched_at, patch.is_merged_by_basebump) == (NOW, False)
 
@@ -115,7 +115,7 @@ def test_branch_updated_without_basebump_is_patched_at_time_of_change():
         build_merged_request(targets=("*@sha256:abc",)),
     ],
 )
-def test_pull_request_without_known_fixes_is_not_a_patch(request_):
+def test_pull_request_without_fixes_or_matching_digest_is_not_a_patch(request_):
     assert find(request_) == []
 
 
@@ -196,7 +196,7 @@ def test_summary_since_publication_covers_only_fixes_with_publication_date():
         (build_held_digest(since=NOW - 5 * DAY + timedelta(hours=1)), 5),
     ],
 )
-def test_wait_since_publication_starts_no_earlier_than_vulnerable_digest_in_branch(span, published):
+def test_wait_since_publication_is_not_counted_before_vulnerable_digest(span, published):
     (patch,) = find_patches(FleetHistory((span,), (build_merged_request(fix_published_at=NOW - 12 * DAY),)))
     assert patch.published_at == NOW - published * DAY
     assert patch.wait_since_published == (published - 1) * DAY
@@ -218,7 +218,7 @@ def test_fix_published_after_merge_has_zero_wait_since_publication():
     assert patch.wait_since_published == timedelta()
 
 
-def test_summary_omits_patches_merged_before_the_period():
+def test_summary_omits_patches_merged_before_start_of_period():
     patches = find_patches(FleetHistory((build_held_digest(),), (build_merged_request(),)))
     assert summarise_patches(patches, PatchGrouping.ALL, NOW, NOW) == ()
 
@@ -242,6 +242,6 @@ def test_patches_are_grouped_by_severity_team_repository_and_month():
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.9, 4), (0.25, 1), (1, 4)])
-def test_percentile_is_always_a_measured_value(share, expected):
+def test_percentile_of_waits_is_always_a_measured_value(share, expected):
     assert find_percentile([days * DAY for days in (4, 2, 1, 3)], share) == expected * DAY
     assert find_percentile([], share) is None

@@ -32,7 +32,7 @@ LINKS = {
 }
 
 
-def test_update_of_golden_image_affects_all_dependent_repositories():
+def test_update_of_golden_image_affects_direct_and_indirect_dependents():
     finder = RebuildFinder(LINKS, FILES)
     images = (GOLDEN, "r.example.com/golden/python-dev")
     assert finder.find_effect(build_branch_key("golden"), ["python/Dockerfile"]) == RebuildEffect(images, 41)
@@ -51,7 +51,7 @@ def test_rebuild_effect_is_unknown_if_image_built_from_file_is_unknown():
     assert RebuildFinder({}, FILES).find_effect(build_branch_key("golden"), ["python/Dockerfile"]) is None
 
 
-def test_images_that_build_on_each_other_are_counted_once():
+def test_repositories_of_images_that_build_on_each_other_are_counted_once():
     files = {(build_branch_key("a"), "Dockerfile"): ["r.io/b"], (build_branch_key("b"), "Dockerfile"): ["r.io/a"]}
     links = {
         (build_branch_key("a"), "Dockerfile"): link("r.io/a"),
@@ -62,7 +62,7 @@ def test_images_that_build_on_each_other_are_counted_once():
     )
 
 
-def test_rebuild_effect_follows_at_most_max_rounds_of_images():
+def test_rebuild_effect_follows_chain_of_images_for_at_most_max_rounds():
     files = {(build_branch_key(str(number)), "Dockerfile"): [f"r.io/{number - 1}"] for number in range(50)}
     links = {(build_branch_key(str(number)), "Dockerfile"): link(f"r.io/{number}") for number in range(50)}
     effect = RebuildFinder(links, files).find_effect(build_branch_key("0"), ["Dockerfile"])

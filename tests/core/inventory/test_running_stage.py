@@ -72,7 +72,7 @@ def test_update_is_running_since_last_container_with_earlier_digest_ended():
     assert progress.reached[-1] == ReachedStage(RUNNING, NOW - 2 * DAY, is_exact=False)
 
 
-def test_later_containers_do_not_change_since_when_an_update_is_running():
+def test_start_of_running_stage_is_not_changed_by_later_containers():
     later = build_running(name="worker", first_seen_at=NOW - DAY)
     assert follow(WORKLOAD, clusters=[build_cluster(build_running(), later)]).since == NOW - 5 * DAY
 
@@ -85,7 +85,7 @@ def test_update_is_running_since_exact_start_of_container_if_known():
     assert follow(WORKLOAD, clusters=[build_cluster(restarted)]).since == NOW - 5 * DAY
 
 
-def test_image_that_ran_and_ended_has_reached_the_stage():
+def test_update_stays_in_stage_running_after_container_ended():
     """The pods of a cron job exist only now and then."""
     ended = build_running(ended_at=NOW - DAY)
     progress = follow(WORKLOAD, clusters=[build_cluster(ended)])
@@ -114,7 +114,7 @@ def hold_two_tags() -> FleetHistory:
 
 
 @pytest.mark.parametrize("tag", ["3.11", None])
-def test_containers_with_another_tag_of_the_branch_are_ignored(tag):
+def test_containers_that_run_another_tag_used_by_branch_are_ignored(tag):
     history = hold_two_tags()
     other = [build_running(each, name="worker", tag=tag) for each in (OLD_311, NEW_311)]
     progress = follow(WORKLOAD, history=history, clusters=[build_cluster(build_running(), *other)])
@@ -122,7 +122,7 @@ def test_containers_with_another_tag_of_the_branch_are_ignored(tag):
     assert get_reason(follow(WORKLOAD, history=history, clusters=[build_cluster(*other)])) is WaitReason.NOT_SEEN
 
 
-def test_update_waits_for_container_with_a_tag_that_the_branch_no_longer_uses():
+def test_update_waits_for_container_that_runs_tag_formerly_used_by_branch():
     history = hold_two_tags()
     changed = replace(history, held=history.held[:3])  # the request changed 3.11 to 3.12
     older = build_running(OLD_311, tag="3.11")
@@ -143,13 +143,13 @@ def test_update_is_not_running_if_the_cluster_was_not_read_since_merge():
         assert (get_reason(progress), progress.wait.clusters) == (WaitReason.CLUSTER_NOT_READ, ("prod",))
 
 
-def test_container_with_earlier_digest_is_found_even_if_another_cluster_is_unread():
+def test_container_with_earlier_digest_is_reported_even_if_other_cluster_is_unread():
     unread = build_cluster(name="test", read_at=None)
     progress = follow(WORKLOAD, clusters=[unread, build_cluster(build_running(OLD))])
     assert get_reason(progress) is WaitReason.OLDER_RUNS
 
 
-def test_container_with_earlier_digest_may_belong_to_another_base_branch():
+def test_update_waits_as_shared_if_other_branch_also_uses_earlier_digest():
     clusters = [build_cluster(build_running(), build_running(OLD, name="worker"))]
     holders = {(PYTHON.repository, OLD): frozenset({API})}
     assert get_reason(follow(WORKLOAD, clusters=clusters, holders=holders)) is WaitReason.SHARED_IMAGE
@@ -171,7 +171,7 @@ def test_own_image_with_unknown_base_never_counts_as_running_the_update():
     assert (progress.stage, get_reason(progress)) == (REBUILT, WaitReason.OTHER_DIGEST)
 
 
-def test_container_with_older_own_image_may_belong_to_another_base_branch():
+def test_update_waits_as_shared_if_other_branch_also_builds_older_own_image():
     release = (replace(WEB, base_branch="release-1"), "Dockerfile")
     clusters = [build_cluster(*(build_running(digest(f"own {n}"), repository=OWN, name=f"w{n}") for n in (1, 2)))]
     more = {
@@ -184,6 +184,6 @@ def test_container_with_older_own_image_may_belong_to_another_base_branch():
     assert get_reason(follow(BUILD, links=both, **more)) is WaitReason.SHARED_IMAGE
 
 
-def test_update_has_no_running_stage_without_clusters():
+def test_update_has_no_running_stage_if_no_clusters_are_configured():
     progress = follow(BUILD, builds=[build_own()], scope=replace(SCOPE, has_clusters=False), clusters=())
     assert (progress.stage, progress.wait) == (REBUILT, None)

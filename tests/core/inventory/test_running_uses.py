@@ -77,7 +77,7 @@ def test_pod_with_two_containers_of_the_image_counts_once():
     assert find(images) == (RunningUse(None, build_running_places(("payments", 3))),)
 
 
-def test_pods_with_different_digests_during_a_rollout_all_count():
+def test_pods_with_old_and_new_digest_are_added_up_during_rollout():
     images = [run(content="old", pods=1), run(content="new", pods=2)]
     assert find(images) == (RunningUse(None, build_running_places(("payments", 3))),)
 
@@ -125,7 +125,7 @@ def test_running_use_has_at_most_max_places_and_max_own_images():
     assert len(own) == MAX_OWN_IMAGES
 
 
-def test_running_containers_are_matched_by_upstream_name_of_cached_image():
+def test_image_from_pull_through_cache_is_matched_to_containers_by_upstream_name():
     def find_origin(name: str) -> str:
         return name.replace("r.example.com/cache", "docker.io")
 

@@ -66,7 +66,7 @@ DONE = NoChange("basebump/nginx", NoChangeReason.UNCHANGED, REQUEST)
         (UncheckedReference(IMAGE), False),
     ],
 )
-def test_decision_is_lasting_if_only_images_rules_and_evidence_can_change_the_result(decision, is_lasting):
+def test_decision_is_lasting_unless_time_or_failed_lookup_can_change_result(decision, is_lasting):
     assert are_decisions_lasting([decision]) is is_lasting
 
 
@@ -85,7 +85,7 @@ def test_decisions_are_not_lasting_if_a_single_decision_may_change():
         replace(DONE, request=None),
     ],
 )
-def test_step_is_done_only_for_open_pull_request_without_pending_changes(step):
+def test_step_counts_as_done_only_if_pull_request_is_open_and_unchanged(step):
     assert is_step_done(DONE)
     assert not is_step_done(step)
 
@@ -103,7 +103,7 @@ def test_step_is_done_only_for_open_pull_request_without_pending_changes(step):
         (NotScanned(UnscannedReason.IMAGE_GONE), scan(), True, False),
     ],
 )
-def test_evidence_is_lasting_if_the_same_scanner_would_repeat_the_result(old, new, is_known, is_lasting):
+def test_evidence_is_lasting_if_same_scanner_would_return_same_result(old, new, is_known, is_lasting):
     assert is_evidence_lasting(compare_scans(old, new), is_scanner_known=is_known) is is_lasting
 
 
@@ -133,12 +133,12 @@ def test_branch_is_due_at_earliest_time_when_a_decision_may_change():
     assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) == datetime(2027, 4, 2, tzinfo=UTC)
 
 
-def test_past_times_do_not_make_branch_due():
+def test_past_end_of_life_date_does_not_make_branch_due():
     ends = PolicyConfig(end_of_life=(ConfiguredEndOfLife("*", "*", NOW.date() - timedelta(days=1), None),))
     assert find_due_time([UpToDate(IMAGE)], [], ends, NOW) is None
 
 
-def test_settled_branch_depends_on_all_images_that_were_looked_up():
+def test_tracked_images_of_branch_include_images_of_skipped_references():
     decisions = [
         UpToDate(IMAGE),
         SkippedReference(IMAGE.reference, Reason.IGNORED, AGED),

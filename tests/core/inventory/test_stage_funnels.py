@@ -31,7 +31,7 @@ def build_rest(**more):
     return build_stored_use(**({"status": "held", "digest": OLD, "key": API} | more))
 
 
-def test_use_counts_in_stage_of_latest_update():
+def test_each_use_of_image_is_counted_in_stage_of_latest_update():
     uses = [
         build_stored_use(),
         build_stored_use(UseKind.OTHER),
@@ -46,7 +46,7 @@ def test_use_counts_in_stage_of_latest_update():
     assert (funnel.not_proposed, funnel.held, funnel.unknown, funnel.stuck) == (1, 1, 1, 1)
 
 
-def test_funnel_has_only_stages_that_uses_of_the_image_pass():
+def test_funnel_has_only_stages_that_image_can_reach():
     facts = build_facts(build_stored_use(UseKind.WORKLOAD))
     assert find_fleet_stages(facts, NOW).funnels[0].stages == (PROPOSED, MERGED, RUNNING)
     assert find_fleet_stages(replace(facts, scope=StageScope()), NOW).funnels[0].stages == (PROPOSED, MERGED)
@@ -107,7 +107,7 @@ def test_funnels_and_updates_contain_only_selected_uses():
     assert stages.funnels[0].uses == 1
 
 
-def test_containers_with_upstream_name_are_matched_to_cached_images_in_files():
+def test_containers_are_matched_to_cached_images_in_files_by_upstream_name():
     cached = "contoso.azurecr.io/dockerhub/library/python"
     use = build_stored_use(UseKind.WORKLOAD, repository=cached)
     facts = build_facts(
@@ -142,7 +142,7 @@ def test_stuck_updates_are_sorted_by_longest_wait():
     assert stages.list_stuck(NOW)[0].digest == NEW
 
 
-def test_search_for_containers_is_linear_in_uses_of_an_image(monkeypatch):
+def test_comparisons_with_containers_grow_linearly_with_uses_of_image(monkeypatch):
     keys = [replace(WEB, repository=f"acme/app-{number}") for number in range(30)]
     histories = [build_history(key=key) for key in keys]
     facts = build_facts(

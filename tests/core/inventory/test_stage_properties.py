@@ -146,7 +146,7 @@ def test_update_that_waits_for_no_stage_is_in_the_last_stage(facts):
 
 
 @given(list_facts(), st.lists(list_builds(st.none()), max_size=2), st.booleans())
-def test_unknown_facts_never_raise_a_stage(facts, builds, has_unread_cluster):
+def test_unknown_builds_containers_and_clusters_never_advance_a_stage(facts, builds, has_unread_cluster):
     """These are builds without a known base and commit, pods without a digest, and clusters that were never read."""
     unknown = build_running(None, name="unknown")
     clusters = tuple(replace(each, images=(*each.images, unknown)) for each in facts.clusters)
@@ -184,7 +184,7 @@ def describe(stages: FleetStages) -> list[object]:
 
 
 @given(list_facts())
-def test_each_use_counts_once_in_the_funnels(facts):
+def test_each_use_of_an_image_is_counted_once_in_funnels(facts):
     stages = find(facts)
     assert sum(each.uses for each in stages.funnels) == len(facts.uses)
     assert sum(each.stuck for each in stages.funnels) <= len(stages.list_stuck(NOW))

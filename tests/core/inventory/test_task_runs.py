@@ -21,7 +21,7 @@ TASK = BuildTask(
 RUN = TaskRun(((WEB, digest("web")),), ((PYTHON, digest("base")),), None, TASK)
 
 
-def test_build_gets_base_source_and_dockerfile_of_run():
+def test_build_gets_base_image_source_and_dockerfile_of_acr_task_run():
     (build,) = add_task_runs([BUILD], [RUN])
     assert build.bases == (BuiltOn(PYTHON, digest("base"), BaseEvidence.BUILD_TASK),)
     assert (build.source, build.branch, build.dockerfile) == ("https://github.com/acme/web", "main", "api/Dockerfile")
@@ -30,7 +30,7 @@ def test_build_gets_base_source_and_dockerfile_of_run():
     assert links == {(KEY, "api/Dockerfile"): (BuildLink(WEB, LinkEvidence.BUILD_TASK),)}
 
 
-def test_index_belongs_to_task_run_that_pushed_a_child_image():
+def test_index_gets_commit_of_acr_task_run_that_pushed_a_child_image():
     index = OwnBuild(WEB, digest("index"), None, None, None, children=frozenset({digest("web")}))
     (build,) = add_task_runs([index], [TaskRun(((WEB, digest("web")),), revision="beef")])
     assert (build.revision, build.bases, build.is_task_run) == ("beef", (), False)
@@ -44,11 +44,11 @@ def test_index_belongs_to_task_run_that_pushed_a_child_image():
         BuildTask("contoso.azurecr.io", "web", "/dev/null", DockerStep("Dockerfile")),
     ],
 )
-def test_source_label_is_kept_if_task_run_has_no_dockerfile_of_a_repository(task):
+def test_source_label_is_kept_if_acr_task_run_has_no_dockerfile_in_repository(task):
     (build,) = add_task_runs([BUILD], [TaskRun(((WEB, digest("web")),), task=task)])
     assert (build.source, build.is_task_run) == ("https://github.com/acme/inherited", False)
 
 
-def test_builds_without_a_matching_task_run_are_unchanged():
+def test_builds_without_matching_acr_task_run_are_unchanged():
     assert add_task_runs([BUILD], []) == [BUILD]
     assert add_task_runs([BUILD], [TaskRun(((PYTHON, digest("web")),))]) == [BUILD]

@@ -24,12 +24,12 @@ def find(stored: StoredBranch | None = STORED, now: datetime = NOW, **changes) -
     return find_visit_reason(KEY, stored, replace(CONDITIONS, **changes), now)
 
 
-def test_unchanged_branch_is_not_read():
+def test_settled_branch_is_not_read_again_if_unchanged():
     assert find() is None
     assert find_tag_reason(SETTLED, SETTLED.tags, SETTLED.tag_lists) is None
 
 
-def test_branch_is_read_when_new_or_not_settled():
+def test_branch_is_read_if_new_or_not_settled():
     assert find(None) is VisitReason.UNSETTLED
     assert find(replace(STORED, settled=None)) is VisitReason.UNSETTLED
 
@@ -68,13 +68,13 @@ def test_commit_that_changes_no_file_causes_reading_only_with_open_pull_request(
     assert find(with_request, head="3" * 40) is VisitReason.FILES_CHANGED
 
 
-def test_branch_is_read_when_due():
+def test_settled_branch_is_read_again_when_due():
     stored = replace(STORED, settled=replace(SETTLED, due_at=NOW))
     assert find(stored, NOW - timedelta(seconds=1)) is None
     assert find(stored) is VisitReason.DUE
 
 
-def test_branches_are_read_spread_over_second_half_of_the_interval():
+def test_settled_branches_are_read_spread_over_second_half_of_interval():
     keys = [BranchKey("github", "github.com", f"acme/web-{number}", "main") for number in range(200)]
 
     def count_read(age: timedelta) -> int:

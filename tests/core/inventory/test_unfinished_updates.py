@@ -63,7 +63,7 @@ def test_update_of_ci_job_image_is_finished_when_merged():
     assert find(build_stored_use(UseKind.OTHER)) == ()
 
 
-def test_update_of_image_that_the_base_branch_no_longer_uses_is_finished():
+def test_update_of_image_that_is_not_in_base_branch_anymore_is_finished():
     assert find_unfinished(StageIndex(build_facts(history=HISTORY, clusters=OLDER_RUNS))) == ()
 
 
@@ -73,13 +73,13 @@ def test_update_with_unknown_progress_is_never_overdue():
     assert not found.is_overdue(NOW)
 
 
-def test_unfinished_update_names_a_file_with_known_progress_first():
+def test_unfinished_update_reports_progress_of_file_with_known_progress():
     other = build_stored_use(path="a/Dockerfile")
     (found,) = find(other, WORKLOAD, links={})
     assert (found.is_known, found.progress.use.path) == (True, WORKLOAD.use.path)
 
 
-def test_unfinished_update_is_followed_after_a_later_digest_is_merged():
+def test_update_stays_unfinished_after_a_later_digest_is_merged():
     later_at = NOW - 3 * DAY
     spans = (
         *(replace(each, ended_at=each.ended_at or later_at) for each in HISTORY.held),

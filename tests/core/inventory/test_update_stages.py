@@ -49,7 +49,7 @@ OPEN = BranchRequest(WEB, build_request(2, targets=(f"{PYTHON}@{THIRD}",), opene
 # proposed
 
 
-def test_update_of_open_request_is_proposed_and_waits_for_review():
+def test_update_in_open_pull_request_is_proposed_and_waits_for_review():
     progress = follow(build_stored_use(status="update"), history=build_history(requests=[OPEN]))
     assert (progress.stage, progress.digest, get_reason(progress)) == (PROPOSED, THIRD, WaitReason.REVIEW)
     assert (progress.since, progress.request.number) == (NOW - 3 * DAY, 2)
@@ -100,7 +100,7 @@ def test_pull_request_for_another_tag_in_use_proposes_no_update_of_this_tag():
     assert [each.stage for each in find_progress(BUILD, StageIndex(facts))] == [MERGED]
 
 
-def test_pull_request_with_unknown_opening_counts_as_opened_by_time_of_visit():
+def test_pull_request_with_unknown_opening_counts_as_opened_at_time_of_visit():
     request = BranchRequest(WEB, replace(OPEN.request, opened_at=None))
     progress = follow(build_stored_use(status="update"), history=build_history(requests=[request]))
     assert progress.reached == (ReachedStage(PROPOSED, NOW, is_exact=False),)
@@ -155,24 +155,24 @@ def test_file_format_determines_if_image_is_built_on_or_deployed(format_name, ki
 # rebuilt
 
 
-def test_update_is_rebuilt_by_own_image_built_on_the_digest():
+def test_update_counts_as_rebuilt_if_own_image_is_built_on_digest():
     progress = follow(BUILD, builds=[build_own("own 1", OLD, MERGED_AT - DAY), build_own()])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT + DAY)
     assert [(each.digest, each.evidence) for each in progress.builds] == [(digest("own 2"), RebuildEvidence.LAYERS)]
 
 
-def test_update_is_rebuilt_by_own_image_built_on_platform_image_of_the_index():
+def test_update_counts_as_rebuilt_if_own_image_is_built_on_child_of_index():
     child = digest("child")
     assert follow(BUILD, builds=[build_own(base=child)], children={NEW: frozenset({child})}).stage is REBUILT
     assert follow(BUILD, builds=[build_own(base=child)]).stage is MERGED
 
 
-def test_update_is_rebuilt_at_time_of_first_build_on_the_digest():
+def test_rebuild_time_is_time_of_first_build_on_digest():
     builds = [build_own("own 3", built_at=MERGED_AT + 3 * DAY), build_own()]
     assert follow(BUILD, builds=builds).get_time(REBUILT) == MERGED_AT + DAY
 
 
-def test_update_is_rebuilt_by_time_of_read_if_build_time_is_unknown():
+def test_rebuild_time_is_time_of_read_if_build_time_is_unknown():
     progress = follow(BUILD, builds=[build_own(built_at=None)])
     assert progress.reached[-1] == ReachedStage(REBUILT, NOW - DAY, is_exact=False)
 
@@ -187,28 +187,28 @@ def test_build_time_in_the_future_is_replaced_by_time_of_read():
     )
 
 
-def test_update_built_before_the_merge_is_rebuilt_at_the_merge():
+def test_rebuild_time_is_time_of_merge_if_image_was_built_before_merge():
     progress = follow(BUILD, builds=[build_own(built_at=MERGED_AT - DAY)])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT, is_exact=False)
 
 
-def test_own_image_built_on_an_earlier_digest_does_not_rebuild_the_update():
+def test_update_waits_for_rebuild_if_own_image_is_built_on_earlier_digest():
     progress = follow(BUILD, builds=[build_own(base=OLD)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.NOT_BUILT)
     assert (progress.wait.images, progress.wait.last_built_at) == ((OWN,), MERGED_AT + DAY)
 
 
-def test_own_image_with_unknown_base_built_before_merge_does_not_rebuild_update():
+def test_update_waits_for_rebuild_if_image_with_unknown_base_is_from_before_merge():
     progress = follow(BUILD, builds=[build_own(base=None, built_at=MERGED_AT - DAY)])
     assert get_reason(progress) is WaitReason.NOT_BUILT
 
 
-def test_own_image_with_unknown_base_built_after_merge_does_not_prove_rebuild():
+def test_rebuild_is_unknown_if_image_with_unknown_base_was_built_after_merge():
     progress = follow(BUILD, builds=[build_own(base=None)])
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.BASE_UNKNOWN)
 
 
-def test_own_image_built_from_head_commit_of_base_branch_rebuilds_the_update():
+def test_update_counts_as_rebuilt_if_own_image_is_built_from_head_of_base_branch():
     """Only this shows the base image of a builder stage, if there is no provenance."""
     builds = [build_own(base=None, revision="c0ffee")]
     progress = follow(BUILD, builds=builds, heads={WEB: "c0ffee"})
@@ -222,19 +222,19 @@ def test_rebuilt_stage_names_the_strongest_evidence():
     assert progress.builds[0].evidence is RebuildEvidence.LAYERS
 
 
-def test_update_without_rebuild_names_the_failed_check():
+def test_update_that_waits_for_rebuild_names_failed_check():
     check = FailedCheck("build", "https://github.com/acme/web/actions/runs/1")
     progress = follow(BUILD, builds=[build_own(base=OLD)], failed_checks={WEB: check})
     assert (get_reason(progress), progress.wait.check) == (WaitReason.BUILD_FAILED, check)
     assert follow(BUILD, builds=[build_own()], failed_checks={WEB: check}).stage is REBUILT
 
 
-def test_update_waits_with_unknown_image_if_own_image_of_file_is_unknown():
+def test_wait_reason_is_image_unknown_if_own_image_of_file_is_unknown():
     assert get_reason(follow(BUILD, links={})) is WaitReason.IMAGE_UNKNOWN
     assert get_reason(follow(BUILD)) is WaitReason.IMAGE_UNKNOWN
 
 
-def test_update_is_rebuilt_when_all_own_images_of_the_file_are_rebuilt():
+def test_update_counts_as_rebuilt_if_all_own_images_of_file_are_rebuilt():
     worker = replace(build_own().build, repository="contoso.azurecr.io/apps/worker")
     links = {(WEB, "Dockerfile"): (*LINKS[WEB, "Dockerfile"], BuildLink(worker.repository, LinkEvidence.CONFIG))}
     older = replace(build_own(base=OLD), build=replace(worker, bases=build_own(base=OLD).build.bases))
@@ -252,7 +252,7 @@ def build_own_use(digest_, **more):
     return build_use(UseKind.WORKLOAD, digest=digest_, **values)
 
 
-def test_update_is_not_deployed_if_manifest_names_an_older_own_image():
+def test_update_waits_for_deployment_if_manifest_names_older_own_image():
     manifest = build_own_use(digest("own 1"))
     scope = StageScope(has_builds=True)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
@@ -265,7 +265,7 @@ def test_update_is_not_deployed_if_manifest_names_an_older_own_image():
     assert follow(BUILD, builds=builds, own_uses=[build_own_use(digest("own 2"))], scope=scope).wait is None
 
 
-def test_update_does_not_wait_for_manifest_with_an_unknown_own_image():
+def test_update_does_not_wait_for_manifest_with_unknown_own_image():
     uses = [build_own_use(digest("not read"))]
     assert follow(BUILD, builds=[build_own()], own_uses=uses, scope=StageScope(has_builds=True)).wait is None
 
@@ -296,7 +296,7 @@ def test_merged_update_is_stuck_after_waiting_a_day_for_containers():
     assert [progress.is_stuck(MERGED_AT + age) for age in (DAY / 2, DAY, 2 * DAY)] == [False, True, True]
 
 
-def test_update_with_failed_build_is_stuck_at_once_and_with_unknown_image_never():
+def test_failed_build_makes_update_stuck_at_once_but_unknown_image_never():
     failed = follow(BUILD, builds=[build_own(base=OLD)], failed_checks={WEB: FailedCheck("build")})
     assert failed.is_stuck(MERGED_AT)
     assert not follow(BUILD, links={}).is_stuck(NOW + 100 * DAY)

@@ -58,7 +58,7 @@ def test_hashes_differ_for_other_nesting_borders_or_types_of_values(first, secon
     assert hash_values(first) != hash_values(second)
 
 
-def test_hash_is_the_same_in_every_process():
+def test_hash_of_values_is_the_same_in_each_process():
     value = "frozenset(map(str, range(50))), {'b': 1, 'a': (None, 2.5)}"
     script = f"from bot.core.inventory.value_hashes import hash_values; print(hash_values(({value})))"
     texts = {
@@ -80,6 +80,6 @@ def test_dataclasses_enums_and_times_can_be_hashed():
     assert len(hash_values((value,))) == 32
 
 
-def test_object_without_a_lasting_text_cannot_be_hashed():
+def test_object_without_stable_text_cannot_be_hashed():
     with pytest.raises(TypeError, match="a object has no text"):
         hash_values((object(),))
