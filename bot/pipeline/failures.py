@@ -39,7 +39,7 @@ class FailureLog:
         try:
             yield
         except StateError as error:
-            self._failures.append(RunFailure(STATE_SUBJECT, stage, str(error)))
+            self.add_new([RunFailure(STATE_SUBJECT, stage, str(error))])
 
     def list_all(self) -> tuple[RunFailure, ...]:
         """Return the failures that were noted so far."""

@@ -57,13 +57,9 @@ class RunPlan:
 def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> RunPlan:
     """Run all phases up to the limits, which reserve the proposals that the run opens."""
     context, started = context.with_new_log(), context.now
-    running = find_running_images(context)
-    context.failures.add(running.failures)
-    build_tasks = list_build_tasks(context.builders, context.progress)
-    context.failures.add(build_tasks.failures)
-    fleet_scan = scan_fleets(fleets, context, options, build_tasks)
-    context.failures.add(fleet_scan.failures)
-    context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups, clusters=running.services)
+    clusters = find_running_images(context)
+    fleet_scan = scan_fleets(fleets, context, options, list_build_tasks(context))
+    context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups, clusters=clusters)
     decided_scans, decision_result = decide_updates(fleet_scan.repository_scans, context, options.policy_config)
     visit_recorder = VisitRecorder(context, options, decision_result)
     rebuild_finder = load_rebuild_finder(context, options)

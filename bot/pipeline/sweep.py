@@ -31,9 +31,8 @@ class SweepResult:
     branch_count: int
     """The number of all listed base branches."""
     failures: tuple[RunFailure, ...]
-    """The failures without those of clusters."""
-    cluster_failures: tuple[RunFailure, ...] = ()
-    """The failures to read clusters, whose messages contain private names."""
+    """The failures without those to read clusters, whose messages contain private names."""
+    has_unread_clusters: bool
 
 
 def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> SweepResult:
@@ -43,11 +42,10 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
     own images were built.
     """
     context = context.with_new_log()
-    running = read_clusters(context)
-    build_tasks = list_build_tasks(context.builders, context.progress)
+    read_clusters(context)
+    build_tasks = list_build_tasks(context)
     branch_list = list_base_branches(fleets, context, options)
     triage_result = select_branches(branch_list.list_in_scope(options.scope), context, options, build_tasks)
-    context.failures.add((*build_tasks.failures, *branch_list.failures, *triage_result.failures))
     with context.failures.note_state_error(FailureStage.SURVEY):
         context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
     known_digests = {each: found.digest for each, found in triage_result.known_lookups.descriptors.items()}
@@ -55,6 +53,8 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
     record_failed_checks(branch_list.branches, context, options)
     repositories = {each.group: each.repository for each in triage_result.to_read}
     reasons = Counter(each.reason for each in triage_result.to_read if each.reason is not None)
+    noted = context.failures.list_all()
+    failures = tuple(each for each in noted if each.stage is not FailureStage.CLUSTERS)
     return SweepResult(
-        tuple(repositories.values()), reasons, len(branch_list.branches), context.failures.list_all(), running.failures
+        tuple(repositories.values()), reasons, len(branch_list.branches), failures, len(failures) < len(noted)
     )

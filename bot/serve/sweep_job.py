@@ -33,7 +33,7 @@ class SweepJob:
             reasons = ", ".join(f"{count} {_describe(reason)}" for reason, count in sorted(result.reasons.items()))
             summary = f"{describe_repositories(len(visits))} a visit, of {result.branch_count} base branches"
             errors = [failure.error for failure in result.failures[:1]]
-            if result.cluster_failures:  # everyone who can open the pages reads the result
+            if result.has_unread_clusters:  # everyone who can open the pages reads the result
                 errors.append("clusters could not be read, and `basebump doctor` shows the reasons")
             yield Done(
                 each,

@@ -27,6 +27,14 @@ def test_add_new_leaves_out_failures_that_the_log_contains():
     assert log.list_all() == (FIRST, SECOND)
 
 
+def test_state_error_that_occurs_twice_in_a_stage_is_listed_once():
+    log = FailureLog()
+    for _ in range(2):
+        with log.note_state_error(FailureStage.CLUSTERS):
+            raise StateError("the disk is full")
+    assert len(log.list_all()) == 1
+
+
 def test_state_error_becomes_a_failure_of_the_state():
     log = FailureLog()
     with log.note_state_error(FailureStage.ASSESS):

@@ -20,6 +20,7 @@ from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.proposal import RemoteRequest
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.failures import FailureLog
 from bot.pipeline.plans.plan_run import PlanOrigin
 from bot.pipeline.plans.planned_edits import EditProver
 from bot.pipeline.plans.planned_limits import PlanLimitError, PlanLimits
@@ -99,15 +100,16 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
     `options` are the options of a run with the level of the plan.
     """
     started = context.clock.now()
-    listed, failures = _find_repositories(plan, fleets)
+    failures = FailureLog()
+    listed = _find_repositories(plan, fleets, failures)
     run_budget = RunBudget()
 
     def prepare(planned: PlannedRepository) -> RepositoryVisit | RunFailure:
         return _RepositoryCheck(planned, listed.get(planned.key), context, options, run_budget).prepare()
 
     prepared = FORGE_POOL.run_phase("Comparing repositories", prepare, plan.repositories, context.progress)
-    unlisted = {each.subject for each in failures}
-    failures += [each for each in prepared if isinstance(each, RunFailure) and each.subject not in unlisted]
+    unlisted = {each.subject for each in failures.list_all()}
+    failures.add(each for each in prepared if isinstance(each, RunFailure) and each.subject not in unlisted)
     visits = [each for each in prepared if isinstance(each, RepositoryVisit)]
     keys = {_get_key(each.repository) for each in visits}
     changed = {each.key[:3] for each in plan.repositories if each.key not in keys}
@@ -117,28 +119,27 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
     ]
     executed = execute_visits(without_dashboards, context.progress, options.level)
     evidence = {each.transition: each.evidence for each in plan.evidence}
-    failures += [failure for each in executed for failure in each.failures]
-    failures += sync_dashboards(executed, evidence, options)
+    failures.add(failure for each in executed for failure in each.failures)
+    failures.add(sync_dashboards(executed, evidence, options))
     reports = tuple(each.report for each in executed)
-    return RunReport(options.level, reports, evidence, tuple(failures), started, context.clock.now())
+    return RunReport(options.level, reports, evidence, failures.list_all(), started, context.clock.now())
 
 
 def _find_repositories(
-    plan: FleetPlan, fleets: Sequence[Fleet]
-) -> tuple[Mapping[tuple[str, str, str, str], ListedBaseBranch], list[RunFailure]]:
-    """Return the plan's repositories that the config selects, by key, and the failures of listing them."""
+    plan: FleetPlan, fleets: Sequence[Fleet], failures: FailureLog
+) -> Mapping[tuple[str, str, str, str], ListedBaseBranch]:
+    """Return the plan's repositories that the config selects, by key. Note the failures of listing them."""
     names = frozenset(each.configured_name or each.name for each in plan.repositories)
     found: dict[tuple[str, str, str, str], ListedBaseBranch] = {}
-    failures: list[RunFailure] = []
     if not names:
-        return found, failures
+        return found
     for fleet in fleets:
         for each in fleet.list_repositories(names):
             if isinstance(each, RunFailure):
-                failures.append(each)
+                failures.add([each])
             else:
                 found.setdefault(_get_key(each), ListedBaseBranch(fleet, each))
-    return found, failures
+    return found
 
 
 def _get_key(repository: GitRepository) -> tuple[str, str, str, str]:

@@ -18,10 +18,9 @@ UNSELECTED = "the config does not select this repository"
 
 @dataclass(frozen=True, slots=True)
 class BaseBranchList:
-    """The base branches of all fleets, and the failures to list some of them."""
+    """The base branches of all fleets."""
 
     branches: tuple[tuple[Fleet, GitRepository], ...]
-    failures: tuple[RunFailure, ...]
 
     def list_in_scope(self, scope: RunScope) -> list[tuple[Fleet, GitRepository]]:
         """Return the base branches that a run may include."""
@@ -40,7 +39,10 @@ class BaseBranchList:
 
 
 def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> BaseBranchList:
-    """List the base branches of all fleets. Branches that basebump itself created are left out."""
+    """List the base branches of all fleets. Branches that basebump itself created are left out.
+
+    Failures are noted in the log of `context`.
+    """
     activity_scope = build_activity_scope(context, options)
     selected = [
         (fleet, each)
@@ -49,10 +51,8 @@ def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: Ru
         )
         if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
     ]
-    return BaseBranchList(
-        tuple((fleet, each) for fleet, each in selected if isinstance(each, GitRepository)),
-        tuple(each for _, each in selected if isinstance(each, RunFailure)),
-    )
+    context.failures.add(each for _, each in selected if isinstance(each, RunFailure))
+    return BaseBranchList(tuple((fleet, each) for fleet, each in selected if isinstance(each, GitRepository)))
 
 
 def _deduplicate_repositories(

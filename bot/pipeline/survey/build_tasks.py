@@ -24,25 +24,28 @@ from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.references.extract import ExtractResult, relate_references
 from bot.pipeline.references.file_reading import MAX_FILE_BYTES
+from bot.pipeline.run_context import RunContext
 from bot.pipeline.worker_pool import REGISTRY_POOL
-from bot.ports import FileTree, ImageBuilder, ProgressReporter
+from bot.ports import FileTree, ImageBuilder
 
 _TOP = FilePath("")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildTasks:
-    """The build tasks of all configured registries, and the failures to list them."""
+    """The build tasks of all configured registries."""
 
     tasks: tuple[BuildTask, ...] = ()
     failed_registries: tuple[str, ...] = ()
     """Registries whose tasks could not be listed."""
-    failures: tuple[RunFailure, ...] = ()
 
 
-def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporter) -> BuildTasks:
-    """List the build tasks of all `builders`. If one registry fails, return the tasks of the working registries."""
-    if not builders:
+def list_build_tasks(context: RunContext) -> BuildTasks:
+    """List the build tasks of all registries that run such tasks (`context.builders`).
+
+    If a registry fails, a failure is noted, and the tasks of the working registries are returned.
+    """
+    if not context.builders:
         return BuildTasks()
 
     def list_tasks(builder: ImageBuilder) -> tuple[BuildTask, ...] | RunFailure:
@@ -51,10 +54,11 @@ def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporte
         except RegistryError as error:
             return RunFailure(builder.registry, FailureStage.SURVEY, str(error))
 
-    answers = REGISTRY_POOL.run_phase("Listing build tasks", list_tasks, builders, progress)
-    failures = tuple(answer for answer in answers if isinstance(answer, RunFailure))
+    answers = REGISTRY_POOL.run_phase("Listing build tasks", list_tasks, context.builders, context.progress)
+    failures = [answer for answer in answers if isinstance(answer, RunFailure)]
+    context.failures.add(failures)
     tasks = tuple(task for answer in answers if not isinstance(answer, RunFailure) for task in answer)
-    return BuildTasks(tasks, tuple(each.subject for each in failures), failures)
+    return BuildTasks(tasks, tuple(each.subject for each in failures))
 
 
 def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: BuildTasks) -> ExtractResult:

@@ -44,7 +44,6 @@ class FleetScan:
     """The base branches that a run read, and what the state knows about the others."""
 
     repository_scans: tuple[RepositoryScan, ...]
-    failures: tuple[RunFailure, ...]
     triage_result: TriageResult
     branches: tuple[tuple[Fleet, GitRepository], ...]
     """All listed base branches, whether they were read or not."""
@@ -58,7 +57,7 @@ class FleetScan:
 def scan_fleets(
     fleets: Sequence[Fleet], context: RunContext, options: RunOptions, build_tasks: BuildTasks
 ) -> FleetScan:
-    """List the base branches of all fleets, and read those that triage selects."""
+    """List the base branches of all fleets, and read those that triage selects. Failures are noted in the log."""
     scope = options.scope
     branch_list = list_base_branches(fleets, context, options)
     triage_result = select_branches(branch_list.list_in_scope(scope), context, options, build_tasks)
@@ -68,13 +67,11 @@ def scan_fleets(
         return _scan_repository(listed, context, build_tasks, options, TreeBudget(run_budget))
 
     outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, triage_result.to_read, context.progress)
-    failures = [*branch_list.failures, *triage_result.failures]
-    failures += [each for each in outcomes if isinstance(each, RunFailure)]
-    failures += branch_list.report_unselected(scope.names, failures)
+    context.failures.add(each for each in outcomes if isinstance(each, RunFailure))
+    context.failures.add(branch_list.report_unselected(scope.names, context.failures.list_all()))
     repository_scans = [each for each in outcomes if isinstance(each, RepositoryScan)]
     return FleetScan(
         tuple(repository_scans if scope.image is None else _select_scans_using_image(repository_scans, scope)),
-        tuple(failures),
         triage_result,
         tuple(branch_list.branches),
     )

@@ -14,18 +14,18 @@ from typing import TypeVar
 from bot.core.inventory.triage import find_tag_reason, find_visit_reason
 from bot.core.inventory.value_hashes import hash_tag_list, hash_values
 from bot.model.decision import Transition
-from bot.model.errors import ForgeError, RegistryError, StateError
+from bot.model.errors import ForgeError, RegistryError
 from bot.model.evidence import Evidence
 from bot.model.forge import ActivityScope, GitRepository
 from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName, TagRef
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
-from bot.model.report import RepositoryReport, RunFailure
+from bot.model.report import RepositoryReport
 from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.tag_listings import TagListCollection
 from bot.pipeline.evidence.evidence_versions import EvidenceVersions
-from bot.pipeline.failures import STATE_SUBJECT, RegistryFailures
+from bot.pipeline.failures import RegistryFailures
 from bot.pipeline.run_context import KnownLookups, RunContext, RunOptions
 from bot.pipeline.survey.build_tasks import BuildTasks
 from bot.pipeline.survey.stuck_updates import load_stuck_updates
@@ -75,7 +75,6 @@ class TriageResult:
     evidence: Mapping[Transition, Evidence] = field(default_factory=dict)
     """The evidence for the transitions in `reports`."""
     known_lookups: KnownLookups = field(default_factory=KnownLookups)
-    failures: tuple[RunFailure, ...] = ()
 
 
 def build_activity_scope(context: RunContext, options: RunOptions) -> ActivityScope | None:
@@ -90,14 +89,14 @@ def select_branches(
 ) -> TriageResult:
     """Return the base branches that the run must read, and the stored reports of the others.
 
-    Without a state, all base branches are read. If the state cannot be read, a failure is reported, and all base
+    Without a state, all base branches are read. If the state cannot be read, a failure is noted, and all base
     branches are read, too. Repositories that the user named are always read.
     """
     branches = [ListedBaseBranch(fleet, repository) for fleet, repository in listed]
     if not context.inventory_store.is_available:
         return TriageResult(tuple(branches))
     triage, scope = _Triage(context, options, build_tasks), options.scope
-    try:
+    with context.failures.note_state_error(FailureStage.SURVEY):
         branches = triage.add_stored(branches)
         if scope.names:
             return TriageResult(tuple(branches))
@@ -107,8 +106,7 @@ def select_branches(
         known_lookups = triage.look_up_tags([each.settled for each in branches if each.reason is None and each.settled])
         branches = _share_reasons(_find_tag_reasons(branches, known_lookups))
         return replace(triage.load_reports(branches), known_lookups=known_lookups)
-    except StateError as error:
-        return TriageResult(tuple(branches), failures=(RunFailure(STATE_SUBJECT, FailureStage.SURVEY, str(error)),))
+    return TriageResult(tuple(branches))
 
 
 class _Triage:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from support.git import DiskRepository
-from support.runs.worlds import write_tree
+from support.runs.worlds import build_context, write_tree
 
-from bot.cli.terminal import NoProgress
 from bot.forges.local.fleet import LocalFleet
 from bot.formats import load_all_formats
 from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
@@ -221,9 +220,10 @@ def test_error_of_one_builder_does_not_affect_others():
     tasks = (build_task(DockerStep("Dockerfile")), build_task(OtherStep()))
     silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
     builders = [FakeTaskRegistry(CONTOSO, tasks), FakeTaskRegistry("a.azurecr.io", silent)]
-    found = list_build_tasks(builders, NoProgress())
+    context = build_context(builders=builders)
+    found = list_build_tasks(context)
     assert (found.tasks, found.failed_registries) == (tasks, ("a.azurecr.io",))
-    (failed,) = found.failures
+    (failed,) = context.failures.list_all()
     assert (failed.subject, failed.stage, failed.error) == ("a.azurecr.io", FailureStage.SURVEY, "no answer")
     assert [each.asked for each in builders] == [1, 1]
-    assert list_build_tasks([], NoProgress()) == BuildTasks()
+    assert list_build_tasks(build_context()) == BuildTasks()

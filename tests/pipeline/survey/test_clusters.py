@@ -47,24 +47,25 @@ def ended_cluster():
     return ended
 
 
-def list_names(result):
+def list_names(clusters):
     return [
         f"{each.image.workload.title} {each.first_seen_at - NOW}"
-        for cluster in result.services.known
+        for cluster in clusters.known
         for each in cluster.images
     ]
 
 
 def test_running_images_are_not_read_without_clusters():
-    result = find_running_images(build_context())
-    assert (result.services.known, result.failures) == (None, ())
+    context = build_context()
+    assert find_running_images(context).known is None
+    assert context.failures.list_all() == ()
 
 
 def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, ended_cluster):
     services = ClusterServices((build_reader(ended_cluster, "gone"), build_reader(stand)))
-    result = find_running_images(build_context(clusters=services))
-    assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
-    (failure,) = result.failures
+    context = build_context(clusters=services)
+    assert list_names(find_running_images(context)) == ["prod/payments/Pod/web 0:00:00"]
+    (failure,) = context.failures.list_all()
     assert failure.subject == "gone"
     assert "Connection refused" in failure.error
 
@@ -75,21 +76,21 @@ def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluste
     later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(ended_cluster),), store))
     result = read_clusters(later)
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
-    assert [each.read_at for each in result.services.known] == [NOW]
-    assert [each.failure.problem for each in result.services.known] == [ClusterProblem.UNREACHABLE]
-    assert [each.subject for each in result.failures] == ["prod"]
+    assert [each.read_at for each in result.known] == [NOW]
+    assert [each.failure.problem for each in result.known] == [ClusterProblem.UNREACHABLE]
+    assert [each.subject for each in later.failures.list_all()] == ["prod"]
 
 
 def test_clusters_that_were_removed_from_the_config_do_not_count(stand, store):
     read_clusters(build_context(clusters=ClusterServices((build_reader(stand, "old"),), store)))
     result = read_clusters(build_context(clusters=ClusterServices((build_reader(stand),), store)))
-    assert [each.cluster for each in result.services.known] == ["prod"]
+    assert [each.cluster for each in result.known] == ["prod"]
 
 
 def test_visits_of_the_service_use_clusters_read_by_sweeps(stand, store):
     services = ClusterServices((build_reader(stand),), store, is_read_by_sweeps=True)
     context = build_context(clusters=services)
-    assert find_running_images(context).services.known == ()
+    assert find_running_images(context).known == ()
     assert stand.asked == []
     sweep_fleets([], context, RunOptions(None, "basebump/", None))
     assert len(stand.asked) == 1
@@ -105,9 +106,9 @@ def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand)
         def load_clusters(self):
             raise StateError("the disk is full")
 
-    result = read_clusters(build_context(clusters=ClusterServices((build_reader(stand),), BrokenStore())))
-    assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
-    assert [each.error for each in result.failures] == ["the disk is full"]
+    context = build_context(clusters=ClusterServices((build_reader(stand),), BrokenStore()))
+    assert list_names(read_clusters(context)) == ["prod/payments/Pod/web 0:00:00"]
+    assert [each.error for each in context.failures.list_all()] == ["the disk is full"]
 
 
 def test_run_reports_the_failure_of_a_cluster(ended_cluster, loopback):
