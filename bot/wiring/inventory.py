@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
-from bot.model.errors import StateError, UsageError
+from bot.model.errors import UsageError
 
 if TYPE_CHECKING:
     from bot.inventory_ports import InventoryReader, StageReader
@@ -37,8 +37,14 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
         StateError: If no run created the state yet, or if it cannot be used.
     """
     from bot.state.inventory.reader import DatabaseInventoryReader
+    from bot.wiring.state import open_database
 
-    database = _open_database(settings)
+    database = open_database(settings, must_exist=True)
+    if database is None:
+        raise UsageError(
+            f"{settings.source} has no `state`, so basebump does not remember which images are used; hint: add "
+            "`state: sqlite:///PATH` and run `basebump run`"
+        )
     return StoredFleet(DatabaseInventoryReader(database), create_stage_reader(database, settings))
 
 
@@ -58,24 +64,3 @@ def create_stage_reader(database: Database, settings: Settings) -> StageReader:
         build_origin_finder(settings),
     )
     return DatabaseStageReader(database, sources)
-
-
-def _open_database(settings: Settings) -> Database:
-    from bot.settings.sections.state import StateFile, StateServer
-    from bot.state.database import Database
-
-    match settings.state:
-        case None:
-            raise UsageError(
-                f"{settings.source} has no `state`, so basebump does not remember which images are used; hint: add "
-                "`state: sqlite:///PATH` and run `basebump run`"
-            )
-        case StateFile(path):
-            if not path.exists():
-                raise StateError(f"there is no state in {path} yet; hint: `basebump run` with this config creates it")
-            database = Database.sqlite_unmigrated(path)
-        case StateServer(url):
-            database = Database.postgresql_unmigrated(url)
-        case _:
-            assert_never(settings.state)
-    return database.migrate_for_reading()

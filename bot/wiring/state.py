@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
+from bot.model.errors import StateError
 from bot.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     """Open the stores of the state. Raises StateError if the database cannot be used."""
     from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
 
-    database = open_database(settings)
+    database = open_database(settings, must_exist=False)
     if database is None:
         return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
     from bot.state.after_merge.failed_checks import DatabaseFailedChecks
@@ -87,8 +88,14 @@ def open_state_stores(settings: Settings) -> StateStores:
     )
 
 
-def open_database(settings: Settings) -> Database | None:
-    """Open the database of the state; None if no state is configured. Raises StateError if it cannot be used."""
+def open_database(settings: Settings, *, must_exist: bool) -> Database | None:
+    """Open the database of the state, and migrate its tables; None if no state is configured.
+
+    If `must_exist` is False, the database and its tables are created if necessary.
+
+    Raises:
+        StateError: If the database cannot be used, or if `must_exist` is True and no run created it yet.
+    """
     from bot.settings.sections.state import StateFile, StateServer
 
     if settings.state is None:
@@ -97,7 +104,11 @@ def open_database(settings: Settings) -> Database | None:
 
     match settings.state:
         case StateFile(path):
-            return Database.sqlite(path)
+            if must_exist and not path.exists():
+                raise StateError(f"there is no state in {path} yet; hint: `basebump run` with this config creates it")
+            database = Database.sqlite_unmigrated(path)
         case StateServer(url):
-            return Database.postgresql(url)
-    assert_never(settings.state)
+            database = Database.postgresql_unmigrated(url)
+        case _:
+            assert_never(settings.state)
+    return database.migrate_for_reading() if must_exist else database.migrate()
