@@ -65,8 +65,8 @@ from bot.state.work.service_lock import lock_state_file
 from bot.state.work.service_log import DatabaseServiceLog
 from bot.state.work.service_reader import DatabaseServiceReader
 from bot.wiring import FleetRun, SystemClock, build_fleet_context
-from bot.wiring.inventory import create_stage_reader
 from bot.wiring.service import ServiceStores
+from bot.wiring.state import create_stage_reader
 from bot.work_ports import WorkQueue, WorkRequester
 
 INTERVAL = timedelta(minutes=1)

@@ -11,7 +11,6 @@ from bot.model.errors import UsageError
 if TYPE_CHECKING:
     from bot.inventory_ports import InventoryReader, StageReader
     from bot.settings import Settings
-    from bot.state.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
         StateError: If no run created the state yet, or if it cannot be used.
     """
     from bot.state.inventory.reader import DatabaseInventoryReader
-    from bot.wiring.state import open_database
+    from bot.wiring.state import create_stage_reader, open_database
 
     database = open_database(settings, must_exist=True)
     if database is None:
@@ -46,21 +45,3 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
             "`state: sqlite:///PATH` and run `basebump run`"
         )
     return StoredFleet(DatabaseInventoryReader(database), create_stage_reader(database, settings))
-
-
-def create_stage_reader(database: Database, settings: Settings) -> StageReader:
-    """Return a reader of the facts about stages of updates."""
-    from bot.state.after_merge.own_builds import DatabaseOwnBuilds
-    from bot.state.after_merge.running_images import DatabaseRunningImages
-    from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
-    from bot.wiring.clusters import build_origin_finder
-
-    sources = StageSources(
-        DatabaseRunningImages(database),
-        DatabaseOwnBuilds(database),
-        [each.name for each in settings.clusters],
-        settings.builds,
-        settings.policy_config.blocklist,
-        build_origin_finder(settings),
-    )
-    return DatabaseStageReader(database, sources)

@@ -69,7 +69,6 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.lookups.push_store import DatabasePushStore
     from bot.state.lookups.state_store import DatabaseStateStore
     from bot.state.lookups.superseded_tags import DatabaseSupersededStore
-    from bot.wiring.inventory import create_stage_reader
 
     return StateStores(
         DatabaseStateStore(database, lambda: datetime.now(UTC)),
@@ -112,3 +111,21 @@ def open_database(settings: Settings, *, must_exist: bool) -> Database | None:
         case _:
             assert_never(settings.state)
     return database.migrate_for_reading() if must_exist else database.migrate()
+
+
+def create_stage_reader(database: Database, settings: Settings) -> StageReader:
+    """Return a reader of the facts about stages of updates."""
+    from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+    from bot.state.after_merge.running_images import DatabaseRunningImages
+    from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
+    from bot.wiring.clusters import build_origin_finder
+
+    sources = StageSources(
+        DatabaseRunningImages(database),
+        DatabaseOwnBuilds(database),
+        [each.name for each in settings.clusters],
+        settings.builds,
+        settings.policy_config.blocklist,
+        build_origin_finder(settings),
+    )
+    return DatabaseStageReader(database, sources)
