@@ -151,7 +151,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
 
     def _has_data_for_release(self, system: OperatingSystem) -> bool:
         purl = _PURL_PREFIXES.get(system.family)
-        if purl is None:
+        if purl is None or system.has_extended_support:  # an inventory cannot state extended support
             return False
         with tempfile.TemporaryDirectory(prefix="basebump-probe-") as folder:
             probe = Path(folder, "probe.json")

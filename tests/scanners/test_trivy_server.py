@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -107,6 +108,30 @@ def test_image_without_findings_is_clean_if_trivy_server_covers_the_release(stan
 )
 def test_image_with_release_unknown_to_trivy_server_is_not_clean(stand, make, item, expected_why):
     assert why(make().scan(stand.subject(item()))) is expected_why
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_image_with_extended_support_and_no_findings_is_not_clean_on_trivy_server(
+    stand, url, program, tmp_path, extended
+):
+    family, release = DEBIAN_RELEASE.split()
+    report = {
+        "SchemaVersion": 2,
+        "Metadata": {
+            "OS": {"Family": family, "Name": release, "extended": extended},
+            "ImageConfig": {"os": "linux", "architecture": "amd64"},
+        },
+        "Results": [{"Class": "os-pkgs", "Type": family, "Packages": [{"ID": "bash@5"}]}],
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    binary = program("", always=f'[ "$1" = image ] && exec cat {tmp_path}/report.json')
+    server = TrivyServer(url, TOKEN)
+    scanner = TrivyServerScanner(binary, server, stand.pull, tmp_path / "client", now=lambda: datetime.now(UTC))
+    outcome = scanner.scan(stand.subject(debian(OLD)))
+    if extended:
+        assert why(outcome) is UnscannedReason.OS_UNSUPPORTED
+    else:
+        assert findings(outcome) == set()
 
 
 def test_operating_system_release_is_checked_on_trivy_server_only_once(stand, make, monkeypatch):
