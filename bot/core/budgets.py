@@ -28,7 +28,7 @@ from bot.model.errors import TreeError
 
 
 class WorkLimitError(TreeError):
-    """The files of one tree would cause more work than basebump does for a tree."""
+    """Raised if the files of one tree would cause more work than basebump does for a tree."""
 
 
 @dataclass(slots=True)
@@ -74,16 +74,16 @@ class TreeBudget:
             )
 
     def take_file(self, references: int, facts: int, size: int) -> str:
-        """Subtract the contents of one file. If the budget does not suffice, return the limit as a text.
+        """Subtract the contents of one file.
 
-        The text is empty if the budget suffices.
+        If this exceeds the budget, return the exceeded limit as a text. Otherwise, the text is empty.
 
         Args:
             references: The number of image references in the file.
             facts: The number of cross-file facts in the file.
             size: The size of the file in bytes.
         """
-        kept_size = size if references or facts else 0  # other files are not kept in memory
+        kept_size = size if references or facts else 0  # files without images are not kept in memory
         if references > self.references:
             return f"{MAX_TREE_REFERENCES} image references in one repository"
         if facts > self.facts:
@@ -172,6 +172,6 @@ class EditBudget:
 
         Args:
             item_count: The number of references and facts in the tree.
-            tree_budget: The budget from which the relation took its steps. It was new before.
+            tree_budget: The budget from which the relation took its steps. It was unused before.
         """
         self.edited_bytes -= item_count * RELATED_ITEM_BYTES + (MAX_TREE_STEPS - tree_budget.steps) * STEP_BYTES

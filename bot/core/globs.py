@@ -95,7 +95,7 @@ def _compile_expression(globs: list[str]) -> Any:
 
 
 def has_wildcard(glob: str) -> bool:
-    """Return True if a glob may match more than one value."""
+    """Return True if a glob can match more than one value."""
     return "*" in glob or "?" in glob
 
 

@@ -1,4 +1,4 @@
-"""Finds the public web page of a repository of images."""
+"""Find the public web page of a repository of images."""
 
 from __future__ import annotations
 

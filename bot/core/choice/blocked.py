@@ -1,4 +1,4 @@
-"""Replaces blocked digests by the newest image that is not blocked, even if it is older than the one in the file."""
+"""Replace blocked digests with the newest image that is not blocked, even if it is older than the one in the file."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ NOTHING_KNOWN = (
 
 
 def find_block_in_use(tracked_image: TrackedImage, resolution: Resolution) -> Block | None:
-    """Return why the digest that a file uses is blocked; None if it is not known to be blocked.
+    """Return the block of the digest that a file uses; None if the digest is not known to be blocked.
 
-    `resolution` is the lookup of the tag in the file. A reference without a digest uses the one that its tag points to.
+    `resolution` is the lookup of the tag in the file. A reference without a digest uses the digest that its tag points
+    to.
     """
     if isinstance(resolution, UnresolvedTag):
         return None
@@ -50,11 +51,11 @@ def find_block_in_use(tracked_image: TrackedImage, resolution: Resolution) -> Bl
 def replace_blocked_digest(
     tracked_image: TrackedImage, resolutions: Sequence[Resolution], block: Block, now: datetime
 ) -> ImageUpdate | BlockedReference:
-    """Return the update that replaces the blocked digest of a reference, or the decision that there is none.
+    """Return the update that replaces the blocked digest of a reference, or a `BlockedReference` without one.
 
-    `resolutions` are the lookups of all tags that the reference may be updated to, as in `decide`. The tag in the file,
-    which is the last one, comes first here, so that the update changes as little as possible. Neither the minimum age
-    nor the holds for older images apply.
+    `resolutions` are the lookups of all tags that the reference may be updated to, as in `decide`. Here, the tag in the
+    file, which is last in `resolutions`, is tried first, so that the update changes as little as possible. Neither the
+    minimum age nor the holds for older images apply.
     """
     *others, written = resolutions
     objections: list[str] = []
@@ -104,7 +105,7 @@ def _can_write_tag(tracked_image: TrackedImage, replacement: Replacement) -> boo
 
 
 def _find_objection(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> str:
-    """Return why a reference must not be updated to the digest that a tag points to; empty if it may."""
+    """Return why a reference must not be updated to the digest that a tag points to; empty if the update is allowed."""
     if resolved.not_pullable_reason:
         return resolved.not_pullable_reason
     pinned_digest = tracked_image.reference.image.digest
@@ -126,10 +127,10 @@ def _find_objection(tracked_image: TrackedImage, resolved: ResolvedTag, now: dat
 
 
 def apply_unread_lists(decision: Decision, blocklist: Blocklist) -> Decision:
-    """Return a decision that takes into account what could not be read: the tag, or a list of blocked digests.
+    """Return the decision, adjusted if the tag or a list of blocked digests could not be read.
 
-    An unread list may block any digest, so that nothing is proposed. A digest that an entry names is blocked, whether
-    or not its tag could be looked up.
+    An unread list could block any digest, so nothing is proposed. A digest that an entry names is blocked, whether or
+    not its tag could be looked up.
     """
     unread = "; ".join(f"{key} could not be read: {error}" for key, error in blocklist.unread)
     match decision:
@@ -146,7 +147,7 @@ def apply_unread_lists(decision: Decision, blocklist: Blocklist) -> Decision:
 
 
 def add_block_note(selection: TrackedImage | SkippedReference, blocklist: Blocklist) -> TrackedImage | SkippedReference:
-    """Return a skipped reference with a note if an entry names its digest, because basebump does not replace it."""
+    """Add a note to a skipped reference if an entry blocks its digest, because basebump does not replace it."""
     if not isinstance(selection, SkippedReference):
         return selection
     image = selection.reference.image

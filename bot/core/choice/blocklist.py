@@ -1,4 +1,4 @@
-"""Searches the lists of blocked digests.
+"""Search the lists of blocked digests.
 
 An entry for a digest blocks more than this digest:
 
@@ -20,7 +20,7 @@ from bot.model.image_name import Digest
 
 
 def build_blocklist(entries: Iterable[BlocklistEntry], unread: Iterable[tuple[str, str]] = ()) -> Blocklist:
-    """Return a list with these entries. `unread` are the keys and errors of lists that could not be read."""
+    """Return a blocklist with these entries. `unread` are the keys and errors of lists that could not be read."""
     by_digest: dict[Digest, list[BlockedDigest]] = defaultdict(list)
     builds: list[BlockedBuilds] = []
     for entry in entries:
@@ -42,7 +42,7 @@ def merge_blocklists(blocklists: Iterable[Blocklist]) -> Blocklist:
 
 
 def concerns_repository(blocklist: Blocklist, repository: str) -> bool:
-    """Return True if an entry may block an image of a repository, so that its manifests must be fetched."""
+    """Return True if an entry could block an image of a repository, so that its manifests must be fetched."""
     return depends_on_build_time(blocklist, repository) or any(
         entry.image is None or is_glob_match(entry.image, repository)
         for entries in blocklist.by_digest.values()
@@ -56,7 +56,7 @@ def depends_on_build_time(blocklist: Blocklist, repository: str) -> bool:
 
 
 def find_listed_digest(blocklist: Blocklist, repository: str, digest: Digest | None) -> Block | None:
-    """Return why exactly this digest is blocked in a repository; None if no entry names it."""
+    """Return the block of exactly this digest in a repository; None if no entry names the digest."""
     return next(
         (
             entry.block
@@ -70,7 +70,7 @@ def find_listed_digest(blocklist: Blocklist, repository: str, digest: Digest | N
 def is_covered(entry: BlockedDigest, listed: BlocklistEntry) -> bool:
     """Return True if a listed entry blocks the digest in all repositories in which `entry` would block it.
 
-    Two globs are compared as texts. If one of them covers the other in another way, the result is False.
+    Two globs are compared only as texts. The result is False even if one glob covers another, longer one.
     """
     if not isinstance(listed, BlockedDigest) or listed.digest != entry.digest:
         return False
@@ -92,7 +92,7 @@ def find_block(
 
 
 def find_build_block(blocklist: Blocklist, repository: str, built_at: datetime) -> Block | None:
-    """Return why an image that was built at this time is blocked; None if no entry covers the time."""
+    """Return the block of an image that was built at this time; None if no entry covers the time."""
     return next(
         (
             entry.block

@@ -18,7 +18,7 @@ def get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> M
 
 
 def build_candidate(tracked_image: TrackedImage, resolved: ResolvedTag, manifest: Manifest | None) -> UpdateCandidate:
-    """Return the candidate for an update to `manifest`; to the digest that the tag points to if it is None."""
+    """Return the candidate for an update to `manifest`, or to the tag's digest if `manifest` is None."""
     tag = resolved.tag_ref.tag if resolved.tag_ref != tracked_image.tag_ref else None
     if manifest is None:
         return UpdateCandidate(resolved.digest, (), tag)

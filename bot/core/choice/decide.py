@@ -1,4 +1,4 @@
-"""Decides whether an image reference is updated and to which digest, after its tags were looked up in the registry."""
+"""Decide whether an image reference is updated and to which digest, after its tags were looked up in the registry."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: 
 
 
 def _doubt_unknown_block(decision: Decision, written: Resolution) -> Decision:
-    """Return a decision that a file is up to date only if it is known that its digest is not blocked.
+    """Return an `UpToDate` decision as unresolved if it is unknown whether the file's digest is blocked.
 
     `written` is the lookup of the tag in the file.
     """
@@ -68,7 +68,7 @@ def _doubt_unknown_block(decision: Decision, written: Resolution) -> Decision:
 
 
 def _choose_tag(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
-    """Decide to which of the tags a reference is updated, and to which of their digests."""
+    """Choose the tag and the digest to which a reference is updated."""
     hold_notes: list[str] = []
     first_hold: Decision | None = None
     waiting_update: ImageUpdate | None = None
@@ -209,7 +209,7 @@ def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: da
 
 
 def _is_pinned_digest_gone(tracked_image: TrackedImage, resolved: ResolvedTag) -> bool:
-    """Return True if the registry no longer has the digest in the file. `resolved` may be the lookup of another tag."""
+    """Return True if the registry no longer has the digest in the file. `resolved` can be the lookup of another tag."""
     pinned_digest = tracked_image.reference.image.digest
     return (
         resolved.tag_ref == tracked_image.tag_ref
@@ -220,7 +220,7 @@ def _is_pinned_digest_gone(tracked_image: TrackedImage, resolved: ResolvedTag) -
 
 
 def _decide_if_disallowed(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> Decision | None:
-    """Return the decision if the digest that a tag points to is blocked, or may be; None if it is allowed.
+    """Return the decision if a tag's digest is blocked or possibly blocked; None if the digest is allowed.
 
     The file itself uses no blocked digest. It can therefore be updated to an earlier digest that is newer than its own,
     or stay as it is.

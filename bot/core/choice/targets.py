@@ -12,7 +12,10 @@ from bot.model.modes import UpdateMode
 from bot.model.source import EditSlot
 
 MAX_FALLBACK_TAGS = 20
-"""Limit for the tags to try before giving up. A product with a release on each working day has about 20 in a month."""
+"""The maximum number of tags to try before giving up.
+
+A product with a release on each working day has about 20 in a month.
+"""
 
 _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR})
 

@@ -29,10 +29,12 @@ if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
     from bot.model.blocklist import Blocklist
 
 _UNPINNED_REASONS = frozenset({Reason.NO_TAG, Reason.UNKNOWN_REGISTRY})
-"""Reasons to skip a reference that do not matter if the reference has no digest: such a reference is unpinned."""
+"""Reasons to skip a reference. A reference without a digest counts as unpinned in spite of these reasons."""
 _UNKNOWN_IMAGE_REASONS = frozenset({Reason.MAYBE_OWN, Reason.UNKNOWN_REGISTRY})
-"""Reasons for which the image of a digest is not looked up. For the other reasons to skip a reference with a digest, a
-user or the file decided that the digest stays as it is."""
+"""Reasons for which the image of a digest is not looked up.
+
+For all other reasons, a user or the file decided that the digest of a skipped reference stays as it is.
+"""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}(?![0-9a-f])", re.ASCII)
 
 
@@ -61,8 +63,8 @@ def find_unevaluated_reason(decision: Decision, *, is_offline: bool) -> Reason |
 def find_strict_violation(decision: Decision, unevaluated_reason: Reason | None) -> Violation | None:
     """Return the violation of a strict check for a reference that was not evaluated; None if it was evaluated.
 
-    A reference with a digest was not evaluated either if its image could not be looked up. A reference without a digest
-    that could not be looked up has the violation UNPINNED, so it needs no second one.
+    A reference with a digest also counts as not evaluated if its image could not be looked up. Without a digest, such a
+    reference already has the violation UNPINNED, and gets no second violation.
     """
     reason = unevaluated_reason
     if isinstance(decision, UnresolvedReference) and decision.reference.image.digest is not None:
@@ -75,7 +77,7 @@ def find_strict_violation(decision: Decision, unevaluated_reason: Reason | None)
 def find_unreadable_violations(
     unreadable: UnsupportedText, blocklist: Blocklist, *, is_strict: bool
 ) -> Iterator[Violation]:
-    """Yield the violations of a text that holds no readable reference, or of a file that could not be read.
+    """Yield the violations of a text in which no reference could be parsed, or of an unreadable file.
 
     The repository of such a text is not known, so each entry that blocks a digest in the text counts.
     """
@@ -89,7 +91,7 @@ def find_unreadable_violations(
 
 
 def _find_blocked_digests(text: str, blocklist: Blocklist) -> Iterator[Violation]:
-    """Yield a violation for each digest in a text that an entry blocks, if possible one for all repositories."""
+    """Yield a violation for each blocked digest in a text, if possible only one for all repositories."""
     for digest in dict.fromkeys(map(Digest, _DIGEST.findall(text) if blocklist.by_digest else ())):
         entries = blocklist.by_digest.get(digest, ())
         entry = min(entries, key=lambda each: each.image is not None, default=None)

@@ -85,7 +85,7 @@ def _find_blocked(decision: Decision, fix_command: str, blocklist: Blocklist | N
 
 
 def _get_block(decision: Decision) -> Block | None:
-    """Return why the digest that a reference uses is blocked, as far as the decision states it."""
+    """Return the block of the digest in use, if the decision states one."""
     if isinstance(decision, RefusedUpdate):
         return decision.update.block
     return decision.block if isinstance(decision, ImageUpdate | BlockedReference) else None
@@ -142,8 +142,8 @@ def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
     """Yield a violation for a reference that has no digest, if the policy requires one.
 
     The message names the next step. If basebump can add the digest, this is `fix_command`, the command that adds the
-    digest. A missing digest is a violation even if the registry is not known or could not be asked. If basebump itself
-    does not add the digest, for example because the update is held, yield nothing.
+    digest. A missing digest is a violation even if the registry is not known or could not be contacted. If basebump
+    itself does not add the digest, for example because the update is held, yield nothing.
     """
     name = format_short_reference(decision.reference.image)
     host = decision.reference.image.host

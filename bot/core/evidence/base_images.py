@@ -47,7 +47,7 @@ def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
 
     `base.digest` may be the digest of the image for one platform. If the tag points to an index that contains this
     image, the result is False, because the base is not outdated. If the manifest that the tag points to was not
-    fetched, the result is False, because it may be such an index.
+    fetched, the result is False, because the manifest may be such an index.
     """
     if resolved.digest == base.digest:
         return False

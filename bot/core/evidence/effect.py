@@ -57,14 +57,14 @@ class UpdateEffect:
     compared_count: int
     """The number of updates whose images could be compared."""
     is_partial: bool
-    """True if an update replaces an image, and the two could not be compared."""
+    """True if an update replaces an image, and the old and the new image could not be compared."""
 
     def __str__(self) -> str:
         return f"fixes {self.fixed}, adds {self.added}"
 
 
 def summarise_effect(evidence: Iterable[Evidence]) -> UpdateEffect | None:
-    """Return what several updates fix and add together; None if none of them could be compared.
+    """Return the combined effect of several updates; None if the images of none could be compared.
 
     A vulnerability that several updates fix or add counts once.
     """
@@ -85,7 +85,7 @@ def describe_unknown_effects(evidence: Sequence[Evidence]) -> tuple[str, ...]:
     """Return remarks on updates whose effect is unknown because an image was not scanned; empty if there are none.
 
     Remarks are `not scanned` and `with private findings`. If only some of the updates are concerned, the remarks have
-    their number, such as `2 of 10 not scanned`. An old image that the registry no longer has is no such remark.
+    their number, such as `2 of 10 not scanned`. There is no remark on an old image that the registry no longer has.
     """
     reasons = [_find_unknown_reason(each) for each in evidence]
     return tuple(

@@ -56,7 +56,7 @@ def hold_if_failing(
 
 
 def describe_failures(outcome: FleetOutcome) -> str:
-    """Return in how many repositories CI failed, and in how many of them the digest may be the reason."""
+    """Return a phrase: in how many repositories CI failed, and in how many the digest is the likely reason."""
     failed = f"in {outcome.failed} of {outcome.finished} repositories of this fleet"
     where = "there" if outcome.broken == outcome.failed else f"in {outcome.broken} of these {outcome.failed}"
     return f"{failed}, and passes {where} without this digest"
@@ -171,7 +171,7 @@ _PUBLIC_DETAILS = {
     Reason.INTRODUCED: "it brings more vulnerabilities than a rule allows",
     Reason.DOWNGRADE: "packages in it are older than in the one in the file",
 }
-"""For reasons whose details may be private: a detail that contains no private evidence."""
+"""A detail without private evidence, for each reason whose normal detail can be private."""
 _ALWAYS_REFUSED = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
 """Reasons that refuse even the replacement of a digest that is gone or withdrawn. Reasons that concern the age of an
 image are not among them, because such a replacement is expected to be older."""
@@ -245,11 +245,14 @@ def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
 
 def _build_too_young_hold(update: ImageUpdate, newest: UpdateCandidate) -> HeldUpdate:
     why = f"{shorten_digest(newest.digest)} will be old enough on {newest.matures_at:%Y-%m-%d}"
-    return HeldUpdate(update.tracked_image, Reason.TOO_YOUNG, f"{why}, and fixes nothing that may not wait")
+    return HeldUpdate(update.tracked_image, Reason.TOO_YOUNG, f"{why}, and fixes nothing that must not wait")
 
 
 def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
-    """Return the update with `note` added to its first candidate. A note that it has already is not repeated."""
+    """Return the update with `note` added to its first candidate.
+
+    A note that the candidate already has is not repeated.
+    """
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
     return replace(update, candidates=(replace(first, notes=notes), *others))
@@ -258,8 +261,8 @@ def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
 def _add_review_reason(update: ImageUpdate, why: str, *, fact: str | None = None) -> ImageUpdate:
     """Return the update with `why` added to the reasons that a maintainer should review it.
 
-    If `why` is already among these reasons, return the update unchanged. `fact` stands for the reason in fingerprints;
-    None if the words of the reason do.
+    If `why` is already among these reasons, return the update unchanged. `fact` replaces the words of the reason in
+    fingerprints; None to use the words themselves.
     """
     sentence, stated = (f"{each[0].upper()}{each[1:]}." for each in (why, fact or why))
     if sentence in update.review_reason:

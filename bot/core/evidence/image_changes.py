@@ -43,11 +43,11 @@ class SourceOrigin(StrEnum):
     """The relation between the source code of two images, according to the labels of the images."""
 
     REBUILT = "rebuilt"
-    """Both were built from the same revision of the same source, so only installed packages changed."""
+    """Both images were built from the same revision of the same source, so only installed packages changed."""
     CHANGED = "changed"
-    """They were built from different revisions of the same source."""
+    """The images were built from different revisions of the same source."""
     MOVED = "moved"
-    """They were built from different sources."""
+    """The images were built from different sources."""
     UNKNOWN = "unknown"
 
 
@@ -148,7 +148,7 @@ def build_source_comparison(contents: TransitionContents | None) -> SourceCompar
 
 
 def get_new_version(contents: TransitionContents | None) -> str | None:
-    """Return the version that the new image states; None if it states none, or the same as the old image."""
+    """Return the version that the new image states; None if it has no version, or the same version as the old image."""
     both = _get_both_contents(contents)
     return both[1].version if both is not None and both[0].version != both[1].version else None
 

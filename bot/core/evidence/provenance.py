@@ -24,9 +24,9 @@ from bot.model.own_build import BaseEvidence, BuiltOn
 
 PREDICATE_TYPES = ("https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1")
 MAX_BASES = 100
-"""Limit of the base images of one build. A Dockerfile with many stages has about twenty."""
+"""The maximum number of base images of one build. A Dockerfile with many stages has about twenty."""
 MAX_TEXT_LENGTH = 512
-"""Characters of an address, a path or a commit. Longer values are left out."""
+"""The maximum number of characters of a URL, a path or a commit. Longer values are left out."""
 
 _BUILDKIT_V02 = "https://mobyproject.org/buildkit@v1#metadata"
 _Object = Mapping[str, Any]
@@ -34,10 +34,10 @@ _Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BuildProvenance:
-    """What a provenance statement says about a build. All texts are untrusted input."""
+    """The data about a build in a provenance statement. All texts are untrusted input."""
 
     source: str | None
-    """The address of the repository, such as `https://github.com/acme/web.git`."""
+    """The URL of the repository, such as `https://github.com/acme/web.git`."""
     revision: str | None
     branch: str | None
     """The branch or tag of the repository that was built; None if it is not stated."""
@@ -106,7 +106,7 @@ def _describe_workflow(workflow: _Object, materials: Iterable[_Object]) -> Build
 
 
 def _join(folder: str, filename: str | None) -> str | None:
-    """Return the path of a file in the repository. Return None if it is outside of the repository."""
+    """Return the path of a file in the repository. Return None if the path is outside of the repository."""
     if filename is None:
         return None
     path = normpath(f"{folder}/{filename}" if folder not in {"", "."} else filename)

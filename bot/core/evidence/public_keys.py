@@ -16,7 +16,7 @@ from bot.model.trust import TrustedKey
 SHOWN_FINGERPRINT_DIGITS = 16
 """Number of hexadecimal digits of a key's fingerprint that are shown to users."""
 MIN_RSA_BITS = 2048
-"""Bits. Shorter keys can be broken."""
+"""The minimum size of an RSA key in bits. Shorter keys can be broken."""
 _CURVE_HASHES: dict[str, tuple[hashes.HashAlgorithm, ...]] = {
     "secp256r1": (hashes.SHA256(),),
     "secp384r1": (hashes.SHA256(), hashes.SHA384()),

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from bot.model.vex import Purl
 
 MAX_PURL_LENGTH = 4096
-"""Characters. A package URL with a digest and the URL of its repository has about two hundred."""
+"""The maximum number of characters of a package URL. With a digest and a repository URL, it has about two hundred."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9.+-]*", re.ASCII)
 _KEY = re.compile(r"[a-z][a-z0-9._-]*", re.ASCII)

@@ -21,7 +21,7 @@ from bot.model.trust import TrustEntry
 from bot.model.vocabulary import Reason
 
 UNLISTED_SIGNER_DEFECTS = frozenset({SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED})
-"""Defects that a signature by any unlisted signer has. They are not suspicious."""
+"""Defects that a signature by any unlisted signer has. These defects are not suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SignatureRejection:
     """One of the reasons of the status `refused`, or of `unresolved` if the registry did not answer."""
     detail: str
     is_unknown: bool = False
-    """Whether the signatures could not be checked. The update is then neither refused nor accepted."""
+    """True if the signatures could not be checked. The update is then neither refused nor accepted."""
 
 
 def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEntry | None:

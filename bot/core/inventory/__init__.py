@@ -1,1 +1,1 @@
-"""Determines which base branches a run need not read, and computes figures from the history of a fleet."""
+"""Determine which base branches a run need not read, and compute figures from the history of a fleet."""

@@ -1,10 +1,10 @@
 """Find out which own image is built from which file of which base branch.
 
 The evidence is used in this order, and the first kind that exists for an image decides about it: an entry of the
-config, a run of a build task, provenance, and the label with the source. If it does not lead to a single file of one
-base branch, the file is not known. Labels and provenance are untrusted: whoever can push an image can claim any source
-in them. A link only names a file that the config already selects. For each file, only the links with the strongest
-evidence count, and reports show the evidence. No proposal depends on a link.
+config, a run of a build task, provenance, and the label with the source. If this evidence does not lead to a single
+file of one base branch, the file is unknown. Labels and provenance are untrusted: whoever can push an image can claim
+any source in them. A link only names a file that the config already selects. For each file, only the links with the
+strongest evidence count, and reports show the evidence. No proposal depends on a link.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.model.stage_facts import DockerfileKey
 _STRENGTH = tuple(LinkEvidence)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _AZURE_PATH = "/_git/"
-"""The part of addresses on Azure DevOps that separates the project from the repository."""
+"""The part of URLs on Azure DevOps that separates the project from the repository."""
 
 
 _Sources = Mapping[tuple[str | None, Digest], tuple[str | None, str | None]]
@@ -49,7 +49,7 @@ class BuildLinker:
     def link_images(
         self, configured: Iterable[ConfiguredBuild], builds: Iterable[OwnBuild]
     ) -> Mapping[DockerfileKey, Sequence[BuildLink]]:
-        """Return the own images that are built from each file. Files of which none is known are missing."""
+        """Return the own images that are built from each file. Files without a known own image are left out."""
         entries: dict[str, list[ConfiguredBuild]] = defaultdict(list)
         for entry in configured:
             entries[entry.image.repository].append(entry)
@@ -100,14 +100,14 @@ class BuildLinker:
         return _get_single([file for file in self._list_files(build) if file[1] == build.dockerfile], build.branch)
 
     def _find_stated(self, build: OwnBuild) -> DockerfileKey | None:
-        """Return the only file of the repository, or the only one with a base image on which the build is based."""
+        """Return the only file of the repository, or its only file with a base image of the build."""
         files = self._list_files(build)
         bases = {each.repository for each in build.bases}
         fitting = [file for file in files if not bases.isdisjoint(self._files[file])]
         return _get_single(files, build.branch) or _get_single(fitting, build.branch)
 
     def _list_files(self, build: OwnBuild) -> list[DockerfileKey]:
-        """Return the files of the repository that a build names as its source; none if the fleet does not have it."""
+        """Return the files of the repository that a build names as its source; empty if it is not in the fleet."""
         address = parse_source(build.source) if build.source is not None else None
         return self._by_address.get(address, []) if address is not None else []
 
@@ -115,8 +115,8 @@ class BuildLinker:
 def parse_source(text: str) -> str | None:
     """Return the server and the name of a repository in lower case, such as `github.com/acme/web`.
 
-    The text is the address of the repository. The result consists of the host and the name in a `BranchKey`, also for
-    Azure DevOps. Return None if the text is not the address of a repository.
+    `text` is the URL of the repository. The result consists of the host and the name in a `BranchKey`, also for Azure
+    DevOps. Return None if the text is not the URL of a repository.
     """
     context = parse_context(text.removeprefix("git+"))
     if context is None:
@@ -137,7 +137,7 @@ def _select_strongest(links: Collection[BuildLink]) -> tuple[BuildLink, ...]:
 
 
 def _is_inherited(build: OwnBuild, sources: _Sources) -> bool:
-    """Return True if a build has the label of an own image on which it is based. Builders pass labels on."""
+    """Return True if a build inherited its label from the own image on which the build is based."""
     stated = (build.source, build.revision)
     return not build.is_attested and any(sources.get((base.repository, base.digest)) == stated for base in build.bases)
 

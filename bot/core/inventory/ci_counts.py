@@ -1,4 +1,4 @@
-"""Count the outcomes of CI on the requests that propose a digest, over all repositories of a fleet."""
+"""Count the outcomes of CI on pull requests that propose a digest, over all repositories of a fleet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIN_BROKEN_SHARE = 0.5
 others have a reason of their own."""
 
 MAX_REQUEST_AGE = timedelta(days=90)
-"""The requests that count were opened within this time. It bounds the data, and few digests are proposed for longer."""
+"""The maximum age of pull requests that count. The limit bounds the data, and few digests are proposed for longer."""
 
 
 class _RepositoryOutcome(NamedTuple):
@@ -38,10 +38,10 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def count_outcomes(requests: Iterable[BranchRequest], targets: Collection[Target]) -> Mapping[Target, FleetOutcome]:
-    """Return the outcomes of CI for each target. Targets without any request are missing.
+    """Return the outcomes of CI for each target. Targets without any pull request are missing.
 
-    Every repository counts once for a target, with the newest of its requests in which CI ended, whatever the number of
-    its base branches and requests.
+    Every repository counts once for a target, with the newest of its pull requests in which CI ended, whatever the
+    number of its base branches and pull requests.
     """
     names = {_get_name(target) for target in targets}
     by_repository: dict[_Repository, list[BranchRequest]] = defaultdict(list)
@@ -57,7 +57,7 @@ def count_outcomes(requests: Iterable[BranchRequest], targets: Collection[Target
 
 
 def _summarise_repository(newest_first: Sequence[BranchRequest], target: Target) -> _RepositoryOutcome:
-    """Return the outcome of CI for a target in one repository, whose requests are sorted from the newest one on."""
+    """Return the outcome of CI for a target in one repository, whose pull requests are sorted, newest first."""
     proposing = [each for each in newest_first if target in each.request.targets]
     is_merged = any(each.request.state is RequestState.MERGED for each in proposing)
     finished = next((each for each in proposing if each.request.ci.is_final), None)
@@ -68,7 +68,7 @@ def _summarise_repository(newest_first: Sequence[BranchRequest], target: Target)
 
 
 def _has_passed_before(newest_first: Sequence[BranchRequest], failed: BranchRequest, target: Target) -> bool:
-    """Return True if CI passed without the target: on the base branch, or on the request for the digest before."""
+    """Return True if CI passed without the target: on the base branch, or on the previous digest's pull request."""
     if failed.request.base_ci is CiOutcome.PASSED:
         return True
     name = _get_name(target)

@@ -1,4 +1,4 @@
-"""Count the vulnerabilities that a request fixes, and find the time at which the fixes were published."""
+"""Count the vulnerabilities that a pull request fixes, and find the time at which the fixes were published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.model.patch_times import FixSeverity
 
 @dataclass(frozen=True, slots=True)
 class RequestFixes:
-    """The vulnerabilities that a request fixes."""
+    """The vulnerabilities that a pull request fixes."""
 
     counts: Mapping[str, int]
     """The number of distinct vulnerabilities by severity, and those that are known to be exploited as `exploited`."""
@@ -22,7 +22,7 @@ class RequestFixes:
 
 
 def summarise_fixes(evidence: Sequence[Evidence]) -> RequestFixes:
-    """Return the vulnerabilities that several updates fix. Updates that could not be compared fix nothing."""
+    """Return the vulnerabilities that several updates fix. Updates that could not be compared are ignored."""
     fixed = [finding for each in evidence if each.delta is not None for finding in each.delta.fixed]
     exploited = filter_exploited(fixed, collect_exploited_ids(evidence))
     counts = {severity.word: count for severity, count in count_by_severity(fixed).items()}

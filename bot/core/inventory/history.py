@@ -1,4 +1,4 @@
-"""Find out who moved which digest in a fleet, and how long it took."""
+"""Find out how each digest came into a base branch of a fleet, and how long that took."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import RequestState
 
 CLOCK_TOLERANCE = timedelta(hours=6)
-"""How much later than the visit a request may have been merged that wrote the digests that the visit found. A visit has
-the time at which its run started, and the run may read the branch hours later."""
+"""The time after a visit until which the merge of a pull request can explain a digest that the visit found.
+
+The recorded time of a visit is the start of its run, and the run may read the branch hours later.
+"""
 
 _Version = tuple[BranchKey, str, str, str]
-"""A base branch, and the repository, the tag and the digest that a request writes to it."""
+"""A base branch, and the repository, the tag and the digest that a pull request writes to the branch."""
 
 
 def list_moves(history: FleetHistory) -> tuple[DigestMove, ...]:
-    """Return the beginnings of all spans, newest first."""
+    """Return the beginnings of all spans, newest first. A span is the time in which a branch has a digest."""
     first_sightings = find_first_sightings(history.observations)
     merged = _group_by_version(history.requests)
     earlier_ends = _find_earlier_ends(history.held)
@@ -41,7 +43,7 @@ def find_first_sightings(observations: Iterable[TagObservation]) -> Mapping[tupl
 
 
 def _group_by_version(requests: Iterable[BranchRequest]) -> Mapping[_Version, Sequence[StoredRequest]]:
-    """Return the merged requests by the images that they wrote."""
+    """Return the merged pull requests by the images that they wrote."""
     grouped: dict[_Version, list[StoredRequest]] = defaultdict(list)
     for each in requests:
         if each.request.state is RequestState.MERGED:
@@ -51,7 +53,7 @@ def _group_by_version(requests: Iterable[BranchRequest]) -> Mapping[_Version, Se
 
 
 def _find_earlier_ends(spans: Iterable[HeldDigest]) -> Mapping[HeldDigest, datetime]:
-    """Return when a base branch stopped holding a digest that it holds again in a later span, by the later span."""
+    """Return the end of the earlier span, by each later span in which a base branch has the same digest."""
     grouped: dict[tuple[BranchKey, str, str | None, Digest | None], list[HeldDigest]] = defaultdict(list)
     for each in spans:
         grouped[each.key, each.repository, each.tag, each.digest].append(each)
@@ -86,10 +88,10 @@ def _build_move(
 def _find_request(
     requests: Sequence[StoredRequest], since: datetime, earlier_end: datetime | None
 ) -> StoredRequest | None:
-    """Return the last of the requests that was merged before a visit found its digest at the time `since`.
+    """Return the last pull request that was merged before a visit found its digest at the time `since`.
 
-    `earlier_end` is the time at which the base branch last stopped containing the digest; None if it never did.
-    Requests that were merged before this time are left out, because the digest was removed after them.
+    `earlier_end` is the time at which the base branch last stopped containing the digest; None if it never did. Pull
+    requests that were merged before this time are left out, because the digest was removed after them.
     """
     before = [
         each

@@ -1,7 +1,7 @@
 """Find the base images of own images by their layers.
 
-An image begins with the layers of its base image. The digests are those of the uncompressed layers, so that another
-compression makes no difference. This needs no label. Whoever can push an image can also list layers that it does not
+An image begins with the layers of its base image. The digests of the uncompressed layers are compared, so the
+compression makes no difference. No label is needed. Whoever can push an image can also list layers that it does not
 contain, but Docker and containerd refuse to unpack such an image.
 """
 
@@ -16,8 +16,10 @@ from bot.model.image_name import Digest
 from bot.model.own_build import BaseEvidence, BuiltOn, OwnBuild
 
 MAX_LAYER_BASES = 50
-"""Limit of the bases of one build. Several digests are bases of the same image if they have the same layers, or if they
-are bases of its base image."""
+"""The maximum number of bases of one build.
+
+Several digests are bases of the same image if they have the same layers, or if they are bases of its base image.
+"""
 
 _Layers = tuple[Digest, ...]
 
@@ -33,7 +35,9 @@ class LayeredImage:
 
 
 def add_layer_bases(builds: Iterable[OwnBuild], images: Iterable[LayeredImage]) -> tuple[OwnBuild, ...]:
-    """Return those builds that have new bases, with these bases. Own images can be the bases of other own images.
+    """Return the builds that get additional bases, together with these bases.
+
+    Own images can be the bases of other own images.
 
     `images` are other images that may be bases.
     """

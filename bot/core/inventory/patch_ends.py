@@ -25,14 +25,14 @@ class _UnknownEnd(Enum):
 
 
 _End = datetime | None | _UnknownEnd
-"""The time at which a stage was reached; None if the fix waits for it."""
+"""The time at which a stage was reached; None if the fix still waits for the stage."""
 
 
 def add_ends(patches: Iterable[Patch], facts: StageFacts) -> tuple[Patch, ...]:
     """Return the patches with the times at which they reached each stage.
 
-    `facts` are those of the whole fleet, and contain builds or clusters. A patch is rebuilt or runs if this holds for
-    all files that use the image now.
+    `facts` are the facts of the whole fleet, and contain builds or clusters. A patch is rebuilt or runs if this holds
+    for all files that use the image now.
     """
     index = StageIndex(facts)
     return tuple(replace(each, ends=dict(_list_ends(each, index))) for each in patches)
@@ -91,7 +91,10 @@ def _find_end(progress: UpdateProgress, stage: UpdateStage) -> _End:
 
 
 def _find_last(ends: Sequence[_End]) -> _End:
-    """Return the end of a patch from those of its files: it waits as long as one of them waits."""
+    """Return the end of a patch, computed from its files.
+
+    A patch waits as long as one of its files waits.
+    """
     if not ends:
         return _UnknownEnd.UNKNOWN
     if any(each is None for each in ends):

@@ -1,8 +1,9 @@
 """Find out how long a fleet took to merge fixes of vulnerabilities.
 
-A fix is available to a base branch from the time at which basebump first saw the digest that a request proposes, or
-from the opening of this request if that was earlier, because a request can be updated to a later digest. The time to
-patch ends with the merge. If the scanner states when a fix was published, the time since then is computed as well.
+A fix is available to a base branch from the time at which basebump first saw the digest that a pull request proposes.
+If the pull request was opened earlier, this time counts, because a pull request can be updated to a later digest. The
+time to patch ends with the merge. If the scanner states when a fix was published, the time since then is computed as
+well.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _Sightings = Mapping[tuple[str, Digest], datetime]
 def find_patches(history: FleetHistory) -> tuple[Patch, ...]:
     """Return the updates that fix vulnerabilities, sorted by the time since which they are available.
 
-    Requests that were closed without a merge do not count, unless the base branch was updated in another way. Neither
-    do requests whose fixed vulnerabilities are unknown. An update of several images counts once.
+    Pull requests that were closed without a merge do not count, unless the base branch was updated in another way. Pull
+    requests whose fixed vulnerabilities are unknown do not count either. An update of several images counts once.
     """
     sightings = find_first_sightings(history.observations)
     requests: dict[BranchKey, list[StoredRequest]] = defaultdict(list)
@@ -64,7 +65,7 @@ def get_fix_severity(fixes: Mapping[str, int] | None) -> FixSeverity | None:
 def summarise_patches(
     patches: Iterable[Patch], grouping: PatchGrouping, since: datetime, now: datetime
 ) -> tuple[PatchSummary, ...]:
-    """Return a summary of each group of the patches that were merged after `since`, or that wait."""
+    """Return a summary of each group of the patches that were merged after `since`, or that still wait."""
     selected = [patch for patch in patches if patch.patched_at is None or patch.patched_at >= since]
     if grouping is PatchGrouping.STAGE:
         return tuple(_summarise_stages(selected, now))
@@ -89,9 +90,9 @@ def find_percentile(values: Sequence[timedelta], share: float) -> timedelta | No
 
 
 def _updates(request: StoredRequest, held: HeldDigest, spans: Sequence[HeldDigest]) -> bool:
-    """Return True if the request was made to update a digest that the base branch held at that time.
+    """Return True if the pull request was made to update a digest that the base branch held at that time.
 
-    A request for a tag that the base branch did not use yet changes the tag of the others.
+    A pull request for a tag that the base branch did not use yet changes the tag of the others.
     """
     if held.digest is None or not _is_in_time(request, held):
         return False
@@ -104,9 +105,10 @@ def _updates(request: StoredRequest, held: HeldDigest, spans: Sequence[HeldDiges
 
 
 def _is_in_time(request: StoredRequest, held: HeldDigest) -> bool:
-    """Return True if the base branch held the digest when the request was opened.
+    """Return True if the base branch held the digest when the pull request was opened.
 
-    If the time of the opening is unknown, the time of the merge counts, and for an open request the present time.
+    If the time of the opening is unknown, the time of the merge counts. For an open pull request, the present time
+    counts.
     """
     is_late_enough = held.is_since_first_visit
     if request.opened_at is not None:
@@ -119,7 +121,7 @@ def _is_in_time(request: StoredRequest, held: HeldDigest) -> bool:
 
 
 def _build_patch(held: HeldDigest, requests: Sequence[StoredRequest], sightings: _Sightings) -> Patch | None:
-    """Return the patch that the requests for a held digest make together; None if there is none."""
+    """Return the patch that the pull requests for a held digest make together; None if there is none."""
     merges = [each.ended_at for each in requests if each.state is RequestState.MERGED and each.ended_at is not None]
     is_open = held.ended_at is None and not merges
     if not requests or (is_open and all(each.state is not RequestState.OPEN for each in requests)):
@@ -157,7 +159,8 @@ def _find_publication(held: HeldDigest, requests: Sequence[StoredRequest], sever
 def _find_available_time(held: HeldDigest, requests: Sequence[StoredRequest], sightings: _Sightings) -> datetime:
     """Return the time since which the base branch could have had the fix.
 
-    It is not before the base branch held the vulnerable digest, as far as the state or an earlier request shows it.
+    This time is not before the base branch held the vulnerable digest, according to the state or an earlier pull
+    request.
     """
     opened = [each.opened_at for each in requests if each.opened_at is not None]
     images: frozenset[ImageVersion] = frozenset().union(*(parse_targets(each.targets) for each in requests))
@@ -190,7 +193,7 @@ def list_groups(patch: Patch, grouping: PatchGrouping) -> Sequence[str]:
 
 
 def _summarise_stages(patches: Sequence[Patch], now: datetime) -> Iterator[PatchSummary]:
-    """Yield how long patches took until each stage. Patches of which the stage is not known are left out."""
+    """Yield how long patches took until each stage. Patches whose stage is unknown are left out."""
     for stage in UpdateStage:
         known = [(each, each.ends[stage]) for each in patches if stage in each.ends]
         if known:
@@ -221,7 +224,7 @@ def _summarise_times(times: Sequence[tuple[datetime, datetime | None]], now: dat
 
 
 def _summarise_waits(merged: Sequence[timedelta], waiting: Sequence[timedelta]) -> WaitSummary:
-    """Return the summary of the times until the end of the wait, and of those for which the other fixes wait."""
+    """Return the summary of the waits that ended, and of the waits that still last."""
     return WaitSummary(
         merged=len(merged),
         median=find_percentile(merged, 0.5),

@@ -1,4 +1,4 @@
-"""Find out what merging an update leads to: which own images are built again, and which repositories build on them."""
+"""Find the effect of merging an update: which own images are rebuilt, and which repositories build on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from bot.model.rebuild_effect import RebuildEffect
 from bot.model.stage_facts import DockerfileKey
 
 MAX_ROUNDS = 10
-"""How many times images on images are followed. Organisations have three or four layers of golden images."""
+"""The maximum number of own images on top of each other that are followed.
+
+Organisations have three or four layers of golden images.
+"""
 
 
 class RebuildFinder:

@@ -48,12 +48,12 @@ class ImageRelation(Enum):
     OLDER = auto()
     """The base branch contained the image or its base image before the update."""
     UNKNOWN = auto()
-    """Whether the image is older or newer than the update is not known."""
+    """It is unknown whether the image is older or newer than the update."""
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildResult:
-    """Whether own images were built on an update. One of `reached` and `wait` is None."""
+    """The result of the search for own images that were built on an update. One of `reached` and `wait` is None."""
 
     reached: ReachedStage | None
     wait: UpdateWait | None

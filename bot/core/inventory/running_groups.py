@@ -56,7 +56,7 @@ class RunningGroup:
     def list_current(self, unread: Collection[str]) -> tuple[RunningImage, ...]:
         """Return the containers that run the image now, except those of the clusters in `unread`.
 
-        The same tuple is returned again and again, because many updates share it.
+        Every call returns the same tuple, which many updates share.
         """
         if self._current.keys().isdisjoint(unread):
             return self._all_current
@@ -79,7 +79,10 @@ def _build_groups(groups: Mapping[tuple[str, str], list[StoredRunningImage]]) ->
 
 
 def _get_start(stored: StoredRunningImage) -> _Start:
-    """Return the first known time at which a container ran an image. The pods of a workload start again later."""
+    """Return the first known time at which a container ran an image.
+
+    Pods restart later, so the start of the present pods is not enough.
+    """
     since = stored.image.since
     if since is not None and since <= stored.first_seen_at:
         return since, False

@@ -17,11 +17,11 @@ MAX_OWN_IMAGES = 20
 """The maximum number of own images that are kept as evidence on one base image."""
 
 _Running = Mapping[str, Sequence[tuple[RunningImage, datetime | None]]]
-"""The images that run, by repository, each with the time of the reading if the cluster could not be read again."""
+"""The images that run, by repository, each with the time of the last reading if the cluster could not be read now."""
 
 
 class RunningUseFinder:
-    """Finds where images run, in what is known about clusters and builds."""
+    """Finds where images run, from the data about clusters and builds."""
 
     def __init__(
         self,
@@ -37,15 +37,15 @@ class RunningUseFinder:
         self._running: _Running = _group_by_repository(clusters)
         self._builds: dict[Digest, list[OwnBuild]] = defaultdict(list)
         for build in builds:
-            if find_origin(build.repository) in self._running:  # no other build can run anywhere
+            if find_origin(build.repository) in self._running:  # only these builds can be among the running images
                 for base in build.bases:
                     self._builds[base.digest].append(build)
 
     def find_uses(self, transition: Transition, old_images: Iterable[Digest] = ()) -> tuple[RunningUse, ...]:
         """Return the containers that run the image of a transition, or own images that were built on its old digest.
 
-        A container runs the image if it names the tag, or if it runs the old digest. An image that names the tag counts
-        whatever its digest, because the update concerns it at its next start.
+        A container runs the image if it names the tag, or if it runs the old digest. A container that names the tag
+        counts whatever its digest, because the update affects its next start.
 
         Args:
             transition: The update of the image.

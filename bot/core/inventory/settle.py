@@ -37,10 +37,13 @@ from bot.model.signature import TransitionSignatures, VerifiedSignature
 from bot.model.vocabulary import Reason
 
 MAX_CI_DURATION = timedelta(hours=24)
-"""How long a request is read in every run while its checks are pending. A job of GitHub Actions ends after six hours at
-the latest, and daily runs must see its end once. After that, the outcome counts as unknown."""
+"""How long a pull request is read in every run while its checks are pending.
+
+A job of GitHub Actions ends after six hours at the latest, and daily runs must see its end once. After that, the
+outcome counts as unknown.
+"""
 MAX_CI_START = timedelta(hours=1)
-"""How long a request without any check is read in every run. A repository without CI never has a check."""
+"""How long a pull request without any check is read in every run. A repository without CI never has a check."""
 _LATE_SKIPS = frozenset({Reason.CONFLICTING_EDITS, Reason.NOT_PROVED})
 """Reasons for skipping an image reference that are found only after its tag was looked up."""
 
@@ -81,7 +84,7 @@ def is_evidence_lasting(evidence: Evidence | None, *, is_scanner_known: bool) ->
 
 
 def is_step_done(step: ProposalStep) -> bool:
-    """Return True if the step leaves an open request exactly as it is, because it needs no change."""
+    """Return True if the step leaves an open pull request exactly as it is, because it needs no change."""
     return (
         isinstance(step, NoChange)
         and step.reason is NoChangeReason.UNCHANGED
@@ -93,10 +96,10 @@ def is_step_done(step: ProposalStep) -> bool:
 
 
 def is_ci_awaited(outcome: CiOutcome, committed_at: datetime | None, now: datetime) -> bool:
-    """Return True if CI may still end on the last commit of a request, and the forge does not report when it does.
+    """Return True if CI on the last commit of a pull request can still end without a notice from the forge.
 
-    No forge changes the time of the last change of a request when its checks end. The request is therefore read again
-    until its commit is old.
+    No forge changes the time of the last change of a pull request when its checks end. The pull request is therefore
+    read again until its commit is old.
     """
     if committed_at is None:
         return False
@@ -107,10 +110,10 @@ def is_ci_awaited(outcome: CiOutcome, committed_at: datetime | None, now: dateti
 def find_due_time(
     decisions: Iterable[Decision], due_dates: Iterable[DueDate], policy_config: PolicyConfig, now: datetime
 ) -> datetime | None:
-    """Return the next time at which the result of a visit may change without any other change; None without one.
+    """Return the next time at which the result of a visit could change by itself; None if there is none.
 
-    This can be a decision, or a proposal that becomes overdue. All dates in `end_of_life` count, whether or not they
-    apply to one of the decisions.
+    At this time, a decision can change, or a proposal can become overdue. All dates in `end_of_life` count, whether or
+    not they apply to one of the decisions.
     """
     decisions = tuple(decisions)
     times = [
@@ -136,7 +139,7 @@ def _is_lasting(decision: Decision) -> bool:
             return reason.facts.is_lasting
         case UnresolvedReference() | UncheckedReference():
             return False
-        case BlockedReference():  # a replacement may appear in the registry without any change that a run compares
+        case BlockedReference():  # a replacement can appear in the registry without any change that a run compares
             return False
     assert_never(decision)
 

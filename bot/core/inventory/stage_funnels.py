@@ -1,4 +1,4 @@
-"""Answer how far the updates of an image, a repository or a fleet got, and which running images need attention."""
+"""Determine the progress of updates of an image, repository or fleet, and running images that need attention."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _get_running_position(image: RunningImage) -> tuple[str, ...]:
 
 
 def _list_unlisted(running: Iterable[RunningImage], facts: StageFacts, index: StageIndex) -> Iterator[RunningImage]:
-    """Yield the running images that no file of the fleet names, and that are not built from a file of it."""
+    """Yield the running images that no file of the fleet names, and that are not built from such a file."""
     if facts.listed_repositories is None:
         return
     built = {link.image for links in facts.links.values() for link in links}

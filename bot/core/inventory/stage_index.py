@@ -1,4 +1,4 @@
-"""Searches the facts from which the stages of updates are derived."""
+"""Search the facts from which the stages of updates are derived."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _ImageKey = tuple[BranchKey, str]
 
 @dataclass(frozen=True, slots=True)
 class OpenTarget:
-    """The digest that an open request proposes for an image reference."""
+    """The digest that an open pull request proposes for an image reference."""
 
     request: StoredRequest
     digest: Digest
 
 
 class StageIndex:
-    """The facts, grouped for the questions about one image reference. It does not change."""
+    """The facts, indexed for lookups about one image reference. The index does not change."""
 
     def __init__(self, facts: StageFacts) -> None:
         self.facts = facts
@@ -134,10 +134,10 @@ class StageIndex:
         return self._spans.get((key, repository), ())
 
     def find_open_target(self, use: ImageUse) -> OpenTarget | None:
-        """Return what an open request proposes for an image reference; None if no open request updates it.
+        """Return the digest that an open pull request proposes for an image reference; None if there is none.
 
-        A request that writes a tag that the branch does not use yet changes the tag of the references for which there
-        is no other request.
+        If a pull request writes a tag that the branch does not use yet, it changes the tag of all references without a
+        pull request of their own.
         """
         requests = self._open.get((use.key, use.repository), {})
         exact = requests.get(use.tag or "")
@@ -152,7 +152,7 @@ class StageIndex:
         return self._running.get(self.get_origin(repository), ())
 
     def get_origin(self, repository: str) -> str:
-        """Return the name under which the clusters list an image: that upstream of a mirror or cache."""
+        """Return the name under which clusters list an image; for a mirror or cache, the upstream name."""
         return self.facts.origins.get(repository, repository)
 
     def list_current(self, groups: Sequence[RunningGroup], unread: tuple[str, ...] = ()) -> RunningImages:
@@ -189,7 +189,7 @@ class StageIndex:
         return any(len(each) > 1 or use.key not in each for each in self._list_holders(use, digest))
 
     def is_held_by(self, keys: AbstractSet[BranchKey], use: ImageUse, digest: Digest) -> bool:
-        """Return True if one of some base branches contains a digest of the image now."""
+        """Return True if one of the given base branches contains a digest of the image now."""
         return any(not keys.isdisjoint(each) for each in self._list_holders(use, digest))
 
     def _list_holders(self, use: ImageUse, digest: Digest) -> Iterator[frozenset[BranchKey]]:
@@ -216,9 +216,9 @@ def _list_current_moves(facts: StageFacts) -> Iterable[DigestMove]:
 
 
 def _group_open_requests(requests: Iterable[BranchRequest]) -> Mapping[_ImageKey, Mapping[str, OpenTarget]]:
-    """Return the open requests of each image in each base branch by the tag that they write.
+    """Return the open pull requests of each image in each base branch by the tag that they write.
 
-    If several requests write the same tag, the last one counts.
+    If several pull requests write the same tag, the last one counts.
     """
     grouped: dict[_ImageKey, dict[str, OpenTarget]] = defaultdict(dict)
     for each in sorted(requests, key=lambda each: (each.key, each.request.number, each.request.branch)):

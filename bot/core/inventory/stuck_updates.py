@@ -1,4 +1,4 @@
-"""Select the updates that were merged and do not get further, by base branch."""
+"""Select the merged updates that make no progress, by base branch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ MAX_NAMES = 5
 
 
 def group_stuck_updates(stages: FleetStages, now: datetime) -> Mapping[BranchKey, tuple[StuckUpdate, ...]]:
-    """Return the stuck updates of each base branch that has some, those that wait the longest first.
+    """Return the stuck updates by base branch, the longest wait first.
 
-    Updates whose requests were not merged are left out, because users see the requests.
+    Base branches without stuck updates are left out. Updates of open pull requests are left out, because users see the
+    pull requests.
     """
     groups: dict[BranchKey, list[StuckUpdate]] = defaultdict(list)
     for each in stages.list_stuck(now):

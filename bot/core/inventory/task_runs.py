@@ -1,4 +1,4 @@
-"""Add to builds of own images what the runs of build tasks in their registry state about them."""
+"""Add the data from runs of build tasks to the builds of own images."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from bot.core.inventory.patch_times import find_percentile, list_groups, summari
 from bot.model.patch_times import FixSeverity, FleetTrends, Patch, PatchGrouping, TeamTrend, TrendPoint
 
 MEDIAN_PERIOD = timedelta(days=30)
-"""A point of the line of medians is about the fixes that were merged in this time before it."""
+"""Each point of the line of medians covers the fixes that were merged in this period before the point."""
 POINTS = 53
 """The number of points of a line: one for each week of a year."""
 
@@ -18,8 +18,8 @@ POINTS = 53
 def build_trends(patches: Sequence[Patch], since: datetime, now: datetime) -> FleetTrends:
     """Return the fixes from `since` until `now`.
 
-    `patches` must contain all fixes that were merged after `since`, and for the first medians those that were merged in
-    MEDIAN_PERIOD before.
+    `patches` must contain all fixes that were merged after `since`, and for the first medians also the fixes that were
+    merged in MEDIAN_PERIOD before.
     """
     by_team = summarise_patches(patches, PatchGrouping.TEAM, since, now)
     patches_by_team = defaultdict[str, list[Patch]](list)

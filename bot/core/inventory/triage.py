@@ -22,7 +22,7 @@ effect of changes that no list shows, such as changed rules for protected branch
 def find_visit_reason(
     key: BranchKey, stored: StoredBranch | None, current: BranchConditions, now: datetime
 ) -> VisitReason | None:
-    """Return the reason to read a base branch, as far as it can be found without looking up tags; None without one.
+    """Return the reason to read a base branch that can be found without looking up tags; None without one.
 
     Args:
         key: The base branch.
@@ -53,7 +53,7 @@ def find_visit_reason(
 def find_tag_reason(
     settled: SettledBranch, tags: Mapping[TagRef, Digest], tag_lists: Mapping[str, str]
 ) -> VisitReason | None:
-    """Return the reason to read a settled base branch, as far as tags are concerned; None if there is none.
+    """Return the reason to read a settled base branch that its tags give; None if there is none.
 
     Args:
         settled: The branch when it was settled.
@@ -68,7 +68,7 @@ def find_tag_reason(
 
 
 def _have_files_changed(stored: StoredBranch, before: BranchConditions, current: BranchConditions) -> bool:
-    """Return True if the files may have changed, or if an open request may be behind its base branch.
+    """Return True if the files may have changed, or if an open pull request may be behind its base branch.
 
     Two commits with the same tree have the same files, for example after a commit was reverted.
     """

@@ -20,7 +20,7 @@ from bot.model.update_stages import ReachedStage, UpdateProgress, UpdateStage, W
 def find_unfinished(index: StageIndex) -> tuple[UnfinishedUpdate, ...]:
     """Return the merged updates that must run and do not run everywhere, those with the earliest due dates first.
 
-    An update is followed although later digests replaced its own, because they contain its fixes, too. Files whose
+    An update is followed even if later digests replaced its digest, because they contain its fixes, too. Files whose
     images no container runs are left out, because they may not be deployed at all. Without clusters, nothing is known.
     """
     if not index.facts.scope.has_clusters:
@@ -53,7 +53,7 @@ def _get_order(progress: UpdateProgress) -> tuple[bool, int, str, int]:
 
 
 def _follow_request(found: BranchRequest, index: StageIndex) -> Iterator[UpdateProgress]:
-    """Yield how far the update of a merged request got in each file that uses its images now."""
+    """Yield how far the update of a merged pull request got in each file that uses its images now."""
     key, request = found.key, found.request
     for repository, tag, digest in sorted(parse_targets(request.targets)):
         spans = [each for each in index.list_spans(key, repository) if each.digest == digest]

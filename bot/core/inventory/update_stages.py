@@ -1,7 +1,7 @@
 """Find out how far the updates of images got: proposed, merged, rebuilt, running.
 
-Nothing counts that was not seen: a use is `merged` if its file contains the digest, `rebuilt` if a build shows this
-base, and `running` if containers run the digest or such a build, and no container is known to run an older one.
+Only observed facts count: a use is `merged` if its file contains the digest, `rebuilt` if a build shows this base, and
+`running` if containers run the digest or such a build, and no container is known to run an older one.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class _RunningResult:
 
 
 def get_use_kind(format_name: str) -> UseKind:
-    """Return what follows from a changed image reference in a file of a format."""
+    """Return the effect of a changed image reference in a file of a format: a build, a deployment or neither."""
     if format_name in BUILD_FORMATS:
         return UseKind.BUILD
     return UseKind.WORKLOAD if format_name in _WORKLOAD_FORMATS else UseKind.OTHER
 
 
 def find_progress(stored: StoredUse, index: StageIndex) -> tuple[UpdateProgress, ...]:
-    """Return how far the updates of an image reference got: that to the digest in the file, and a later one.
+    """Return how far the updates of an image reference got: the update to the digest in the file, and a later update.
 
     There is at least one update, and only the last one is the latest.
     """
@@ -118,7 +118,7 @@ def _find_merged_update(stored: StoredUse, digest: Digest, index: StageIndex) ->
 
 
 def _find_merge(stored: StoredUse, move: DigestMove | None) -> ReachedStage:
-    """Return the stage `merged`. It is exact only if a request of basebump was merged at a known time."""
+    """Return the stage `merged`. The time is exact only if a pull request of basebump was merged at a known time."""
     if move is None or move.request is None or move.request.ended_at is None:
         return ReachedStage(UpdateStage.MERGED, stored.since, is_exact=False)
     return ReachedStage(UpdateStage.MERGED, move.request.ended_at)
@@ -172,7 +172,7 @@ def _find_running_digests(update: MergedUpdate, index: StageIndex) -> _RunningRe
 
 
 def _follow_builds(update: MergedUpdate, progress: UpdateProgress, index: StageIndex) -> UpdateProgress:
-    """Return how far an update got of a file from which own images are built."""
+    """Return how far an update got in a file from which own images are built."""
     links = index.facts.links.get((update.use.key, update.use.path), ())
     rebuild = find_rebuild(update, links, index)
     own_images = {link.image for link in links}
@@ -225,7 +225,7 @@ def _find_running_builds(
 def _find_deployment(
     update: MergedUpdate, own_images: Collection[str], since: datetime, index: StageIndex
 ) -> UpdateWait | None:
-    """Return what a rebuilt update waits for if manifests contain only digests of older builds, else None.
+    """Return what a rebuilt update waits for if manifests contain only digests of older builds; otherwise None.
 
     A manifest without a digest uses the build to which its tag points, so that nothing has to change in it. A manifest
     with a digest that is not known to be an older build may be up to date.
@@ -262,7 +262,7 @@ def _find_running(
         classify: Returns the relation of running images to the update.
         may_be_of_others: Returns True if the older image of containers is still in the files of another base branch, so
             that the containers may be of that base branch.
-        since: The time at which the update reached the stage before. Containers that ended before do not count.
+        since: The time at which the update reached the previous stage. Containers that ended before do not count.
         index: The facts.
     """
     grouped: dict[ImageRelation, list[RunningGroup]] = {each: [] for each in ImageRelation}

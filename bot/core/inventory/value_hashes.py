@@ -43,7 +43,7 @@ def _serialise(value: object) -> str:
 
 
 def _join(kind: str, texts: Iterable[str]) -> str:
-    """Return the texts with their lengths, so that other texts cannot give the same result."""
+    """Join the texts with their lengths, so that different texts never have the same result."""
     return f"{kind}(" + "".join(f"{len(text)}:{text}" for text in texts) + ")"
 
 

@@ -28,7 +28,7 @@ def get_literal_prefix(glob: str) -> str:
 class BaseBranch:
     """The base branch that is currently processed.
 
-    A repository can have several base branches. The methods of this class return True if a branch or a request of
+    A repository can have several base branches. The methods of this class return True if a branch or a pull request of
     basebump belongs to this base branch. Branches and requests of other base branches are left unchanged.
     """
 
@@ -49,13 +49,13 @@ class BaseBranch:
         return is_desired or (stated_base == self.non_default_name if is_ours else self.non_default_name is None)
 
     def is_base_of_request(self, target: str, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
-        """Return True if an open request of basebump updates this base branch.
+        """Return True if an open pull request of basebump updates this base branch.
 
-        If this run proposes the updates of the request (`is_desired`), the result is True. If it does not, both of
+        If this run proposes the updates of the pull request (`is_desired`), the result is True. If it does not, both of
         these conditions must be met:
 
-        - `target` is this base branch. `target` is the branch into which the request is to be merged, and users can
-          change it.
+        - `target` is this base branch. `target` is the branch into which the pull request is to be merged, and users
+          can change it.
         - The trailer of basebump's commit states this base branch (`stated_base`, None for the default branch). This is
           not checked if other people added commits to the branch (`is_ours` is False).
         """

@@ -1,4 +1,4 @@
-"""The ownership of a branch by content: a branch is basebump's if it holds only edits that basebump makes.
+"""The ownership of a branch by content: a branch is basebump's if it contains only edits that basebump makes.
 
 basebump's edits replace the digest of an image reference, and possibly its tag, and nothing else. `find_written_images`
 compares the two versions of a file. `judge_images` compares the images that a branch writes with the pull request's
@@ -19,7 +19,10 @@ from bot.model.source import EditSlot, NotEditable, Reference, Span
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}(?![0-9a-f])")
 _TAG = re.compile(rb"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(?![a-zA-Z0-9_.-])")
-"""The longest text that can be a tag. A tag in a file ends where its slot ends, so the next byte is none of a tag."""
+"""Matches the longest text that can be a tag.
+
+A tag in a file ends where its slot ends, so no tag contains the next byte.
+"""
 
 ImageVersion = tuple[str, str, str]
 """Canonical repository, tag and digest of an image."""
@@ -172,11 +175,11 @@ def judge_images(
 
     If there is a pull request, each image must be a target of its mark, or be known. If it is not, the branch is
     basebump's only if the trailer contains the hash of exactly these images: basebump was interrupted after it had
-    pushed, and before it had written the mark. None of them proves that basebump wrote the image, because a user can
-    change a mark and a trailer. Therefore `is_confirmed` depends only on `known_versions`.
+    pushed, and before it had written the mark. Neither of the two proves that basebump wrote the image, because a user
+    can change marks and trailers. Therefore `is_confirmed` depends only on `known_versions`.
 
     Args:
-        claim: What the branch and its pull request say about themselves.
+        claim: The data that the branch and its pull request state about themselves.
         images: The images that the branch writes.
         planned: The proposals of this run for the branch.
         known_versions: The images that this run or the state knows.

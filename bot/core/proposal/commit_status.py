@@ -15,9 +15,9 @@ from bot.model.signature import SignatureUnknown, VerifiedSignature
 def build_status(evidence: Sequence[Evidence], *, needs_review: bool) -> CommitStatus | None:
     """Return the commit status of a proposal, or None if neither a scanner nor signature checks are configured.
 
-    If a maintainer must review the request before merging it (`needs_review`), the status is a failure. If not, it is a
-    success, even if a scan is missing: if the policy required a scan, the update would not have been proposed without
-    it.
+    If a maintainer must review the pull request before merging it (`needs_review`), the status is a failure. If not, it
+    is a success, even if a scan is missing: if the policy required a scan, the update would not have been proposed
+    without it.
     """
     if not any(map(_has_evidence_source, evidence)):
         return None

@@ -20,7 +20,7 @@ EMPTY_BODY = f"{_EMPTY_MARK}\nThere is nothing to show at the moment.\n"
 
 
 class DashboardStep(Enum):
-    """What to do next with the dashboard issue."""
+    """The next step for the dashboard issue."""
 
     LEAVE = auto()
     WRITE = auto()

@@ -1,7 +1,7 @@
 """Due dates: the time by which the policy wants a proposal to be merged, or its update to run.
 
-A due date is counted from the time at which a digest with the fix was there. The mark of a request keeps the date, so
-that it depends neither on the state nor on later digests:
+A due date is counted from the time at which a digest with the fix was available. The mark of a pull request keeps the
+date, so that the date depends neither on the state nor on later digests:
 
 - The date in the mark never moves to a later time.
 - It moves to an earlier time only if the proposal fixes something more urgent than before. The new date is then counted
@@ -48,7 +48,7 @@ class FixTimes:
     now: datetime
 
     def find_fix_time(self, transition: Transition, evidence: Evidence) -> datetime:
-        """Return the time since which the new digest of a transition is known to be there.
+        """Return the time since which the new digest of a transition is known to exist.
 
         This is the time at which the registry received the digest. If the registry does not record it, this is the
         earlier of two times: the build time of the image, and the time at which basebump first saw the digest. If none
@@ -79,7 +79,7 @@ def compute_due_date(
 
     Args:
         updates: The updates in the proposal, each with its evidence.
-        recorded: The due date in the mark of the open request; None if there is none.
+        recorded: The due date in the mark of the open pull request; None if there is none.
         fix_times: The times from which due dates are counted.
     """
     by_transition = _collect_periods(
@@ -111,7 +111,7 @@ def is_due_date_unknown(updates: Iterable[UpdateWithEvidence]) -> bool:
 
 
 def read_due_date(due_date: DueDate | None, now: datetime) -> DueDate | None:
-    """Return a due date in whole seconds, as marks contain it, after comparing it with the time `now`."""
+    """Return a due date in whole seconds, as in marks, with `is_overdue` computed for the time `now`."""
     if due_date is None:
         return None
     at = due_date.at.astimezone(UTC).replace(microsecond=0)
@@ -133,11 +133,11 @@ def compute_waiting_limit(updates: Iterable[UpdateWithEvidence], fix_times: FixT
 
 
 def find_recorded_due_date(requests: Iterable[RemoteRequest]) -> DueDate | None:
-    """Return the due date in the mark of the request that a proposal continues; None if there is none.
+    """Return the due date in the mark of the pull request that a proposal continues; None if there is none.
 
     Args:
-        requests: The requests of one branch, newest first. A proposal continues the open request, or the newest request
-            if it was closed because its branch was deleted. Nobody declined such a request.
+        requests: The pull requests of one branch, newest first. A proposal continues the open pull request, or the
+            newest pull request if it was closed because its branch was deleted. Nobody declined such a pull request.
     """
     for each in requests:
         match each.state:
@@ -155,7 +155,7 @@ def find_recorded_due_date(requests: Iterable[RemoteRequest]) -> DueDate | None:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A class of fixes in one update, from which the due date of the proposal may follow."""
+    """A class of fixes in one update, which can determine the due date of the proposal."""
 
     fix_time: datetime
     period: timedelta
@@ -176,7 +176,7 @@ def _collect_periods(updates: Iterable[tuple[ImageUpdate, Evidence, DuePeriods |
 
 
 def _list_candidates(by_transition: _PeriodsByTransition, fix_times: FixTimes) -> Iterator[_Candidate]:
-    """Yield the classes of what updates fix. Nothing is yielded for an update if it is not known what it fixes."""
+    """Yield the classes of fixes in the updates. An update with unknown fixes yields nothing."""
     for (transition, periods), evidence in by_transition.items():
         for due_class, period in periods.list_periods():
             if has_fix_for(evidence, _URGENCIES[due_class]):
@@ -186,7 +186,7 @@ def _list_candidates(by_transition: _PeriodsByTransition, fix_times: FixTimes) -
 def _keep_recorded(
     recorded: DueDate, candidates: Iterable[_Candidate], periods: Iterable[DuePeriods], now: datetime
 ) -> DueDate:
-    """Return the recorded date, or an earlier one if the proposal fixes something more urgent than the date is for.
+    """Return the recorded date, or an earlier one if the proposal now fixes something more urgent.
 
     Users can edit a mark. A recorded date is therefore at most as far away as the longest duration in the policy.
     """

@@ -1,4 +1,4 @@
-"""Fingerprints of the texts of requests. They show whether the text of an open request must be replaced.
+"""Fingerprints of the texts of pull requests. They show whether the text of an open pull request must be replaced.
 
 A fingerprint consists of 16 hexadecimal digits:
 
@@ -46,10 +46,10 @@ def compute_fingerprint(
     protected_files: Sequence[str] = (),
     due: DueDate | None = None,
 ) -> str:
-    """Return the fingerprint of a request's text: hashes of its facts, and the numbers of missing pieces of evidence.
+    """Return the fingerprint of a pull request's text: hashes of facts, and counts of missing evidence.
 
     The parameters are those of `build_proposal_view`. The result depends on neither templates nor their views, so that
-    a new version of basebump is no reason to write an open request again.
+    a new version of basebump is no reason to write an open pull request again.
     """
     transition_evidence = [evidence[each] for each in group_by_transition(updates)]
     unknown_signatures, other_unknowns = (
@@ -95,7 +95,7 @@ def _count_unknown_contents(evidence: Evidence) -> int:
 
 
 def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
-    """Return True if the text of an open request must be replaced by the text that this run would write.
+    """Return True if the text of an open pull request must be replaced by the text that this run would write.
 
     `fingerprint` belongs to the existing text, `desired_fingerprint` to the text of this run. If they are equal, the
     result is False. The result is also False if both texts propose the same changes, and the existing text has evidence
@@ -107,7 +107,7 @@ def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
 def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
     """Return True if this run proposes the same changes as the existing text, but lacks evidence that the text has.
 
-    `fingerprint` belongs to the existing text of the request, `desired_fingerprint` to the text of this run.
+    `fingerprint` belongs to the existing text of the pull request, `desired_fingerprint` to the text of this run.
     """
     before, after = _parse_fingerprint(fingerprint), _parse_fingerprint(desired_fingerprint)
     if before.proposed != after.proposed:

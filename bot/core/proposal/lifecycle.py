@@ -1,6 +1,6 @@
-"""The lifecycle of a proposal: a pure function decides whether to open, update, close or leave its request.
+"""The lifecycle of a proposal: a pure function decides whether to open, update, close or leave its pull request.
 
-The function compares the desired proposal of this run with the branch and the requests that exist on the forge.
+The function compares the desired proposal of this run with the branch and the pull requests that exist on the forge.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -
 def next_step(
     desired: Proposal | NoProposal, requests: Sequence[RemoteRequest], *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep | None:
-    """Return the next step for one of basebump's branches, such as opening or updating its request.
+    """Return the next step for one of basebump's branches, such as opening or updating its pull request.
 
-    If there is nothing to propose, and neither the branch nor an open request exists, return None.
+    If there is nothing to propose, and neither the branch nor an open pull request exists, return None.
 
     Args:
         desired: The proposal of this run for the branch, or a `NoProposal` if there is nothing to propose.
-        requests: All requests of the branch on the forge, newest first. If the branch exists but has no open request,
-            the list also contains an entry for the branch itself, with the state `RequestState.BRANCH`.
+        requests: All pull requests of the branch on the forge, newest first. If the branch exists but has no open pull
+            request, the list also contains an entry for the branch itself, with the state `RequestState.BRANCH`.
         is_fully_resolved: False if data for the proposal could not be read in this run, for example because a registry
-            did not respond. If False, the branch and the text of an open request stay unchanged, and nothing is closed
-            or deleted.
+            did not respond. If False, the branch and the text of an open pull request stay unchanged, and nothing is
+            closed or deleted.
         now: The current time.
     """
     open_requests = [each for each in requests if each.state is RequestState.OPEN]
@@ -99,15 +99,15 @@ def next_step(
 def _withdraw_without_branch(
     open_requests: Sequence[RemoteRequest], desired: NoProposal, *, is_fully_resolved: bool
 ) -> CloseStep | None:
-    """Return the step that closes an open request whose branch was deleted, as some forges leave it open.
+    """Return the step that closes an open pull request whose branch was deleted, as some forges leave it open.
 
-    If the proposal is desired again, the request becomes part of it when its branch is created again.
+    If the proposal is desired again, the pull request becomes part of it when its branch is created again.
     """
     return CloseStep(open_requests[0], desired.reason) if open_requests and is_fully_resolved else None
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
-    """Return a `NoChange` step with the reason if a user declined this proposal by closing a request.
+    """Return a `NoChange` step with the reason if a user declined this proposal by closing a pull request.
 
     Return None if no user declined it.
     """
@@ -155,7 +155,7 @@ def _plan_open_request(
 
 
 def _leave_foreign_branch(request: RemoteRequest) -> NoChange:
-    """Return the step for an open request whose branch contains other changes than basebump's edits.
+    """Return the step for an open pull request whose branch contains other changes than basebump's edits.
 
     If basebump's account enabled automerge, it is disabled, because the other changes were not checked. The mark is not
     used here, because the user who changed the branch may also have changed the mark.
@@ -166,11 +166,11 @@ def _leave_foreign_branch(request: RemoteRequest) -> NoChange:
 
 
 def has_rebuild_request(desired: Proposal, request: RemoteRequest) -> bool:
-    """Return True if a user requests that the branch of an open request is created again.
+    """Return True if a user requests that the branch of an open pull request is created again.
 
-    If the branch contains commits of users, only a checkbox in the text of a request that basebump opened counts.
-    Whoever can edit this text can also push to the branch. Users without this right can set labels, open requests and
-    edit their texts, and, on some forges, edit the dashboard.
+    If the branch contains commits of users, only a checkbox in the text of a pull request that basebump opened counts.
+    Whoever can edit this text can also push to the branch. Users without this right can set labels, open pull requests
+    and edit their texts, and, on some forges, edit the dashboard.
     """
     if request.intent is None:
         return request.is_own and any(ask is RequestedAction.REBASE for ask, _ in parse_checkboxes(request.body))
@@ -180,7 +180,8 @@ def has_rebuild_request(desired: Proposal, request: RemoteRequest) -> bool:
 def _collect_requested_actions(desired: Proposal, request: RemoteRequest) -> frozenset[RequestedAction]:
     """Return all actions that users request for this proposal.
 
-    Users request actions in the dashboard, by labels on the request, or with checkboxes in the text of the request.
+    Users request actions in the dashboard, by labels on the pull request, or with checkboxes in the text of the pull
+    request.
     """
     return desired.requested_actions | request.requested_actions | {ask for ask, _ in parse_checkboxes(request.body)}
 
@@ -190,9 +191,9 @@ def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
 
     The setting `rebase` determines when:
 
-    - `auto`: if the request has conflicts, or if the base branch has new commits and the forge merges only branches
-      that contain them
-    - `always`: if the request has conflicts, or if the base branch has new commits
+    - `auto`: if the pull request has conflicts, or if the base branch has new commits and the forge merges only
+      branches that contain them
+    - `always`: if the pull request has conflicts, or if the base branch has new commits
     - `never`: not at all
     """
     match desired.rebase:
@@ -217,18 +218,18 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
-    """Return the reason why the branch of an open request is not updated yet, or None if it is updated in this run.
+    """Return why the branch of an open pull request is not updated yet; None if it is updated now.
 
     The setting `refresh_every` is the minimum age of the branch's last commit. While the commit is younger, an update
     of the branch waits in these cases:
 
-    - A user approved the request. An update would discard the approval.
+    - A user approved the pull request. An update would discard the approval.
     - The tags stay the same, and only newer digests are proposed because they have reached the minimum age of the
       policy. An update would start another CI run. This is no reason to wait if the branch must be rebuilt anyway.
 
-    Urgent updates do not wait. If the branch contains digests that the mark of the request does not name, it does not
-    wait, because the text of the request does not describe what would be merged. A branch with conflicts does not wait
-    either, because nobody can merge it as it is. The exception is the setting `rebase: never`.
+    Urgent updates do not wait. If the branch contains digests that the mark of the pull request does not name, it does
+    not wait, because the text of the pull request does not describe what would be merged. A branch with conflicts does
+    not wait either, because nobody can merge it as it is. The exception is the setting `rebase: never`.
     """
     if not request.is_as_marked or (request.has_conflicts and desired.rebase is not Rebase.NEVER):
         return None
@@ -247,24 +248,25 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
 
 
 def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
-    """Return True if a user closed a request.
+    """Return True if a user closed a pull request.
 
-    Return False if basebump withdrew the request, or if the request was closed because its branch was deleted.
+    Return False if basebump withdrew the pull request, or if the pull request was closed because its branch was
+    deleted.
     """
     return not closed_request.mark.is_withdrawn and not closed_request.is_closed_by_branch_deletion
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if the closed request declines all later digests of the tags in `desired`.
+    """Return True if the closed pull request declines all later digests of the tags in `desired`.
 
-    This is the case if a user closed the request, the request proposed updates of the same tags, and the policy sets
-    `on_close: line`.
+    This is the case if a user closed the pull request, the pull request proposed updates of the same tags, and the
+    policy sets `on_close: line`.
     """
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
     return is_muting_close and _get_tags(desired.targets) <= _get_tags(closed_request.mark.targets)
 
 
 def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request that proposed exactly the same tags and digests as `desired`."""
+    """Return True if a user closed a pull request that proposed exactly the same tags and digests as `desired`."""
     declined_targets = set(closed_request.mark.targets)
     return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

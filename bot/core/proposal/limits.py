@@ -25,11 +25,11 @@ class OpenQueue:
     """The key of the repository. All base branches of a repository share its limits."""
     limits: ProposalLimits
     open_steps: Sequence[OpenStep]
-    """The steps that open a request. Some of them may have to wait."""
+    """The steps that open a pull request. Some of them may have to wait."""
     open_count: int
-    """Number of basebump's open requests for this base branch that this run leaves open."""
+    """Number of basebump's open pull requests for this base branch that this run leaves open."""
     repositories_per_run: int | None = None
-    """How many repositories a run may onboard. None if onboarding this repository does not count towards the limit."""
+    """The maximum number of repositories that a run onboards; None if this repository does not count towards it."""
     full_name: tuple[str, str, str] = ("", "", "")
     """The name of the repository in an `Opening`."""
 
@@ -44,9 +44,9 @@ class OpenQueue:
 
 
 class _OpenCounts:
-    """The numbers of open requests and of proposals that were opened, for comparison with the limits.
+    """The numbers of open pull requests and of proposals that were opened, for comparison with the limits.
 
-    What other runs opened recently is counted, too, and what an interrupted run was about to open.
+    Also counted are proposals that other runs opened recently, or that an interrupted run was about to open.
     """
 
     def __init__(self, queues: Sequence[OpenQueue], recent: Sequence[Opening]) -> None:
@@ -60,7 +60,10 @@ class _OpenCounts:
         self._reserved = {(each.repository, each.branch) for each in recent}
 
     def is_reserved(self, queue: OpenQueue, proposal: Proposal) -> bool:
-        """Return True if another run opened the proposal recently, or was interrupted before. It is counted already."""
+        """Return True if another run opened the proposal recently, or was interrupted before.
+
+        Such a proposal is already counted.
+        """
         return (queue.full_name, proposal.branch) in self._reserved
 
     def is_onboarded(self, queue: OpenQueue) -> bool:

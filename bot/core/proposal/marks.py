@@ -2,7 +2,7 @@
 
 - Trailers in commit messages state the base branch and the *intent*: a hash of all values that the commit writes into
   files.
-- A mark in the text of a request is an HTML comment with JSON. It contains, for example, the proposed digests.
+- A mark in the text of a pull request is an HTML comment with JSON. It contains, for example, the proposed digests.
 
 Anyone with write access can change both, so they are parsed strictly and only used for branches of basebump. Whether
 basebump created the commits of a branch is determined by the forge, not by a trailer.
@@ -22,12 +22,12 @@ from bot.model.proposal import BodyMark, StatusAttempt
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 
 MAX_MARK_LENGTH = 65_536
-"""Limit for the characters of a mark. GitHub's limit for a whole body is the same."""
+"""The maximum number of characters of a mark. GitHub's limit for a whole body is the same."""
 MAX_TARGET_LENGTH = 1_400
-"""Limit for the characters of one target. A reference has at most 1024, and a digest 135."""
+"""The maximum number of characters of one target. A reference has at most 1024, and a digest 135."""
 
 COMMENT_MARK = "<!-- basebump:told -->"
-"""Hidden in the only comment that basebump makes on a request. basebump recognises the comment by it."""
+"""Hidden mark in basebump's only comment on a pull request. basebump recognises the comment by this mark."""
 
 _OPENING = "<!-- basebump:1 "
 _CLOSING = " -->"
@@ -39,8 +39,10 @@ _INTENT_TRAILER = "Basebump-Intent"
 _BASE_TRAILER = "Basebump-Base"
 _INTENT_PATTERN = re.compile(rf"{_INTENT_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
 _ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
-"""https://git-scm.com/docs/git-interpret-trailers. Folded lines and paragraphs that mix trailers with other lines are
-not supported."""
+"""Matches any trailer: https://git-scm.com/docs/git-interpret-trailers.
+
+Folded lines and paragraphs that mix trailers with other lines are not supported.
+"""
 
 
 def format_intent_trailer(intent: str) -> str:
@@ -130,13 +132,13 @@ def render_mark(mark: BodyMark) -> str:
 
 
 def parse_mark(body: str) -> BodyMark:
-    """Return the data of the last mark in the text of a request. Without a valid mark, return `BodyMark()`."""
+    """Return the data of the last mark in the text of a pull request. Without a valid mark, return `BodyMark()`."""
     start = body.rfind(_OPENING)
     return _parse_content(_extract_content(body, start)) if start >= 0 else BodyMark()
 
 
 def find_mark(body: str) -> str:
-    """Return the last mark in the text of a request, as it is written there; empty without a valid mark."""
+    """Return the last mark in the text of a pull request, as it is written there; empty without a valid mark."""
     start = body.rfind(_OPENING)
     if start < 0 or parse_mark(body) == BodyMark():
         return ""
@@ -144,7 +146,7 @@ def find_mark(body: str) -> str:
 
 
 def mark_withdrawn(body: str) -> str:
-    """Return a request's text, with a mark which records that basebump itself closed the request.
+    """Return a pull request's text, with a mark which records that basebump itself closed it.
 
     Later runs then do not mistake the closing for the decision of a user. If the text has no valid mark, a new one is
     appended.
@@ -157,7 +159,7 @@ def mark_withdrawn(body: str) -> str:
 
 
 def record_status(body: str, commit: str, status: CommitStatus) -> str:
-    """Return a request's text, with a mark which records that basebump tried to set `status` on `commit`.
+    """Return a pull request's text, with a mark which records that basebump tried to set `status` on `commit`.
 
     If the text has no valid mark, it is returned unchanged.
     """
@@ -168,7 +170,7 @@ def record_status(body: str, commit: str, status: CommitStatus) -> str:
 
 
 def record_started_commit(body: str, commit: str) -> str:
-    """Return a request's text, with a mark which records that basebump tried to start workflows for `commit`.
+    """Return a pull request's text, with a mark which records that basebump tried to start workflows for `commit`.
 
     If the text has no valid mark, it is returned unchanged.
     """
@@ -177,7 +179,7 @@ def record_started_commit(body: str, commit: str) -> str:
 
 
 def _replace_mark(body: str, mark: BodyMark) -> str:
-    """Return the text of a request with its last mark replaced by `mark`."""
+    """Return the text of a pull request with its last mark replaced by `mark`."""
     start = body.rfind(_OPENING)
     return body[:start] + render_mark(mark) + body[_find_end(body, start) :]
 

@@ -40,9 +40,9 @@ def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
 
 
 def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
-    """Return the labels, reviewers, assignees and milestone of a request that contains all `updates`.
+    """Return the labels, reviewers, assignees and milestone of a pull request that contains all `updates`.
 
-    The names in all policies are combined. A request can have only one milestone. If the policies name several
+    The names in all policies are combined. A pull request can have only one milestone. If the policies name several
     milestones, the alphabetically first one is used.
     """
     policies = [update.tracked_image.policy for update in updates]

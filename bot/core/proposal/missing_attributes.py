@@ -1,4 +1,4 @@
-"""Attributes that an open request lacks, such as labels or the commit status, and automerge that must be disabled."""
+"""Attributes that an open pull request lacks, such as labels or the commit status, and automerge to disable."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, OVERDUE_LABEL, RequestAttributes
 
 RETRY_PERIOD = timedelta(days=2)
-"""For how long missing attributes are set again after a request was opened, or after basebump's last commit. If a run
-was interrupted, a later run within this time sets the rest. Afterwards, attributes that the forge refuses are given
-up."""
+"""The time for which missing attributes are set again after a pull request was opened, or after basebump's last commit.
+If a run was interrupted, a later run within this time sets the rest. Afterwards, attributes that the forge refuses are
+given up.
+"""
 
 
 def find_missing_attributes(
     request: RemoteRequest, desired: Proposal, now: datetime, *, is_changing: bool
 ) -> RequestAttributes:
-    """Return the attributes that this run must set on an open request.
+    """Return the attributes that this run must set on an open pull request.
 
-    - Labels, reviewers, assignees and similar attributes are set if the request is recent, or if this run changes the
-      branch or the text (`is_changing`). Attributes that basebump set before are left out, because a user may have
+    - Labels, reviewers, assignees and similar attributes are set if the pull request is recent, or if this run changes
+      the branch or the text (`is_changing`). Attributes that basebump set before are left out, because a user may have
       removed them on purpose.
-    - The label of overdue requests is also set if the due date passed recently.
+    - The label of overdue pull requests is also set if the due date passed recently.
     - The commit status is set, and workflows are started, if the last commit of the branch lacks them.
     - If automerge must be disabled, the result has `automerge=False`.
     """
@@ -55,9 +56,9 @@ def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def is_accepted(request: RemoteRequest) -> bool:
-    """Return True if a user approved the request, queued it for merging, or enabled automerge.
+    """Return True if a user approved the pull request, queued it for merging, or enabled automerge.
 
-    When basebump enables automerge, it records this in the text of the request. If automerge was enabled with
+    When basebump enables automerge, it records this in the text of the pull request. If automerge was enabled with
     basebump's own account but there is no such record, a user enabled it with this account.
     """
     return request.is_accepted or (request.has_automerge and not request.mark.has_automerge)
@@ -67,8 +68,8 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if basebump must still set the commit status on the last commit of the branch.
 
     The status is missing, for example, after a user merged the base branch into the branch, or after an interrupted
-    run. If the evidence of this run differs from the evidence in the text of the request, return False, because the
-    status must agree with the text. It is set when the text is replaced.
+    run. If the evidence of this run differs from the evidence in the text of the pull request, return False, because
+    the status must agree with the text. It is set when the text is replaced.
     """
     return not _has_status_attempt(request) and request.mark.report == desired.report_fingerprint
 
@@ -76,7 +77,7 @@ def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
 def find_missing_on_last_commit(
     request: RemoteRequest, desired: Proposal, now: datetime, *, is_fully_resolved: bool
 ) -> RequestAttributes:
-    """Return the attributes to set for a request whose branch and text stay unchanged.
+    """Return the attributes to set for a pull request whose branch and text stay unchanged.
 
     - A status and a workflow run belong to a single commit. If a user merges the base branch into the branch, for
       example, the new last commit has neither. The status is copied from basebump's own commit, because this run has no
@@ -85,7 +86,7 @@ def find_missing_on_last_commit(
     - If this run and the state do not know the digests on the branch, automerge is disabled. A user can have pushed
       them with the name of basebump's account. If some data could not be read (`is_fully_resolved` is False), automerge
       stays enabled, because basebump changes nothing then.
-    - The label of overdue requests is set if the due date passed recently.
+    - The label of overdue pull requests is set if the due date passed recently.
     """
     mark = request.mark
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request)
@@ -104,11 +105,11 @@ def find_missing_on_last_commit(
 def _add_overdue_label(
     attributes: RequestAttributes, request: RemoteRequest, desired: Proposal, now: datetime
 ) -> RequestAttributes:
-    """Return the attributes with the label of overdue requests, if the request became overdue recently and lacks it.
+    """Add the label of overdue pull requests to the attributes if the pull request became overdue recently.
 
-    The text of the request may stay unchanged when it becomes overdue, for example because a scan failed. A run that
-    changed the text may also have been interrupted before it set the label. The label is left out if it was set before,
-    because a user may have removed it on purpose.
+    The text of the pull request may stay unchanged when it becomes overdue, for example because a scan failed. A run
+    that changed the text may also have been interrupted before it set the label. The label is left out if it was set
+    before, because a user may have removed it on purpose.
     """
     due = desired.shown_due
     if due is None or not due.is_overdue or now - due.at >= RETRY_PERIOD or request.ever_set is None:

@@ -42,11 +42,11 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class BodyTooLongError(BasebumpError):
-    """The text exceeds the forge's limit even if all lists in it are empty."""
+    """Raised if the text exceeds the forge's limit even with empty lists."""
 
 
 class TemplateFailedError(BasebumpError):
-    """A template uses a forbidden operation or an undefined name, or renders an empty commit message."""
+    """Raised if a template uses a forbidden operation or an undefined name, or renders an empty commit message."""
 
 
 class _TemplateSandbox(ImmutableSandboxedEnvironment):
@@ -82,7 +82,7 @@ def _compile_template(source: str) -> Template:
     )
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
-    if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`
+    if any(sandbox.parse(source).find_all(nodes.Slice)):  # compiled slices never call `getitem`
         raise SecurityError("strings in a template must not be sliced or indexed")
     return sandbox.from_string(source)
 

@@ -1,11 +1,11 @@
-"""The facts that the text of a request states, as JSON values. The fingerprint of the text is a hash of them.
+"""The facts that the text of a pull request states, as JSON values. The fingerprint of the text is a hash of them.
 
 The facts do not depend on templates or on the views of templates. So a new version of basebump, with other words or
-another layout, is no reason to write an open request again.
+another layout, is no reason to write an open pull request again.
 
-Every open request contains a hash of its facts. The names and shapes of the JSON values are therefore permanent: if one
-of them changes, basebump writes all open requests again. The two exceptions to "facts, not words" are notes and reasons
-for a review, which are sentences.
+Every open pull request contains a hash of its facts. The names and shapes of the JSON values are therefore permanent:
+if one of them changes, basebump writes all open pull requests again. The two exceptions to "facts, not words" are notes
+and reasons for a review, which are sentences.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _build_transition(transition: Transition, update: ImageUpdate, notes: Sequen
 
 
 def _build_scan(outcome: ScanOutcome | None) -> Facts | None:
-    """Return the facts about a scan. Their keys are part of the fingerprint of open requests, and never change."""
+    """Return the facts about a scan. Their keys are part of the fingerprint of open pull requests, and never change."""
     if outcome is None:
         return None
     if not isinstance(outcome, Scan):

@@ -1,9 +1,9 @@
-"""The parts of a request's text: body, appendix and mark.
+"""The parts of a pull request's text: body, appendix and mark.
 
 Most forges show one text, which contains everything. A forge whose bodies are short gets a body with the most important
 facts, an appendix with the evidence, and the mark, and stores each of them in a place of its own: on Azure Repos, the
 description, a comment, and a property of the pull request. Everything else in basebump handles the three parts as one
-text, so that the rules for changing a request are the same on all forges.
+text, so that the rules for changing a pull request are the same on all forges.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ a text can be equal to it."""
 
 @dataclass(frozen=True, slots=True)
 class RequestText:
-    """The parts of the text of a request. A part is empty if the text does not have it."""
+    """The parts of the text of a pull request. A part is empty if the text does not have it."""
 
     body: str
     appendix: str = ""
@@ -35,7 +35,7 @@ class RequestText:
 
 
 def split_text(text: str) -> RequestText:
-    """Return the parts of the text of a request, without blank lines around them."""
+    """Return the parts of the text of a pull request, without blank lines around them."""
     mark = find_mark(text)
     before, _, after = text.rpartition(mark) if mark else (text, "", "")
     body, _, appendix = f"\n{before}{after}\n".partition(f"\n{APPENDIX_LINE}\n")
@@ -43,7 +43,7 @@ def split_text(text: str) -> RequestText:
 
 
 def check_text_length(limits: ForgeLimits, title: str, text: str) -> None:
-    """Raise ForgeError if the title or a part of the text of a request is longer than the forge allows."""
+    """Raise ForgeError if the title or a part of the text of a pull request is longer than the forge allows."""
     parts = split_text(text) if limits.appendix_characters else RequestText(text)
     for name, part, limit in (
         ("title", title, limits.title_characters),

@@ -1,4 +1,4 @@
-"""Actions that users request by ticking checkboxes in a request or the dashboard, or by adding labels to a request."""
+"""Actions that users request with checkboxes in a pull request or the dashboard, or with labels on a pull request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.model.dashboard import RequestedAction
 
 MAX_BRANCH_LENGTH = 255
-"""Characters. This is the limit of git for one part of a branch name."""
+"""The maximum number of characters of one part of a branch name, which is git's limit."""
 
 _ACTION_WORDS = "|".join(RequestedAction)
 _CHECKBOX = re.compile(
@@ -38,12 +38,14 @@ class Box:
 
 
 ACTION_LABELS = {f"basebump-{ask}": ask for ask in (RequestedAction.REBASE, RequestedAction.AGAIN)}
-"""The action that each label on a request stands for. `open` has no label, because a waiting proposal has no
-request."""
+"""The action that each label on a pull request stands for.
+
+`open` has no label, because a waiting proposal has no pull request.
+"""
 
 
 def parse_labels(labels: Iterable[str]) -> frozenset[RequestedAction]:
-    """Return the actions that users request with the given labels of a request. Other labels are ignored."""
+    """Return the actions that users request with the given labels of a pull request. Other labels are ignored."""
     return frozenset(ACTION_LABELS[label] for label in labels if label in ACTION_LABELS)
 
 
@@ -58,8 +60,8 @@ def get_labels(requested_actions: Iterable[RequestedAction]) -> tuple[str, ...]:
 def parse_checkboxes(body: str) -> frozenset[tuple[RequestedAction, str]]:
     """Return the action of each ticked checkbox, together with the branch to which it applies.
 
-    A checkbox in the text of a request applies to the branch of this request. For such a checkbox, the branch in the
-    result is an empty text.
+    A checkbox in the text of a pull request applies to the branch of this pull request. For such a checkbox, the branch
+    in the result is an empty text.
     """
     return frozenset((ask, branch) for is_ticked, ask, branch in _find_checkboxes(body) if is_ticked)
 
@@ -77,12 +79,15 @@ class DashboardActions:
     single: frozenset[tuple[RequestedAction, str]] = frozenset()
     """Actions whose own checkboxes are ticked."""
     bulk: frozenset[tuple[RequestedAction, str]] = frozenset()
-    """Actions whose checkboxes are listed in the issue, and for which the checkbox for all of them is ticked."""
+    """Actions of all listed checkboxes whose common checkbox is ticked."""
 
     def select_for_branch(self, branch: str, *, is_accepted: bool) -> frozenset[RequestedAction]:
-        """Return the actions for a branch. `is_accepted` is True if a user accepted the open request of the branch.
+        """Return the actions for a branch.
 
-        The checkbox for all branches does not rebuild an accepted request, because that would discard the approval.
+        `is_accepted` is True if a user accepted the open pull request of the branch.
+
+        The checkbox for all branches does not rebuild an accepted pull request, because that would discard the
+        approval.
         """
         single = {ask for ask, each in self.single if each == branch}
         bulk = {
@@ -95,7 +100,7 @@ def parse_dashboard(body: str) -> DashboardActions:
     """Return the actions that users requested with the checkboxes of a dashboard.
 
     A ticked checkbox without a branch stands for the checkboxes with the same action that the text lists. A proposal
-    that is not listed was not there when a user decided, so it is not part of the request.
+    that is not listed did not exist when the user decided, so the action does not apply to it.
     """
     boxes = list(_find_checkboxes(body))
     bulk_asks = {ask for is_ticked, ask, branch in boxes if is_ticked and not branch} & _BULK_ACTIONS

@@ -66,7 +66,8 @@ class TitleView:
     """The numbers of fixed and added vulnerabilities with their worst severities, such as `fixes 252 (16 critical, 2
     exploited), adds 2 (1 critical)`. None if no two images were compared."""
     remarks: tuple[Plain, ...]
-    """What is not known of the effect and why, such as `not scanned` and `old digest is gone`; empty if all is known.
+    """The unknown parts of the effect, with the reasons, such as `not scanned` and `old digest is gone`; empty if all
+    is known.
     """
     moves: tuple[TagUpdateView, ...]
 
@@ -181,5 +182,5 @@ def _can_show_path(path: str | None) -> bool:
 
 
 def _can_show_group(subject: str | TagRef | None) -> bool:
-    """Return True for the name of a group whose text closes no issue when the proposal is merged."""
+    """Return True if the name of a group closes no issue when the proposal is merged."""
     return isinstance(subject, str) and not _ISSUE_REFERENCE.search(subject)

@@ -1,4 +1,4 @@
-"""The updates of one proposal, grouped by transition: what both the text of a request and its fingerprint state."""
+"""The updates of one proposal, grouped by transition, for the text of a pull request and its fingerprint."""
 
 from __future__ import annotations
 

@@ -21,8 +21,10 @@ from bot.model.modes import SplitBy
 from bot.model.proposal import ProposedImage, Target
 
 MAX_SLUG_LENGTH = 40
-"""Limit for the characters of a slug. It is enough to recognise an image, and short in lists of branches. The hash
-makes the branch name unique."""
+"""The maximum number of characters of a slug.
+
+Such a slug is enough to recognise an image, and short in lists of branches. The hash makes the branch name unique.
+"""
 HASH_DIGITS = 8
 
 _BRANCH = re.compile(
@@ -117,7 +119,7 @@ class UpdateGroup:
 
     @property
     def is_onboarding(self) -> bool:
-        """Whether this is the group of a repository's first proposal, which contains all updates of the repository."""
+        """True if this is the group of a repository's first proposal, which contains all updates of the repository."""
         return self.subject == _EVERYTHING
 
 
@@ -161,8 +163,8 @@ def build_update_groups(
 def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
     """Return the new images of a proposal as sorted texts `repository:tag@digest`, without duplicates.
 
-    The texts are stored in the mark of the request. If all of them together are too long for it, the result is only
-    `*@sha256:<hash>`, with a hash of all texts.
+    The texts are stored in the mark of the pull request. If all texts together are too long for the mark, the result is
+    only `*@sha256:<hash>`, with a hash of all texts.
     """
     transitions = map(get_first_transition, updates)
     targets = sorted({f"{transition.new_tag_ref}@{transition.new}" for transition in transitions})

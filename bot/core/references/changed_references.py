@@ -48,7 +48,7 @@ class ChangedFile:
         return line_numbers
 
     def can_affect(self, reference: Reference) -> bool:
-        """Return True if the change may affect a variable in the image reference, as in `FROM python:${VERSION}`.
+        """Return True if the change could affect a variable in the image reference, as in `FROM python:${VERSION}`.
 
         In a Dockerfile, this is the case if a changed instruction contains the name of the variable, as in `ARG
         VERSION=3.12`. In other formats, the value can be many lines away from the name, so any change to the file
@@ -83,7 +83,7 @@ class ChangedFiles:
     files: Mapping[FilePath, ChangedFile]
 
     def is_touched(self, item: Reference | UnsupportedText) -> bool:
-        """Return True if the change modifies the text of an image reference, or may change the image that it refers to.
+        """Return True if the change modifies the text of an image reference, or could change its image.
 
         If `item` is an `UnsupportedText`, it is a text or a whole file that could not be read. For a whole file, any
         change to the file counts.

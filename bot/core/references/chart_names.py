@@ -1,8 +1,8 @@
 """The names that the templates of Helm charts write before the tags and digests of images.
 
-A template may write a tag after the name of another image than the one beside the tag in the values. For example, some
-charts have one tag for many images: `{{ .Values.images.repository }}/{{ .Values.cart.name }}:{{ .Values.images.tag }}`.
-A digest of `images.repository` would be wrong there.
+A template can write a tag after the name of another image than the image beside the tag in the values. For example,
+some charts have one tag for many images: `{{ .Values.images.repository }}/{{ .Values.cart.name }}:{{ .Values.images.tag
+}}`. A digest of `images.repository` would be wrong there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ResolvedName = frozenset[frozenset[ValuePath | str]]
 """A `WrittenName` whose sources are only chart values, such as `("Values", "image", "repository")`, and texts."""
 NO_NAME: ResolvedName = frozenset()
 UNKNOWN_NAME: ResolvedName = frozenset({frozenset({"?"})})
-"""A name of which nothing is known. No image has this name."""
+"""Stands for an unknown name. No image has this name."""
 
 _Name = TypeVar("_Name", ResolvedName, WrittenName)
 _VALUES = "Values"

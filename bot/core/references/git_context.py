@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from bot.model.source import FilePath
 
 MAX_CONTEXT_LENGTH = 4096
-"""Characters. A longer text is not treated as a URL."""
+"""The maximum number of characters of a build context. A longer text is not treated as a URL."""
 
 _URL = re.compile(
     r"(?:(?P<scheme>https?|git|ssh)://)?(?:[^@/\s]*@)?(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/(?P<path>[^\s?]+)",

@@ -27,7 +27,7 @@ class IgnoreCommentFinder:
     """Finds the ignore comments in one file. Each line is searched once, however many references depend on it."""
 
     def __init__(self, content: bytes, *, at_line_end: bool) -> None:
-        """Take the content of the file, and whether comments can be at the end of a line."""
+        """Create a finder for the content of a file. `at_line_end` is True if comments can end a line."""
         self._lines = content.split(b"\n")
         self._at_line_end = at_line_end
         self._comments: dict[int, IgnoreComment | None] = {}

@@ -91,7 +91,7 @@ def unlock_allowed(reference: Reference, reasons: Collection[Reason]) -> Referen
     """
     digest, tag = _unlock_slot(reference.digest_slot, reasons), _unlock_slot(reference.tag_slot, reasons)
     if digest is reference.digest_slot and tag is reference.tag_slot:
-        return reference  # almost always; a copy costs more than this check
+        return reference  # almost always unchanged; a copy costs more than this check
     return replace(reference, digest_slot=digest, tag_slot=tag)
 
 

@@ -1,4 +1,4 @@
-"""Selection of the image references to update, and the reasons for skipping the others. Sends no requests."""
+"""Selection of the image references to update, and the reasons for skipping the others, without network access."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from bot.model.source import IgnoreComment, NotEditable, Reference
 from bot.model.vocabulary import Reason, Role
 
 _FOREIGN_IMAGE_REASONS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
-"""Reasons that take precedence over all others: the written image is not the one that runs, or another tool writes
-it."""
+"""Reasons with the highest precedence: the image in the file is not the one that runs, or another tool writes the
+reference.
+"""
 _UNPARSED_UNTIL = re.compile(r"\buntil\s*[=:]", re.IGNORECASE)
 """Matches an `until` in a comment whose date could not be parsed."""
 
@@ -33,7 +34,7 @@ class RepositoryBranch:
 def select_reference(
     policy_config: PolicyConfig, repository_branch: RepositoryBranch, reference: Reference, today: date
 ) -> TrackedImage | SkippedReference:
-    """Return an image reference with its tag and policy if it can be updated, or else with the reason to skip it.
+    """Return an image reference with its tag and policy if it can be updated; otherwise with the reason to skip it.
 
     If there are several reasons to skip it, the one with the highest precedence is returned. If the date of an ignore
     comment is before `today`, the comment has no effect. `skip_unknown_registry` checks later whether basebump may

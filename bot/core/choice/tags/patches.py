@@ -22,7 +22,7 @@ _PATCH_PATTERN = re.compile(
 @dataclass(frozen=True, slots=True, order=True)
 class _PatchTag:
     is_incremental: bool
-    """Whether the tag ends in a bare number. Such a tag takes precedence over `-patched`, because it never changes."""
+    """True if the tag ends in a bare number. Such a tag takes precedence over `-patched`, because it never changes."""
     number: int
     """The number of the patch; 0 for `-patched`, which comes before `-patched-1`."""
     tag: str

@@ -9,7 +9,7 @@ from bot.core.choice.tags.families import parse_tag_among
 from bot.core.choice.tags.version import TagVersion
 
 _PATCHED_NUMBERS = 3
-"""The count of numbers from which the last number of a version is that of a patch."""
+"""The minimum count of numbers in a version with which the last number is a patch number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class TagOperatingSystem:
     is_long_term: bool = True
 
     def can_be_replaced_by(self, other: TagOperatingSystem) -> bool:
-        """Return True if an image on this operating system may be updated to one on `other`.
+        """Return True if an image on this operating system is allowed to be updated to an image on `other`.
 
         The release of `other` must be the same or later. A long-term release may be replaced only by a long-term
         release. The caller has to check that both have the same `series`.
@@ -66,7 +66,7 @@ class TagVersion:
     """The number of the security fix. It is 1 for `10.2.3-security-01`, which is between `10.2.3` and `10.2.4`."""
     builds: tuple[tuple[int, ...], ...] = ()
     is_stream: bool = False
-    """Whether the numbers count rebuilds of an operating system, as in `jammy-20240530`."""
+    """True if the numbers count rebuilds of an operating system, as in `jammy-20240530`."""
 
     @property
     def is_pre_release(self) -> bool:

@@ -45,13 +45,15 @@ class ComparisonView:
     old: ComparedImageView
     new: ComparedImageView
     is_same: bool
-    """Whether both references point to the same image."""
+    """True if both references point to the same image."""
     platform: Text
     """The platform for which both images were scanned."""
     delta: DeltaView | None
     rollback: Text | None
-    """Packages that are older in the newer image, and the vulnerabilities that this introduces. None if there are none,
-    or if this is unknown."""
+    """Packages that are older in the newer image, and the vulnerabilities that they introduce.
+
+    None if there are no such packages, or if this is unknown.
+    """
     packages: PackagesView | None
     """The package changes; None if the packages of either image are unknown."""
     contents: ContentsView | None

@@ -117,9 +117,9 @@ class ContentsView:
     release: ReleaseView | None = None
     """The release of the new version; None if it was not looked up, or if there is none."""
     unknown_changes: Plain | None = None
-    """Why the changes of the source are not known although the config sets `source_changes`; otherwise None."""
+    """Why the source changes are unknown although the config sets `source_changes`; None if they are known."""
     unknown_release: Plain | None = None
-    """Why only the release is not known; otherwise None."""
+    """Why only the release is unknown; None if it is known, or if the source changes are unknown, too."""
 
 
 _COMMANDS = frozenset({ImageAspect.ENTRYPOINT, ImageAspect.COMMAND})

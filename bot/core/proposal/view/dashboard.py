@@ -19,8 +19,9 @@ class UpdatedImageView:
 
     image: Text
     effect: Plain | None
-    """What the update fixes and adds, such as `fixes 252 (16 critical, 2 exploited), adds 2 (1 critical)`, or why that
-    is not known; None if the image only gets a digest."""
+    """The effect of the update, such as `fixes 252 (16 critical, 2 exploited), adds 2 (1 critical)`, or why it is
+    unknown; None if the image only gets a digest.
+    """
     files: tuple[Link | Text, ...]
     """The files and lines on the base branch."""
     files_cut: int
@@ -35,9 +36,9 @@ class EntryView:
     title: Plain | Link
     note: Plain | None
     rank: FixRank
-    """The worst that the proposal fixes. Lists begin with the most urgent rank."""
+    """The rank of the worst vulnerability that the proposal fixes. Lists begin with the most urgent rank."""
     has_effect: bool
-    """True if the title says what the only image fixes and adds."""
+    """True if the title contains the effect of the proposal's only image."""
     images: tuple[UpdatedImageView, ...]
     images_cut: int
     """The number of images that were left out."""
@@ -58,7 +59,7 @@ class ReferencesView:
     files_cut: int
     """The number of files that were left out."""
     effect: Plain | None
-    """What a refused update fixes and adds; None if this is not known."""
+    """The effect of a refused update; None if it is unknown."""
     successor: Text | None
     """The tag that replaces a superseded tag, if it is known."""
     rule: Text | None
@@ -71,7 +72,7 @@ class ReferencesView:
 
     @property
     def remedy(self) -> str:
-        """What ends a hold or a refusal, without a full stop; empty for other references."""
+        """The way to end a hold or a refusal, without a full stop; empty for other references."""
         return describe_hold_remedy(self.reason) if self.reason is not None else ""
 
 
@@ -82,7 +83,7 @@ class StuckUpdateView:
     state: Plain
     """For example `merged, not rebuilt`."""
     since: Plain
-    """A date."""
+    """The date since which the update waits."""
     image: Text
     file: Link | Text
     reason: WaitReason | None
@@ -161,11 +162,11 @@ class DashboardView:
     blocked: tuple[ReferencesView, ...]
     """References to blocked digests, whether there is a replacement or not."""
     stuck: tuple[StuckUpdateView, ...]
-    """Merged updates that do not get further, those that wait the longest first."""
+    """Merged updates that make no progress, the longest wait first."""
     waiting: tuple[EntryView, ...]
     current: tuple[EntryView, ...]
     left: tuple[EntryView, ...]
-    """Open requests that basebump leaves to users."""
+    """Open pull requests that basebump leaves to users."""
     declined: tuple[EntryView, ...]
     failed: tuple[EntryView, ...]
     held: tuple[ReferencesView, ...]
@@ -176,12 +177,15 @@ class DashboardView:
     """Number of rows that are left out."""
     counts: DashboardCountsView
     fixes: Plain | None
-    """What the open and waiting proposals fix together, such as `30 known vulnerabilities (3 exploited, 8 critical)`.
-    None if no two images were compared."""
+    """The combined fixes of the open and waiting proposals, such as `30 known vulnerabilities (3 exploited, 8
+    critical)`. None if no two images were compared.
+    """
     added: Plain | None
-    """What the open and waiting proposals add together, such as `2 (1 critical)`; None if they add nothing known."""
+    """The vulnerabilities that the open and waiting proposals add together, such as `2 (1 critical)`; None if no added
+    ones are known.
+    """
     remarks: tuple[Plain, ...]
-    """What is not known of the fixes, such as `2 of 10 not scanned`; empty if all is known."""
+    """The unknown parts of the fixes, such as `2 of 10 not scanned`; empty if all is known."""
     overdue_count: int
     """The number of open and waiting proposals whose due date has passed."""
     waiting_reason: Plain | None
@@ -189,11 +193,11 @@ class DashboardView:
     open_all: Box | None
     """The checkbox that opens all waiting proposals; None unless there are several."""
     rebuild_all: Box | None
-    """The checkbox that rebuilds all open requests that no user approved; None unless there are several."""
+    """The checkbox that rebuilds all open pull requests that no user approved; None unless there are several."""
     detected: tuple[DetectedFileView, ...]
 
     @property
     def is_empty(self) -> bool:
-        """Whether the dashboard shows nothing except references that need no action. No issue is then needed."""
+        """True if the dashboard shows nothing except references that need no action. No issue is then needed."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
         return not any((*shown, self.blocked, self.stuck, self.held, self.superseded, self.unknown))

@@ -24,7 +24,7 @@ from bot.model.vocabulary import HELD_STATUSES, OPEN_OUTCOMES, ProposalOutcome, 
 
 VERSION = 1
 MIN_BULK = 2
-"""Proposals from which on there is a checkbox for all of them."""
+"""The minimum number of proposals for which there is a common checkbox."""
 
 _WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
 _LEFT = frozenset({ProposalOutcome.LEFT_ALONE})
@@ -40,9 +40,9 @@ def build_dashboard(
 ) -> DashboardView:
     """Return the content of the dashboard of one repository. Lists are cut after `rows` entries.
 
-    `reports` are the reports on the repository's base branches, and `evidence` is that on their updates. If everyone
-    can read the repository (`is_public`), the dashboard shows no private evidence, and does not name the registries
-    that were contacted, because they may be private.
+    `reports` are the reports on the repository's base branches, and `evidence` is the evidence on their updates. If
+    everyone can read the repository (`is_public`), the dashboard shows no private evidence, and does not name the
+    registries that were contacted, because they may be private.
     """
     has_several = len(reports) > 1
     branch_rows = [BranchRows(each, evidence, is_public=is_public, has_several=has_several) for each in reports]
@@ -136,7 +136,7 @@ def _describe_fixes(fixed: FindingSummary) -> str:
 
 
 def _list_remarks(pending: Sequence[Evidence]) -> Iterator[str]:
-    """Yield remarks on what is not known of the fixes of the open and waiting proposals."""
+    """Yield remarks on unknown fixes of the open and waiting proposals."""
     yield from describe_unknown_effects(pending)
     if any(each.delta is not None and each.exploited_ids is None for each in pending):
         yield "known exploitation not looked up"

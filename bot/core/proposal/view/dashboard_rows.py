@@ -31,11 +31,14 @@ from bot.model.update_stages import WaitReason
 from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 MAX_LABEL_LENGTH = 300
-"""Characters that are shown of a path with its line numbers."""
+"""The maximum number of characters that are shown of a path with its line numbers."""
 MAX_SHOWN_LINES = 5
-"""Line numbers that are shown of one file."""
+"""The maximum number of line numbers that are shown of one file."""
 _MAX_URL_LENGTH = 800
-"""Characters of a URL. A longer path is shown without a link, so that a few hostile paths cannot fill a whole text."""
+"""The maximum number of characters of a URL.
+
+A longer path is shown without a link, so that a few hostile paths cannot fill a whole text.
+"""
 _URL_CHARACTERS = "/-._~"
 
 
@@ -68,9 +71,9 @@ def _build_url(files_url: str, path: str, anchor: str) -> str | None:
 
 
 MAX_ROW_FILES = 5
-"""Files that are shown of one image in one row."""
+"""The maximum number of files that are shown of one image in one row."""
 MAX_ROW_IMAGES = 20
-"""Images that are shown of one proposal, or of one file in the list of detected images."""
+"""The maximum number of images that are shown of one proposal, or of one file in the list of detected images."""
 
 EntryOrder = tuple[int, datetime, int, int, int, str]
 """Sorts proposals, the most urgent first: by rank, by due date, by the numbers of what they fix, and by branch."""
@@ -80,8 +83,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class BranchRows:
     """Builds the rows of one base branch.
 
-    If everyone can read the rows (`is_public`), they show neither private evidence nor details that may name the host
-    of a registry. If the dashboard shows several base branches, labels of files name theirs.
+    If everyone can read the rows (`is_public`), they show neither private evidence nor details that can name the host
+    of a registry. If the dashboard shows several base branches, labels of files contain the base branch.
     """
 
     def __init__(
@@ -134,9 +137,9 @@ class BranchRows:
             yield self._build_references(verdicts)
 
     def list_stuck_updates(self) -> Iterator[StuckUpdateView]:
-        """Yield the merged updates that do not get further, those that wait the longest first.
+        """Yield the merged updates that make no progress, the longest wait first.
 
-        Everyone can read a public dashboard, so that names of other repositories and of workloads are left out.
+        Everyone can read a public dashboard, so names of other repositories and of workloads are left out.
         """
         for each in self._report.stuck:
             private_names = () if self._is_public else (*each.manifests, *each.workloads)
@@ -236,7 +239,7 @@ class BranchRows:
 
 
 def sort_references(rows: Iterable[tuple[FixRank, ReferencesView]]) -> tuple[ReferencesView, ...]:
-    """Return the rows with the same reasons together, and those that would fix the worst first."""
+    """Return the rows grouped by reason, sorted so that rows with the most urgent fixes come first."""
     ranked = list(rows)
     ranks: dict[str, int] = {}
     for rank, view in ranked:
@@ -274,6 +277,6 @@ def _list_transitions(verdicts: Iterable[Verdict]) -> Iterable[Transition]:
 
 
 def _describe_effect(evidence: Sequence[Evidence]) -> str:
-    """Return what updates fix and add, or why that is not known; empty for an image that only gets a digest."""
+    """Return the effect of updates, or why it is unknown; empty for an image that only gets a digest."""
     effect = summarise_effect(evidence)
     return str(effect) if effect is not None else ", ".join(describe_unknown_effects(evidence))

@@ -17,7 +17,7 @@ MAX_NOTABLE = 8
 MIN_NOTABLE = 5
 """If fewer vulnerabilities matter, the list is filled with the next worst ones up to this number."""
 MIN_NOTABLE_BESIDE_OTHERS = 2
-"""As MIN_NOTABLE, for the fixed vulnerabilities of an update that also adds some, so that the text stays short."""
+"""The value of MIN_NOTABLE for the fixed vulnerabilities of an update that also adds some, to keep the text short."""
 HIGH_EPSS = 0.1
 """From this probability of exploitation on, a vulnerability matters whatever its severity."""
 MAX_PACKAGE_NAMES = 3

@@ -1,4 +1,4 @@
-"""The order of proposals by what they fix, the most urgent first."""
+"""The order of proposals by their fixes, the most urgent first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from bot.model.evidence import Evidence, Severity, Urgency
 
 
 class FixRank(StrEnum):
-    """The worst that the updates of a proposal fix. The members are in the order in which a text lists them."""
+    """The rank of the worst vulnerability that the updates of a proposal fix.
+
+    The members are in the order in which a text lists them.
+    """
 
     BLOCKED = "blocked"
     GONE = "gone"

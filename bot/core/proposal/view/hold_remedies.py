@@ -10,7 +10,7 @@ MAX_RULE_LENGTH = 1_500
 
 
 def describe_hold_remedy(reason: Reason) -> str:
-    """Return what ends a hold or a refusal, without a full stop; empty for other reasons."""
+    """Return the way to end a hold or a refusal, without a full stop; empty for other reasons."""
     match reason.facts.override:
         case Override.ACCEPT:
             return f"To accept it for a limited time, {_IN_CONFIG}"

@@ -33,7 +33,7 @@ from bot.model.modes import OnClose
 from bot.model.workload import RunningPlace, RunningUse
 
 MAX_SHOWN = 5
-"""The maximum number of namespaces of one image that are shown, and of own images."""
+"""The maximum number of namespaces that are shown of one image, and of own images that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RunningPlaceView:
     """The cluster and the namespace: `prod/payments`."""
     pods: int
     as_of: Plain | None
-    """The date on which they were found, if the cluster could not be read again; None if it was read now."""
+    """The date on which the pods were found, if the cluster could not be read now; None if it was read now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class RunningView:
 
 
 def build_running_views(uses: Sequence[RunningUse] | None) -> tuple[RunningView, ...]:
-    """Return the data on where an image runs; empty if it runs nowhere, or if that is not known."""
+    """Return the data on where an image runs; empty if it runs nowhere, or if this is unknown."""
     return tuple(
         RunningView(
             Text(use.own_image) if use.own_image is not None else None,
@@ -78,7 +78,7 @@ def _build_place_view(place: RunningPlace) -> RunningPlaceView:
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """The outcome of CI on the requests of the fleet that propose the new digest. Every repository counts once."""
+    """The outcome of CI on the pull requests of the fleet that propose the new digest. Every repository counts once."""
 
     passed: int
     finished: int
@@ -184,8 +184,9 @@ class ProposalView:
     due: DueView | None = None
     """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
     rebuild: RebuildView | None = None
-    """The own images that are built again after the merge, and on which other repositories build; None if there are
-    none, or if they are not known."""
+    """The own images that are rebuilt after the merge, and on which other repositories build; None if there are none,
+    or if they are not known.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Template data on the reasons for an update, and on the places where a reader can look it up."""
+"""Template data on the reasons for an update, and on pages and commands with which a reader can check it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _describe_wait(update: ImageUpdate, evidence: Evidence) -> str:
         return f"{wait} is over"
     if evidence.delta is None:  # the findings may be private
         return f"{wait} was skipped"
-    fix = "a known exploited vulnerability" if has_fix_for(evidence, AdvisoryList.KEV) else "one that may not wait"
+    fix = "a known exploited vulnerability" if has_fix_for(evidence, AdvisoryList.KEV) else "one that must not wait"
     return f"it fixes {fix}, so {wait} was skipped"
 
 

@@ -1,4 +1,4 @@
-"""Applies cross-file facts to image references.
+"""Apply cross-file facts to image references.
 
 A cross-file fact is something that one file states and that affects image references in other files. For example, a
 Renovate config states which images Renovate updates, so basebump must not update them. For each kind of facts, there is

@@ -52,7 +52,8 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
     if not dockerfiles and not doubts:
         return references
     doubts_by_folder = {each.folder: each for each in reversed(doubts)}
-    dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}  # the first task is the reason
+    # Of several tasks, the note names the first.
+    dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}
     settings = [
         ArgumentSetting(each.task, each.dockerfile, argument) for each in dockerfiles for argument in each.arguments
     ]

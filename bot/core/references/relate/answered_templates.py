@@ -1,4 +1,4 @@
-"""Leaves out lines of Helm templates whose image is in the chart's default values, where basebump reads it."""
+"""Leave out lines of Helm templates whose image basebump already reads from the chart's default values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the charts that Helm loads together, whose templates are available to each other.
+"""Find the charts that Helm loads together, and whose templates can include each other.
 
 Helm loads a chart, the charts in its `charts/` folder, and the charts that it declares as dependencies. All of them
 share one set of named templates (https://helm.sh/docs/chart_template_guide/named_templates/). Any other chart of the

@@ -1,4 +1,4 @@
-"""Assigns the owners of files to the image references in these files."""
+"""Assign the owners of files to the image references in these files."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def assign_to_dependabot(
 def _list_ecosystems(reference: Reference) -> Sequence[str]:
     """Return the ecosystems of Dependabot, such as `docker`, that can read an image reference in this kind of file.
 
-    Whether a config enables the ecosystem for the folder of the file is not checked here.
+    The result does not depend on whether a config enables the ecosystem for the folder of the file.
     """
     name = basename(reference.path)
     match reference.format:

@@ -73,7 +73,10 @@ def _list_pairs(
 
 
 def _match_names(writer: ImageUpdaterConfig, names: Iterable[str], tree_budget: TreeBudget) -> Iterator[str]:
-    """Yield the names that match the name pattern of a configuration. Raises WorkLimitError."""
+    """Yield the names that match the name pattern of a configuration.
+
+    Raises WorkLimitError if the budget is exceeded.
+    """
     tree_budget.spend_pattern(writer.applications, writer.path)
     matches = re.compile(translate(writer.applications.replace("[^", "[!"))).match  # syntax of Go's filepath.Match
     for name in names:

@@ -147,7 +147,9 @@ class _NameReplacements:
     """By kustomization that does not replace the name itself, but lists a component that does: the paths of the
     resources and components in which that component replaces the name."""
     below: frozenset[int]
-    """Kustomizations that one of the others includes, so that at least one build replaces the name in their results."""
+    """Kustomizations that a kustomization in `replacing` includes, so that at least one build replaces the name in
+    their results.
+    """
     exposed: frozenset[int]
     """Kustomizations in whose results at least one build does not replace the name."""
     relocation: _NameReplacements | None = None

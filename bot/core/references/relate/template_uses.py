@@ -178,7 +178,7 @@ def collect_uses(
 
 
 class _Context(NamedTuple):
-    """What templates depend on besides themselves: their data, and what another template does with their output."""
+    """The context of templates: their data, and the use of their output by another template."""
 
     template_input: _TemplateInput
     purpose: ValueUse

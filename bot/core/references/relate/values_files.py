@@ -1,4 +1,4 @@
-"""Merges the values files of Helm charts, because the parts of an image can be in different files.
+"""Merge the values files of Helm charts, because the parts of an image can be in different files.
 
 The parts of an image are its registry, repository, tag and digest, which can be separate values. An *overlay* is a
 values file that overrides values of a chart, for example `values-prod.yaml`. It inherits the parts that it does not set

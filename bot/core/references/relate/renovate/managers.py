@@ -26,9 +26,9 @@ class FileManager:
     locator_pattern: re.Pattern[str] | None = None
     """Matches the locators of the references that the manager reads. None if it reads all references."""
     is_enabled: bool = True
-    """Whether the manager is enabled by default."""
+    """True if the manager is enabled by default."""
     adds_digests: bool = True
-    """Whether the manager adds missing digests if a config enables `pinDigests` for all managers."""
+    """True if the manager adds missing digests if a config enables `pinDigests` for all managers."""
 
 
 CUSTOM_MANAGER = FileManager("custom.regex")

@@ -43,7 +43,7 @@ _GLOB_PART = re.compile(
 
 
 class _UnsupportedPatternError(Exception):
-    """A glob uses syntax that this module cannot translate to a regular expression."""
+    """Raised if a glob uses syntax that this module cannot translate to a regular expression."""
 
 
 class PatternMatcher:
@@ -161,7 +161,10 @@ def _compile_pattern(pattern: str) -> Any:
 
 
 def _translate_glob(glob: str) -> str:
-    """Return the regular expression for a glob without braces. Raises _UnsupportedPatternError."""
+    """Return the regular expression for a glob without braces.
+
+    Raises _UnsupportedPatternError if the syntax is not supported.
+    """
     return "".join(_translate_part(part) for part in _GLOB_PART.finditer(glob))
 
 
@@ -184,7 +187,9 @@ def _translate_part(part: re.Match[str]) -> str:
 
 
 def _expand_braces(glob: str) -> list[str]:
-    """Return the globs that a glob with braces stands for. Raises _UnsupportedPatternError.
+    """Return the globs that a glob with braces stands for.
+
+    Raises _UnsupportedPatternError if the braces contain no alternatives.
 
     For example, `a.{js,ts}` stands for `a.js` and `a.ts`.
     """
