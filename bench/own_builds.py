@@ -50,7 +50,7 @@ def record_visits(fleet: BuiltFleet, digests: list[Digest], count: int) -> None:
         )
         key = BranchKey("github", "github.com", f"acme/app-{number}", "main")
         visits.append(build_visit(f"base-{base}:1@{digests[base]}", deployed, key=key))
-    fleet.loopback.inventory.record_visits(visits, {}, NOW)
+    fleet.loopback.state.inventory.record_visits(visits, {}, NOW)
 
 
 def measure(fleet: BuiltFleet, title: str, hours: int) -> None:

@@ -33,10 +33,6 @@ class InventoryStore(Protocol):
     repositories are no longer held. There is no other effect.
     """
 
-    @property
-    def is_available(self) -> bool:
-        """False if no state is configured. Nothing is stored then, and the other methods return nothing."""
-
     def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
         """Return the stored data about these base branches. Branches that no run read are missing."""
 

@@ -73,7 +73,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
     formats = {output_format, *(each.output_format for each in exports)}
     answers = FleetAnswers()
-    if fleet_run.context.inventory_store.is_available and formats & {"metrics", "html"}:
+    if fleet_run.context.state.has_state and formats & {"metrics", "html"}:
         report, answers = load_answers(report, fleet_run.settings, has_metrics="metrics" in formats)
     has_written_all = write_result(
         partial(render_run_report, report, answers), output_format, exports, partial(render_run_for_screen, report)

@@ -48,30 +48,35 @@ from bot.registry_ports import BuildReader, Registry, RegistryFacts
 
 
 @dataclass(frozen=True, slots=True)
+class StateStores:
+    """The stores of one state. If no state is configured, they store nothing and return nothing."""
+
+    has_state: bool
+    """False if no state is configured."""
+    lookups: StateStore
+    superseded_tags: SupersededStore
+    pushes: PushStore
+    inventory: InventoryStore
+    openings: OpeningLedger
+    held_digests: HeldDigestStore
+    own_builds: OwnBuildStore
+    build_inventory: BuildInventory
+    stages: StageReader
+    failed_checks: FailedCheckStore
+    running_images: RunningImageStore
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterServices:
-    """The clusters of the config, and the store of what runs in them."""
+    """The clusters of the config, and what runs in them."""
 
     readers: Sequence[ClusterReader] = ()
-    store: RunningImageStore | None = None
-    """None if no state is configured."""
     known: tuple[StoredCluster, ...] | None = None
     """What is known about the clusters; None if the config lists no clusters, or if they were not read yet."""
     is_read_by_sweeps: bool = False
     """True if this run uses what the state contains, because the sweeps of the service read the clusters."""
     find_origin: Callable[[str], str] = str
     """Returns the repository upstream of a mirror or cache, or its argument. Clusters list images under this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuildServices:
-    """The readers and stores of own images, and the entries of `builds` in the config."""
-
-    reader: BuildReader
-    store: OwnBuildStore
-    inventory: BuildInventory
-    stages: StageReader
-    checks: FailedCheckStore
-    configured: Sequence[ConfiguredBuild] = ()
 
 
 def _return_false(_: TagRef) -> bool:
@@ -98,17 +103,12 @@ class RunContext:
     now: datetime
     """The time at which all decisions of a phase are made. The clock is read only between phases."""
     progress: ProgressReporter
-    state_store: StateStore
-    superseded_store: SupersededStore
-    push_store: PushStore
-    inventory_store: InventoryStore
-    opening_ledger: OpeningLedger
+    state: StateStores
     registry_facts: RegistryFacts
+    build_reader: BuildReader
     read_rules: RulesReader
-    held_digests: HeldDigestStore | None = None
-    """None if no state is configured."""
-    builds: BuildServices | None = None
-    """None if no state is configured."""
+    builds: Sequence[ConfiguredBuild] = ()
+    """The entries of `builds` in the config."""
     rebuild_finder: RebuildFinder | None = None
     """Finds out what merging a request leads to; None if no own images are known."""
     known_lookups: KnownLookups = KnownLookups()

@@ -47,7 +47,7 @@ def sweep_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptio
     branch_list = list_base_branches(fleets, context, options)
     triage_result = select_branches(branch_list.list_in_scope(options.scope), context, options, build_tasks)
     with context.failures.note_state_error(FailureStage.SURVEY):
-        context.inventory_store.record_seen(triage_result.unchanged_keys, context.now)
+        context.state.inventory.record_seen(triage_result.unchanged_keys, context.now)
     known_digests = {each: found.digest for each, found in triage_result.known_lookups.descriptors.items()}
     read_own_builds(context, options, known_digests)
     record_failed_checks(branch_list.branches, context, options)

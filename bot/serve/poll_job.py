@@ -103,12 +103,12 @@ class PollJob:
             return Done(claimed, "no tags of this registry are used any more")
         delay = choose_delay(len(last_lookups), self._interval)
         tag_refs = select_tags(last_lookups, now, self._interval, delay)
-        before = context.state_store.load_descriptors(tag_refs)
+        before = context.state.lookups.load_descriptors(tag_refs)
         lookups = self._look_up(tag_refs, before, context, now)
         moved = self._find_moved(lookups.descriptors, before)
         # A moved tag is recorded by the visits. Until then, its users can be found if this process is killed.
         unmoved = {each: lookups.descriptors[each] for each in lookups.descriptors if each not in moved}
-        context.state_store.record_tags(unmoved, now)
+        context.state.lookups.record_tags(unmoved, now)
         requests = tuple(
             WorkRequest(TagWork(each), WorkPriority.CHANGE, WorkReason.TAG_MOVED, claimed.trace) for each in moved
         )

@@ -37,7 +37,7 @@ class TagJob:
     def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
         """Yield the result for each tag. Raises BasebumpError if the config or the state cannot be used."""
         run = self._build_run(RunLevel.REPORT, RunScope())
-        before = run.context.state_store.load_descriptors([_get_tag_ref(each) for each in claimed])
+        before = run.context.state.lookups.load_descriptors([_get_tag_ref(each) for each in claimed])
 
         def look_up(each: ClaimedWork) -> Digest | RegistryError:
             try:

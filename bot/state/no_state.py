@@ -1,4 +1,5 @@
-"""Stores that store nothing, for runs without a configured state."""
+"""The stores of a run without a state."""
+# ruff: noqa: ARG002 - the signatures are those of the Protocols
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.model.branch_ownership import BranchPush
+from bot.model.ci import FailedCheck
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScannerIdentity, ScanSubject
 from bot.model.fleet_history import BranchRequest
@@ -15,85 +17,83 @@ from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
 from bot.model.limits import Opening
+from bot.model.own_build import OwnBuild, StoredBuild
 from bot.model.report import RepositoryReport
+from bot.model.stage_facts import DockerfileKey, StageFacts
+from bot.model.update_stages import StageScope
+from bot.model.workload import ClusterOutcome, StoredCluster
 
 
-class NoStateStore:
-    """Implements `bot.ports.StateStore` for configs without `state`. Every run is like the first run."""
+class NoState:
+    """Implements the Protocols of all stores for configs without `state`: stores nothing, and returns nothing.
 
-    def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:  # noqa: ARG002 - the Protocol's
+    Every run is like the first run. It reads all branches with their content, and counts only its own proposals.
+    """
+
+    # bot.ports.StateStore
+
+    def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
         """Return no observations."""
         return {}
 
-    def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:  # noqa: ARG002 - the Protocol's signature
+    def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
         """Return no descriptors."""
         return {}
 
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Do nothing."""
 
-    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:  # noqa: ARG002 - the Protocol's
+    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
         """Return no manifests."""
         return {}
 
     def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Do nothing."""
 
-    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:  # noqa: ARG002 - the Protocol's signature
+    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
         """Return no scans."""
         return {}
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
         """Do nothing."""
 
+    # bot.ports.SupersededStore: no superseded tags are known besides those that the run itself checks
 
-class NoSupersededStore:
-    """Implements `bot.ports.SupersededStore` for configs without `state`.
-
-    A run checks only some tags. Without stored results of earlier runs, no other superseded tags are known.
-    """
-
-    def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature
+    def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
         """Return no superseded tags."""
         return {}
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
         """Do nothing."""
 
+    # bot.branch_ports.PushStore
 
-class NoPushStore:
-    """Implements `bot.branch_ports.PushStore` for configs without `state`. Every run reads the content of branches."""
-
-    def load_pushes(self, repository: GitRepository) -> Mapping[str, BranchPush]:  # noqa: ARG002 - the Protocol's
+    def load_pushes(self, repository: GitRepository) -> Mapping[str, BranchPush]:
         """Return no commits."""
         return {}
 
     def record_pushes(self, pushes: Mapping[GitRepository, Mapping[str, BranchPush]], at: datetime) -> None:
         """Do nothing."""
 
+    # bot.inventory_ports.InventoryStore
 
-class NoInventoryStore:
-    """Implements `bot.inventory_ports.InventoryStore` for configs without `state`. Every run reads all branches."""
-
-    is_available = False
-
-    def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:  # noqa: ARG002 - the Protocol's
+    def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
         """Return no branches."""
         return {}
 
-    def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:  # noqa: ARG002 - the Protocol's
+    def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:
         """Return no reports."""
         return {}
 
-    def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:  # noqa: ARG002 - the Protocol's
+    def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:
         """Return no evidence."""
         return {}
 
-    def list_users(self, image: ImageName) -> frozenset[BranchKey]:  # noqa: ARG002 - the Protocol's signature
+    def list_users(self, image: ImageName) -> frozenset[BranchKey]:
         """Return no branches."""
         return frozenset()
 
-    def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:  # noqa: ARG002 - the Protocol's
+    def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:
         """Return no requests."""
         return ()
 
@@ -105,18 +105,80 @@ class NoInventoryStore:
     def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
         """Do nothing."""
 
-
-class NoOpeningLedger:
-    """Implements `bot.inventory_ports.OpeningLedger` for configs without `state`. Each run counts alone."""
+    # bot.inventory_ports.OpeningLedger
 
     def reserve(
-        self,
-        choose: Callable[[Sequence[Opening]], Sequence[Opening]],
-        at: datetime,  # noqa: ARG002 - the Protocol's signature
-        window: timedelta,  # noqa: ARG002 - the Protocol's signature
+        self, choose: Callable[[Sequence[Opening]], Sequence[Opening]], at: datetime, window: timedelta
     ) -> None:
         """Call `choose` with no openings, and store nothing."""
         choose(())
 
     def give_back(self, openings: Collection[Opening], at: datetime) -> None:
         """Do nothing."""
+
+    # bot.inventory_ports.HeldDigestStore
+
+    def load_held_digests(self, tag_ref: TagRef) -> Sequence[Digest]:
+        """Return no digests."""
+        return ()
+
+    # bot.inventory_ports.OwnBuildStore
+
+    def record_builds(self, builds: Iterable[OwnBuild], at: datetime) -> None:
+        """Do nothing."""
+
+    def load_builds(self, images: Collection[str] | None = None) -> Sequence[StoredBuild]:
+        """Return no builds."""
+        return ()
+
+    # bot.inventory_ports.BuildInventory
+
+    def list_references(
+        self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
+    ) -> Sequence[ImageName]:
+        """Return no references."""
+        return ()
+
+    def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageName]:
+        """Return no digests."""
+        return ()
+
+    def list_build_files(self, repositories: Collection[str] = ()) -> Mapping[DockerfileKey, Collection[str]]:
+        """Return no files."""
+        return {}
+
+    # bot.inventory_ports.StageReader
+
+    def load_scope(self) -> StageScope:
+        """Return a scope without builds and clusters."""
+        return StageScope()
+
+    def has_updates_to_run(self) -> bool:
+        """Return False."""
+        return False
+
+    def load_image_facts(self, image: ImageName) -> StageFacts:
+        """Return no facts."""
+        return StageFacts(StageScope())
+
+    def load_repository_facts(self, *repositories: str) -> StageFacts:
+        """Return no facts."""
+        return StageFacts(StageScope())
+
+    def load_fleet_facts(self) -> StageFacts:
+        """Return no facts."""
+        return StageFacts(StageScope())
+
+    # bot.inventory_ports.FailedCheckStore
+
+    def record_checks(self, checks: Mapping[BranchKey, FailedCheck | None], heads: Mapping[BranchKey, str]) -> None:
+        """Do nothing."""
+
+    # bot.inventory_ports.RunningImageStore
+
+    def record_clusters(self, outcomes: Iterable[ClusterOutcome], at: datetime) -> None:
+        """Do nothing."""
+
+    def load_clusters(self) -> Sequence[StoredCluster]:
+        """Return no clusters."""
+        return ()

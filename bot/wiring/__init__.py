@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
     from bot.pipeline.references.reader_slots import ReaderSlots
-    from bot.pipeline.run_context import BuildServices, RunContext, RunOptions, TemplateSources
+    from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import Settings
-    from bot.wiring.state import StateStores
 
 
 class SystemClock:
@@ -136,7 +135,7 @@ def build_fleet_context(
         context=replace(
             context,
             builders=tuple(list_builders(settings)),
-            clusters=build_cluster_services(settings, context.clusters.store),
+            clusters=build_cluster_services(settings),
             read_rules=build_rules_reader(settings),
             reader_slots=reader_slots,
             reader_hash=hash_reader(settings),
@@ -206,7 +205,7 @@ def _load_templates(settings: Settings) -> TemplateSources:
 def _build_context(
     settings: Settings, progress: ProgressReporter, cache: Path | None, *, uses_default_scanner: bool = True
 ) -> RunContext:
-    from bot.pipeline.run_context import ClusterServices, RunContext
+    from bot.pipeline.run_context import RunContext
     from bot.verifiers import create_verifiers
     from bot.wiring.scanners import build_scanner_selector, use_installed_scanner
     from bot.wiring.state import open_state_stores
@@ -216,7 +215,7 @@ def _build_context(
     scanners = build_scanner_selector(
         use_installed_scanner(settings) if uses_default_scanner else settings, registry, cache
     )
-    stores = open_state_stores(settings)
+    state = open_state_stores(settings)
     clock = SystemClock()
     return RunContext(
         formats=load_file_formats(settings),
@@ -227,31 +226,14 @@ def _build_context(
         clock=clock,
         now=clock.now(),
         progress=progress,
-        state_store=stores.state_store,
-        superseded_store=stores.superseded_store,
-        push_store=stores.push_store,
-        inventory_store=stores.inventory_store,
-        opening_ledger=stores.opening_ledger,
-        held_digests=stores.held_digests,
-        clusters=ClusterServices(store=stores.running_images),
-        builds=_build_build_services(settings, stores, registry),
+        state=state,
         registry_facts=registry.create_facts(),
+        build_reader=registry.create_builds(),
+        builds=settings.builds,
         read_rules=_read_rules,
         advisories=build_advisories(settings, registry),
         source_history=_build_source_history(settings),
         verifiers=create_verifiers(settings.policy_config.trust, registry.create_artifacts(), clock.now),
-    )
-
-
-def _build_build_services(settings: Settings, stores: StateStores, registry: OciRegistry) -> BuildServices | None:
-    """Return the services with which runs read own images; None without a state."""
-    found = stores.build_stores
-    if found is None:
-        return None
-    from bot.pipeline.run_context import BuildServices
-
-    return BuildServices(
-        registry.create_builds(), found.own_builds, found.inventory, found.stages, found.failed_checks, settings.builds
     )
 
 

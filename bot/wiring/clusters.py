@@ -12,7 +12,6 @@ from bot.ports import ClusterReader
 
 if TYPE_CHECKING:
     from bot.clusters.client import ClusterClient
-    from bot.inventory_ports import RunningImageStore
     from bot.settings import Settings
     from bot.settings.sections.clusters import ClusterEntry
 
@@ -21,13 +20,10 @@ ENTRA_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 https://azure.github.io/kubelogin/concepts/aks.html#azure-kubernetes-service-aad-server"""
 
 
-def build_cluster_services(settings: Settings, store: RunningImageStore | None) -> ClusterServices:
-    """Return the readers of the clusters of the config, with the store of what runs in them.
-
-    Nothing is imported if the config lists no clusters. `store` is None if no state is configured.
-    """
+def build_cluster_services(settings: Settings) -> ClusterServices:
+    """Return the readers of the clusters of the config. Nothing is imported if it lists none."""
     readers = tuple(list_cluster_readers(settings)) if settings.clusters else ()
-    return ClusterServices(readers, store, find_origin=build_origin_finder(settings) if readers else str)
+    return ClusterServices(readers, find_origin=build_origin_finder(settings) if readers else str)
 
 
 def list_cluster_readers(settings: Settings) -> Iterator[ClusterReader]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
@@ -10,55 +9,17 @@ from bot.model.errors import StateError
 from bot.settings import Settings
 
 if TYPE_CHECKING:
-    from bot.branch_ports import PushStore
-    from bot.inventory_ports import (
-        BuildInventory,
-        FailedCheckStore,
-        HeldDigestStore,
-        InventoryStore,
-        OpeningLedger,
-        OwnBuildStore,
-        RunningImageStore,
-        StageReader,
-    )
-    from bot.ports import StateStore, SupersededStore
+    from bot.inventory_ports import StageReader
+    from bot.pipeline.run_context import StateStores
     from bot.state.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class BuildStores:
-    """The stores for what happens after a merge."""
-
-    own_builds: OwnBuildStore
-    inventory: BuildInventory
-    stages: StageReader
-    failed_checks: FailedCheckStore
-
-
-@dataclass(frozen=True, slots=True)
-class StateStores:
-    """The stores of one state. If no state is configured, they keep nothing."""
-
-    state_store: StateStore
-    superseded_store: SupersededStore
-    push_store: PushStore
-    inventory_store: InventoryStore
-    opening_ledger: OpeningLedger
-    held_digests: HeldDigestStore | None = None
-    """None if no state is configured."""
-    build_stores: BuildStores | None = None
-    """None if no state is configured."""
-    running_images: RunningImageStore | None = None
-    """None if no state is configured."""
 
 
 def open_state_stores(settings: Settings) -> StateStores:
     """Open the stores of the state. Raises StateError if the database cannot be used."""
-    from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
-
     database = open_database(settings, must_exist=False)
     if database is None:
-        return StateStores(NoStateStore(), NoSupersededStore(), NoPushStore(), NoInventoryStore(), NoOpeningLedger())
+        return create_no_state()
+    from bot.pipeline.run_context import StateStores
     from bot.state.after_merge.failed_checks import DatabaseFailedChecks
     from bot.state.after_merge.own_builds import DatabaseOwnBuilds
     from bot.state.after_merge.running_images import DatabaseRunningImages
@@ -71,19 +32,40 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 
     return StateStores(
-        DatabaseStateStore(database, lambda: datetime.now(UTC)),
-        DatabaseSupersededStore(database),
-        DatabasePushStore(database),
-        DatabaseInventoryStore(database),
-        DatabaseOpeningLedger(database),
-        DatabaseHeldDigests(database),
-        BuildStores(
-            DatabaseOwnBuilds(database),
-            DatabaseBuildInventory(database),
-            create_stage_reader(database, settings),
-            DatabaseFailedChecks(database),
-        ),
-        DatabaseRunningImages(database),
+        has_state=True,
+        lookups=DatabaseStateStore(database, lambda: datetime.now(UTC)),
+        superseded_tags=DatabaseSupersededStore(database),
+        pushes=DatabasePushStore(database),
+        inventory=DatabaseInventoryStore(database),
+        openings=DatabaseOpeningLedger(database),
+        held_digests=DatabaseHeldDigests(database),
+        own_builds=DatabaseOwnBuilds(database),
+        build_inventory=DatabaseBuildInventory(database),
+        stages=create_stage_reader(database, settings),
+        failed_checks=DatabaseFailedChecks(database),
+        running_images=DatabaseRunningImages(database),
+    )
+
+
+def create_no_state() -> StateStores:
+    """Return the stores of a run without a state. They store nothing, and return nothing."""
+    from bot.pipeline.run_context import StateStores
+    from bot.state.no_state import NoState
+
+    store = NoState()
+    return StateStores(
+        has_state=False,
+        lookups=store,
+        superseded_tags=store,
+        pushes=store,
+        inventory=store,
+        openings=store,
+        held_digests=store,
+        own_builds=store,
+        build_inventory=store,
+        stages=store,
+        failed_checks=store,
+        running_images=store,
     )
 
 

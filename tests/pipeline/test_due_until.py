@@ -21,16 +21,11 @@ from bot.model.report import ProposalReport
 from bot.model.vocabulary import RunLevel
 from bot.model.workload import ClusterReading, RunningImage, Workload
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import BuildServices, RunOptions
+from bot.pipeline.run_context import RunOptions
 from bot.reports.run.report_document import render_run_document
 from bot.reports.run.report_metrics import render_metrics
 from bot.reports.run.report_text import render_run_text
-from bot.state.after_merge.failed_checks import DatabaseFailedChecks
-from bot.state.after_merge.own_builds import DatabaseOwnBuilds
-from bot.state.after_merge.running_images import DatabaseRunningImages
-from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.inventory.build_inventory import DatabaseBuildInventory
 
 pytestmark = pytest.mark.real("git")
 
@@ -47,28 +42,17 @@ class ClusterFleet:
 
     def __init__(self, loopback: LoopbackHub, stand: LocalStand, folder: Path) -> None:
         self.loopback, self.stand = loopback, stand
-        database = Database.sqlite(folder / "state.db")
-        loopback.remember(database)
-        self.clusters = DatabaseRunningImages(database)
-        builds = DatabaseOwnBuilds(database)
-        self.services = BuildServices(
-            loopback.world().registry.create_builds(),
-            builds,
-            DatabaseBuildInventory(database),
-            DatabaseStageReader(database, StageSources(self.clusters, builds, ["prod"])),
-            DatabaseFailedChecks(database),
-        )
+        loopback.remember(Database.sqlite(folder / "state.db"), ("prod",))
         self.read_cluster(OLD.digest)
 
     def read_cluster(self, digest) -> None:
         image = RunningImage(WEB, "web", "docker.io/library/python", "3.12-slim", digest, 3, None)
-        self.clusters.record_clusters([ClusterReading("prod", (image,))], self.loopback.now)
+        self.loopback.state.running_images.record_clusters([ClusterReading("prod", (image,))], self.loopback.now)
 
     def run(self, days: float = 0):
         self.loopback.now += days * DAY
-        context = replace(self.loopback.world(), builds=self.services)
         options = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=RunLevel.PROPOSE)
-        return run_fleets((self.stand.fleet(),), context, options)
+        return run_fleets((self.stand.fleet(),), self.loopback.world(), options)
 
     def list_unfinished(self, report) -> list[ProposalReport]:
         (repository,) = report.repositories

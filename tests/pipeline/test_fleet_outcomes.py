@@ -61,7 +61,8 @@ class OutcomeFleet:
         assert list_outcomes(self.run(broken)) == ["unchanged"] * count
 
     def load_requests(self):
-        return [each.request for each in self.loopback.inventory.load_requests(["docker.io/library/nginx"], YESTERDAY)]
+        requests = self.loopback.state.inventory.load_requests(["docker.io/library/nginx"], YESTERDAY)
+        return [each.request for each in requests]
 
 
 def get_branch(stand: GitHubStand) -> str:
@@ -181,8 +182,8 @@ def test_branch_settles_although_ci_never_ends(fleet, state, wait):
 
 
 def load_settled(fleet):
-    keys = fleet.loopback.inventory.list_users(ImageName.parse("nginx"))
-    return [each.settled is not None for each in fleet.loopback.inventory.load_branches(keys).values()]
+    keys = fleet.loopback.state.inventory.list_users(ImageName.parse("nginx"))
+    return [each.settled is not None for each in fleet.loopback.state.inventory.load_branches(keys).values()]
 
 
 def test_checks_are_not_read_without_a_state(loopback, tmp_path):

@@ -39,7 +39,7 @@ def registry_with_state(loopback, state):
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     loopback.move("redis", "7", "new")
-    loopback.memory = open_state_store(state)
+    loopback.keep(lookups=open_state_store(state))
     loopback.scanner = PresetScanner({OLD: (finding("CVE-2026-1"),), NEW: ()})
     return loopback
 
@@ -208,7 +208,7 @@ def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, registr
 
 @pytest.mark.parametrize("purges", [False, True])
 def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, purges):
-    loopback.memory = open_state_store(state)
+    loopback.keep(lookups=open_state_store(state))
     loopback.rulebook = replace(
         loopback.rulebook,
         rules=(PolicyRule(min_age=timedelta(days=3)),),
@@ -231,7 +231,7 @@ def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, pur
 
 def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
     """Each run observes one more build. The two newest builds state lower versions than the file's image."""
-    loopback.memory = open_state_store(state)
+    loopback.keep(lookups=open_state_store(state))
 
     def stating(content: str, version: str):
         built = build_index(
@@ -255,7 +255,7 @@ def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
 
 def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
     """There is a release for each day. A tag that was never observed as the newest one is not looked up."""
-    loopback.memory = open_state_store(state)
+    loopback.keep(lookups=open_state_store(state))
     rule = PolicyRule(update=UpdateMode.PATCH, min_age=timedelta(days=3))
     loopback.rulebook = replace(loopback.rulebook, rules=(rule,))
     held = loopback.move("python", "3.12.0", "0")

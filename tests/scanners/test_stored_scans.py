@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bot.model.evidence import UnscannedReason
 from bot.pipeline.evidence.collect_evidence import assess
 from bot.state.database import Database
 from bot.state.lookups.state_store import DatabaseStateStore
+from bot.wiring.state import create_no_state
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
@@ -39,7 +41,8 @@ class RepeatedRuns:
         self.log.write_text("")
         memory = DatabaseStateStore(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)
-        assessed = assess([self.move], build_context(select_scanner=lambda _: scanner, state_store=memory))
+        state = replace(create_no_state(), lookups=memory)
+        assessed = assess([self.move], build_context(select_scanner=lambda _: scanner, state=state))
         return assessed[self.move], self.log.read_text().count("--image-src")
 
 

@@ -201,5 +201,5 @@ def test_build_of_pushed_own_image_is_read_during_the_tag_lookup(job_scene):
     built = job_scene.loopback.store.set_tag("acme/web", "main", layers)
     [result] = TagJob(job_scene.build_run, job_scene.stores.inventory)(job_scene.claim(TagWork(web)))
     assert isinstance(result, Done)
-    store = job_scene.build_run(RunLevel.REPORT, RunScope()).context.builds.store
+    store = job_scene.build_run(RunLevel.REPORT, RunScope()).context.state.own_builds
     assert [each.build.digest for each in store.load_builds()] == [built]

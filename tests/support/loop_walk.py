@@ -33,18 +33,13 @@ from bot.model.report import RunReport
 from bot.model.update_stages import UpdateProgress, UseKind
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import BuildServices, ClusterServices, RunOptions
+from bot.pipeline.run_context import ClusterServices, RunOptions
 from bot.registries.endpoints import RegistryEntry
 from bot.reports.fleet.patch_times import PatchReport, render_patch_lines
 from bot.reports.fleet.stored_answers import answer_usage, build_patch_report
 from bot.reports.fleet.usage import render_usage_lines
 from bot.reports.parts.styled_lines import Line, join_lines
-from bot.state.after_merge.failed_checks import DatabaseFailedChecks
-from bot.state.after_merge.own_builds import DatabaseOwnBuilds
-from bot.state.after_merge.running_images import DatabaseRunningImages
-from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.inventory.build_inventory import DatabaseBuildInventory
 from bot.state.inventory.reader import DatabaseInventoryReader
 
 HOST = "contoso.azurecr.io"
@@ -87,23 +82,21 @@ class LoopWalk:
         self.loopback, self.registry, self.builder, self.cluster = loopback, registry, builder, cluster
         self.folder, self.now = folder, START
         self.database = Database.sqlite(folder / "state.db")
-        loopback.remember(self.database)
         loopback.entries = (RegistryEntry(HOST, mirror=registry.host, is_insecure=True),)
         loopback.rulebook = replace(loopback.rulebook, own_globs=(f"{HOST}/apps/*",), listed_hosts=frozenset({HOST}))
-        builds, clusters = DatabaseOwnBuilds(self.database), DatabaseRunningImages(self.database)
         reader = KubernetesCluster(
             "prod",
             partial(connect_with_token, cluster.url, None, lambda: TOKEN, {}),
             lambda repository: repository,
         )
-        loopback.clusters = ClusterServices((reader,), clusters)
+        loopback.clusters = ClusterServices((reader,))
         self.old_base = self.build_base("old")
         self.new_base: Digest | None = None
         self.old_web = self.build_web(self.old_base, "1")
         self.stand = GitHubStand(folder / "server", self.write_files(self.old_base, self.old_web))
-        self.configured = (ConfiguredBuild(repository=self.stand.name, image=ImageName(WEB, "main", None)),)
-        self.stages = DatabaseStageReader(self.database, StageSources(clusters, builds, ("prod",), self.configured))
-        self.builds = builds
+        loopback.builds = (ConfiguredBuild(repository=self.stand.name, image=ImageName(WEB, "main", None)),)
+        loopback.remember(self.database, ("prod",))
+        self.stages = loopback.state.stages
         loopback.scanner = PresetScanner({self.old_base: FIXED})
         self.deploy(self.old_web)
 
@@ -183,19 +176,10 @@ class LoopWalk:
 
     def _run_once(self) -> RunReport:
         self.loopback.now = self.now
-        world = self.loopback.world()
-        services = BuildServices(
-            world.registry.create_builds(),
-            self.builds,
-            DatabaseBuildInventory(self.database),
-            self.stages,
-            DatabaseFailedChecks(self.database),
-            self.configured,
-        )
         options = RunOptions(
             self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=RunLevel.PROPOSE, has_dashboards=True
         )
-        report = run_fleets((self.stand.fleet(),), replace(world, builds=services), options)
+        report = run_fleets((self.stand.fleet(),), self.loopback.world(), options)
         for pull in self.stand.repository.pulls:
             if pull.merged is None:
                 pull.created = min(pull.created, self.now)

@@ -244,7 +244,7 @@ def run_lookups(
         StateError: If the state cannot be read.
     """
     log, context = context.failures, context.with_new_log()
-    known_superseded = context.superseded_store.load({tracked_image.tag_ref for tracked_image in tracked_images})
+    known_superseded = context.state.superseded_tags.load({tracked_image.tag_ref for tracked_image in tracked_images})
     tag_listings = list_tags(tracked_images, context, policy_config.end_of_life)
     resolutions = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), context, policy_config)
     extended = add_fallback_tags(tracked_images, tag_listings, resolutions, context)

@@ -203,5 +203,5 @@ def _add_replacements(
     completed = context.registry_pool.map(complete, distinct)
     context.failures.add(fetcher.registry_failures.list_failures())
     with context.failures.note_state_error(FailureStage.RESOLVE):
-        context.state_store.save_manifests(fetcher.list_fetched())
+        context.state.lookups.save_manifests(fetcher.list_fetched())
     return {wanted: resolved for wanted, resolved in zip(distinct, completed, strict=True) if resolved is not None}

@@ -98,10 +98,8 @@ class ReplacementSearch:
         yield from self._fetch_all(digests, "the tag pointed to it in an earlier run")
 
     def _fetch_held(self) -> Iterator[_FoundImage]:
-        if self.context.held_digests is None:
-            return
         try:
-            held = self.context.held_digests.load_held_digests(self.resolved.tag_ref)
+            held = self.context.state.held_digests.load_held_digests(self.resolved.tag_ref)
         except StateError as error:  # the run reports the same error when it stores its visits
             self.unread_sources.append(str(error))
             return

@@ -70,7 +70,7 @@ def resolve_tags(
         by_tag[lookup.tag_ref].add(lookup)
     tag_refs = sorted(by_tag)
     blocklist = policy_config.blocklist
-    descriptors, observations, cached = _load_state(context.state_store, by_tag, blocklist)
+    descriptors, observations, cached = _load_state(context.state.lookups, by_tag, blocklist)
     fetcher = ManifestFetcher(context.registry, context.registry_facts, policy_config.purging_hosts, cached)
     block_finder = BlockFinder(blocklist, fetcher)
     session = _ResolveSession(context, is_held, descriptors, observations, fetcher, block_finder)
@@ -150,8 +150,8 @@ class _ResolveSession:
     def save_state(self) -> None:
         """Store the observed tags and the fetched manifests, even if some lookups failed."""
         with self.context.failures.note_state_error(FailureStage.RESOLVE):
-            self.context.state_store.record_tags(self.current_descriptors, self.context.now)
-            self.context.state_store.save_manifests(self.fetcher.list_fetched())
+            self.context.state.lookups.record_tags(self.current_descriptors, self.context.now)
+            self.context.state.lookups.save_manifests(self.fetcher.list_fetched())
 
     def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return the digest that the tag points to, and its manifest. The manifest is None if it was not requested.

@@ -317,7 +317,7 @@ def add_fallback_tags(
         if update_range is not None and _needs_fallback(tracked_image, tag_listings, resolutions, now):
             ages[update_range] = min(tracked_image.policy.min_age, ages.get(update_range, tracked_image.policy.min_age))
     fallback_tags = {update_range: tag_listings.list_fallback_tags(update_range) for update_range in ages}
-    observations = context.state_store.load_observations(
+    observations = context.state.lookups.load_observations(
         {tag_ref for update_range, tag_refs in fallback_tags.items() if ages[update_range] for tag_ref in tag_refs}
     )
     first_seen = {
@@ -401,7 +401,7 @@ def find_superseded_tags(
         if entry is not None:
             superseded[tag_ref] = entry
     with context.failures.note_state_error(FailureStage.RESOLVE):
-        context.superseded_store.record(changes, context.now)
+        context.state.superseded_tags.record(changes, context.now)
     return superseded
 
 

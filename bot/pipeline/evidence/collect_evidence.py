@@ -90,7 +90,7 @@ def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[S
     for scanner, scanner_subjects in _group_by_scanner(subjects, context.select_scanner).items():
         identity = scanner.get_identity()
         if identity:
-            outcomes |= context.state_store.load_scans(identity, scanner_subjects)
+            outcomes |= context.state.lookups.load_scans(identity, scanner_subjects)
         unscanned = [same for same in _group_by_image(scanner_subjects) if same[0] not in outcomes]
         scanner.prefetch([subject for same in unscanned for subject in same])
         tasks += [_ScanTask(scanner, identity, same) for same in unscanned]
@@ -100,7 +100,7 @@ def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[S
         outcome = _scan_image(task.subjects, task.scanner, context.progress)
         if isinstance(outcome, Scan) and task.identity:  # stored at once, in case the run is killed
             with save_failures.note_state_error(FailureStage.ASSESS):
-                context.state_store.save_scans({task.subjects[0]: outcome})
+                context.state.lookups.save_scans({task.subjects[0]: outcome})
         return outcome
 
     for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
@@ -233,12 +233,12 @@ def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext)
         transition for transition, found in evidence.items() if found.new != NotScanned(UnscannedReason.NO_SCANNER)
     ]
     subjects = dict.fromkeys(subject for transition in transitions for subject in _list_first_subjects(transition))
-    cached = context.state_store.load_manifests({subject.digest for subject in subjects}) if subjects else {}
+    cached = context.state.lookups.load_manifests({subject.digest for subject in subjects}) if subjects else {}
     known_contents = {
         subject: found for subject in subjects if (found := _get_cached_contents(subject, cached)) is not None
     }
     fetched_contents = fetch_contents((subject for subject in subjects if subject not in known_contents), context)
-    context.state_store.save_manifests(_add_contents(fetched_contents, cached))
+    context.state.lookups.save_manifests(_add_contents(fetched_contents, cached))
     contents = {**fetched_contents, **known_contents}
 
     def build_contents(transition: Transition) -> TransitionContents:

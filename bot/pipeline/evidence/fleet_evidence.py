@@ -19,13 +19,13 @@ from bot.pipeline.run_context import RunContext
 def add_fleet_outcomes(evidence: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Evidence]:
     """Return the evidence with the outcomes of CI on all pull requests that propose the new digests.
 
-    The outcomes come from the state. If there is no state, or if it cannot be read, return the evidence unchanged.
+    The outcomes come from the state. If it cannot be read, return the evidence unchanged.
     """
-    if not context.inventory_store.is_available or not evidence:
+    if not evidence:
         return evidence
     targets = {transition: f"{transition.new_tag_ref}@{transition.new}" for transition in evidence}
     with context.failures.note_state_error(FailureStage.ASSESS):
-        requests = context.inventory_store.load_requests(
+        requests = context.state.inventory.load_requests(
             {each.tag_ref.repository for each in evidence}, context.now - MAX_REQUEST_AGE
         )
         outcomes = count_outcomes(requests, set(targets.values()))
@@ -43,9 +43,8 @@ def add_running_uses(
     if context.clusters.known is None or not evidence:
         return evidence
     builds: Sequence[StoredBuild] = ()
-    if context.builds is not None:
-        with context.failures.note_state_error(FailureStage.ASSESS):
-            builds = context.builds.store.load_builds()
+    with context.failures.note_state_error(FailureStage.ASSESS):
+        builds = context.state.own_builds.load_builds()
     clusters = context.clusters
     finder = RunningUseFinder(clusters.known or (), [each.build for each in builds], clusters.find_origin)
     return {

@@ -45,7 +45,7 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
     tasks = {transition: task for transition, found in evidence.items() if (task := _create_task(found)) is not None}
     if history is None or not tasks:
         return evidence
-    manifests = dict(context.state_store.load_manifests({transition.new for transition in tasks}))
+    manifests = dict(context.state.lookups.load_manifests({transition.new for transition in tasks}))
     lookups: dict[_LookupTask, SourceLookup] = {}
     for transition, task in tasks.items():
         stored = manifests[transition.new].source_changes if transition.new in manifests else {}
@@ -61,7 +61,7 @@ def add_source_changes(evidence: Mapping[Transition, Evidence], context: RunCont
             known = {**manifest.source_changes, task.key: found}
             manifests[transition.new] = replace(manifest, source_changes=known)
             updated.add(transition.new)
-    context.state_store.save_manifests(manifests[digest] for digest in sorted(updated))
+    context.state.lookups.save_manifests(manifests[digest] for digest in sorted(updated))
     return {
         transition: _add_lookup(found, lookups[tasks[transition]]) if transition in tasks else found
         for transition, found in evidence.items()

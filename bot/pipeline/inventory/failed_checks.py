@@ -33,13 +33,10 @@ def record_failed_checks(
     `branches` are all base branches of the fleet. Nothing is done without a state, without own images, or in a run that
     is limited to a part of the fleet.
     """
-    services = context.builds
-    if services is None or options.scope != RunScope():
-        return
-    if not OwnImages(services.configured, options.policy_config):
+    if options.scope != RunScope() or not OwnImages(context.builds, options.policy_config):
         return
     with context.failures.note_state_error(FailureStage.SURVEY):
-        facts = services.stages.load_fleet_facts()
+        facts = context.state.stages.load_fleet_facts()
         waiting = _list_waiting(find_fleet_stages(facts, context.now).updates)
         listed = {BranchKey.of(repository): (fleet, repository) for fleet, repository in branches}
         heads = {
@@ -54,7 +51,7 @@ def record_failed_checks(
             return fleet.find_failed_check(repository, heads[key])
 
         checks = FORGE_POOL.run_phase("Reading failed checks", read, keys, context.progress) if keys else []
-        services.checks.record_checks(dict(zip(keys, checks, strict=True)), heads)
+        context.state.failed_checks.record_checks(dict(zip(keys, checks, strict=True)), heads)
 
 
 def _list_waiting(updates: Sequence[UpdateProgress]) -> list[BranchKey]:

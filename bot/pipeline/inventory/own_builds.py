@@ -29,7 +29,7 @@ from bot.model.policy import PolicyConfig
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.failures import STATE_SUBJECT, RegistryFailures, is_definite
-from bot.pipeline.run_context import BuildServices, RunContext, RunOptions
+from bot.pipeline.run_context import RunContext, RunOptions
 from bot.ports import ImageBuilder
 
 
@@ -38,17 +38,16 @@ def load_rebuild_finder(context: RunContext, options: RunOptions) -> RebuildFind
 
     Return None without a state or without own images. If the state cannot be read, return the failure.
     """
-    services = context.builds
-    if services is None or not OwnImages(services.configured, options.policy_config):
+    if not OwnImages(context.builds, options.policy_config):
         return None
     try:
-        builds = [each.build for each in services.store.load_builds()]
-        if not builds and not services.configured:
+        builds = [each.build for each in context.state.own_builds.load_builds()]
+        if not builds and not context.builds:
             return None
-        files = services.inventory.list_build_files()
+        files = context.state.build_inventory.list_build_files()
     except StateError as error:
         return RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error))
-    return RebuildFinder(BuildLinker(files).link_images(services.configured, builds), files)
+    return RebuildFinder(BuildLinker(files).link_images(context.builds, builds), files)
 
 
 MAX_READS = 500
@@ -69,7 +68,6 @@ class _Base:
 
 def read_base_layers(
     context: RunContext,
-    services: BuildServices,
     builds: Iterable[OwnBuild],
     names: Collection[str],
     failures: RegistryFailures,
@@ -80,12 +78,12 @@ def read_base_layers(
     repositories count. Raises StateError if the state cannot be used.
     """
     platforms = _list_platforms(builds)
-    images = services.inventory.list_base_digests(names)
+    images = context.state.build_inventory.list_base_digests(names)
     bases = [_Base(each, each.digest, platform) for each in images if each.digest for platform in platforms]
-    stored = context.state_store.load_manifests({each.digest for each in bases})
+    stored = context.state.lookups.load_manifests({each.digest for each in bases})
     missing = [each for each in bases if each.digest not in stored or each.platform not in stored[each.digest].layers]
-    new_layers = _read_layers(context, services, missing[:MAX_READS], stored, failures)
-    context.state_store.save_manifests(new_layers.values())
+    new_layers = _read_layers(context, missing[:MAX_READS], stored, failures)
+    context.state.lookups.save_manifests(new_layers.values())
     manifests = {**stored, **new_layers}
     return [
         LayeredImage(each.image.repository, each.digest, layers)
@@ -105,7 +103,6 @@ def _list_platforms(builds: Iterable[OwnBuild]) -> list[str]:
 
 def _read_layers(
     context: RunContext,
-    services: BuildServices,
     bases: Sequence[_Base],
     stored: Mapping[Digest, CachedManifest],
     failures: RegistryFailures,
@@ -119,7 +116,7 @@ def _read_layers(
         host = base.image.host
         try:
             failures.raise_if_unreachable(host)
-            return _read_base(context, services, base, stored.get(base.digest))
+            return _read_base(context, base, stored.get(base.digest))
         except RegistryError as error:
             failures.record_error(host, error)
             known = stored.get(base.digest)
@@ -138,9 +135,7 @@ def _read_layers(
     return found
 
 
-def _read_base(
-    context: RunContext, services: BuildServices, base: _Base, known: CachedManifest | None
-) -> CachedManifest:
+def _read_base(context: RunContext, base: _Base, known: CachedManifest | None) -> CachedManifest:
     """Return the manifest of a base image with its layers. Raises RegistryError if a request fails."""
     repository = base.image.repository
     if known is None:
@@ -150,7 +145,7 @@ def _read_base(
     if known.manifest.kind is ManifestKind.INDEX:
         child = find_platform_image(known.manifest, base.platform)
         digest = child.digest if child is not None else None
-    layers = services.reader.read_layers(repository, digest) if digest is not None else ()
+    layers = context.build_reader.read_layers(repository, digest) if digest is not None else ()
     return replace(known, layers={**known.layers, base.platform: layers})
 
 
@@ -193,14 +188,15 @@ def read_own_builds(context: RunContext, options: RunOptions, known_digests: Map
     `known_digests` are the digests of tags that the run already looked up. Without a state, or without own images in
     the config, nothing is done. At most one failure is noted for each registry.
     """
-    services, shard = context.builds, options.scope.shard
+    shard = options.scope.shard
     if shard is not None and shard.number > 1:  # only the first of the runs that share the work reads builds
         return
-    if services is None or not (own_images := OwnImages(services.configured, options.policy_config)):
+    own_images = OwnImages(context.builds, options.policy_config)
+    if not own_images:
         return
-    reading = _BuildReading(context, services, own_images, options.scope.names)
+    reading = _BuildReading(context, own_images, options.scope.names)
     with reading.note_failures():
-        stored = [each.build for each in services.store.load_builds()]
+        stored = [each.build for each in context.state.own_builds.load_builds()]
         reading.update_store(stored, reading.find_digests(stored, known_digests))
 
 
@@ -211,22 +207,18 @@ def read_pushed_builds(context: RunContext, options: RunOptions, digests: Mappin
 
     `digests` are the digests that tags point to.
     """
-    services = context.builds
-    if services is None:
-        return
-    own_images = OwnImages(services.configured, options.policy_config)
+    own_images = OwnImages(context.builds, options.policy_config)
     pushed = {(each.repository, digest) for each, digest in digests.items() if own_images.contains(each.repository)}
     if not pushed:
         return
-    reading = _BuildReading(context, services, own_images, ())
+    reading = _BuildReading(context, own_images, ())
     with reading.note_failures():
-        reading.update_store([each.build for each in services.store.load_builds()], pushed)
+        reading.update_store([each.build for each in context.state.own_builds.load_builds()], pushed)
 
 
 @dataclass(frozen=True, slots=True)
 class _BuildReading:
     context: RunContext
-    services: BuildServices
     own_images: OwnImages
     names: Collection[str]
     """The git repositories to which the run is limited; empty for all of them."""
@@ -260,9 +252,9 @@ class _BuildReading:
         """
         new_builds = self._add_task_runs(self._read_builds(_select_new(digests, stored)))
         builds = [*stored, *new_builds]
-        bases = read_base_layers(self.context, self.services, builds, self.names, self.failures) if builds else ()
+        bases = read_base_layers(self.context, builds, self.names, self.failures) if builds else ()
         changed = {(each.repository, each.digest): each for each in (*new_builds, *add_layer_bases(builds, bases))}
-        self.services.store.record_builds(changed.values(), self.context.now)
+        self.context.state.own_builds.record_builds(changed.values(), self.context.now)
 
     def _list_references(self, stored: Sequence[OwnBuild]) -> list[ImageName]:
         """Return the own images in the config, in files and in clusters, with their tags and digests.
@@ -270,21 +262,20 @@ class _BuildReading:
         If the run is limited to some git repositories, only the images that are built or used in them are returned.
         """
         references = [
-            *self.services.inventory.list_references(self.own_images.contains),
+            *self.context.state.build_inventory.list_references(self.own_images.contains),
             *(each for each in self._list_running() if self.own_images.contains(each.repository)),
-            *(each.image for each in self.services.configured),
+            *(each.image for each in self.context.builds),
         ]
         if not self.names:
             return references
-        files = self.services.inventory.list_build_files(self.names)
-        links = BuildLinker(files).link_images(self.services.configured, stored)
-        used = self.services.inventory.list_references(self.own_images.contains, self.names)
+        files = self.context.state.build_inventory.list_build_files(self.names)
+        links = BuildLinker(files).link_images(self.context.builds, stored)
+        used = self.context.state.build_inventory.list_references(self.own_images.contains, self.names)
         wanted = {*(link.image for found in links.values() for link in found), *(each.repository for each in used)}
         return [each for each in references if each.repository in wanted]
 
     def _list_running(self) -> Iterator[ImageName]:
-        store = self.context.clusters.store
-        clusters = store.load_clusters() if store is not None else ()
+        clusters = self.context.state.running_images.load_clusters()
         for stored in (stored for cluster in clusters for stored in cluster.images):
             if stored.ended_at is None:
                 yield ImageName(stored.image.repository, stored.image.tag, stored.image.digest)
@@ -295,7 +286,7 @@ class _BuildReading:
         Registries that do not record pushes yield nothing.
         """
         wanted = {each.repository for each in references}
-        images = sorted({each.image.repository for each in self.services.configured if each.image.tag is None} & wanted)
+        images = sorted({each.image.repository for each in self.context.builds if each.image.tag is None} & wanted)
 
         def list_digests(image: str) -> Sequence[Digest] | None:
             return self._request(image, lambda: self.context.registry_facts.list_newest_digests(image))
@@ -307,7 +298,7 @@ class _BuildReading:
         """Return the digests to which tags point now. Tags that the run already looked up cost no request."""
         missing = [each for each in tag_refs if each not in known_digests and self.own_images.contains(each.repository)]
         selected = _select_part(missing, MAX_TAGS, f"{self.context.now:%Y-%m-%d %H}")
-        earlier = self.context.state_store.load_descriptors(selected)
+        earlier = self.context.state.lookups.load_descriptors(selected)
 
         def look_up(tag_ref: TagRef) -> TagDescriptor | None:
             return self._request(
@@ -316,13 +307,13 @@ class _BuildReading:
 
         descriptors = self._request_each("Looking up own images", look_up, selected)
         if descriptors:
-            self.context.state_store.record_tags(descriptors, self.context.now)
+            self.context.state.lookups.record_tags(descriptors, self.context.now)
         known = {(each.repository, known_digests[each]) for each in tag_refs if each in known_digests}
         return known | {(each.repository, descriptor.digest) for each, descriptor in descriptors.items()}
 
     def _read_builds(self, digests: Sequence[_ImageDigest]) -> list[OwnBuild]:
         def read(image: _ImageDigest) -> OwnBuild | None:
-            return self._request(image[0], lambda: self.services.reader.read_build(*image))
+            return self._request(image[0], lambda: self.context.build_reader.read_build(*image))
 
         return list(self._request_each("Reading own images", read, digests).values())
 

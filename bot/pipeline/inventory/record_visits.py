@@ -55,9 +55,9 @@ class VisitRecorder:
 
         A failure is noted for each branch in which the triage would have missed a change.
         """
-        store = self._context.inventory_store
-        if not store.is_available:
+        if not self._context.state.has_state:
             return
+        store = self._context.state.inventory
         visits: list[BranchVisit] = []
         known = [each for each in visited if each.listed.key is not None]
         recorder = RequestRecorder(self._context, self._options.branch_prefix, self._decision_result.evidence)

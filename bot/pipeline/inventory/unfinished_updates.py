@@ -31,11 +31,9 @@ _RepositoryKey = tuple[str, str, str | None]
 def add_unfinished(reports: Sequence[RepositoryReport], context: RunContext) -> tuple[RepositoryReport, ...]:
     """Return the reports with the merged updates that do not run yet, as proposals with the outcome `not-running`.
 
-    If there is no state, or if it cannot be read, the reports are returned unchanged.
+    If the state cannot be read, the reports are returned unchanged.
     """
-    if context.builds is None:
-        return tuple(reports)
-    stages = context.builds.stages
+    stages = context.state.stages
     with context.failures.note_state_error(FailureStage.PROPOSE):
         if stages.has_updates_to_run() and stages.load_scope().has_clusters:
             by_repository = _find_by_repository(reports, stages, context.now)

@@ -138,7 +138,7 @@ def record_pushes(visits: Iterable[RepositoryVisit], context: RunContext) -> Non
             pushes.setdefault(visit.repository, {}).update(new_pushes)
     with context.failures.note_state_error(FailureStage.PROPOSE):
         if pushes:
-            context.push_store.record_pushes(pushes, context.now)
+            context.state.pushes.record_pushes(pushes, context.now)
 
 
 def _find_confirmed_push(branch_plan: BranchPlan) -> BranchPush | None:

@@ -51,7 +51,7 @@ def apply_limits(repository_plans: Sequence[RepositoryPlan], context: RunContext
     window = options.limits.window if options.limits is not None else DEFAULT_FLEET_LIMITS.window
     is_reserved = False
     with context.failures.note_state_error(FailureStage.PROPOSE):
-        context.opening_ledger.reserve(choose, context.now, window)
+        context.state.openings.reserve(choose, context.now, window)
         is_reserved = True
     if not is_reserved:
         choose(())
@@ -74,7 +74,7 @@ def give_back_unopened(openings: Sequence[Opening], visits: Iterable[RepositoryV
     unopened = [each for each in openings if (each.repository, each.branch) not in opened]
     with context.failures.note_state_error(FailureStage.PROPOSE):
         if unopened:
-            context.opening_ledger.give_back(unopened, context.now)
+            context.state.openings.give_back(unopened, context.now)
 
 
 def _get_full_name(repository_plan: RepositoryPlan) -> tuple[str, str, str]:

@@ -295,7 +295,7 @@ class RepositoryPlanner:
                 self.context.formats,
                 find_planned,
                 collect_known_versions(self.resolutions, proposal_plan.proposals),
-                self.context.push_store.load_pushes(self._repository),
+                self.context.state.pushes.load_pushes(self._repository),
             )
         )
 

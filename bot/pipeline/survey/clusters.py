@@ -40,9 +40,8 @@ def read_clusters(context: RunContext) -> ClusterServices:
         for each in outcomes
         if isinstance(each, UnreadCluster)
     )
-    if context.clusters.store is not None:
-        with context.failures.note_state_error(FailureStage.CLUSTERS):
-            context.clusters.store.record_clusters(outcomes, context.now)
+    with context.failures.note_state_error(FailureStage.CLUSTERS):
+        context.state.running_images.record_clusters(outcomes, context.now)
     return _load_clusters(context, outcomes)
 
 
@@ -53,9 +52,8 @@ def _read_images(reader: ClusterReader) -> ClusterOutcome:
 def _load_clusters(context: RunContext, outcomes: Sequence[ClusterOutcome]) -> ClusterServices:
     """Return the clusters in `outcomes`, and the other clusters of the config as the state remembers them."""
     known: dict[str, StoredCluster] = {}
-    if context.clusters.store is not None:
-        with context.failures.note_state_error(FailureStage.CLUSTERS):
-            known = {each.cluster: each for each in context.clusters.store.load_clusters()}
+    with context.failures.note_state_error(FailureStage.CLUSTERS):
+        known = {each.cluster: each for each in context.state.running_images.load_clusters()}
     for each in outcomes:
         match each:
             case ClusterReading(cluster, images):

@@ -26,9 +26,9 @@ def load_stuck_updates(
     Base branches without stuck updates are left out. If dashboards are disabled, nothing is loaded. Raises StateError
     if the state cannot be read.
     """
-    if not options.has_dashboards or context.builds is None:
+    if not options.has_dashboards:
         return {}
-    reader = context.builds.stages
+    reader = context.state.stages
     if not reader.load_scope().has_more_than_merges:
         return {}
     facts = load_facts(reader, {each.repository for each in keys})

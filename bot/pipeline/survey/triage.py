@@ -79,7 +79,7 @@ class TriageResult:
 
 def build_activity_scope(context: RunContext, options: RunOptions) -> ActivityScope | None:
     """Return the data that the list of repositories must contain besides the heads; None if no state is configured."""
-    if not context.inventory_store.is_available:
+    if not context.state.has_state:
         return None
     return ActivityScope(options.branch_prefix, options.has_dashboards)
 
@@ -93,7 +93,7 @@ def select_branches(
     branches are read, too. Repositories that the user named are always read.
     """
     branches = [ListedBaseBranch(fleet, repository) for fleet, repository in listed]
-    if not context.inventory_store.is_available:
+    if not context.state.has_state:
         return TriageResult(tuple(branches))
     triage, scope = _Triage(context, options, build_tasks), options.scope
     with context.failures.note_state_error(FailureStage.SURVEY):
@@ -113,7 +113,7 @@ class _Triage:
     """The services of one triage. The methods raise StateError if the state cannot be used."""
 
     def __init__(self, context: RunContext, options: RunOptions, build_tasks: BuildTasks) -> None:
-        self._context, self._options, self._store = context, options, context.inventory_store
+        self._context, self._options, self._store = context, options, context.state.inventory
         self._activity_scope = ActivityScope(options.branch_prefix, options.has_dashboards)
         self._evidence_versions = EvidenceVersions(context)
         self._tasks_hash = hash_values((build_tasks.tasks, build_tasks.failed_registries))
@@ -188,7 +188,7 @@ class _Triage:
         context, settled = self._context, tuple(settled_branches)
         tag_refs = sorted({tag_ref for each in settled for tag_ref in each.tags})
         names = sorted({name for each in settled for name in each.tag_lists})
-        before = context.state_store.load_descriptors(tag_refs)
+        before = context.state.lookups.load_descriptors(tag_refs)
         registry, failures = context.registry, RegistryFailures()
 
         def look_up(tag_ref: TagRef) -> TagDescriptor | None:
@@ -218,7 +218,7 @@ class _Triage:
             for tag_ref, each in descriptors.items()
             if tag_ref in before and before[tag_ref].digest == each.digest
         }
-        self._context.state_store.record_tags(unmoved, self._context.now)
+        self._context.state.lookups.record_tags(unmoved, self._context.now)
 
     def load_reports(self, branches: Sequence[ListedBaseBranch]) -> TriageResult:
         """Return the result of the triage. Branches without a stored report are read."""

@@ -44,8 +44,6 @@ VISITS_PER_TRANSACTION = 2000
 class DatabaseInventoryStore:
     """Implements `bot.inventory_ports.InventoryStore`. Several threads and processes can use the same database."""
 
-    is_available = True
-
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
 from bot.state.lookups.state_store import DatabaseStateStore
-from bot.state.no_state import NoStateStore
+from bot.wiring.state import create_no_state
 
 HELD = digest("held")
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
@@ -51,7 +52,8 @@ def look_up_tags(
 ) -> TagAnswers:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [TagLookup(line, held, timedelta(), is_written=True) for line in lines]
-    context = build_context(registry, state_store=memory or NoStateStore(), registry_pool=WorkerPool(workers))
+    stores = create_no_state() if memory is None else replace(create_no_state(), lookups=memory)
+    context = build_context(registry, state=stores, registry_pool=WorkerPool(workers))
     policy_config = PolicyConfig(purging_hosts=frozenset())
     resolutions = resolve_tags(wishes, context, policy_config, lambda wish, resolved: False)
     return TagAnswers(resolutions, context.failures.list_all())

@@ -14,7 +14,6 @@ from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
 from bot.state.database import Database
 from bot.state.lookups.superseded_tags import DatabaseSupersededStore
-from bot.state.no_state import NoSupersededStore
 from bot.worktree import WorkTree
 
 COUNT, SHARE = 12, 2
@@ -24,7 +23,7 @@ EVERY_TURN = 15
 
 @pytest.fixture
 def registry_with_state(loopback, tmp_path) -> LoopbackHub:
-    loopback.ends = DatabaseSupersededStore(Database.sqlite(tmp_path / "state.db"))
+    loopback.keep(superseded_tags=DatabaseSupersededStore(Database.sqlite(tmp_path / "state.db")))
     return loopback
 
 
@@ -66,7 +65,7 @@ def test_stored_supersession_applies_in_runs_that_do_not_check_the_tag(tmp_path,
 
 def test_supersession_is_reported_only_by_the_run_that_checks_if_no_state_exists(tmp_path, loopback):
     content = publish_fleet(loopback, "1.0.1")
-    assert isinstance(loopback.ends, NoSupersededStore)
+    assert not loopback.state.has_state
     for day in range(3):
         found, _, _ = run(tmp_path, loopback, content, day)
         assert found.count(STOPPED) == SHARE

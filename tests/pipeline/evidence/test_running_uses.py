@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 from support.clusters.kubernetes_stand import TOKEN, KubernetesStand
@@ -27,6 +27,7 @@ from bot.pipeline.evidence.fleet_evidence import add_running_uses
 from bot.pipeline.run_context import ClusterServices
 from bot.state.after_merge.own_builds import DatabaseOwnBuilds
 from bot.state.database import Database
+from bot.wiring.state import create_no_state
 
 pytestmark = pytest.mark.real("git")
 
@@ -100,7 +101,7 @@ PYTHON = Transition(TagRef("docker.io/library/python", "3.12-slim"), OLD, build(
 def add_uses(store, cluster, images=()):
     """Return the uses and the failures for one update of an image, of whose old index the images are known."""
     known = ClusterServices(known=(StoredCluster("prod", NOW, None, cluster),))
-    context = build_context(clusters=known, builds=SimpleNamespace(store=store))
+    context = build_context(clusters=known, state=replace(create_no_state(), own_builds=store))
     manifest = Manifest(OLD, ManifestKind.INDEX, "", tuple(ChildManifest(each, "") for each in images))
     resolved = ResolvedTag(PYTHON.tag_ref, PYTHON.new, pinned_manifests={OLD: manifest})
     evidence = add_running_uses({PYTHON: Evidence(None, scan(), None)}, {PYTHON.tag_ref: resolved}, context)

@@ -37,7 +37,7 @@ def scan_images(tmp_path, loopback):
     old = {name: push(loopback, name, "old") for name in ("python", "redis")}
     new = {name: push(loopback, name, "new") for name in ("python", "redis")}
     loopback.scanner = PresetScanner(dict.fromkeys([*old.values(), *new.values()], (finding("CVE-2026-1"),)))
-    loopback.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    loopback.keep(lookups=DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW))
     files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
     tree = WorkTree(write_tree(tmp_path / "tree", files))
 

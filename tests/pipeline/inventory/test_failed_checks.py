@@ -28,7 +28,7 @@ def fleet(loopback, tmp_path):
 
 def find_update(fleet, hours):
     """Return how far the update of the base image in the Dockerfile got."""
-    stages = find_fleet_stages(fleet.stages.load_fleet_facts(), NOW + timedelta(hours=hours))
+    stages = find_fleet_stages(fleet.loopback.state.stages.load_fleet_facts(), NOW + timedelta(hours=hours))
     (update,) = [each for each in stages.updates if each.is_latest]
     return update
 

@@ -371,10 +371,11 @@ def test_failed_lookup_of_a_tag_leads_to_a_visit_that_reports_the_failure(twin_f
 
 def test_full_run_deletes_old_branches_from_the_inventory(twin_fleets):
     old = BranchKey("local", "", "removed long ago", "main")
-    twin_fleets.changing.inventory.record_visits([build_visit(key=old)], {}, twin_fleets.now - timedelta(days=401))
-    assert twin_fleets.changing.inventory.load_branches([old])
+    inventory = twin_fleets.changing.state.inventory
+    inventory.record_visits([build_visit(key=old)], {}, twin_fleets.now - timedelta(days=401))
+    assert inventory.load_branches([old])
     twin_fleets.run()
-    assert not twin_fleets.changing.inventory.load_branches([old])
+    assert not inventory.load_branches([old])
 
 
 def test_every_repository_is_read_if_the_state_is_unreadable(loopback, tmp_path):

@@ -30,6 +30,7 @@ from bot.pipeline.proposal import branch_judge
 from bot.state.database import Database
 from bot.state.lookups.push_store import DatabasePushStore
 from bot.state.lookups.state_store import DatabaseStateStore
+from bot.wiring.state import create_no_state
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(forgejo="it is asked as a Gitea")]
 
@@ -302,8 +303,7 @@ def test_branch_with_unsigned_commit_in_the_name_of_an_app_belongs_to_users(star
 @pytest.fixture
 def registry_with_state(registry_with_findings, tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
-    registry_with_findings.memory = DatabaseStateStore(database, lambda: NOW)
-    registry_with_findings.pushes = DatabasePushStore(database)
+    registry_with_findings.keep(lookups=DatabaseStateStore(database, lambda: NOW), pushes=DatabasePushStore(database))
     return registry_with_findings
 
 
@@ -313,7 +313,7 @@ def test_branch_stored_in_state_is_verified_without_requests(start_stand, regist
     assert run(stand, registry_with_state) == "opened"
     with stand.server.watched() as with_state:
         assert run(stand, registry_with_state) == "unchanged"
-    registry_with_state.pushes = type(registry_with_state).__dataclass_fields__["pushes"].default_factory()
+    registry_with_state.keep(pushes=create_no_state().pushes)
     with stand.server.watched() as without_state:
         assert run(stand, registry_with_state) == "unchanged"
     more = {"github": 2, "github-app": 2, "gitlab": 5, "gitea": 2}[kind]

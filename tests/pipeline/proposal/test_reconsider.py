@@ -85,7 +85,7 @@ def test_approved_pull_request_is_updated_if_the_registry_lost_the_digest(tmp_pa
 
 def test_approved_pull_request_is_updated_if_the_publisher_withdrew_the_digest(tmp_path, loopback):
     with open_accepted_request(tmp_path / "github", loopback) as stand:
-        loopback.memory = build_state(tmp_path / "state.db", {9: NEWER, 6: NEW})
+        loopback.keep(lookups=build_state(tmp_path / "state.db", {9: NEWER, 6: NEW}))
         back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
         loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(back,)),))
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
@@ -95,10 +95,10 @@ def test_older_digest_becoming_old_enough_does_not_update_open_pull_request(tmp_
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
-    loopback.memory = build_state(tmp_path / "first.db", seen)
+    loopback.keep(lookups=build_state(tmp_path / "first.db", seen))
     assert list_outcomes(loopback.run([stand.fleet()])) == ["opened"]
     seen[4] = loopback.move("python", "3.12-slim", "newer")
-    loopback.memory = build_state(tmp_path / "second.db", seen)
+    loopback.keep(lookups=build_state(tmp_path / "second.db", seen))
     (repository,) = loopback.run([stand.fleet()]).repositories
     (left,) = repository.proposals
     assert (left.outcome.value, "old enough" in left.note) == ("left-alone", True)

@@ -13,12 +13,14 @@ from support.runs.worlds import NOW, build_context
 from bot.clusters.connect import connect_with_token
 from bot.clusters.reader import KubernetesCluster
 from bot.model.errors import StateError
+from bot.model.policy import PolicyConfig
 from bot.model.workload import ClusterProblem
 from bot.pipeline.run_context import ClusterServices, RunOptions
 from bot.pipeline.survey.clusters import find_running_images, read_clusters
 from bot.pipeline.sweep import sweep_fleets
 from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.database import Database
+from bot.wiring.state import create_no_state
 
 HOUR = timedelta(hours=1)
 
@@ -30,8 +32,9 @@ def build_reader(stand, name="prod"):
 
 
 @pytest.fixture
-def store(tmp_path):
-    return DatabaseRunningImages(Database.sqlite(tmp_path / "state.db"))
+def state(tmp_path):
+    running_images = DatabaseRunningImages(Database.sqlite(tmp_path / "state.db"))
+    return replace(create_no_state(), running_images=running_images)
 
 
 @pytest.fixture
@@ -70,10 +73,10 @@ def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, ended_clust
     assert "Connection refused" in failure.error
 
 
-def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluster, store):
-    context = build_context(clusters=ClusterServices((build_reader(stand),), store))
+def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluster, state):
+    context = build_context(state=state, clusters=ClusterServices((build_reader(stand),)))
     assert list_names(read_clusters(context)) == ["prod/payments/Pod/web 0:00:00"]
-    later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(ended_cluster),), store))
+    later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(ended_cluster),)))
     result = read_clusters(later)
     assert list_names(result) == ["prod/payments/Pod/web 0:00:00"]
     assert [each.read_at for each in result.known] == [NOW]
@@ -81,18 +84,18 @@ def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluste
     assert [each.subject for each in later.failures.list_all()] == ["prod"]
 
 
-def test_clusters_that_were_removed_from_the_config_do_not_count(stand, store):
-    read_clusters(build_context(clusters=ClusterServices((build_reader(stand, "old"),), store)))
-    result = read_clusters(build_context(clusters=ClusterServices((build_reader(stand),), store)))
+def test_clusters_that_were_removed_from_the_config_do_not_count(stand, state):
+    read_clusters(build_context(state=state, clusters=ClusterServices((build_reader(stand, "old"),))))
+    result = read_clusters(build_context(state=state, clusters=ClusterServices((build_reader(stand),))))
     assert [each.cluster for each in result.known] == ["prod"]
 
 
-def test_visits_of_the_service_use_clusters_read_by_sweeps(stand, store):
-    services = ClusterServices((build_reader(stand),), store, is_read_by_sweeps=True)
-    context = build_context(clusters=services)
+def test_visits_of_the_service_use_clusters_read_by_sweeps(stand, state):
+    services = ClusterServices((build_reader(stand),), is_read_by_sweeps=True)
+    context = build_context(state=state, clusters=services)
     assert find_running_images(context).known == ()
     assert stand.asked == []
-    sweep_fleets([], context, RunOptions(None, "basebump/", None))
+    sweep_fleets([], context, RunOptions(PolicyConfig(), "basebump/", None))
     assert len(stand.asked) == 1
     assert list_names(find_running_images(context)) == ["prod/payments/Pod/web 0:00:00"]
     assert len(stand.asked) == 1
@@ -106,7 +109,8 @@ def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand)
         def load_clusters(self):
             raise StateError("the disk is full")
 
-    context = build_context(clusters=ClusterServices((build_reader(stand),), BrokenStore()))
+    state = replace(create_no_state(), running_images=BrokenStore())
+    context = build_context(state=state, clusters=ClusterServices((build_reader(stand),)))
     assert list_names(read_clusters(context)) == ["prod/payments/Pod/web 0:00:00"]
     assert [each.error for each in context.failures.list_all()] == ["the disk is full"]
 

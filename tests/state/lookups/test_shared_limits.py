@@ -58,12 +58,8 @@ def run(folder, state_location):
             counter = counter or WriteCounter()
             if fatal_write is not None:
                 counter.die_before(fatal_write)
-            context = replace(
-                loopback.world(),
-                now=now,
-                clock=SetClock(now),
-                opening_ledger=DatabaseOpeningLedger(state_location.database()),
-            )
+            state = replace(loopback.state, openings=DatabaseOpeningLedger(state_location.database()))
+            context = replace(loopback.world(), now=now, clock=SetClock(now), state=state)
             scope = RunScope(names, Shard(part, PARTS) if part is not None else None)
             options = RunOptions(
                 loopback.rulebook, "basebump/", TEMPLATES, RunLevel.PROPOSE, limits=LIMITS, scope=scope

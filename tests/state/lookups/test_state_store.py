@@ -19,7 +19,7 @@ from bot.ports import StateStore
 from bot.registries.manifest import parse_document
 from bot.state.documents import MAX_DOCUMENT
 from bot.state.lookups import state_store as kept
-from bot.state.no_state import NoStateStore
+from bot.state.no_state import NoState
 from bot.state.tables import BATCH_SIZE, SCANS, TAGS_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -56,7 +56,7 @@ def list_stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datet
 
 
 def test_empty_database_and_missing_state_load_nothing(state_store):
-    known: list[StateStore] = [state_store, NoStateStore()]
+    known: list[StateStore] = [state_store, NoState()]
     for each in known:
         assert (
             each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}

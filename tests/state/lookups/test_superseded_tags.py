@@ -14,7 +14,7 @@ from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import SupersededStore
 from bot.state.lookups.superseded_tags import DatabaseSupersededStore
-from bot.state.no_state import NoSupersededStore
+from bot.state.no_state import NoState
 from bot.state.tables import BATCH_SIZE, SUPERSEDED_TAGS, TAGS_KEPT
 
 LINE, OTHER = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.2")
@@ -29,7 +29,7 @@ def superseded_store(state_location) -> DatabaseSupersededStore:
 
 
 def test_empty_database_and_missing_state_load_no_superseded_tags(superseded_store):
-    known: list[SupersededStore] = [superseded_store, NoSupersededStore()]
+    known: list[SupersededStore] = [superseded_store, NoState()]
     for each in known:
         assert each.load([LINE]) == {}
 

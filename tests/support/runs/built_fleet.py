@@ -18,15 +18,10 @@ from bot.model.own_build import ConfiguredBuild, OwnBuild
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import BuildServices, RunContext, RunOptions
+from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.sweep import SweepResult, sweep_fleets
 from bot.ports import Fleet, ImageBuilder
-from bot.state.after_merge.failed_checks import DatabaseFailedChecks
-from bot.state.after_merge.own_builds import DatabaseOwnBuilds
-from bot.state.after_merge.running_images import DatabaseRunningImages
-from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
-from bot.state.inventory.build_inventory import DatabaseBuildInventory
 
 PYTHON, WEB, GOLDEN = "docker.io/library/python", "docker.io/acme/web", "docker.io/golden/python"
 
@@ -45,9 +40,7 @@ class BuiltFleet:
     def __init__(self, loopback: LoopbackHub, folder: Path, configured: Sequence[ConfiguredBuild] = ()) -> None:
         self.loopback, self.folder = loopback, folder
         self.database = Database.sqlite(folder / "state.db")
-        loopback.remember(self.database)
         loopback.rulebook = replace(loopback.rulebook, own_globs=("docker.io/acme/*", "docker.io/golden/*"))
-        self.store = DatabaseOwnBuilds(self.database)
         (folder / "fleet").mkdir()
         self._build_fleet: Callable[[], Fleet] = lambda: LocalFleet(folder / "fleet")
         self.use_configured(configured)
@@ -59,9 +52,8 @@ class BuiltFleet:
 
     def use_configured(self, configured: Sequence[ConfiguredBuild]) -> None:
         """Replace the entries of `builds` in the config."""
-        self.configured = configured
-        sources = StageSources(DatabaseRunningImages(self.database), self.store, (), configured)
-        self.stages = DatabaseStageReader(self.database, sources)
+        self.loopback.builds = configured
+        self.loopback.remember(self.database)
 
     def push_base(self, *words: str, repository: str = PYTHON, tag: str = "3.12") -> Digest:
         """Point the tag of a base image to an image with these layers."""
@@ -92,20 +84,11 @@ class BuiltFleet:
     ) -> tuple[RunContext, RunOptions]:
         """Return the services and the options of a run, so many hours after the first run."""
         self.loopback.now = NOW + timedelta(hours=hours)
-        context = self.loopback.world()
-        services = BuildServices(
-            context.registry.create_builds(),
-            self.store,
-            DatabaseBuildInventory(self.database),
-            self.stages,
-            DatabaseFailedChecks(self.database),
-            self.configured,
-        )
         orders = RunOptions(self.loopback.rulebook, "basebump/", templates=TEMPLATES, level=level, **(options or {}))
-        return replace(context, builds=services, builders=self.builders), orders
+        return replace(self.loopback.world(), builders=self.builders), orders
 
     def load_builds(self) -> dict[Digest, OwnBuild]:
-        return {each.build.digest: each.build for each in self.store.load_builds()}
+        return {each.build.digest: each.build for each in self.loopback.state.own_builds.load_builds()}
 
     def count_requests(self, hours: int) -> list[str]:
         """Return the requests of a run, without those that look up base images."""

@@ -28,12 +28,12 @@ from bot.model.report import RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import RunContext, RunOptions
+from bot.pipeline.run_context import RunContext, RunOptions, StateStores
 from bot.ports import FileTree
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.lookups.state_store import DatabaseStateStore
-from bot.state.no_state import NoInventoryStore
+from bot.wiring.state import create_no_state
 
 IMAGES = ("nginx", "python", "redis")
 
@@ -89,18 +89,12 @@ class TwinRepository:
     """A repository, and the state that runs store for it."""
 
     stand: GitStand
-    state: DatabaseStateStore
-    inventory: InventoryStore
+    state: StateStores
     read_count: int = 0
     """How often a run read the files of the repository."""
 
     def run(self, context: RunContext, options: RunOptions) -> RunReport:
-        fleet = self.stand.fleet()
-        return run_fleets(
-            (ReadCountingFleet(fleet, self),),
-            replace(context, state_store=self.state, inventory_store=self.inventory),
-            options,
-        )
+        return run_fleets((ReadCountingFleet(self.stand.fleet(), self),), replace(context, state=self.state), options)
 
     def describe(self) -> dict[str, object]:
         """Return everything that a person can see in the repository, without the ids of commits."""
@@ -161,9 +155,11 @@ class TwinFleets:
 
     def _start(self, name: str) -> TwinRepository:
         database = Database.sqlite(self.folder / f"{name}.db")
-        inventory = self.wrap_inventory(DatabaseInventoryStore(database)) if name == "changing" else NoInventoryStore()
-        stand = self.open_stand(self.folder / name, build_files(self.digests))
-        return TwinRepository(stand, DatabaseStateStore(database, lambda: self.now), inventory)
+        state = replace(create_no_state(), lookups=DatabaseStateStore(database, lambda: self.now))
+        if name == "changing":
+            inventory = self.wrap_inventory(DatabaseInventoryStore(database))
+            state = replace(state, has_state=True, inventory=inventory)
+        return TwinRepository(self.open_stand(self.folder / name, build_files(self.digests)), state)
 
     def for_both(self, act: Callable[[GitStand], object]) -> None:
         """Do the same to both repositories."""
@@ -266,7 +262,6 @@ class BrokenInventory:
     """An inventory whose state can be neither read nor written."""
 
     inventory: InventoryStore
-    is_available: bool = True
 
     def __getattr__(self, name: str):
         raise StateError("the state is broken")

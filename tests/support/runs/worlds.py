@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,39 +11,43 @@ from pathlib import Path
 from support.registries.no_facts import NoFacts
 
 from bot import resources
-from bot.branch_ports import PushStore
 from bot.cli.terminal import NoProgress
 from bot.core.inventory.value_hashes import hash_values
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
-from bot.inventory_ports import HeldDigestStore, InventoryStore, OpeningLedger
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.fleet_plan import MAX_PLAN_AGE
 from bot.model.image_name import Digest, TagRef
+from bot.model.own_build import ConfiguredBuild
 from bot.model.policy import PolicyConfig
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.plans.apply_plan import ApplyContext, apply_plan, check_plan
 from bot.pipeline.plans.plan_run import PlannedRun, PlanOrigin, plan_run
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_context import ClusterServices, RunContext, RunOptions, TemplateSources
+from bot.pipeline.run_context import ClusterServices, RunContext, RunOptions, StateStores, TemplateSources
 from bot.plan_file import parse_plan
-from bot.ports import AdvisorySource, Fleet, StateStore, SupersededStore
+from bot.ports import AdvisorySource, Fleet
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.registry_ports import Registry, RegistryFacts
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
+from bot.state.after_merge.failed_checks import DatabaseFailedChecks
+from bot.state.after_merge.own_builds import DatabaseOwnBuilds
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
+from bot.state.inventory.build_inventory import DatabaseBuildInventory
 from bot.state.inventory.held_digests import DatabaseHeldDigests
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.lookups.opening_ledger import DatabaseOpeningLedger
 from bot.state.lookups.push_store import DatabasePushStore
 from bot.state.lookups.state_store import DatabaseStateStore
 from bot.state.lookups.superseded_tags import DatabaseSupersededStore
-from bot.state.no_state import NoInventoryStore, NoOpeningLedger, NoPushStore, NoStateStore, NoSupersededStore
 from bot.verifiers.cosign import CosignVerifier
+from bot.wiring.state import create_no_state
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ORIGIN = PlanOrigin("0.1.0", "0" * 32)
@@ -83,12 +87,9 @@ def build_context(registry: Registry | None = None, **changes) -> RunContext:
         "clock": StandingClock(),
         "now": NOW,
         "progress": NoProgress(),
-        "state_store": NoStateStore(),
-        "superseded_store": NoSupersededStore(),
-        "push_store": NoPushStore(),
-        "inventory_store": NoInventoryStore(),
-        "opening_ledger": NoOpeningLedger(),
+        "state": create_no_state(),
         "registry_facts": NoFacts(),
+        "build_reader": OciRegistry(environment={}).create_builds(),
         "read_rules": load_repository_rules,
     }
     return RunContext(**{**services, **changes})
@@ -136,12 +137,8 @@ class LoopbackHub:
     )
     scanner: NoScanner | PresetScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
-    memory: StateStore = field(default_factory=NoStateStore)
-    ends: SupersededStore = field(default_factory=NoSupersededStore)
-    pushes: PushStore = field(default_factory=NoPushStore)
-    inventory: InventoryStore = field(default_factory=NoInventoryStore)
-    ledger: OpeningLedger = field(default_factory=NoOpeningLedger)
-    held_digests: HeldDigestStore | None = None
+    state: StateStores = field(default_factory=create_no_state)
+    builds: Sequence[ConfiguredBuild] = ()
     facts: RegistryFacts = field(default_factory=NoFacts)
     clusters: ClusterServices = field(default_factory=ClusterServices)
     advisories: AdvisorySource | None = None
@@ -163,12 +160,9 @@ class LoopbackHub:
         return build_context(
             registry,
             select_scanner=lambda _: self.scanner,
-            state_store=self.memory,
-            superseded_store=self.ends,
-            push_store=self.pushes,
-            inventory_store=self.inventory,
-            opening_ledger=self.ledger,
-            held_digests=self.held_digests,
+            state=self.state,
+            build_reader=registry.create_builds(),
+            builds=self.builds,
             registry_facts=self.facts,
             clusters=self.clusters,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
@@ -178,14 +172,27 @@ class LoopbackHub:
             now=self.now,
         )
 
-    def remember(self, database: Database) -> None:
-        """Keep everything that runs remember in a database."""
-        self.memory = DatabaseStateStore(database, lambda: self.now)
-        self.ends = DatabaseSupersededStore(database)
-        self.pushes = DatabasePushStore(database)
-        self.inventory = DatabaseInventoryStore(database)
-        self.ledger = DatabaseOpeningLedger(database)
-        self.held_digests = DatabaseHeldDigests(database)
+    def remember(self, database: Database, clusters: Sequence[str] = ()) -> None:
+        """Keep the state of the next runs in a database. `clusters` are the names of the clusters in the config."""
+        own_builds, running_images = DatabaseOwnBuilds(database), DatabaseRunningImages(database)
+        self.state = StateStores(
+            has_state=True,
+            lookups=DatabaseStateStore(database, lambda: self.now),
+            superseded_tags=DatabaseSupersededStore(database),
+            pushes=DatabasePushStore(database),
+            inventory=DatabaseInventoryStore(database),
+            openings=DatabaseOpeningLedger(database),
+            held_digests=DatabaseHeldDigests(database),
+            own_builds=own_builds,
+            build_inventory=DatabaseBuildInventory(database),
+            stages=DatabaseStageReader(database, StageSources(running_images, own_builds, clusters, self.builds)),
+            failed_checks=DatabaseFailedChecks(database),
+            running_images=running_images,
+        )
+
+    def keep(self, **stores: object) -> None:
+        """Replace some stores of the state."""
+        self.state = replace(self.state, **stores)
 
     def run(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> RunReport:
         wanted = self._build_options(level, orders)
