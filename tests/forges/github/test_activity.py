@@ -54,7 +54,7 @@ BOTH_KNOWN = {"acme/api": (True, True), "acme/web": (True, True)}
 BOTH_UNKNOWN = {"acme/api": (False, False), "acme/web": (False, False)}
 
 
-def test_activities_of_many_repositories_need_no_more_requests(server):
+def test_listing_with_activities_takes_same_api_calls_as_plain_list(server):
     for number in range(198):
         server.world.add_repository(f"acme/r{number:03}", FILES)
     with server.watched() as without:
@@ -65,14 +65,14 @@ def test_activities_of_many_repositories_need_no_more_requests(server):
     assert all(each.tree and each.activity for each in listed)
 
 
-def test_named_repositories_need_one_request_with_activities(server):
+def test_one_query_reads_named_repositories_with_activities(server):
     with server.watched() as lines:
         assert _list_known(server, "acme/api", "acme/web") == BOTH_KNOWN
         assert _list_known(server, "acme/web") == {"acme/web": (True, True)}
     assert lines == ["POST /graphql"] * 2
 
 
-def test_repositories_of_app_need_no_more_requests_with_activities(server):
+def test_activities_of_app_repositories_take_no_additional_api_calls(server):
     app = server.world.add_app("bump", public_key())
     server.world.install(app, "acme", {**PERMISSIONS, "issues": "write"})
     key = AppKey(app.id, private_key())
@@ -84,7 +84,7 @@ def test_repositories_of_app_need_no_more_requests_with_activities(server):
     ]
 
 
-def test_repository_with_unreadable_activity_stays_in_list(server):
+def test_repository_is_listed_without_activity_if_activity_cannot_be_read(server):
     app = server.world.add_app("bump", public_key())
     server.world.install(app, "acme", {**PERMISSIONS, "issues": "write"})
     web = server.world.repository("acme/web")
@@ -101,7 +101,7 @@ def test_repository_with_unreadable_activity_stays_in_list(server):
     assert all(each.activity is None for each in listed)
 
 
-def test_smaller_pages_are_requested_if_the_server_omits_a_part(server):
+def test_page_size_is_halved_if_query_exceeds_resource_limits(server):
     limit = {"type": "RESOURCE_LIMITS_EXCEEDED", "path": ["repositoryOwner"], "message": "Resource limits exceeded"}
     server.fail("POST /graphql", ForgeReply(200, {"data": {"repositoryOwner": None}, "errors": [limit]}))
     assert _list_known(server, ACME) == BOTH_KNOWN
@@ -118,18 +118,18 @@ def test_smaller_pages_are_requested_if_the_server_omits_a_part(server):
         pytest.param(ForgeReply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="refused"),
     ],
 )
-def test_activity_is_unknown_if_the_server_refuses_the_query(server, names, reply, times):
+def test_activity_is_unknown_if_server_refuses_the_query(server, names, reply, times):
     server.fail("POST /graphql", reply, times=times if names == (ACME,) else 1)
     assert _list_known(server, *names) == BOTH_UNKNOWN
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
-def test_activity_is_unknown_without_graphql(server, graphql):
+def test_activity_is_unknown_if_server_has_no_or_older_graphql(server, graphql):
     server.graphql = graphql
     assert _list_known(server, ACME) == BOTH_UNKNOWN
 
 
-def test_activity_is_unknown_if_the_branches_do_not_fit_on_a_page(server):
+def test_activity_is_unknown_if_branches_do_not_fit_on_one_page(server):
     web = server.world.repository("acme/web")
     for number in range(PAGE):
         web.git.point(f"refs/heads/{PREFIX}{number}", web.git.need(BRANCH))
@@ -155,7 +155,7 @@ def _connection(*nodes, has_more=False):
         pytest.param(True, {"issues": _connection(has_more=True)}, id="more issues than asked for"),
     ],
 )
-def test_activity_is_unknown_if_the_answer_lacks_something(is_known, changed):
+def test_activity_is_unknown_if_response_lacks_branch_or_pull_request(is_known, changed):
     node = {
         "refs": _connection({"name": BRANCH, "target": {"oid": "1" * 40}}, {"name": "an/basebump/x", "target": {}}),
         "pullRequests": _connection(PULL | {"isCrossRepository": False}, PULL | {"isCrossRepository": True}),
@@ -163,7 +163,7 @@ def test_activity_is_unknown_if_the_answer_lacks_something(is_known, changed):
     assert (parse_activity(node | changed, SCOPE) is not None) is is_known
 
 
-def test_activity_of_single_repository_needs_one_request_per_kind_of_data(github):
+def test_activity_of_single_repository_takes_one_api_call_per_kind_of_data(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset(), SCOPE)
     with github.server.watched() as lines:
@@ -180,7 +180,7 @@ def test_activity_of_single_repository_needs_one_request_per_kind_of_data(github
 
 
 @pytest.mark.parametrize(("scope", "points"), [(None, 1), (SCOPE, 3), (WITH_DASHBOARD, 4)])
-def test_query_costs_documented_points(server, scope, points):
+def test_repository_list_query_costs_documented_rate_limit_points(server, scope, points):
     _list(server, ACME, scope=scope)
     (query,) = [each.request["query"] for each in server.exchanges if each.target == "/graphql"]
     document = parse(query)

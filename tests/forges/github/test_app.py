@@ -69,7 +69,7 @@ def list_issued_permissions(server):
 # What its tokens may do
 
 
-def test_tokens_are_read_only_or_write_to_one_repository(stand):
+def test_app_requests_only_read_tokens_or_write_tokens_for_one_repository(stand):
     propose(stand)
     look(stand)
     lent = list_issued_permissions(stand.server)
@@ -78,7 +78,7 @@ def test_tokens_are_read_only_or_write_to_one_repository(stand):
     assert all(each in [{"permissions": READ}, *wanted] for each in lent)
 
 
-def test_reading_run_requests_no_write_token(stand):
+def test_run_that_only_reads_requests_no_write_token(stand):
     stand.installation.permissions = READ
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -88,7 +88,7 @@ def test_reading_run_requests_no_write_token(stand):
     assert list_issued_permissions(stand.server) == [{"permissions": READ}]
 
 
-def test_workflow_file_is_pushed_with_workflows_permission(stand):
+def test_push_of_workflow_file_requests_token_with_workflows_permission(stand):
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PERMISSIONS, "pull_requests": "read"}
@@ -98,7 +98,7 @@ def test_workflow_file_is_pushed_with_workflows_permission(stand):
     assert {"permissions": WORKFLOWS, "repositories": ["web"]} in list_issued_permissions(stand.server)
 
 
-def test_missing_permission_is_named(stand):
+def test_push_of_workflow_file_names_missing_workflows_permission(stand):
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PUSH, **PROPOSE, "contents": "write"}
@@ -107,21 +107,21 @@ def test_missing_permission_is_named(stand):
     stand.forge().push(BRANCH, [CHANGE], MESSAGE, None)
 
 
-def test_labels_need_no_permission_for_issues(stand):
+def test_app_sets_labels_without_issues_permission(stand):
     assert propose(stand, attributes=RequestAttributes(labels=("dependencies",))).notes == ()
 
 
 # How long they are used
 
 
-def test_valid_token_is_reused(stand):
+def test_installation_token_is_reused_while_valid(stand):
     fleet = stand.fleet()
     for _ in range(3):
         list(fleet.list_repositories(frozenset()))
     assert list_issued_permissions(stand.server) == [{"permissions": READ}]
 
 
-def test_token_is_replaced_before_expiry(stand):
+def test_installation_token_is_replaced_before_expiry(stand):
     stand.server.world.tokens_last = timedelta(minutes=4)
     fleet = stand.fleet()
     list(fleet.list_repositories(frozenset()))
@@ -134,7 +134,7 @@ def test_token_is_replaced_before_expiry(stand):
 # Where they go
 
 
-def test_app_signature_is_sent_only_to_app_endpoints(stand):
+def test_signed_jwt_of_app_is_sent_only_to_app_endpoints(stand):
     propose(stand)
     look(stand)
     exchanges = stand.server.exchanges
@@ -144,7 +144,7 @@ def test_app_signature_is_sent_only_to_app_endpoints(stand):
         assert is_signature == each.target.startswith("/app"), each.line
 
 
-def test_token_of_owner_is_sent_only_for_this_owner(server):
+def test_installation_token_is_sent_only_for_repositories_of_same_owner(server):
     world = server.world
     for name in ("acme/web", "grace/site"):
         world.add_repository(name, FILES, private=True)
@@ -157,7 +157,7 @@ def test_token_of_owner_is_sent_only_for_this_owner(server):
 
 
 @responses.activate
-def test_signature_and_token_are_not_sent_to_other_host():
+def test_credentials_of_app_are_not_sent_to_other_host_by_link_or_redirect():
     root = "https://ghe.example/api/v3"
     account = {"login": "acme"}
     responses.get(f"{root}/app/installations", json=[{"id": 7, "account": account, "suspended_at": None}])
@@ -190,14 +190,14 @@ def test_token_is_hidden_in_quoted_server_error(stand):
     assert secret not in str(refused.value)
 
 
-def test_private_key_is_hidden_in_repr():
+def test_private_key_of_app_is_hidden_in_repr():
     assert "PRIVATE" not in repr(AppKey(7, private_key()))
 
 
 # Its repositories
 
 
-def test_owner_lists_repositories_of_installation(server):
+def test_selected_owner_lists_only_repositories_of_installation(server):
     for name in ("acme/web", "acme/api", "acme/site"):
         server.world.add_repository(name, FILES, private=name != "acme/site")
     server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web", "api"}))
@@ -206,7 +206,7 @@ def test_owner_lists_repositories_of_installation(server):
     assert _names(server, RepositorySelection("acme"), only=["acme/site", "acme/web"]) == ["acme/web"]
 
 
-def test_app_without_selection_lists_all_installations(server):
+def test_app_lists_repositories_of_all_installations_if_none_is_selected(server):
     for name in ("acme/web", "acme/old", "grace/site", "linus/kernel"):
         server.world.add_repository(name, FILES, private=True, archived=name == "acme/old")
     server.world.install(_app(server), "grace", PERMISSIONS)
@@ -216,13 +216,13 @@ def test_app_without_selection_lists_all_installations(server):
     assert _names(server, only=["linus/kernel"]) == []
 
 
-def test_app_without_installation_is_failure(server):
+def test_app_without_any_installation_is_reported_as_failure(server):
     (failed,) = _names(server)
     assert failed.subject == server.url
 
 
 @pytest.mark.parametrize("selected", ["acme/web", RepositorySelection("acme")])
-def test_owner_without_installation_is_failure(server, selected):
+def test_owner_that_did_not_install_app_is_reported_as_failure(server, selected):
     server.world.add_repository("acme/web", FILES)
     (failed,) = _names(server, selected)
     assert isinstance(failed, RunFailure)
@@ -230,7 +230,7 @@ def test_owner_without_installation_is_failure(server, selected):
     assert list_issued_permissions(server) == []
 
 
-def test_suspended_installation_does_not_affect_others(server):
+def test_suspended_installation_is_reported_and_others_are_listed(server):
     for name in ("acme/web", "grace/site"):
         server.world.add_repository(name, FILES, private=True)
     server.world.install(_app(server), "grace", PERMISSIONS)
@@ -240,7 +240,7 @@ def test_suspended_installation_does_not_affect_others(server):
     assert "'acme' suspended the App" in failed.error
 
 
-def test_write_to_public_repository_outside_installation_is_refused(server):
+def test_push_to_public_repository_outside_installation_is_refused(server):
     server.world.add_repository("acme/site", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web"}))
     fleet = _fleet(server, "acme/site")
@@ -249,7 +249,7 @@ def test_write_to_public_repository_outside_installation_is_refused(server):
         fleet.get_forge(repository).push(BRANCH, [CHANGE], MESSAGE, None)
 
 
-def test_unknown_key_is_failure_that_names_app(server):
+def test_unknown_app_is_reported_as_failure_with_app_id(server):
     _app(server).id += 1
     fleet = open_github_fleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
     (failed,) = fleet.list_repositories(frozenset())
@@ -259,7 +259,7 @@ def test_unknown_key_is_failure_that_names_app(server):
 # Its key
 
 
-def test_key_with_escaped_newlines_is_read(server):
+def test_private_key_with_escaped_newlines_is_accepted(server):
     server.world.add_repository("acme/web", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS)
     key = AppKey(_app(server).id, private_key().replace("\n", "\\n"))
@@ -308,7 +308,7 @@ def test_app_commit_is_signed_by_github_and_recognised_as_own(stand):
     assert seen.intent == INTENT
 
 
-def test_commits_of_other_app_and_user_are_foreign(stand):
+def test_commits_of_other_app_or_user_are_not_recognised_as_own(stand):
     other = stand.server.world.add_account("renovate[bot]", "Bot").person
     for who in (other, ADA):
         stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=who)

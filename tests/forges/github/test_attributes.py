@@ -31,7 +31,7 @@ def test_missing_label_is_created_with_colour_and_description(github, adds_missi
     assert get_pull(github).labels == ["docker", "dependencies"]
 
 
-def test_label_is_looked_up_once_per_run(github):
+def test_existing_label_is_looked_up_once_per_run(github):
     propose(github, attributes=RequestAttributes(labels=("docker",)))
     (seen,) = look(github)
     forge = github.forge()
@@ -41,21 +41,21 @@ def test_label_is_looked_up_once_per_run(github):
     assert lines.count("GET /repos/acme/web/labels/docker") == 1
 
 
-def test_label_created_concurrently_is_used(github):
+def test_label_that_another_run_creates_meanwhile_is_used(github):
     github.repository.labels["docker"] = ("0db7ed", "")
     github.server.fail("GET .*/labels/docker", github.server.problem(404, "Not Found"))
     assert propose(github, attributes=RequestAttributes(labels=("docker",))).notes == ()
     assert get_pull(github).labels == ["docker"]
 
 
-def test_refused_label_does_not_affect_other_labels(github):
+def test_refused_label_is_noted_and_other_labels_are_set(github):
     github.server.fail("POST .*/issues/1/labels", github.server.problem(422, "Validation Failed"), times=2)
     (note,) = propose(github, attributes=RequestAttributes(labels=("bad", "good"))).notes
     assert "`bad`" in note
     assert get_pull(github).labels == ["good"]
 
 
-def test_label_name_is_url_encoded(github):
+def test_label_with_slash_and_space_in_name_is_set(github):
     github.repository.labels["kind/container image"] = ("0db7ed", "")
     assert propose(github, attributes=RequestAttributes(labels=("kind/container image",))).notes == ()
     assert get_pull(github).labels == ["kind/container image"]
@@ -72,13 +72,13 @@ def test_reviews_of_users_and_teams_are_requested(github):
 
 
 @pytest.mark.parametrize("nobody", ["stranger", "team:nobody", BOT])
-def test_invalid_reviewer_is_skipped_and_named(github, nobody):
+def test_invalid_reviewer_is_noted_and_others_are_requested(github, nobody):
     (note,) = propose(github, attributes=RequestAttributes(reviewers=("ada", nobody, "team:platform"))).notes
     assert f"`{nobody}`" in note
     assert get_pull(github).reviewers == ["ada", "team:platform"]
 
 
-def test_single_invalid_reviewer_is_requested_once(github):
+def test_single_invalid_reviewer_causes_only_one_review_request(github):
     (note,) = propose(github, attributes=RequestAttributes(reviewers=("stranger",))).notes
     assert "collaborator" in note
     assert sum(line.endswith("/requested_reviewers") for line in github.server.lines) == 1
@@ -87,7 +87,7 @@ def test_single_invalid_reviewer_is_requested_once(github):
 # Assignees
 
 
-def test_users_are_assigned_and_ignored_assignee_is_named(github):
+def test_assignee_that_github_ignores_is_noted_and_others_are_assigned(github):
     (note,) = propose(github, attributes=RequestAttributes(assignees=("ada", "stranger"))).notes
     assert "`stranger` could not be assigned" in note
     assert get_pull(github).assignees == ["ada"]
@@ -96,13 +96,13 @@ def test_users_are_assigned_and_ignored_assignee_is_named(github):
 # Milestones
 
 
-def test_milestone_is_found_by_title(github):
+def test_milestone_is_found_by_title_ignoring_case(github):
     github.repository.milestones |= {"Later": 1, "Next release": 2}
     assert propose(github, attributes=RequestAttributes(milestone="next release")).notes == ()
     assert get_pull(github).milestone == "Next release"
 
 
-def test_missing_milestone_is_a_note(github):
+def test_missing_milestone_is_noted(github):
     (note,) = propose(github, attributes=RequestAttributes(milestone="Next release")).notes
     assert "milestone is called `Next release`" in note
     assert get_pull(github).milestone is None
@@ -114,7 +114,7 @@ def test_missing_milestone_is_a_note(github):
 EVERYTHING = RequestAttributes(labels=("docker",), reviewers=("ada",), assignees=("ada",), milestone="Next")
 
 
-def test_refused_attributes_are_notes_of_open_request(github):
+def test_refused_attributes_are_noted_and_reviewers_are_still_requested(github):
     github.repository.milestones["Next"] = 1
     github.token.can_label = False
     notes = propose(github, attributes=EVERYTHING).notes
@@ -123,13 +123,13 @@ def test_refused_attributes_are_notes_of_open_request(github):
     assert get_pull(github).reviewers == ["ada"]
 
 
-def test_request_without_attributes_needs_no_attribute_requests(github):
+def test_pull_request_without_attributes_causes_no_attribute_api_calls(github):
     with github.server.watched() as lines:
         propose(github)
     assert not any("/issues/" in line or "/labels" in line or "milestones" in line for line in lines)
 
 
-def test_missing_attributes_are_set_without_text_change(github):
+def test_update_sets_missing_attributes_without_writing_unchanged_text(github):
     github.repository.milestones["Next"] = 1
     propose(github)
     (seen,) = look(github)

@@ -14,7 +14,7 @@ def get_pull(stand):
     return stand.repository.open_pull(BRANCH)
 
 
-def test_auto_merge_is_enabled_with_allowed_method(github):
+def test_auto_merge_is_enabled_for_pushed_head_with_allowed_merge_method(github):
     github.repository.merge_methods = ("REBASE", "SQUASH")
     assert propose(github, attributes=RequestAttributes(automerge=True)).notes == ()
     assert get_pull(github).auto_merge is github.token.account
@@ -34,26 +34,26 @@ def test_auto_merge_is_off_by_default(github):
     ("setting", "advice"),
     [("allows_auto_merge", "`Allow auto-merge`"), ("requires_checks", "it waits for nothing")],
 )
-def test_refused_auto_merge_is_a_note_with_hint(github, setting, advice):
+def test_refused_auto_merge_is_noted_with_hint(github, setting, advice):
     setattr(github.repository, setting, False)
     (note,) = propose(github, attributes=RequestAttributes(automerge=True)).notes
     assert advice in note
     assert get_pull(github).auto_merge is None
 
 
-def test_draft_gets_no_auto_merge(github):
+def test_auto_merge_is_not_enabled_on_draft_pull_request(github):
     (note,) = propose(github, attributes=RequestAttributes(automerge=True), is_draft=True).notes
     assert "draft" in note
 
 
-def test_auto_merge_without_graphql_is_a_note(make_stand):
+def test_auto_merge_is_noted_as_unavailable_if_server_has_no_graphql(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
     (note,) = propose(stand, attributes=RequestAttributes(automerge=True)).notes
     assert note.startswith("Auto-merge ")
     assert get_pull(stand).auto_merge is None
 
 
-def test_branch_with_foreign_push_gets_no_auto_merge(github):
+def test_auto_merge_is_not_enabled_if_user_pushed_to_branch(github):
     forge = github.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     github.commit(BRANCH, {"README.md": "Mine.\n"})
@@ -62,7 +62,7 @@ def test_branch_with_foreign_push_gets_no_auto_merge(github):
     assert get_pull(github).auto_merge is None
 
 
-def test_auto_merge_can_be_disabled_repeatedly(github):
+def test_disabling_auto_merge_again_has_no_effect(github):
     propose(github, attributes=RequestAttributes(automerge=True))
     (seen,) = look(github)
     for _ in range(2):
@@ -70,7 +70,7 @@ def test_auto_merge_can_be_disabled_repeatedly(github):
         assert get_pull(github).auto_merge is None
 
 
-def test_failure_to_disable_auto_merge_is_error(github):
+def test_failure_to_disable_auto_merge_raises_error(github):
     propose(github, attributes=RequestAttributes(automerge=True))
     (seen,) = look(github)
     refusal = {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}

@@ -17,13 +17,13 @@ def get_closed_request(stand):
     return seen
 
 
-def test_request_closed_with_branch_is_closed_by_deletion(github):
+def test_pull_request_closed_at_branch_deletion_counts_as_closed_by_deletion(github):
     propose(github)
     github.delete_branch(BRANCH)
     assert get_closed_request(github).is_closed_by_branch_deletion
 
 
-def test_request_closed_before_branch_deletion_is_closed_by_user(github):
+def test_pull_request_closed_before_branch_deletion_counts_as_closed_by_user(github):
     propose(github)
     github.close_request(BRANCH)
     github.repository.pulls[0].closed -= timedelta(seconds=3)
@@ -31,14 +31,14 @@ def test_request_closed_before_branch_deletion_is_closed_by_user(github):
     assert not get_closed_request(github).is_closed_by_branch_deletion
 
 
-def test_request_closed_long_after_branch_deletion_is_closed_by_user(github):
+def test_pull_request_closed_long_after_branch_deletion_counts_as_closed_by_user(github):
     propose(github)
     github.delete_branch(BRANCH)
     github.repository.pulls[0].closed += timedelta(minutes=5)
     assert not get_closed_request(github).is_closed_by_branch_deletion
 
 
-def test_withdrawn_request_needs_no_query(github):
+def test_cause_of_closing_is_not_queried_for_withdrawn_pull_request(github):
     propose(github)
     github.repository.pulls[0].body = render_mark(BodyMark(is_withdrawn=True))
     github.delete_branch(BRANCH)
@@ -47,7 +47,7 @@ def test_withdrawn_request_needs_no_query(github):
 
 
 @pytest.mark.parametrize("refusal", ["none", "not-allowed"])
-def test_request_is_closed_by_user_when_cause_is_unreadable(make_stand, refusal):
+def test_pull_request_counts_as_closed_by_user_if_cause_is_unreadable(make_stand, refusal):
     kinds = {"none": GraphQL.NONE}
     stand = make_stand(graphql=kinds.get(refusal, GraphQL.WHOLE), enterprise=refusal in kinds)
     stand.token.can_ask_graphql = refusal != "not-allowed"

@@ -59,7 +59,7 @@ def _expected(server, *names, **more):
 # By owner
 
 
-def test_repositories_of_owner_and_heads_need_one_query(server):
+def test_one_query_lists_repositories_of_owner_with_branch_heads(server):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"))
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
@@ -67,7 +67,7 @@ def test_repositories_of_owner_and_heads_need_one_query(server):
 
 
 @pytest.mark.parametrize("graphql", OLDER)
-def test_older_server_lists_same_repositories_with_one_failed_query(server, graphql):
+def test_older_server_lists_same_repositories_by_rest_after_one_failed_query(server, graphql):
     server.graphql = graphql
     selected = [RepositorySelection("acme"), RepositorySelection("acme", topics=("go",))]
     with server.watched() as lines:
@@ -77,7 +77,7 @@ def test_older_server_lists_same_repositories_with_one_failed_query(server, grap
     assert "GET /repos/acme/web/git/ref/heads/main" in lines
 
 
-def test_all_pages_of_owner_are_read(server):
+def test_repositories_on_all_pages_of_owner_are_listed(server):
     for number in range(101):
         server.world.add_repository(f"acme/r{number:03}", FILES if number in (0, 100) else None)
     with server.watched() as lines:
@@ -86,7 +86,7 @@ def test_all_pages_of_owner_are_read(server):
     assert lines.count("POST /graphql") == 2
 
 
-def test_page_size_is_halved_for_slow_server(server):
+def test_page_size_is_halved_after_gateway_error(server):
     server.fail("POST /graphql", server.problem(502, "Bad Gateway"))
     assert len(_found(server, RepositorySelection("acme"))) == 2
     sizes = [each.request["variables"]["first"] for each in server.exchanges if each.target == "/graphql"]
@@ -108,19 +108,19 @@ def _refusal(**problem):
         pytest.param(ForgeReply(403, {"message": "Fine-grained tokens do not support GraphQL"}), 1, id="token"),
     ],
 )
-def test_rest_is_used_when_graphql_refuses(server, reply, times):
+def test_repositories_of_owner_are_listed_by_rest_if_graphql_query_fails(server, reply, times):
     server.fail("POST /graphql", reply, times=times)
     found = _found(server, RepositorySelection("acme"))
     assert [each.name for each in found] == ["acme/api", "acme/web"]
     assert any(line.startswith("GET /orgs/acme/repos") for line in server.lines)
 
 
-def test_unknown_owner_is_failure_with_rest_error(server):
+def test_unknown_owner_is_reported_as_failure_with_hint(server):
     (failed,) = _found(server, RepositorySelection("nobody"))
     assert (failed.subject, "check the name" in failed.error) == ("nobody", True)
 
 
-def test_own_private_repositories_of_user_are_listed(server):
+def test_private_repositories_of_user_are_listed_only_for_token_owner(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository("grace/private", FILES, owner="User", private=True)
     assert [each.name for each in _found(server, RepositorySelection(BOT), RepositorySelection("grace"))] == [
@@ -138,7 +138,7 @@ def key(server):
     return AppKey(app.id, private_key())
 
 
-def test_repositories_of_installation_and_heads_need_two_requests(server, key):
+def test_repositories_of_installation_with_heads_take_two_api_calls(server, key):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"), credential=key)
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
@@ -147,7 +147,7 @@ def test_repositories_of_installation_and_heads_need_two_requests(server, key):
 
 
 @pytest.mark.parametrize("fault", [None, "POST /graphql"])
-def test_app_reads_heads_by_rest_without_graphql(server, key, fault):
+def test_app_reads_branch_heads_by_rest_if_graphql_fails(server, key, fault):
     if fault is None:
         server.graphql = GraphQL.NONE
     else:
@@ -157,7 +157,7 @@ def test_app_reads_heads_by_rest_without_graphql(server, key, fault):
     )
 
 
-def test_batch_of_app_repositories_is_halved_for_slow_server(server, key):
+def test_batch_of_app_repositories_is_halved_after_gateway_error(server, key):
     server.world.installations[0].only = None
     for number in range(20):
         server.world.add_repository(f"acme/r{number:02}", FILES)
@@ -170,7 +170,7 @@ def test_batch_of_app_repositories_is_halved_for_slow_server(server, key):
 # By name
 
 
-def test_several_names_need_one_query_and_failure_has_rest_error(server):
+def test_named_repositories_take_one_query_and_missing_repository_uses_rest(server):
     with server.watched() as lines:
         web, nowhere, api = _found(server, "acme/web", "acme/nowhere", "acme/api")
     assert [web, api] == _expected(server, "acme/web", "acme/api")
@@ -178,14 +178,14 @@ def test_several_names_need_one_query_and_failure_has_rest_error(server):
     assert lines == ["POST /graphql", "GET /repos/acme/nowhere"]
 
 
-def test_malformed_graphql_answer_is_replaced_by_rest(server):
+def test_named_repositories_are_read_by_rest_if_graphql_response_is_malformed(server):
     server.fail("POST /graphql", ForgeReply(200, {"data": {"r0": {"nameWithOwner": "acme/web"}, "r1": None}}))
     assert _found(server, "acme/web", "acme/api") == _expected(server, "acme/web", "acme/api")
 
 
 @pytest.mark.parametrize("graphql", list(GraphQL))
 @pytest.mark.parametrize("names", [("acme/site",), ("acme/site", "acme/web")])
-def test_renamed_repository_is_found_by_old_name(server, graphql, names):
+def test_repository_is_found_by_name_from_before_rename(server, graphql, names):
     server.graphql = graphql
     server.world.add_repository("acme/site", FILES)
     server.world.rename("acme/site", "acme/homepage")
@@ -195,13 +195,13 @@ def test_renamed_repository_is_found_by_old_name(server, graphql, names):
     assert found.name == "acme/homepage"
 
 
-def test_repository_moved_to_other_owner_is_found(server):
+def test_repository_is_found_by_name_from_before_transfer_to_other_owner(server):
     server.world.add_repository("grace/site", FILES, owner="User")
     server.world.rename("grace/site", "acme/site")
     (found,) = _found(server, "grace/site")
     assert (found.name, found.configured_name) == ("acme/site", "grace/site")
 
 
-def test_repository_named_by_old_and_new_name_is_listed_once(server):
+def test_repository_configured_by_old_and_new_name_is_listed_once(server):
     server.world.rename("acme/web", "acme/homepage")
     assert [each.name for each in _found(server, "acme/web", "acme/homepage")] == ["acme/homepage"]

@@ -36,13 +36,13 @@ def read_outcome(stand):
     ],
     ids=["passed", "timed out", "running", "cancelled", "too many", "too many with a failure"],
 )
-def test_outcome_of_check_runs_follows_conclusions(stand, runs, outcome):
+def test_ci_outcome_follows_conclusions_of_check_runs(stand, runs, outcome):
     propose(stand)
     stand.repository.check_runs[stand.branches()[BRANCH]] = runs
     assert read_outcome(stand) is outcome
 
 
-def test_outcome_is_unknown_if_the_app_may_not_read_checks(tmp_path):
+def test_ci_outcome_is_unknown_if_app_lacks_checks_permission(tmp_path):
     stand = GitHubAppStand(tmp_path, FILES)
     propose(stand)
     stand.report_check(stand.branches()[BRANCH], "passed")
@@ -52,7 +52,7 @@ def test_outcome_is_unknown_if_the_app_may_not_read_checks(tmp_path):
     stand.end()
 
 
-def test_outcome_is_unknown_without_graphql(tmp_path):
+def test_ci_outcome_is_unknown_if_server_has_no_graphql(tmp_path):
     stand = GitHubStand(tmp_path, FILES, enterprise=True, graphql=GraphQL.NONE)
     propose(stand)
     stand.report_check(stand.branches()[BRANCH], "passed")

@@ -21,7 +21,7 @@ def _read(url, path="/user", verb="GET", **options):
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
-def test_https_request_goes_through_documented_proxy(variable, monkeypatch):
+def test_https_request_uses_proxy_from_https_proxy_variable(variable, monkeypatch):
     with HttpListener(lambda _: HttpReply(403)) as proxy:
         monkeypatch.setenv(variable, proxy.url)
         with pytest.raises(RefusedError):
@@ -29,7 +29,7 @@ def test_https_request_goes_through_documented_proxy(variable, monkeypatch):
     assert set(proxy.asked) == {"CONNECT ghe.example:443"}
 
 
-def test_other_variables_select_no_proxy(monkeypatch):
+def test_plain_http_request_ignores_all_proxy_variables(monkeypatch):
     with HttpListener(lambda _: HttpReply(403)) as proxy, HttpListener(lambda _: HttpReply(200, b"{}")) as server:
         for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(variable, proxy.url)
@@ -41,7 +41,7 @@ def test_other_variables_select_no_proxy(monkeypatch):
 
 @responses.activate
 @pytest.mark.parametrize(("variable", "verify"), [("SSL_CERT_FILE", "/ca.pem"), ("REQUESTS_CA_BUNDLE", True)])
-def test_documented_variable_replaces_certificates(variable, verify, monkeypatch):
+def test_only_ssl_cert_file_variable_replaces_certificates(variable, verify, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv(variable, "/ca.pem")
     responses.get(f"{ENTERPRISE}/user", json={})
@@ -58,7 +58,7 @@ def test_login_in_netrc_is_not_sent(isolated_home):
     assert "authorization" not in server.received[0].headers
 
 
-def test_answer_larger_than_the_limit_is_not_read(monkeypatch):
+def test_response_larger_than_max_answer_is_refused(monkeypatch):
     monkeypatch.setattr(github_client, "MAX_ANSWER", 100)
     with (
         HttpListener(lambda _: HttpReply(200, b"[" + b" " * 100 + b"]")) as server,
@@ -69,14 +69,14 @@ def test_answer_larger_than_the_limit_is_not_read(monkeypatch):
 
 @pytest.mark.parametrize("link", ["https://api.ghe.example/x", "https://uploads.ghe.example/x"])
 @responses.activate
-def test_link_to_related_host_is_not_followed(link):
+def test_request_to_url_on_related_host_is_refused(link):
     with pytest.raises(RefusedError, match="another host"):
         _read(ENTERPRISE, link)
     assert len(responses.calls) == 0
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_number_of_redirects_is_limited(verb, monkeypatch):
+def test_endless_redirects_are_refused_after_max_repetitions(verb, monkeypatch):
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
 
     def redirect(received):
@@ -88,7 +88,7 @@ def test_number_of_redirects_is_limited(verb, monkeypatch):
     assert len(server.received) == 1 + github_client.MAX_REPETITIONS
 
 
-def test_number_of_retries_for_unready_answer_is_limited(monkeypatch):
+def test_endless_202_responses_are_refused_after_max_repetitions(monkeypatch):
     monkeypatch.setattr(Consts, "PROCESSING_202_WAIT_TIME", 0)
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
     with (
@@ -99,7 +99,7 @@ def test_number_of_retries_for_unready_answer_is_limited(monkeypatch):
     assert len(server.received) == 1 + github_client.MAX_REPETITIONS
 
 
-def test_requests_share_one_connection(monkeypatch):
+def test_successive_requests_share_one_tcp_connection(monkeypatch):
     with HttpListener(lambda _: HttpReply(200, b"{}")) as server:
         accepted = []
         accept = server._server.get_request

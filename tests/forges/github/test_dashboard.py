@@ -20,7 +20,7 @@ def stand(tmp_path):
     stand.end()
 
 
-def test_issue_without_author_is_foreign_and_hides_no_dashboard(stand):
+def test_issue_without_author_does_not_hide_own_dashboard(stand):
     (repository,) = stand.fleet().list_repositories(frozenset())
     dashboard = stand.fleet().get_dashboard(repository)
     dashboard.write(None, DASHBOARD_TITLE, add_mark("ours"))

@@ -57,7 +57,7 @@ def list_statuses(stand, wanted, fleet=None):
     return {tried: each.status for tried, each in run_checks(stand, wanted, fleet).items()}
 
 
-def test_documented_permissions_equal_checked_permissions():
+def test_documented_permissions_equal_permissions_that_doctor_checks():
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     said = [set(re.findall(r"`(\w+: \w+)`", cell)) for cell in row.split("|")]
     assert said == [
@@ -69,7 +69,7 @@ def test_documented_permissions_equal_checked_permissions():
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_app_with_permissions_of_level_is_ok(app, level):
+def test_doctor_accepts_app_with_exactly_the_permissions_of_the_level(app, level):
     needed = {"metadata": "read"}
     for each in (need for rung in RunLevel if rung <= level for need in NEEDS_BY_LEVEL[rung]):
         name, _, right = each.permission.partition(": ")
@@ -92,14 +92,14 @@ def test_app_with_permissions_of_level_is_ok(app, level):
         ("issues", "write the dashboard"),
     ],
 )
-def test_missing_write_permission_of_app_is_only_problem(app, permission, tried):
+def test_doctor_reports_only_the_missing_write_permission_of_app(app, permission, tried):
     app.installation.permissions = PERMISSIONS | {"issues": "write"} | {permission: "read"}
     found = run_checks(app, build_target(sets_commit_status=True, has_dashboards=True))
     assert [each.action for each in found.values() if each.status is CheckStatus.PROBLEM] == [tried]
     assert f"`{permission.replace('_', ' ')}: write`" in found[tried].result
 
 
-def test_dispatched_workflows_need_actions_permission(app):
+def test_doctor_requires_actions_permission_if_workflows_are_started(app):
     words = {"selected": [app.name], "dispatch": ["ci.yml"], "pause": no_pause}
     fleet = open_github_fleet(app.server.url, AppKey(app.app.id, private_key()), **words)
     app.installation.permissions = PERMISSIONS | {"actions": "read"}
@@ -110,19 +110,19 @@ def test_dispatched_workflows_need_actions_permission(app):
     assert "start workflows" not in list_statuses(app, build_target(RunLevel.PUSH), fleet)
 
 
-def test_permission_of_higher_level_is_not_required(app):
+def test_doctor_does_not_require_permission_of_higher_level(app):
     app.installation.permissions = PERMISSIONS | {"pull_requests": "read"}
     assert CheckStatus.PROBLEM in list_statuses(app, build_target(RunLevel.PROPOSE)).values()
     assert CheckStatus.PROBLEM not in list_statuses(app, build_target(RunLevel.PUSH)).values()
 
 
-def test_app_without_workflows_permission_skips_workflow_files(app):
+def test_doctor_reports_that_app_without_permission_skips_workflow_files(app):
     app.installation.permissions = {key: value for key, value in PERMISSIONS.items() if key != "workflows"}
     check = run_checks(app, build_target())["change workflow files"]
     assert (check.status, "left out" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
-def test_public_repository_outside_installation_is_problem(app):
+def test_doctor_reports_public_repository_outside_installation_as_problem(app):
     app.repository.private = False
     app.installation.only = frozenset({"another"})
     found = run_checks(app, build_target())
@@ -130,14 +130,14 @@ def test_public_repository_outside_installation_is_problem(app):
     assert "does not include 'web'" in found["push branches"].result
 
 
-def test_key_of_other_app_is_error(app):
+def test_doctor_fails_with_app_id_if_key_belongs_to_other_app(app):
     fleet = open_github_fleet(app.server.url, AppKey(999, private_key()), selected=[app.name], pause=no_pause)
     with pytest.raises(ForgeError, match="the App 999"):
         list(fleet.examine(build_target()))
 
 
 @pytest.mark.parametrize("missing", ["checks", "statuses"])
-def test_app_without_checks_permission_is_unknown_with_permission_name(app, missing):
+def test_doctor_names_permission_that_app_lacks_to_read_ci_outcome(app, missing):
     permissions = PERMISSIONS | {"checks": "read", "statuses": "read"}
     app.installation.permissions = {key: value for key, value in permissions.items() if key != missing}
     check = run_checks(app, build_target(RunLevel.REPORT, reads_ci=True))["read how CI ended"]
@@ -147,7 +147,7 @@ def test_app_without_checks_permission_is_unknown_with_permission_name(app, miss
     assert "read how CI ended" not in list_statuses(app, build_target(RunLevel.REPORT))
 
 
-def test_fine_grained_token_without_checks_permission_is_unknown(stand):
+def test_doctor_names_permissions_that_token_lacks_to_read_ci_outcome(stand):
     stand.token.permissions = {"metadata": "read", "contents": "read", "pull_requests": "read"}
     found = run_checks(stand, build_target(RunLevel.REPORT, reads_ci=True))
     check = found.pop("read how CI ended")
@@ -159,7 +159,7 @@ def test_fine_grained_token_without_checks_permission_is_unknown(stand):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_classic_token_with_documented_scope_is_ok(stand, level):
+def test_doctor_accepts_classic_token_with_documented_scope(stand, level):
     (row,) = re.findall(r"^\| classic token \|(.*?)\|", PAGE, re.MULTILINE)
     scope, public_scope = re.findall(r"`(\w+)`", row)
     for private, scopes in ((True, {scope, "workflow"}), (False, {public_scope, "workflow"})):
@@ -169,7 +169,7 @@ def test_classic_token_with_documented_scope_is_ok(stand, level):
         ) == {CheckStatus.OK}
 
 
-def test_classic_token_without_scope_cannot_write(stand):
+def test_doctor_reports_classic_token_without_write_scope_as_problem(stand):
     stand.repository.private, stand.token.scopes = False, frozenset({"read:org"})
     found = run_checks(stand, build_target())
     problems = {each.action: each.result for each in found.values() if each.status is CheckStatus.PROBLEM}
@@ -177,13 +177,13 @@ def test_classic_token_without_scope_cannot_write(stand):
     assert re.search("`read:org`.*`repo` or `public_repo`", problems["push branches"])
 
 
-def test_classic_token_without_workflow_scope_skips_workflow_files(stand):
+def test_doctor_reports_that_token_without_workflow_scope_skips_workflow_files(stand):
     stand.token.scopes = frozenset({"repo"})
     check = run_checks(stand, build_target())["change workflow files"]
     assert (check.status, "`workflow`" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
-def test_token_owner_is_named_and_needs_write_role(stand):
+def test_doctor_names_token_owner_that_lacks_write_role(stand):
     stand.token.scopes = frozenset({"repo", "workflow"})
     stand.repository.private = False
     stand.repository.members.clear()
@@ -197,7 +197,7 @@ def test_token_owner_is_named_and_needs_write_role(stand):
 
 
 @pytest.mark.parametrize("lacks", ["contents", "pull_requests"])
-def test_fine_grained_token_without_read_permission_is_problem_at_every_level(stand, lacks):
+def test_doctor_reports_token_without_read_permission_as_problem_at_every_level(stand, lacks):
     stand.token.permissions = {key: "write" for key in ("metadata", "contents", "pull_requests") if key != lacks}
     for level in RunLevel:
         found = [each for each in stand.fleet().examine(build_target(level)) if each.status is CheckStatus.PROBLEM]
@@ -205,7 +205,7 @@ def test_fine_grained_token_without_read_permission_is_problem_at_every_level(st
         assert any(lacks in each.result.replace("pull requests", "pull_requests") for each in found)
 
 
-def test_write_permissions_of_fine_grained_token_are_unknown(stand):
+def test_doctor_reports_write_permissions_of_fine_grained_token_as_unknown(stand):
     stand.token.permissions = {"metadata": "read", "contents": "read", "pull_requests": "read"}
     found = run_checks(stand, build_target(sets_commit_status=True))
     assert [found[tried].status for tried in READING] == [CheckStatus.OK, CheckStatus.OK]
@@ -214,7 +214,7 @@ def test_write_permissions_of_fine_grained_token_are_unknown(stand):
     assert "`contents: write`" in unknown["push branches"]
 
 
-def test_job_token_setting_is_checked_when_readable(tmp_path):
+def test_doctor_checks_setting_for_pull_requests_of_job_token_if_readable(tmp_path):
     stand = GitHubStand(tmp_path, FILES, is_app=True)
     tried = "open pull requests with a job's own token"
     for may_read, is_on, mark in (
@@ -231,21 +231,21 @@ def test_job_token_setting_is_checked_when_readable(tmp_path):
     stand.end()
 
 
-def test_unknown_token_is_error_with_hint(stand):
+def test_doctor_fails_with_hint_if_token_is_unknown(stand):
     fleet = open_github_fleet(stand.server.url, "ghp_of-nobody", selected=[stand.name], pause=no_pause)
     with pytest.raises(ForgeError, match="create a new token") as caught:
         list(fleet.examine(build_target()))
     assert "ghp_of-nobody" not in str(caught.value)
 
 
-def test_public_repository_without_token_allows_only_reports(stand):
+def test_doctor_accepts_missing_token_only_for_reports_on_public_repository(stand):
     stand.repository.private = False
     fleet = open_github_fleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
     assert set(list_statuses(stand, build_target(RunLevel.REPORT), fleet).values()) == {CheckStatus.OK}
     assert list_statuses(stand, build_target(RunLevel.PUSH), fleet)["push branches"] is CheckStatus.PROBLEM
 
 
-def test_dashboard_is_checked_only_when_enabled(stand):
+def test_doctor_checks_dashboard_only_if_enabled(stand):
     stand.token.permissions = dict(PERMISSIONS)
     assert (
         list_statuses(stand, build_target(RunLevel.REPORT, has_dashboards=True))["read the dashboard"]
@@ -254,7 +254,7 @@ def test_dashboard_is_checked_only_when_enabled(stand):
     assert "read the dashboard" not in list_statuses(stand, build_target(RunLevel.REPORT))
 
 
-def test_archived_repository_is_problem_for_writes(stand):
+def test_doctor_reports_archived_repository_only_at_levels_that_write(stand):
     stand.repository.archived = True
     assert list_statuses(stand, build_target(RunLevel.PUSH))["write to the repository"] is CheckStatus.PROBLEM
     assert CheckStatus.PROBLEM not in list_statuses(stand, build_target(RunLevel.REPORT)).values()
@@ -263,7 +263,7 @@ def test_archived_repository_is_problem_for_writes(stand):
 # ---- which repositories are looked at --------------------------------------------------------------------------------
 
 
-def test_named_repositories_and_first_of_owner_are_checked(stand):
+def test_doctor_checks_named_repositories_and_first_repository_of_owner(stand):
     for short in ("api", "shop", "admin"):
         stand.server.world.add_repository(f"acme/{short}", FILES)
     wanted = [stand.name, "acme/shop", RepositorySelection("acme", exclude=("web", "shop"))]
@@ -274,7 +274,7 @@ def test_named_repositories_and_first_of_owner_are_checked(stand):
     assert [each.result.partition(":")[0] for each in found if each.action == "check rights"] == ["on 3 of 4"]
 
 
-def test_owner_without_selected_repository_is_problem(stand):
+def test_doctor_reports_owner_without_selected_repository_as_problem(stand):
     fleet = open_github_fleet(
         stand.server.url, TOKEN, selected=[RepositorySelection("acme", topics=("nothing",))], pause=no_pause
     )

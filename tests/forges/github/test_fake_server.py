@@ -44,7 +44,7 @@ def get_refusal(answer):
     return answer.status_code, first.get("message") or first.get("code") or problem["message"]
 
 
-def test_unknown_request_fails_test(tmp_path):
+def test_fake_server_fails_test_that_requests_unknown_route(tmp_path):
     server = GitHubServer(tmp_path)
     server.start()
     server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
@@ -64,7 +64,7 @@ def test_unknown_request_fails_test(tmp_path):
         ),
     ],
 )
-def test_unknown_graphql_query_fails_test(tmp_path, text):
+def test_fake_server_fails_test_that_sends_unknown_graphql_query(tmp_path, text):
     server = GitHubServer(tmp_path)
     server.start()
     server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
@@ -81,12 +81,12 @@ def test_unknown_graphql_query_fails_test(tmp_path, text):
         pytest.param({"base": "main", "head": "x", "label": "x"}, "label is not described", id="unknown"),
     ],
 )
-def test_invalid_request_is_a_violation(body, complaint):
+def test_request_body_that_breaks_api_description_is_a_violation(body, complaint):
     found = list(violations("POST", "/repos/acme/web/pulls", body, 403, {"message": "No"}, has_body=True))
     assert any(complaint in each for each in found)
 
 
-def test_invalid_answer_is_a_violation(server):
+def test_response_body_that_breaks_api_description_is_a_violation(server):
     url = f"{server.url}/git/refs/heads/main"
     target = {"type": "commit", "sha": "a" * 39, "url": url}
     body = {"ref": "refs/heads/main", "node_id": "x", "url": url, "object": target}
@@ -95,7 +95,7 @@ def test_invalid_answer_is_a_violation(server):
     assert "object/sha" in found[0]
 
 
-def test_answer_is_validated_after_valid_answer_of_same_kind(server):
+def test_invalid_response_is_a_violation_after_valid_response_of_same_shape(server):
     url = f"{server.url}/git/refs/heads/main"
     body = {"ref": "refs/heads/main", "node_id": "x", "url": url}
     found = [
@@ -112,7 +112,7 @@ def test_answer_is_validated_after_valid_answer_of_same_kind(server):
     assert all("object/sha" in each for (each,) in found[2:])
 
 
-def test_undescribed_status_and_parameter_are_violations():
+def test_status_or_parameter_missing_in_api_description_is_a_violation():
     body = {"message": "Teapot"}
     found = list(violations("GET", "/repos/acme/web/pulls?colour=red", None, 418, body, has_body=False))
     assert [each.rpartition(": ")[2] for each in found] == [
@@ -121,7 +121,7 @@ def test_undescribed_status_and_parameter_are_violations():
     ]
 
 
-def test_access_depends_on_token(server):
+def test_fake_server_shows_private_repository_only_to_members(server):
     server.world.repositories["acme/web"].private = True
     assert get_refusal(send_request(server, "GET", "", token="wrong")) == (401, "Bad credentials")
     assert get_refusal(send_request(server, "GET", "", token=None)) == (404, "Not Found")
@@ -130,7 +130,7 @@ def test_access_depends_on_token(server):
     assert send_request(server, "GET", "").json()["full_name"] == "acme/web"
 
 
-def test_invalid_pull_requests_are_refused(server, git):
+def test_fake_server_refuses_invalid_pull_requests(server, git):
     assert get_refusal(_propose(server)) == (422, "invalid")
     git.run("update-ref", f"refs/heads/{BRANCH}", git.need("main"))
     assert get_refusal(_propose(server)) == (422, f"No commits between main and {BRANCH}")
@@ -142,7 +142,7 @@ def test_invalid_pull_requests_are_refused(server, git):
     assert get_refusal(_propose(server)) == (422, f"A pull request already exists for acme:{BRANCH}.")
 
 
-def test_pull_request_follows_branch_and_closes_with_deletion(server, git):
+def test_fake_server_closes_pull_request_when_branch_is_deleted(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     head = git.commit(BRANCH, {"Dockerfile": "FROM z\n"})
@@ -152,7 +152,7 @@ def test_pull_request_follows_branch_and_closes_with_deletion(server, git):
     assert send_request(server, "GET", "/pulls/1").json()["state"] == "closed"
 
 
-def test_pull_request_cannot_be_reopened_when_branch_equalled_base(server, git):
+def test_fake_server_refuses_to_reopen_pull_request_whose_branch_equalled_base(server, git):
     head = git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     for commit in (git.need("main"), head):
@@ -166,14 +166,14 @@ def test_pull_request_cannot_be_reopened_when_branch_equalled_base(server, git):
     assert get_refusal(refused) == (422, "state cannot be changed. The pull request cannot be reopened.")
 
 
-def test_closed_pull_request_can_be_reopened(server, git):
+def test_fake_server_reopens_closed_pull_request(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     assert send_request(server, "PATCH", "/pulls/1", {"state": "closed"}).json()["state"] == "closed"
     assert send_request(server, "PATCH", "/pulls/1", {"state": "open"}).json()["state"] == "open"
 
 
-def test_pull_request_is_merged_when_base_contains_branch(server, git):
+def test_fake_server_marks_pull_request_as_merged_if_base_contains_branch(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     git.merge(BRANCH, "main")
@@ -181,7 +181,7 @@ def test_pull_request_is_merged_when_base_contains_branch(server, git):
     assert (pull["state"], pull["merged"]) == ("closed", True)
 
 
-def test_conflict_is_unknown_at_first_request(server, git):
+def test_fake_server_reports_conflict_only_from_second_request_on(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     git.commit("main", {"Dockerfile": "FROM z\n"})
@@ -189,7 +189,7 @@ def test_conflict_is_unknown_at_first_request(server, git):
     assert [(state["mergeable"], state["mergeable_state"]) for state in states] == [(None, "unknown"), (False, "dirty")]
 
 
-def test_invalid_ref_updates_are_refused(server, git):
+def test_fake_server_refuses_invalid_ref_updates(server, git):
     first, second = git.need("main"), git.commit("main", {"Dockerfile": "FROM y\n"})
     create = {"ref": f"refs/heads/{BRANCH}", "sha": second}
     assert get_refusal(send_request(server, "POST", "/git/refs", create | {"sha": "0" * 40})) == (
@@ -204,13 +204,13 @@ def test_invalid_ref_updates_are_refused(server, git):
     assert get_refusal(send_request(server, "DELETE", "/git/refs/heads/nowhere")) == (422, "Reference does not exist")
 
 
-def test_repository_without_commits_has_no_refs(server):
+def test_fake_server_returns_409_for_refs_of_empty_repository(server):
     server.world.add_repository("acme/empty", None)
     url = f"{server.url}/repos/acme/empty/git/ref/heads/main"
     assert get_refusal(requests.get(url, timeout=10)) == (409, "Git Repository is empty.")
 
 
-def test_created_tree_extends_base_and_keeps_bytes(server, git):
+def test_fake_server_extends_base_tree_and_keeps_bytes(server, git):
     base = git.run("rev-parse", "main^{tree}").decode().strip()
     blob = send_request(
         server, "POST", "/git/blobs", {"content": base64.b64encode(b"\0\xff").decode(), "encoding": "base64"}
@@ -228,12 +228,12 @@ def test_created_tree_extends_base_and_keeps_bytes(server, git):
     }
 
 
-def test_labels_are_unique(server):
+def test_fake_server_refuses_label_that_differs_only_in_case(server):
     assert send_request(server, "POST", "/labels", {"name": "docker"}).status_code == 201
     assert get_refusal(send_request(server, "POST", "/labels", {"name": "Docker"})) == (422, "already_exists")
 
 
-def test_archived_repository_refuses_writes(server):
+def test_fake_server_refuses_writes_to_archived_repository(server):
     server.world.repositories["acme/web"].archived = True
     assert get_refusal(send_request(server, "POST", "/labels", {"name": "x"})) == (
         403,
@@ -242,7 +242,7 @@ def test_archived_repository_refuses_writes(server):
     assert send_request(server, "GET", "").json()["archived"]
 
 
-def test_lists_have_pages(server, git):
+def test_fake_server_splits_lists_into_linked_pages(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     repository = server.world.repositories["acme/web"]
     for _ in range(5):
@@ -255,14 +255,14 @@ def test_lists_have_pages(server, git):
     assert set(last.links) == {"prev", "first"}
 
 
-def test_commits_name_accounts_of_addresses(server, git):
+def test_fake_server_finds_account_of_commit_by_email(server, git):
     known = git.commit("main", {"Dockerfile": "FROM y\n"})
     unknown = git.commit("main", {"Dockerfile": "FROM z\n"}, who=replace(ADA, email="nobody@example.org"))
     assert send_request(server, "GET", f"/commits/{known}").json()["author"]["login"] == "ada"
     assert send_request(server, "GET", f"/commits/{unknown}").json()["author"] is None
 
 
-def test_dead_server_answers_only_after_revival(server):
+def test_fake_server_executes_no_request_between_death_and_revival(server):
     server.die_before(2)
     assert send_request(server, "POST", "/labels", {"name": "one"}).status_code == 201
     for method, path in (("POST", "/labels"), ("GET", "")):

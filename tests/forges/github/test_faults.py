@@ -35,13 +35,13 @@ def old_github(tmp_path):
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_limit_without_duration_causes_default_pause(github, status):
+def test_rate_limit_without_duration_causes_default_pause(github, status):
     github.fail(FIND, status, SECONDARY)
     assert isinstance(github.look(), GitRepository)
     assert github.pauses == [SECONDARY_WAIT]
 
 
-def test_used_up_quota_is_reported_with_reset_time(github):
+def test_used_up_rate_limit_is_reported_with_reset_time(github):
     reset = 1_900_000_000
     github.fail(
         FIND,
@@ -55,21 +55,21 @@ def test_used_up_quota_is_reported_with_reset_time(github):
     assert "2030-03-17 17:46:41 UTC" in failed.error
 
 
-def test_refused_permission_is_not_a_rate_limit(github):
+def test_refused_permission_is_not_treated_as_rate_limit(github):
     github.fail(FIND, 403, "Resource not accessible by integration", times=10)
     failed = github.look()
     assert github.pauses == []
     assert "`metadata: read`" in failed.error
 
 
-def test_reset_time_in_milliseconds_is_reported(github):
+def test_rate_limit_with_reset_time_in_milliseconds_is_reported(github):
     later = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "1795600000000"}
     github.fail("GET /repos/acme/web", 403, "API rate limit exceeded", times=9, **later)
     failed = github.look()
     assert "rate limit" in failed.error
 
 
-def test_graphql_limit_causes_pause(github):
+def test_push_is_retried_after_pause_for_graphql_rate_limit(github):
     old = github.push()
     errors = [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]
     github.server.fail("POST /graphql", github.server.reply({"errors": errors}))
@@ -82,7 +82,7 @@ def test_graphql_limit_causes_pause(github):
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "DELETE"])
-def test_failed_write_on_older_server_is_checked_by_branches(old_github, verb):
+def test_result_of_failed_write_on_older_server_is_read_from_branches(old_github, verb):
     old = old_github.push()
     old_github.fail(f"{verb} .*/git/refs/", 502, works=True)
     if verb == "PATCH":
@@ -93,7 +93,7 @@ def test_failed_write_on_older_server_is_checked_by_branches(old_github, verb):
         assert BRANCH not in old_github.stand.branches()
 
 
-def test_failed_write_is_error_when_result_is_unreadable(github):
+def test_push_fails_if_neither_response_nor_branch_is_readable(github):
     old = github.push()
     github.fail("POST /graphql", 502, works=True)
     github.fail("GET .*/git/ref/heads/basebump", 503, times=10)
@@ -101,7 +101,7 @@ def test_failed_write_is_error_when_result_is_unreadable(github):
         github.push(NEWER_CHANGES, over=old)
 
 
-def test_graphql_refusal_names_missing_permission(github):
+def test_push_refused_by_graphql_names_missing_permission(github):
     old = github.push()
     errors = [{"type": "FORBIDDEN", "message": "Resource not accessible by personal access token"}]
     github.server.fail("POST /graphql", github.server.reply({"data": {"updateRefs": None}, "errors": errors}))

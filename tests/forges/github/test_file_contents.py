@@ -42,7 +42,7 @@ def make(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitHubAppStand])
-def test_many_files_take_one_request(make, kind):
+def test_many_files_are_read_with_one_query(make, kind):
     stand = make(FILES, kind)
     stand.repository.private = True
     contents, lines = read_all_files(stand)
@@ -50,14 +50,14 @@ def test_many_files_take_one_request(make, kind):
     assert lines == ["POST /graphql"]
 
 
-def test_all_bytes_are_kept_and_binary_files_are_read_by_rest(make):
+def test_file_bytes_are_kept_and_binary_files_are_read_by_rest(make):
     contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert [line.partition(" ")[0] for line in lines].count("POST") == 1
     assert len([line for line in lines if "/git/blobs/" in line]) == 3
 
 
-def test_same_content_is_requested_once(make):
+def test_content_that_files_share_is_requested_once(make):
     stand = make({"a/Dockerfile": "FROM x\n", "b/Dockerfile": "FROM x\n", "c/Dockerfile": "FROM y\n"})
     contents, _ = read_all_files(stand)
     assert len(contents) == 3
@@ -65,7 +65,7 @@ def test_same_content_is_requested_once(make):
     assert len(query["variables"]) == 4
 
 
-def test_query_is_limited_in_files_and_bytes(make, monkeypatch):
+def test_query_reads_at_most_max_files_and_max_bytes(make, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_FILES", 4)
     contents, lines = read_all_files(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 2)
@@ -85,7 +85,7 @@ def list_batch_sizes(stand):
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_batch_is_halved_for_slow_server(make, status):
+def test_batch_is_halved_after_gateway_error(make, status):
     stand = make(FILES)
     stand.server.fail("POST /graphql", stand.server.problem(status, "No"))
     contents, _ = read_all_files(stand)
@@ -93,7 +93,7 @@ def test_batch_is_halved_for_slow_server(make, status):
     assert list_batch_sizes(stand) == [6, 3, 3]
 
 
-def test_omitted_files_are_requested_again_in_halves(make):
+def test_files_that_server_omits_are_requested_again_in_halves(make):
     stand = make(FILES)
     part = {"b0": {"text": "FROM node:0\r\n"}, "b1": None}
     error = {"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded.", "path": ["b1"]}
@@ -117,7 +117,7 @@ def test_omitted_files_are_requested_again_in_halves(make):
         pytest.param(None, id="connection lost"),
     ],
 )
-def test_files_are_read_by_rest_when_graphql_fails(make, reply):
+def test_files_are_read_by_rest_if_graphql_fails(make, reply):
     stand = make(FILES)
     stand.server.fail("POST /graphql", reply)
     contents, lines = read_all_files(stand)
@@ -125,7 +125,7 @@ def test_files_are_read_by_rest_when_graphql_fails(make, reply):
     assert len([line for line in lines if "/git/blobs/" in line]) == 6
 
 
-def test_content_with_wrong_object_name_is_read_again(make):
+def test_graphql_content_that_does_not_match_object_id_is_read_again(make):
     stand = make(FILES)
     wrong = {f"b{index}": {"text": "FROM evil\n"} for index in range(6)}
     stand.server.fail("POST /graphql", ForgeReply(200, {"data": {"repository": wrong}}))
@@ -133,7 +133,7 @@ def test_content_with_wrong_object_name_is_read_again(make):
     assert contents == {path: text.encode() for path, text in FILES.items()}
 
 
-def test_rest_content_with_wrong_object_name_is_refused(make):
+def test_rest_content_that_does_not_match_object_id_is_refused(make):
     stand = make({"Dockerfile": "FROM x\n"})
     tree = open_only_tree(stand)
     (entry,) = tree.list_entries()
@@ -145,7 +145,7 @@ def test_rest_content_with_wrong_object_name_is_refused(make):
     assert "object name" in str(refused)
 
 
-def test_older_server_is_read_by_rest_after_one_query(make):
+def test_files_of_older_server_are_read_by_rest_after_one_failed_query(make):
     stand = make(FILES, graphql=GraphQL.NONE, enterprise=True)
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -155,7 +155,7 @@ def test_older_server_is_read_by_rest_after_one_query(make):
     assert stand.server.lines.count("POST /api/graphql") == 1
 
 
-def test_unreadable_file_does_not_affect_others(make):
+def test_unreadable_file_is_tree_error_and_others_are_read(make):
     stand = make(FILES)
     tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
@@ -165,6 +165,6 @@ def test_unreadable_file_does_not_affect_others(make):
     assert isinstance(foreign, TreeError)
 
 
-def test_links_are_not_listed(make):
+def test_symbolic_links_are_not_listed_in_tree(make):
     stand = make({"Dockerfile": "FROM x\n", "link": TreeFile(b"Dockerfile", LINK)})
     assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

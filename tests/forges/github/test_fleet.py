@@ -58,7 +58,7 @@ def test_clone_host_is_derived_from_api_url(api, host):
 # Repositories by name
 
 
-def test_named_repository_needs_two_requests(server):
+def test_named_repository_takes_two_api_calls(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
     assert list(_fleet(server, "acme/web").list_repositories(frozenset())) == [
@@ -67,7 +67,7 @@ def test_named_repository_needs_two_requests(server):
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
 
 
-def test_owner_without_requested_repository_gets_no_request(server):
+def test_owner_without_requested_repositories_causes_no_api_call(server):
     server.world.add_repository("acme/web", FILES)
     assert _names(server, RepositorySelection("acme"), only=["other/web"]) == []
     assert server.lines == []
@@ -76,7 +76,7 @@ def test_owner_without_requested_repository_gets_no_request(server):
 # Repositories by owner
 
 
-def test_organization_lists_no_archived_repositories_and_forks(server):
+def test_archived_disabled_forked_and_empty_repositories_are_not_listed(server):
     add = server.world.add_repository
     add("acme/web", FILES)
     add("acme/api", FILES, private=True, members={BOT})
@@ -112,14 +112,14 @@ def test_repositories_are_selected_by_name_globs_and_topics(server):
     ]
 
 
-def test_all_pages_of_organization_are_read(server):
+def test_repositories_on_all_pages_of_organization_are_listed(server):
     for number in range(101):
         server.world.add_repository(f"acme/r{number:03}", None if number else FILES, archived=number > 0)
     server.world.add_repository("acme/the-last", FILES)
     assert _names(server, RepositorySelection("acme")) == ["acme/r000", "acme/the-last"]
 
 
-def test_private_repositories_of_user_need_own_token(server):
+def test_private_repositories_of_user_are_listed_only_for_token_owner(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository(f"{BOT}/public", FILES, owner="User")
     server.world.add_token("ghp_another", "another")
@@ -134,13 +134,13 @@ def test_app_lists_private_repositories_of_installing_user(server):
     assert _names(server, RepositorySelection("grace"), token="ghs_app") == ["grace/private"]
 
 
-def test_missing_owner_is_failure(server):
+def test_missing_owner_is_reported_as_failure(server):
     (failed,) = _names(server, RepositorySelection("nobody"))
     assert isinstance(failed, RunFailure)
     assert failed.subject == "nobody"
 
 
-def test_requested_repository_of_owner_is_looked_up_and_must_be_selected(server):
+def test_requested_repositories_are_looked_up_by_name_and_must_match_selection(server):
     server.world.add_repository("acme/web", FILES)
     server.world.add_repository("acme/old", FILES, archived=True)
     selection = RepositorySelection("acme", exclude=("api",))
@@ -148,7 +148,7 @@ def test_requested_repository_of_owner_is_looked_up_and_must_be_selected(server)
     assert not any("/orgs/" in line for line in server.lines)
 
 
-def test_unreadable_repository_of_owner_does_not_affect_others(server):
+def test_unreadable_repository_of_owner_is_reported_and_others_are_listed(server):
     for name in ("acme/api", "acme/web"):
         server.world.add_repository(name, FILES)
     server.graphql = GraphQL.NONE
@@ -163,7 +163,7 @@ def test_unreadable_repository_of_owner_does_not_affect_others(server):
 # Trees
 
 
-def test_tree_needs_one_request_and_one_per_file(github):
+def test_tree_takes_one_api_call_and_single_file_takes_another(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     with github.server.watched() as lines:
@@ -175,7 +175,7 @@ def test_tree_needs_one_request_and_one_per_file(github):
     assert len(lines) == 2
 
 
-def test_truncated_tree_is_read_by_folder(github):
+def test_truncated_tree_is_listed_folder_by_folder(github):
     github.repository.truncate_at = 2
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -184,7 +184,7 @@ def test_truncated_tree_is_read_by_folder(github):
     assert tree.is_complete
 
 
-def test_tree_is_incomplete_above_request_limit(github, monkeypatch):
+def test_tree_is_incomplete_if_max_tree_requests_are_not_enough(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     fleet = github.fleet()
@@ -198,7 +198,7 @@ def test_tree_is_incomplete_above_request_limit(github, monkeypatch):
 
 
 @responses.activate
-def test_github_com_is_requested_with_tested_api_version():
+def test_request_to_github_com_has_tested_api_version_and_token():
     responses.get("https://api.github.com/repos/acme/web", status=404, json={"message": "Not Found"})
     fleet = open_github_fleet(credential=TOKEN, selected=["acme/web"])
     (failed,) = fleet.list_repositories(frozenset())
@@ -210,7 +210,7 @@ def test_github_com_is_requested_with_tested_api_version():
 
 
 @responses.activate
-def test_link_to_other_host_is_not_followed():
+def test_next_page_link_to_other_host_is_not_followed():
     evil = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get("https://ghe.example/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
     responses.get("https://ghe.example/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
@@ -223,7 +223,7 @@ def test_link_to_other_host_is_not_followed():
 
 
 @responses.activate
-def test_enterprise_server_uses_configured_ca(tmp_path):
+def test_certificate_of_enterprise_server_is_verified_with_configured_ca(tmp_path):
     responses.get("https://ghe.example/api/v3/repos/acme/web", status=404, json={"message": "Not Found"})
     ca = tmp_path / "ca.pem"
     fleet = open_github_fleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)

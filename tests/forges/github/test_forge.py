@@ -32,7 +32,7 @@ def test_commit_is_sent_without_author_and_committer(github):
     assert get_request_body(github, "POST /repos/acme/web/git/commits").keys() == {"message", "tree", "parents"}
 
 
-def test_text_is_sent_in_tree_and_binary_content_in_blobs(github):
+def test_short_text_is_sent_in_tree_and_other_content_in_blobs(github):
     binary = FileChange(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
     latin = FileChange(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
     long = FileChange(FilePath("app/Dockerfile"), b"# \r\n" * 100_000)
@@ -45,7 +45,7 @@ def test_text_is_sent_in_tree_and_binary_content_in_blobs(github):
     assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 
-def test_differently_stored_tree_is_not_pushed(github):
+def test_push_fails_if_server_stores_different_tree(github):
     base = github.git.run("rev-parse", "main^{tree}").decode().strip()
     reply = github.server.reply_of(f"/repos/acme/web/git/trees/{base}")
     github.server.fail(r"POST .*/git/trees", replace(reply, status=201))
@@ -54,7 +54,7 @@ def test_differently_stored_tree_is_not_pushed(github):
     assert BRANCH not in github.branches()
 
 
-def test_push_to_truncated_tree_needs_listed_folders(github, monkeypatch):
+def test_push_is_refused_for_folder_that_truncated_tree_does_not_list(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
@@ -63,7 +63,7 @@ def test_push_to_truncated_tree_needs_listed_folders(github, monkeypatch):
         github.forge().push("basebump/other-1", [FileChange(FilePath("app/Dockerfile"), b"FROM x\n")], MESSAGE, None)
 
 
-def test_branch_is_moved_by_compare_and_swap_request(github):
+def test_branch_is_moved_only_from_expected_old_commit(github):
     old = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     new = github.forge().push(BRANCH, [NEWER], MESSAGE, old)
     update = {"name": f"refs/heads/{BRANCH}", "beforeOid": old, "afterOid": new, "force": True}
@@ -72,7 +72,7 @@ def test_branch_is_moved_by_compare_and_swap_request(github):
     assert not any(line.startswith("PATCH") for line in github.server.lines)
 
 
-def test_branch_is_deleted_by_compare_and_swap_request(github):
+def test_branch_is_deleted_only_at_expected_old_commit(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     (seen,) = look(github)
     github.forge().delete_branch(seen)
@@ -80,7 +80,7 @@ def test_branch_is_deleted_by_compare_and_swap_request(github):
     assert (update["beforeOid"], update["afterOid"]) == (head, "0" * 40)
 
 
-def test_branch_of_open_request_never_equals_base(github):
+def test_pull_request_stays_open_when_branch_is_rebuilt_on_moved_base(github):
     propose(github)
     github.commit("main", {"README.md": "Moved on.\n"})
     (seen,) = look(github)
@@ -106,21 +106,21 @@ def enterprise(request, make_stand):
     return make_stand(enterprise=True, graphql=request.param)
 
 
-def test_enterprise_server_has_graphql_at_own_path(make_stand):
+def test_graphql_query_to_enterprise_server_uses_path_api_graphql(make_stand):
     stand = make_stand(enterprise=True)
     old = stand.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     stand.forge().push(BRANCH, [NEWER], MESSAGE, old)
     assert "POST /api/graphql" in stand.server.lines
 
 
-def test_older_server_moves_branch_by_rest(enterprise):
+def test_branch_on_older_server_is_moved_by_rest(enterprise):
     old = enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     new = enterprise.forge().push(BRANCH, [NEWER], MESSAGE, old)
     assert enterprise.branches()[BRANCH] == new
     assert get_request_body(enterprise, f"PATCH /repos/acme/web/git/refs/heads/{BRANCH}") == {"sha": new, "force": True}
 
 
-def test_older_server_keeps_branch_that_moved(enterprise):
+def test_branch_on_older_server_is_not_overwritten_after_push_of_user(enterprise):
     old = enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
@@ -128,7 +128,7 @@ def test_older_server_keeps_branch_that_moved(enterprise):
     assert enterprise.branches()[BRANCH] == moved
 
 
-def test_older_server_deletes_branch_unless_moved(enterprise):
+def test_branch_on_older_server_is_not_deleted_after_push_of_user(enterprise):
     enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     (seen,) = look(enterprise)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -141,7 +141,7 @@ def test_older_server_deletes_branch_unless_moved(enterprise):
     assert BRANCH not in enterprise.branches()
 
 
-def test_older_server_gets_one_graphql_query_per_run(enterprise):
+def test_older_server_receives_only_one_graphql_query_per_run(enterprise):
     fleet = enterprise.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     forge = fleet.get_forge(repository)
@@ -154,31 +154,31 @@ def test_older_server_gets_one_graphql_query_per_run(enterprise):
 # Opening
 
 
-def test_draft_proposal_is_opened_as_draft(github):
+def test_draft_proposal_is_opened_as_draft_pull_request(github):
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert github.forge().open(replace(proposal(), is_draft=True)).notes == ()
     assert github.repository.open_pull(BRANCH).draft
 
 
-def test_proposal_is_not_a_draft_by_default(github):
+def test_pull_request_is_not_a_draft_by_default(github):
     propose(github)
     assert not github.repository.open_pull(BRANCH).draft
 
 
-def test_unsupported_draft_is_opened_with_a_note(github):
+def test_draft_proposal_is_opened_as_ready_with_note_if_drafts_are_unsupported(github):
     github.repository.has_drafts = False
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert github.forge().open(replace(proposal(), is_draft=True)).notes == (NO_DRAFTS,)
     assert not github.repository.open_pull(BRANCH).draft
 
 
-def test_labels_are_added_and_missing_ones_created_by_github(github):
+def test_labels_are_set_if_github_creates_missing_labels(github):
     opened = propose(github, attributes=RequestAttributes(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
 
-def test_missing_labels_are_created_when_server_does_not(github):
+def test_missing_labels_are_created_if_server_does_not_create_labels(github):
     github.repository.adds_missing_labels = False
     github.repository.labels["docker"] = ("0db7ed", "Containers")
     opened = propose(github, attributes=RequestAttributes(labels=("dependencies", "docker")))
@@ -187,7 +187,7 @@ def test_missing_labels_are_created_when_server_does_not(github):
 
 
 @pytest.mark.parametrize("adds_missing", [True, False])
-def test_refused_label_is_a_note_of_open_request(github, adds_missing):
+def test_refused_label_is_noted_and_pull_request_stays_open(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.token.can_label = False
     opened = propose(github, attributes=RequestAttributes(labels=("dependencies",)))
@@ -196,7 +196,7 @@ def test_refused_label_is_a_note_of_open_request(github, adds_missing):
     assert github.repository.open_pull(BRANCH).number == opened.number
 
 
-def test_existing_request_of_user_is_updated(github):
+def test_existing_pull_request_of_user_is_updated(github):
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     ada = github.server.world.accounts["ada"]
     github.server.world.propose(github.repository, github.repository, BRANCH, ada, title="Mine", body=None)
@@ -208,20 +208,20 @@ def test_existing_request_of_user_is_updated(github):
 # Permissions
 
 
-def test_refused_pull_request_of_actions_names_setting(github):
+def test_refused_pull_request_names_setting_for_github_actions(github):
     github.token.can_propose = False
     with pytest.raises(ForgeError, match="Allow GitHub Actions"):
         propose(github)
 
 
-def test_push_to_archived_repository_has_hint(github):
+def test_push_to_archived_repository_is_refused_with_hint(github):
     github.repository.archived = True
     with pytest.raises(ForgeError, match="unarchive"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
 
 
 @pytest.mark.parametrize("is_app", [True, False])
-def test_workflow_file_needs_workflows_permission(make_stand, is_app):
+def test_push_of_workflow_file_names_missing_workflows_permission(make_stand, is_app):
     stand = make_stand(is_app=is_app)
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
@@ -240,7 +240,7 @@ def test_workflow_file_needs_workflows_permission(make_stand, is_app):
         (422, "Reference update failed", "Reference update failed"),
     ],
 )
-def test_refusal_has_hint(github, status, words, advice):
+def test_refused_comment_is_reported_with_server_message_and_hint(github, status, words, advice):
     propose(github)
     (seen,) = look(github)
     github.server.fail("POST .*/comments", github.server.problem(status, words))
@@ -250,7 +250,7 @@ def test_refusal_has_hint(github, status, words, advice):
     assert "#1 of acme/web" in str(refused.value)
 
 
-def test_missing_write_permission_is_named(github):
+def test_refused_push_names_missing_contents_permission(github):
     github.refuse_writes(BRANCH)
     with pytest.raises(ForgeError, match="`contents: write`"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
@@ -264,7 +264,7 @@ def test_token_is_hidden_in_quoted_server_error(github):
     assert TOKEN not in str(refused.value)
 
 
-def test_merged_request_keeps_text(github):
+def test_merged_pull_request_is_not_updated(github):
     propose(github)
     (seen,) = look(github)
     before = github.requests()[0].body

@@ -17,7 +17,7 @@ from bot.model.source import FileChange, FilePath
 # What a run asks when nothing changed
 
 
-def test_repository_without_own_branches_needs_one_request_plus_one_per_branch(github):
+def test_empty_listing_takes_one_api_call_plus_one_per_requested_branch(github):
     forge = github.forge()
     with github.server.watched() as lines:
         assert forge.list_requests(PREFIX, frozenset()) == ()
@@ -27,7 +27,7 @@ def test_repository_without_own_branches_needs_one_request_plus_one_per_branch(g
     assert len(lines) == 3
 
 
-def test_open_request_on_current_base_needs_four_requests(github):
+def test_listing_open_pull_request_on_current_base_takes_four_api_calls(github):
     propose(github)
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -59,7 +59,7 @@ def test_conflict_state_is_polled_until_known(tmp_path):
     stand.end()
 
 
-def test_all_pages_of_open_requests_are_read(github):
+def test_open_pull_requests_on_all_pages_are_read(github):
     github.git.commit("feature", {"README.md": "A person's.\n"})
     ada = github.server.world.accounts["ada"]
     propose(github)
@@ -68,14 +68,14 @@ def test_all_pages_of_open_requests_are_read(github):
     assert [(seen.number, seen.state) for seen in look(github)] == [(1, RequestState.OPEN)]
 
 
-def test_request_of_deleted_fork_is_ignored(github):
+def test_pull_request_from_deleted_fork_is_ignored(github):
     propose(github)
     github.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
     github.repository.pulls[-1].is_orphaned = True
     assert [seen.number for seen in look(github)] == [1]
 
 
-def test_ended_requests_are_sorted_newest_first(github):
+def test_closed_pull_requests_are_listed_newest_first(github):
     for _ in range(3):
         propose(github)
         (seen,) = look(github)
@@ -85,7 +85,7 @@ def test_ended_requests_are_sorted_newest_first(github):
     assert all(seen.closed_at is not None for seen in look(github))
 
 
-def test_branch_with_merged_base_needs_two_more_requests(github):
+def test_listing_branch_with_merged_base_takes_two_additional_api_calls(github):
     propose(github)
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -104,7 +104,7 @@ def test_branch_with_merged_base_needs_two_more_requests(github):
 # Whose commit it is
 
 
-def test_branch_above_merge_limit_has_no_intent(github):
+def test_branch_with_more_than_max_merges_has_no_intent(github):
     propose(github)
     for number in range(MAX_MERGES + 1):
         github.commit("main", {"README.md": f"Elsewhere {number}.\n"})
@@ -113,7 +113,7 @@ def test_branch_above_merge_limit_has_no_intent(github):
     assert seen.intent is None
 
 
-def test_merge_without_visible_diff_is_an_edit(github):
+def test_merge_is_an_edit_if_github_shows_no_diff_of_changed_file(github):
     binary = FileChange(FilePath("Dockerfile"), b"FROM python\0\n")
     github.forge().push(BRANCH, [binary], MESSAGE, None)
     github.commit("main", {"README.md": "Elsewhere.\n"})
@@ -122,7 +122,7 @@ def test_merge_without_visible_diff_is_an_edit(github):
     assert seen.intent is None
 
 
-def test_commit_amended_by_token_owner_is_foreign(github):
+def test_commit_amended_by_token_owner_is_not_recognised_as_own(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     person = github.token.account.person
     tree = github.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
@@ -136,13 +136,13 @@ def test_commit_amended_by_token_owner_is_foreign(github):
     assert (seen.head, seen.intent) == (amended.decode().strip(), None)
 
 
-def test_user_commit_with_copied_message_is_foreign(github):
+def test_user_commit_with_copied_message_is_not_recognised_as_own(github):
     github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
     (seen,) = look(github)
     assert seen.intent is None
 
 
-def test_merge_commit_with_own_message_is_foreign(github):
+def test_merge_commit_with_copied_message_is_not_recognised_as_own(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     moved = github.commit("main", {"README.md": "Moved on.\n"})
     merge = github.git.make_commit([head, moved], {}, MESSAGE, who=github.token.account.person)
@@ -160,14 +160,14 @@ def test_app_recognises_own_commits_signed_by_github(make_stand):
     assert seen.intent == INTENT
 
 
-def test_user_commit_is_foreign_to_app(make_stand):
+def test_app_does_not_recognise_user_commit_as_own(make_stand):
     stand = make_stand(is_app=True)
     stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
     (seen,) = look(stand)
     assert seen.intent is None
 
 
-def test_commit_of_unknown_account_is_foreign(github):
+def test_commit_of_unknown_account_is_not_recognised_as_own(github):
     stranger = replace(ADA, email="nobody@example.org")
     github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=stranger)
     (seen,) = look(github)

@@ -22,18 +22,18 @@ def requires_current_base(stand) -> bool:
     return seen.must_be_current
 
 
-def test_branch_behind_base_may_be_merged_without_rules(outdated_github):
+def test_branch_need_not_be_up_to_date_if_no_rule_requires_that(outdated_github):
     assert not requires_current_base(outdated_github)
 
 
 @pytest.mark.parametrize("rule", ["strict_rules", "strict_protection"])
-def test_ruleset_or_protection_requires_current_base(outdated_github, rule):
+def test_ruleset_or_branch_protection_requires_up_to_date_branch(outdated_github, rule):
     setattr(outdated_github.repository, rule, True)
     outdated_github.repository.is_blocked = True
     assert requires_current_base(outdated_github)
 
 
-def test_blocked_state_replaces_hidden_protection(outdated_github):
+def test_merge_state_decides_up_to_date_rule_if_protection_is_hidden(outdated_github):
     outdated_github.repository.strict_protection = True
     outdated_github.token.can_see_rules = False
     assert requires_current_base(outdated_github)
@@ -41,7 +41,7 @@ def test_blocked_state_replaces_hidden_protection(outdated_github):
     assert not requires_current_base(outdated_github)
 
 
-def test_rules_are_read_once_and_only_for_branches_behind(github):
+def test_branch_rules_are_read_once_and_only_if_branch_is_behind(github):
     github.repository.strict_rules = True
     propose(github)
     with github.server.watched() as lines:
@@ -56,13 +56,13 @@ def test_rules_are_read_once_and_only_for_branches_behind(github):
     ]
 
 
-def test_unreadable_rules_are_error(outdated_github):
+def test_unreadable_branch_rules_raise_error(outdated_github):
     outdated_github.server.fail("GET .*/rules/", outdated_github.server.problem(502, "Server Error"), times=10)
     with pytest.raises(ForgeError, match="502"):
         look(outdated_github)
 
 
-def test_updated_branch_is_not_behind(outdated_github):
+def test_branch_with_merged_base_is_not_behind(outdated_github):
     outdated_github.repository.strict_rules = True
     outdated_github.update_branch(BRANCH)
     (seen,) = look(outdated_github)

@@ -32,47 +32,47 @@ def is_request_accepted(stand) -> bool:
 # Who accepted
 
 
-def test_request_without_review_is_not_accepted(any_github):
+def test_pull_request_without_review_is_not_accepted(any_github):
     assert not is_request_accepted(any_github)
 
 
-def test_approval_of_writer_counts(any_github):
+def test_approval_of_user_with_write_access_accepts_pull_request(any_github):
     any_github.review(BRANCH, "APPROVED")
     assert is_request_accepted(any_github)
 
 
 @pytest.mark.parametrize("state", ["COMMENTED", "CHANGES_REQUESTED", "DISMISSED"])
-def test_other_review_states_are_not_approvals(any_github, state):
+def test_comment_change_request_or_dismissal_does_not_accept_pull_request(any_github, state):
     any_github.review(BRANCH, state)
     assert not is_request_accepted(any_github)
 
 
 @pytest.mark.parametrize(("later", "counts"), [("CHANGES_REQUESTED", False), ("DISMISSED", False), ("COMMENTED", True)])
-def test_later_review_replaces_approval_unless_comment(any_github, later, counts):
+def test_later_review_of_same_user_replaces_approval_unless_comment(any_github, later, counts):
     any_github.review(BRANCH, "APPROVED")
     any_github.review(BRANCH, later)
     assert is_request_accepted(any_github) is counts
 
 
-def test_single_approval_is_enough(any_github):
+def test_approval_accepts_pull_request_despite_change_request_of_other_user(any_github):
     any_github.review(BRANCH, "APPROVED", "ada")
     any_github.review(BRANCH, "CHANGES_REQUESTED", "bob")
     assert is_request_accepted(any_github)
 
 
-def test_approval_of_stranger_does_not_count(any_github):
+def test_approval_of_user_without_write_access_does_not_accept_pull_request(any_github):
     any_github.review(BRANCH, "APPROVED", "stranger", is_writers=False)
     assert not is_request_accepted(any_github)
 
 
-def test_auto_merge_of_user_accepts_request(any_github):
+def test_auto_merge_enabled_by_user_accepts_pull_request(any_github):
     any_github.repository.open_pull(BRANCH).auto_merge = any_github.server.world.accounts["ada"]
     (seen,) = look(any_github)
     assert (seen.is_accepted, seen.has_automerge) == (True, False)
 
 
 @pytest.mark.parametrize("is_app", [True, False])
-def test_own_auto_merge_does_not_accept_request(make_stand, is_app):
+def test_auto_merge_enabled_by_basebump_does_not_accept_pull_request(make_stand, is_app):
     stand = make_stand(is_app=is_app)
     propose(stand)
     stand.repository.open_pull(BRANCH).auto_merge = stand.token.account
@@ -80,7 +80,7 @@ def test_own_auto_merge_does_not_accept_request(make_stand, is_app):
     assert (seen.is_accepted, seen.has_automerge) == (False, True)
 
 
-def test_queued_request_is_accepted(github):
+def test_pull_request_in_merge_queue_is_accepted(github):
     propose(github)
     github.repository.open_pull(BRANCH).queued = True
     assert is_request_accepted(github)
@@ -89,7 +89,7 @@ def test_queued_request_is_accepted(github):
 # How much that costs
 
 
-def test_open_requests_need_one_query(github):
+def test_one_query_reads_reviews_of_all_open_pull_requests(github):
     propose(github)
     github.forge().push(OTHER, [CHANGE], MESSAGE, None)
     github.forge().open(proposal(branch=OTHER))
@@ -100,7 +100,7 @@ def test_open_requests_need_one_query(github):
     assert lines.count("POST /graphql") == 1
 
 
-def test_many_requests_need_several_queries(github):
+def test_reviews_of_more_than_batch_pull_requests_take_another_query(github):
     branches = [f"basebump/many-{number}" for number in range(BATCH + 1)]
     for branch in branches:
         github.git.commit(branch, {"README.md": f"{branch}\n"})
@@ -114,14 +114,14 @@ def test_many_requests_need_several_queries(github):
     assert lines.count("POST /graphql") == 2
 
 
-def test_listing_requests_does_not_write(github):
+def test_listing_pull_requests_writes_nothing(github):
     propose(github)
     writes = list(github.writes)
     look(github)
     assert github.writes == writes
 
 
-def test_older_server_gets_one_query_per_run(make_stand):
+def test_older_server_receives_only_one_graphql_query_per_run(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.OLDER)
     propose(stand)
     fleet = stand.fleet()
@@ -133,7 +133,7 @@ def test_older_server_gets_one_query_per_run(make_stand):
     assert sum(line.endswith("/pulls/1/reviews?per_page=100") for line in lines) == 3
 
 
-def test_persistent_rate_limit_is_error_without_rest_requests(github):
+def test_persistent_graphql_rate_limit_is_error_without_fallback_to_rest(github):
     propose(github)
     limited = github.server.reply({"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]})
     github.server.fail("POST /graphql", limited, times=10)
@@ -145,7 +145,7 @@ def test_persistent_rate_limit_is_error_without_rest_requests(github):
 # What was ever set
 
 
-def test_new_request_has_no_attributes_ever_set(github):
+def test_new_pull_request_lists_no_attributes_as_ever_set(github):
     propose(github)
     (seen,) = look(github)
     assert seen.ever_set == RequestAttributes()
@@ -169,7 +169,7 @@ def test_removed_attributes_are_listed_as_ever_set(github):
     )
 
 
-def test_attributes_ever_set_are_unknown_without_graphql(make_stand):
+def test_attributes_ever_set_are_unknown_if_server_has_no_graphql(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
     propose(stand, attributes=RequestAttributes(labels=("dependencies",)))
     (seen,) = look(stand)

@@ -36,20 +36,20 @@ def find(stand, remote):
 EXPECTED = {"a/b/c/Dockerfile": True, "a/x": True, "d/x": False, "d/new": False}
 
 
-def test_differences_need_two_requests(stand, remote):
+def test_differences_between_two_commits_take_two_api_calls(stand, remote):
     with stand.server.watched() as lines:
         assert find(stand, remote) == {**EXPECTED, "d/new/deep": False}
     assert len(lines) == 2
 
 
-def test_differences_of_truncated_trees_are_listed_by_folder(stand, remote):
+def test_differences_of_truncated_trees_are_listed_folder_by_folder(stand, remote):
     stand.repository.truncate_at = 3
     with stand.server.watched() as lines:
         assert find(stand, remote) == EXPECTED
     assert len(lines) == 2 * (1 + len(("", "a", "a/b", "a/b/c", "d")))
 
 
-def test_differences_are_unknown_above_folder_limit(stand, remote, monkeypatch):
+def test_differences_are_unknown_if_truncated_trees_exceed_folder_limit(stand, remote, monkeypatch):
     monkeypatch.setattr(tree, "MAX_COMPARED_TREES", 4)
     stand.repository.truncate_at = 3
     assert find(stand, remote) is None

@@ -75,7 +75,7 @@ def list_action_requests(stand):
     return [line for line in stand.server.lines if "/actions/" in line]
 
 
-def test_workflows_start_before_request_and_mark_names_commit(stand):
+def test_workflows_start_before_pull_request_opens_and_mark_records_commit(stand):
     assert propose(stand, CI, LINT) == ()
     head = stand.branches()[BRANCH]
     assert list_runs(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
@@ -84,18 +84,18 @@ def test_workflows_start_before_request_and_mark_names_commit(stand):
     assert writes == ["dispatches", "dispatches", "pulls"]
 
 
-def test_proposal_without_workflows_needs_no_action_requests(stand):
+def test_proposal_without_workflows_causes_no_calls_of_actions_api(stand):
     stand.forge().push(BRANCH, proposal().changes, proposal().commit_message, None)
     stand.forge().open(proposal())
     assert list_action_requests(stand) == []
 
 
-def test_runs_of_new_commit_are_not_looked_up(stand):
+def test_workflow_runs_of_commit_just_pushed_are_not_looked_up(stand):
     propose(stand)
     assert len(list_action_requests(stand)) == 1
 
 
-def test_existing_run_prevents_start(stand):
+def test_workflow_with_existing_run_is_not_started_again(stand):
     push(stand)
     head = stand.branches()[BRANCH]
     stand.repository.runs.append(WorkflowRun(1, CI, "pull_request", BRANCH, head))
@@ -106,7 +106,7 @@ def test_existing_run_prevents_start(stand):
     assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
 
 
-def test_new_commit_starts_workflows_again(stand):
+def test_workflows_are_started_again_for_new_commit(stand):
     propose(stand)
     seen, forge = open_one(stand), stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
@@ -127,7 +127,7 @@ def test_text_update_starts_no_workflow(stand):
     ("workflow", "why"),
     [("nothing.yml", "it does not exist"), ("release.yml", "does not have 'workflow_dispatch' trigger")],
 )
-def test_unstartable_workflow_is_a_note_and_does_not_affect_others(stand, workflow, why):
+def test_workflow_that_cannot_start_is_noted_and_others_are_started(stand, workflow, why):
     (note,) = propose(stand, workflow, CI)
     assert note.startswith(f"The workflow `{workflow}` could not be started")
     assert why in note
@@ -137,14 +137,14 @@ def test_unstartable_workflow_is_a_note_and_does_not_affect_others(stand, workfl
     assert parse_mark(seen.body).started_commit == shorten_commit(seen.head)
 
 
-def test_missing_actions_permission_is_a_note(stand):
+def test_missing_actions_permission_is_noted_with_ci_warning(stand):
     stand.token.can_dispatch = False
     (note,) = propose(stand)
     assert "`actions: write`" in note
     assert open_one(stand).body.startswith("> **CI ")
 
 
-def test_warning_disappears_when_workflow_can_be_started(stand):
+def test_ci_warning_is_removed_when_workflow_can_be_started(stand):
     stand.token.can_dispatch = False
     propose(stand)
     stand.token.can_dispatch = True
@@ -154,7 +154,7 @@ def test_warning_disappears_when_workflow_can_be_started(stand):
     assert len(list_runs(stand)) == 1
 
 
-def test_temporary_failure_is_a_note_and_retried_by_next_run(stand):
+def test_temporary_failure_to_start_workflow_is_noted_and_retried_by_next_run(stand):
     stand.server.fail("POST .*/dispatches", stand.server.problem(502, "Bad gateway"), times=1)
     (note,) = propose(stand)
     assert "could not be started" in note
@@ -179,7 +179,7 @@ def test_app_starts_workflows_only_with_actions_permission(make_stand):
 # ---- where nothing starts them -----------------------------------------------------------------------------------
 
 
-def test_request_of_job_begins_with_ci_warning(job):
+def test_body_of_pull_request_by_job_token_begins_with_ci_warning(job):
     assert propose_plainly(job) == ()
     body = open_one(job).body
     assert body.startswith(f"> **{NOT_BY_ITSELF}:**")
@@ -192,25 +192,25 @@ def propose_plainly(stand):
     return forge.open(proposal()).notes
 
 
-def test_request_of_job_with_started_workflow_has_no_warning(job):
+def test_pull_request_by_job_token_has_no_ci_warning_if_workflow_was_started(job):
     propose(job)
     assert NOT_BY_ITSELF not in open_one(job).body
 
 
 @pytest.mark.parametrize("kind", ["user", "app", "key"])
-def test_requests_of_other_tokens_have_no_warning(make_stand, kind):
+def test_pull_request_by_other_token_has_no_ci_warning(make_stand, kind):
     stand = make_stand(GitHubAppStand) if kind == "key" else make_stand(is_app=kind == "app")
     propose_plainly(stand)
     assert NOT_BY_ITSELF not in open_one(stand).body
 
 
-def test_request_has_no_warning_when_token_owner_is_unknown(make_stand):
+def test_pull_request_has_no_ci_warning_if_token_owner_is_unknown(make_stand):
     stand = as_job(make_stand(is_app=True, graphql=GraphQL.NONE))
     propose_plainly(stand)
     assert NOT_BY_ITSELF not in open_one(stand).body
 
 
-def test_token_owner_is_read_once_and_only_for_pushes(job):
+def test_token_owner_is_queried_once_for_several_pushes(job):
     fleet = job.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     for branch in (BRANCH, OTHER):
@@ -221,7 +221,7 @@ def test_token_owner_is_read_once_and_only_for_pushes(job):
     assert len(asked) == 1
 
 
-def test_text_update_keeps_warning_unchanged(job):
+def test_update_with_same_text_keeps_ci_warning(job):
     propose_plainly(job)
     seen = open_one(job)
     assert job.forge().update_request(seen, seen.title, seen.body) == ()
