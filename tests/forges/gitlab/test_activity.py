@@ -62,7 +62,7 @@ def _shorten(lines):
     return [line.partition("?")[0] for line in lines]
 
 
-def test_activities_of_many_projects_need_two_requests_plus_account_lists(server):
+def test_activities_of_two_hundred_projects_take_two_queries_plus_account_lists(server):
     for number in range(198):
         server.world.add_project(f"acme/r{number:03}", FILES)
     with server.watched() as lines:
@@ -72,7 +72,7 @@ def test_activities_of_many_projects_need_two_requests_plus_account_lists(server
     assert all(each.commit and each.activity for each in listed.values())
 
 
-def test_named_projects_need_one_request_per_fifty_plus_account_list(server):
+def test_named_projects_take_one_query_per_fifty_plus_account_list(server):
     names = [f"acme/r{number:03}" for number in range(58)]
     for name in names:
         server.world.add_project(name, FILES)
@@ -83,7 +83,7 @@ def test_named_projects_need_one_request_per_fifty_plus_account_list(server):
     assert all(each.commit and each.activity for each in listed.values())
 
 
-def test_owners_share_the_lists_of_the_account(server):
+def test_merge_requests_of_account_are_listed_once_for_all_owners(server):
     for name in ("shop/web", "shop/cart"):
         server.world.add_project(name, FILES)
     with server.watched() as lines:
@@ -91,12 +91,12 @@ def test_owners_share_the_lists_of_the_account(server):
     assert _shorten(lines) == ["POST /api/graphql", "GET /merge_requests", "POST /api/graphql"]
 
 
-def test_activity_in_the_list_equals_the_one_that_is_read_for_one_project(server):
+def test_activity_in_project_list_equals_activity_read_for_single_project(server):
     listed = _list_activities(server, ACME)
     assert listed == {name: _read(server, name) for name in listed}
 
 
-def test_repository_list_names_merge_requests_of_basebump(server):
+def test_project_list_contains_numbers_of_merge_requests_by_basebump(server):
     _propose(server, "acme/web", OTHER, author="ada")
     _propose(server, "acme/web", "feature")
     web, _ = server.world.find("acme/web")
@@ -110,7 +110,7 @@ def test_repository_list_names_merge_requests_of_basebump(server):
     }
 
 
-def test_branch_without_a_merge_request_is_not_in_the_list(server):
+def test_branch_without_merge_request_does_not_change_activity_in_project_list(server):
     before = _list_activities(server, ACME), _read(server, "acme/web")
     server.world.find("acme/web")[0].git.commit(BRANCH, {"Dockerfile": "FROM node:23\n"}, "Newer")
     after = _list_activities(server, ACME), _read(server, "acme/web")
@@ -118,7 +118,7 @@ def test_branch_without_a_merge_request_is_not_in_the_list(server):
     assert after[1] != before[1]
 
 
-def test_dashboard_is_part_of_activity_of_project(server):
+def test_activity_hash_changes_when_dashboard_checkbox_is_ticked(server):
     project, _ = server.world.find("acme/web")
     issue = GitLabIssue(1, server.world.users[BOT], "Images", "- [ ] Rebuild all", labels=[DASHBOARD_LABEL])
     project.issues.append(issue)
@@ -131,7 +131,7 @@ def test_dashboard_is_part_of_activity_of_project(server):
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
 @pytest.mark.parametrize("names", [(ACME,), ("acme/shop/api", "acme/web")], ids=["owner", "names"])
-def test_activity_needs_no_additional_request_without_graphql(server, graphql, names):
+def test_activity_is_the_same_and_is_listed_once_if_server_has_no_graphql(server, graphql, names):
     expected = _list_activities(server, *names)
     server.graphql = graphql
     with server.watched() as lines:
@@ -139,21 +139,21 @@ def test_activity_needs_no_additional_request_without_graphql(server, graphql, n
     assert _shorten(lines).count("GET /merge_requests") == 1
 
 
-def test_activity_is_unknown_if_the_lists_cannot_be_read(server):
+def test_activity_is_unknown_if_merge_requests_of_account_cannot_be_listed(server):
     server.fail("GET /merge_requests", server.problem(403, "403 Forbidden"), times=2)
     with server.watched() as lines:
         assert set(_list_activities(server, ACME).values()) == {None}
     assert _shorten(lines).count("GET /merge_requests") == 1
 
 
-def test_activity_is_unknown_if_the_account_has_too_many_merge_requests(server, monkeypatch):
+def test_activity_is_unknown_if_account_has_too_many_merge_requests(server, monkeypatch):
     monkeypatch.setattr(gitlab_activity, "MAX_LISTED", 1)
     assert None not in _list_activities(server, ACME).values()
     _propose(server, "acme/web", BRANCH)
     assert set(_list_activities(server, ACME).values()) == {None}
 
 
-def test_activity_of_a_single_project_and_without_a_token_is_not_listed(server):
+def test_activity_is_not_listed_for_single_project_or_run_without_token(server):
     with server.watched() as lines:
         assert set(_list_activities(server, "acme/web").values()) == {None}
         server.world.add_project("acme/open", FILES)
@@ -161,7 +161,7 @@ def test_activity_of_a_single_project_and_without_a_token_is_not_listed(server):
     assert "GET /merge_requests" not in _shorten(lines)
 
 
-def test_projects_missing_in_graphql_are_looked_up_separately(server):
+def test_projects_missing_in_graphql_response_are_looked_up_by_rest(server):
     project, _ = server.world.find("acme/web")
     project.old_paths.add("acme/site")
     server.world.add_project("acme/going", FILES, marked_for_deletion="2026-12-01")

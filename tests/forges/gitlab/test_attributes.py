@@ -51,7 +51,7 @@ def get_attributes(stand) -> tuple:
 # When it is opened
 
 
-def test_attributes_are_sent_with_opening_request(stand):
+def test_attributes_are_set_by_same_api_call_that_opens_merge_request(stand):
     assert open_with(stand, EVERYTHING).notes == ()
     assert get_attributes(stand) == (["docker"], ["ada"], ["ada"], "Next")
     assert [each.line.partition("merge_requests")[1:] for each in stand.server.writes[1:]] == [("merge_requests", "")]
@@ -66,7 +66,7 @@ def test_user_is_looked_up_once_per_run_ignoring_case(stand):
     assert get_attributes(stand)[1:3] == (["ada"], ["ada"])
 
 
-def test_missing_user_is_a_note_and_does_not_affect_others(stand):
+def test_missing_user_is_noted_and_other_users_are_set(stand):
     notes = open_with(stand, RequestAttributes(reviewers=("ada", "nobody"), assignees=("nobody", "grace"))).notes
     assert [each.partition(":")[0] for each in notes] == [
         "A review of `nobody` could not be requested",
@@ -75,14 +75,14 @@ def test_missing_user_is_a_note_and_does_not_affect_others(stand):
     assert get_attributes(stand)[1:3] == (["ada"], ["grace"])
 
 
-def test_group_as_reviewer_is_a_note_about_approval_rules(stand):
+def test_group_as_reviewer_is_noted_with_hint_about_approval_rules(stand):
     (note,) = open_with(stand, RequestAttributes(reviewers=("team:platform", "ada"))).notes
     assert "`team:platform`" in note
     assert "approval rule" in note
     assert get_attributes(stand)[1] == ["ada"]
 
 
-def test_user_without_access_is_a_note(stand):
+def test_reviewer_or_assignee_without_project_access_is_noted(stand):
     stand.project.private = True
     stand.project.members.add("ada")
     notes = open_with(stand, RequestAttributes(reviewers=("ada", "grace"), assignees=("grace",))).notes
@@ -92,7 +92,7 @@ def test_user_without_access_is_a_note(stand):
     ]
 
 
-def test_second_reviewer_is_a_note_without_premium(stand):
+def test_second_reviewer_is_noted_as_unset_if_gitlab_is_not_premium(stand):
     stand.project.takes_many = False
     (note,) = open_with(stand, RequestAttributes(reviewers=("ada", "grace"))).notes
     assert "`grace`" in note
@@ -108,14 +108,14 @@ def test_milestone_of_parent_group_is_found(stand):
 @pytest.mark.parametrize(
     "there", [[], [GitLabMilestone(7, "Next", state="closed")], [GitLabMilestone(7, "Next release")]]
 )
-def test_missing_milestone_is_a_note(stand, there):
+def test_missing_or_closed_milestone_is_noted(stand, there):
     stand.project.milestones[:] = there
     (note,) = open_with(stand, RequestAttributes(milestone="Next")).notes
     assert "milestone is called `Next`" in note
     assert get_attributes(stand)[3] is None
 
 
-def test_refused_labels_and_milestone_are_notes(stand):
+def test_refused_labels_and_milestone_are_noted(stand):
     stand.token.can_label = False
     notes = open_with(stand, EVERYTHING).notes
     assert [each.partition(";")[0] for each in notes] == [
@@ -133,7 +133,7 @@ def test_refused_labels_and_milestone_are_notes(stand):
     ],
 )
 @pytest.mark.parametrize("status", [403, 404])
-def test_failed_look_up_is_a_note_of_open_request(stand, question, extras, note, status):
+def test_failed_lookup_of_user_or_milestone_is_noted_on_open_merge_request(stand, question, extras, note, status):
     stand.server.fail(question, stand.server.problem(status, "No"))
     (said,) = open_with(stand, extras).notes
     assert said.startswith(note)
@@ -141,14 +141,14 @@ def test_failed_look_up_is_a_note_of_open_request(stand, question, extras, note,
     assert open_one(stand).title == proposal().title
 
 
-def test_request_with_lost_answer_has_attributes_once(stand):
+def test_attributes_are_set_once_if_response_to_opening_is_lost(stand):
     stand.server.fail("POST .*/merge_requests", stand.server.problem(502), works=True)
     assert open_with(stand, EVERYTHING).notes == ()
     assert get_attributes(stand) == (["docker"], ["ada"], ["ada"], "Next")
     assert len(look(stand)) == 1
 
 
-def test_existing_request_of_user_keeps_reviewers(stand):
+def test_existing_merge_request_of_user_keeps_reviewers(stand):
     push(stand)
     stand.propose_by_hand(BRANCH)
     get_request(stand).reviewers.append(stand.server.world.users["grace"])
@@ -159,7 +159,7 @@ def test_existing_request_of_user_keeps_reviewers(stand):
 # Later
 
 
-def test_later_attributes_are_added_to_those_of_users(stand):
+def test_update_adds_attributes_to_those_that_users_set(stand):
     propose(stand)
     get_request(stand).reviewers.append(stand.server.world.users["grace"])
     get_request(stand).labels.append("mine")
@@ -171,7 +171,7 @@ def test_later_attributes_are_added_to_those_of_users(stand):
     ]
 
 
-def test_removed_attributes_are_not_set_again(stand):
+def test_attributes_removed_by_user_are_not_set_again(stand):
     open_with(stand, EVERYTHING)
     shown = get_request(stand)
     shown.labels, shown.reviewers, shown.assignees, shown.milestone = [], [], [], None
@@ -181,7 +181,7 @@ def test_removed_attributes_are_not_set_again(stand):
     assert len(stand.writes) == 2  # the push and the request
 
 
-def test_history_is_read_only_for_missing_attributes(stand):
+def test_update_reads_history_only_for_kind_of_missing_attribute(stand):
     propose(stand)
     assert update_with(stand, RequestAttributes(labels=("docker",)))[1] == ["1", "resource_label_events", "1"]
     assert update_with(stand, RequestAttributes(milestone="Next"))[1] == [
@@ -193,14 +193,14 @@ def test_history_is_read_only_for_missing_attributes(stand):
     assert update_with(stand, RequestAttributes(assignees=("ada",)))[1] == ["1", "notes", "users", "1"]
 
 
-def test_assignment_and_mention_are_not_review_requests(stand):
+def test_assignment_or_mention_in_history_does_not_count_as_review_request(stand):
     open_with(stand, RequestAttributes(assignees=("ada",)))
     get_request(stand).note(stand.server.world.ada, "mentioned in commit 123 of @grace")
     assert update_with(stand, RequestAttributes(reviewers=("ada", "grace")))[0] == ()
     assert get_attributes(stand)[1] == ["ada", "grace"]
 
 
-def test_deleted_label_in_history_is_ignored(stand):
+def test_label_event_of_deleted_label_in_history_is_ignored(stand):
     propose(stand)
     get_request(stand).label_events.append(("add", None))
     assert update_with(stand, RequestAttributes(labels=("docker",)))[0] == ()
@@ -209,7 +209,7 @@ def test_deleted_label_in_history_is_ignored(stand):
 
 @pytest.mark.parametrize("history", ["resource_label_events", "resource_milestone_events", "notes"])
 @pytest.mark.parametrize("status", [403, 404])
-def test_attributes_are_not_set_when_history_is_unreadable(stand, history, status):
+def test_update_sets_no_attributes_if_history_is_unreadable(stand, history, status):
     propose(stand)
     stand.server.fail(f"GET .*/{history}", stand.server.problem(status, "No"))
     (note,), _ = update_with(stand, EVERYTHING)
@@ -217,7 +217,7 @@ def test_attributes_are_not_set_when_history_is_unreadable(stand, history, statu
     assert get_attributes(stand) == ([], [], [], None)
 
 
-def test_unchanged_text_is_not_sent_again(stand):
+def test_update_does_not_send_unchanged_title_and_body(stand):
     propose(stand)
     assert update_with(stand, RequestAttributes()) == ((), [])
     update_with(stand, RequestAttributes(labels=("docker",)))

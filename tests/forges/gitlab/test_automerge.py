@@ -49,13 +49,13 @@ def test_auto_merge_is_enabled_for_pushed_commit_and_waits_for_pipeline(stand):
 
 
 @pytest.mark.parametrize("words", [{"merge_when_pipeline_succeeds"}, {"auto_merge"}], ids=["older", "newer"])
-def test_auto_merge_waits_on_older_and_newer_servers(stand, words):
+def test_auto_merge_waits_for_pipeline_on_older_and_newer_servers(stand, words):
     stand.server.world.automerge_words = words
     assert open_with_auto_merge(stand) == ()
     assert (get_request(stand).state, get_request(stand).armed_by) == ("opened", stand.token.user)
 
 
-def test_fake_gitlab_merges_immediately_without_known_parameter(stand):
+def test_fake_gitlab_merges_immediately_if_auto_merge_parameter_is_unknown(stand):
     """The trap that the claim above is about."""
     stand.server.world.automerge_words = {"something_newer"}
     open_with_auto_merge(stand)
@@ -71,7 +71,7 @@ def test_auto_merge_is_off_by_default(stand):
 # What no pipeline has looked at
 
 
-def test_auto_merge_without_pipeline_is_retried_by_later_run(stand):
+def test_auto_merge_is_enabled_by_later_run_if_pipeline_did_not_exist_yet(stand):
     stand.project.ci = None
     (note,) = open_with_auto_merge(stand)
     assert "has none yet" in note
@@ -84,20 +84,20 @@ def test_auto_merge_without_pipeline_is_retried_by_later_run(stand):
 
 
 @pytest.mark.parametrize("status", ["failed", "canceled", "skipped", "manual"])
-def test_failed_pipeline_prevents_auto_merge(stand, status):
+def test_auto_merge_is_not_enabled_if_pipeline_did_not_pass(stand, status):
     stand.project.ci = status
     (note,) = open_with_auto_merge(stand)
     assert f"`{status}`" in note
     assert get_request(stand).state == "opened"
 
 
-def test_passed_pipeline_merges_immediately(stand):
+def test_merge_request_with_passed_pipeline_is_merged_immediately(stand):
     stand.project.ci = "success"
     assert open_with_auto_merge(stand) == ()
     assert get_request(stand).state == "merged"
 
 
-def test_pipeline_of_earlier_commit_is_ignored(stand):
+def test_auto_merge_ignores_pipeline_of_earlier_commit(stand):
     open_with_auto_merge(stand)
     stand.project.ci = None
     forge, seen = stand.forge(), open_one(stand)
@@ -108,7 +108,7 @@ def test_pipeline_of_earlier_commit_is_ignored(stand):
     assert get_request(stand).state == "opened"
 
 
-def test_merge_result_pipeline_counts_only_when_gitlab_accepts(stand):
+def test_auto_merge_for_merge_result_pipeline_is_noted_if_gitlab_refuses(stand):
     open_with_auto_merge(stand)
     get_request(stand).call_off(stand.server.world.ada)
     get_request(stand).notes.clear()
@@ -120,12 +120,12 @@ def test_merge_result_pipeline_counts_only_when_gitlab_accepts(stand):
 # What is in the way
 
 
-def test_draft_gets_no_auto_merge(stand):
+def test_auto_merge_is_not_enabled_on_draft_merge_request(stand):
     (note,) = open_with_auto_merge(stand, is_draft=True)
     assert "draft" in note
 
 
-def test_branch_with_foreign_push_gets_no_auto_merge(stand):
+def test_auto_merge_is_not_enabled_if_user_pushed_to_branch(stand):
     forge = stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of(), None)
     mine = stand.branches()[BRANCH]
@@ -137,7 +137,7 @@ def test_branch_with_foreign_push_gets_no_auto_merge(stand):
     assert get_request(stand).armed_by is None
 
 
-def test_missing_merge_permission_is_a_note(stand):
+def test_missing_merge_permission_for_auto_merge_is_noted(stand):
     stand.project.can_merge = False
     (note,) = open_with_auto_merge(stand)
     assert "protected branches" in note
@@ -154,7 +154,7 @@ def test_missing_merge_permission_is_a_note(stand):
         (502, None, "502"),
     ],
 )
-def test_refused_auto_merge_is_a_note_of_open_request(stand, status, words, advice):
+def test_refused_auto_merge_is_noted_on_open_merge_request(stand, status, words, advice):
     stand.server.fail("PUT .*/merge[?]", stand.server.problem(status, words))
     (note,) = open_with_auto_merge(stand)
     assert note.startswith("Auto-merge ")
@@ -163,14 +163,14 @@ def test_refused_auto_merge_is_a_note_of_open_request(stand, status, words, advi
 
 
 @pytest.mark.parametrize("answer", [[], {"head_pipeline": {"status": "running"}}, {"head_pipeline": "running"}])
-def test_malformed_answer_is_a_note_of_open_request(stand, answer):
+def test_malformed_merge_request_response_is_noted_and_auto_merge_stays_off(stand, answer):
     stand.server.fail("GET .*/merge_requests/1$", stand.server.reply(answer), times=10)
     (note,) = open_with_auto_merge(stand)
     assert "check the" in note
     assert (open_one(stand).title, get_request(stand).armed_by) == (proposal().title, None)
 
 
-def test_ignored_auto_merge_is_a_note(stand):
+def test_auto_merge_that_gitlab_ignores_is_noted(stand):
     stand.server.fail("PUT .*/merge[?]", stand.server.reply({"state": "opened"}))
     (note,) = open_with_auto_merge(stand)
     assert "ignored" in note
@@ -179,28 +179,28 @@ def test_ignored_auto_merge_is_a_note(stand):
 # Calling it off
 
 
-def test_auto_merge_can_be_disabled_repeatedly(stand):
+def test_disabling_auto_merge_again_has_no_effect(stand):
     open_with_auto_merge(stand)
     for _ in range(2):
         assert amend(stand, DISARMED) == ()
         assert get_request(stand).armed_by is None
 
 
-def test_status_406_means_that_auto_merge_is_disabled(stand):
+def test_status_406_to_disabling_counts_as_disabled_auto_merge(stand):
     open_with_auto_merge(stand)
     stand.server.fail("POST .*/cancel_merge", stand.server.problem(406, "Can't cancel the automatic merge"))
     assert amend(stand, DISARMED) == ()
 
 
 @pytest.mark.parametrize("status", [401, 403, 405])
-def test_failure_to_disable_auto_merge_is_error(stand, status):
+def test_failure_to_disable_auto_merge_raises_error(stand, status):
     open_with_auto_merge(stand)
     stand.server.fail("POST .*/cancel_merge", stand.server.problem(status, "No"))
     with pytest.raises(ForgeError, match="disable auto-merge"):
         amend(stand, DISARMED)
 
 
-def test_refusal_in_body_of_success_is_error(stand):
+def test_error_in_successful_response_to_disabling_auto_merge_raises_error(stand):
     open_with_auto_merge(stand)
     said = {"status": "error", "message": "No", "http_status": 403}
     stand.server.fail("POST .*/cancel_merge", stand.server.reply(said))
@@ -208,7 +208,7 @@ def test_refusal_in_body_of_success_is_error(stand):
         amend(stand, DISARMED)
 
 
-def test_auto_merge_disabled_by_user_stays_off_and_by_push_does_not(stand):
+def test_auto_merge_is_enabled_again_after_own_push_but_not_after_user_disabled(stand):
     open_with_auto_merge(stand)
     seen = open_one(stand)
     stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
@@ -221,7 +221,7 @@ def test_auto_merge_disabled_by_user_stays_off_and_by_push_does_not(stand):
     assert get_request(stand).armed_by is None
 
 
-def test_unreadable_notes_prevent_auto_merge(stand):
+def test_auto_merge_is_not_enabled_if_history_is_unreadable(stand):
     stand.server.fail("GET .*/notes", stand.server.problem(403, "No"))
     (note,) = open_with_auto_merge(stand)
     assert note.startswith("Auto-merge ")

@@ -17,27 +17,27 @@ def get_closed_request(stand):
     return seen
 
 
-def test_request_closed_with_branch_is_closed_by_deletion(gitlab):
+def test_merge_request_closed_at_branch_deletion_counts_as_closed_by_deletion(gitlab):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     assert get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_request_closed_before_branch_deletion_is_closed_by_user(gitlab):
+def test_merge_request_closed_before_branch_deletion_counts_as_closed_by_user(gitlab):
     propose(gitlab)
     gitlab.close_request(BRANCH)
     gitlab.delete_branch(BRANCH)
     assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_request_closed_long_after_branch_deletion_is_closed_by_user(gitlab):
+def test_merge_request_closed_long_after_deletion_counts_as_closed_by_user(gitlab):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     gitlab.project.requests[0].closed += timedelta(minutes=5)
     assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_user_comment_about_deletion_is_ignored(gitlab):
+def test_user_comment_that_imitates_branch_deletion_note_is_ignored(gitlab):
     propose(gitlab)
     gitlab.project.requests[0].note(gitlab.server.world.ada, f"deleted source branch `{BRANCH}`")
     gitlab.project.requests[0].notes[-1].system = False
@@ -45,7 +45,7 @@ def test_user_comment_about_deletion_is_ignored(gitlab):
     assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_withdrawn_request_needs_no_query(gitlab):
+def test_cause_of_closing_is_not_queried_for_withdrawn_merge_request(gitlab):
     propose(gitlab)
     gitlab.project.requests[0].description = render_mark(BodyMark(is_withdrawn=True))
     gitlab.delete_branch(BRANCH)
@@ -55,14 +55,14 @@ def test_withdrawn_request_needs_no_query(gitlab):
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_request_is_closed_by_user_when_cause_is_unreadable(gitlab, status):
+def test_merge_request_counts_as_closed_by_user_if_cause_is_unreadable(gitlab, status):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     gitlab.server.fail("GET .*/notes", gitlab.server.problem(status, "no"))
     assert not get_closed_request(gitlab).is_closed_by_branch_deletion
 
 
-def test_merged_request_keeps_text(gitlab):
+def test_merged_merge_request_is_not_updated(gitlab):
     seen = propose(gitlab)
     before = gitlab.requests()[0].body
     gitlab.merge_request(BRANCH)

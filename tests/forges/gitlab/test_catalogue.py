@@ -67,7 +67,7 @@ def _expected(server, *names):
     ]
 
 
-def test_projects_of_group_and_subgroups_and_heads_need_one_query(server):
+def test_one_query_lists_projects_of_group_and_subgroups_with_branch_heads(server):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"))
     assert found == _expected(server, *EVERY)
@@ -75,7 +75,7 @@ def test_projects_of_group_and_subgroups_and_heads_need_one_query(server):
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
-def test_older_server_lists_same_projects_with_one_failed_query(server, graphql):
+def test_older_server_lists_same_projects_by_rest_after_one_failed_query(server, graphql):
     server.graphql = graphql
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"), RepositorySelection("acme/shop"))
@@ -84,7 +84,7 @@ def test_older_server_lists_same_projects_with_one_failed_query(server, graphql)
     assert len([line for line in lines if "/repository/branches/" in line]) == len(EVERY) + 2
 
 
-def test_older_server_reads_files_in_batches(server):
+def test_files_of_older_server_are_read_in_batches(server):
     server.graphql = GraphQL.OLDER
     fleet = open_gitlab_fleet(
         server.url, TOKEN, selected=[RepositorySelection("acme", include=("web",))], pause=no_pause
@@ -97,7 +97,7 @@ def test_older_server_reads_files_in_batches(server):
     assert not any("/repository/blobs/" in line for line in lines)
 
 
-def test_globs_match_path_below_group_and_topics_ignore_case(server):
+def test_globs_match_project_path_below_group_and_ignore_case(server):
     assert _names(server, RepositorySelection("acme", include=("api",))) == []
     assert _names(server, RepositorySelection("acme", include=("*/api",))) == ["acme/shop/api"]
     assert _names(server, RepositorySelection("acme", include=("**/API",))) == ["acme/shop/api", "acme/shop/cart/api"]
@@ -106,12 +106,12 @@ def test_globs_match_path_below_group_and_topics_ignore_case(server):
     assert _names(server, RepositorySelection("acme", topics=("go", "new"))) == ["acme/web"]
 
 
-def test_project_in_two_selections_is_listed_once(server):
+def test_project_in_several_selections_is_listed_once(server):
     assert _names(server, "acme/shop/api", RepositorySelection("acme/shop"), RepositorySelection("acme")) == EVERY
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
-def test_pages_are_read_up_to_limit(server, graphql, monkeypatch):
+def test_projects_on_all_pages_up_to_max_pages_are_listed(server, graphql, monkeypatch):
     server.graphql = graphql
     for number in range(205):
         server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)
@@ -121,7 +121,7 @@ def test_pages_are_read_up_to_limit(server, graphql, monkeypatch):
     assert len(_names(server, RepositorySelection("big"))) == 2
 
 
-def test_page_size_is_halved_for_slow_server(server):
+def test_page_size_is_halved_after_gateway_error(server):
     server.fail("POST /api/graphql", server.problem(502, "Bad Gateway"))
     assert _names(server, RepositorySelection("acme")) == EVERY
     assert [each.request["variables"]["first"] for each in server.exchanges] == [100, 50]
@@ -146,13 +146,13 @@ def _refusal(message):
         pytest.param(None, 1, id="no answer"),
     ],
 )
-def test_rest_is_used_when_graphql_refuses(server, reply, times):
+def test_projects_of_group_are_listed_by_rest_if_graphql_query_fails(server, reply, times):
     server.fail("POST /api/graphql", reply, times=times)
     assert _names(server, RepositorySelection("acme")) == EVERY
     assert any(line.startswith("GET /groups/acme/projects") for line in server.lines)
 
 
-def test_projects_of_user_are_those_visible_to_token(server):
+def test_user_selection_lists_only_projects_visible_to_token(server):
     server.world.add_project(f"{BOT}/private", FILES, private=True, members={BOT})
     server.world.add_project("ada/tools", FILES)
     server.world.add_project("ada/private", FILES, private=True, members={"ada"})
@@ -165,7 +165,7 @@ def test_projects_of_user_are_those_visible_to_token(server):
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
 @pytest.mark.parametrize("owner", ["nobody", "acme/nobody"])
-def test_missing_owner_is_failure(server, graphql, owner):
+def test_missing_owner_is_reported_as_failure(server, graphql, owner):
     server.graphql = graphql
     (failed,) = _found(server, RepositorySelection(owner))
     assert isinstance(failed, RunFailure)
@@ -173,12 +173,12 @@ def test_missing_owner_is_failure(server, graphql, owner):
     assert "check the name" in failed.error
 
 
-def test_owner_without_requested_project_gets_no_request(server):
+def test_owner_without_requested_projects_causes_no_api_call(server):
     assert _names(server, RepositorySelection("acme"), only=["acmes/web"]) == []
     assert server.lines == []
 
 
-def test_requested_projects_of_group_are_looked_up_and_must_be_selected(server):
+def test_requested_projects_are_looked_up_by_name_and_must_match_selection(server):
     only = ["acme/WEB", "acme/old", "acme/going", "acme/shop/api", "acme/nowhere"]
     assert _names(server, RepositorySelection("acme", exclude=("shop/*",)), only=only) == ["acme/web"]
     assert not any("/groups/" in line for line in server.lines)
@@ -186,7 +186,7 @@ def test_requested_projects_of_group_are_looked_up_and_must_be_selected(server):
     assert sorted(query["variables"]["names"]) == sorted(each.lower() for each in only)
 
 
-def test_unreadable_project_of_group_does_not_affect_others(server):
+def test_unreadable_project_of_group_is_reported_and_others_are_listed(server):
     server.graphql = GraphQL.NONE
     server.fail(r"GET /projects/\d+/repository/branches/trunk", server.problem(403, "403 Forbidden"))
     first, failed, last = _names(server, RepositorySelection("acme"))
@@ -196,7 +196,7 @@ def test_unreadable_project_of_group_does_not_affect_others(server):
     assert failed.subject == "acme"
 
 
-def test_project_of_group_is_requested_by_id(server):
+def test_tree_of_project_from_group_is_requested_by_project_id(server):
     fleet = open_gitlab_fleet(server.url, TOKEN, selected=[RepositorySelection("acme/shop/cart")], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
     assert {each.path for each in fleet.open_tree(found).list_entries()} == {*FILES, "README.md"}

@@ -23,17 +23,17 @@ def read(stand):
     return read_ci_outcome(stand, BRANCH, stand.project.requests[-1].number)
 
 
-def test_outcomes_of_merge_requests_need_one_query(stand):
+def test_ci_outcome_of_merge_request_takes_one_query_and_one_status_list(stand):
     assert [line.rpartition("/")[2] for line in read(stand)[1]] == ["graphql", "statuses"]
 
 
-def test_branch_pipeline_counts_by_outcomes_of_jobs(stand):
+def test_ci_outcome_of_branch_pipeline_is_that_of_jobs_and_not_of_pipeline(stand):
     stand.project.finish(stand.project.requests[-1], "failed")
     stand.report_check(stand.branches()[BRANCH], "passed")
     assert read(stand)[0] is CiOutcome.PASSED
 
 
-def test_failure_in_a_merge_train_is_unknown(stand):
+def test_ci_outcome_of_failed_merge_train_pipeline_is_unknown(stand):
     stand.report_merge_check(BRANCH, "failed")
     stand.project.requests[-1].is_in_train = True
     assert read(stand)[0] is CiOutcome.UNKNOWN
@@ -42,7 +42,7 @@ def test_failure_in_a_merge_train_is_unknown(stand):
 
 
 @pytest.mark.parametrize(("check", "outcome"), [("passed", CiOutcome.UNKNOWN), ("failed", CiOutcome.FAILED)])
-def test_only_a_failure_is_certain_if_pipelines_cannot_be_read(stand, check, outcome):
+def test_ci_outcome_is_failed_or_unknown_if_pipelines_cannot_be_read(stand, check, outcome):
     stand.report_check(stand.branches()[BRANCH], check)
     stand.server.fail("POST .*graphql", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read(stand)[0] is outcome

@@ -42,7 +42,7 @@ def get_check(fleet, wanted, tried):
     return check
 
 
-def test_messages_name_access_that_doctor_checks():
+def test_error_messages_name_same_access_that_doctor_checks():
     words = {
         level: f"the scope `{each.scope}` and the role {each.role.display_name}"
         for level, each in ACCESS_BY_LEVEL.items()
@@ -51,7 +51,7 @@ def test_messages_name_access_that_doctor_checks():
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_token_with_access_of_level_is_ok(stand, level):
+def test_doctor_accepts_token_with_exactly_the_access_of_the_level(stand, level):
     stand.token.scope, stand.token.can_write = ACCESS_BY_LEVEL[level].scope, level > RunLevel.REPORT
     found = list(stand.fleet().examine(build_target(level, has_dashboards=True)))
     assert {each.status for each in found} == {CheckStatus.OK}
@@ -59,7 +59,7 @@ def test_token_with_access_of_level_is_ok(stand, level):
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_missing_scope_is_problem(stand, level):
+def test_doctor_reports_missing_scope_of_token_as_problem(stand, level):
     stand.token.scope = "read_api"
     found = list_problems(stand.fleet(), build_target(level))
     assert list(found) == ["check the scopes of the token"]
@@ -67,13 +67,13 @@ def test_missing_scope_is_problem(stand, level):
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_missing_role_is_problem(stand, level):
+def test_doctor_reports_missing_role_of_token_as_problem(stand, level):
     stand.token.can_write = False
     (found,) = list_problems(stand.fleet(), build_target(level)).values()
     assert "the role Reporter" in found
 
 
-def test_missing_membership_is_problem(stand):
+def test_doctor_reports_missing_membership_only_at_levels_that_write(stand):
     stand.project.private = False
     stand.project.members.clear()
     (found,) = list_problems(stand.fleet(), build_target()).values()
@@ -81,19 +81,19 @@ def test_missing_membership_is_problem(stand):
     assert list_problems(stand.fleet(), build_target(RunLevel.REPORT)) == {}
 
 
-def test_invisible_project_is_problem_at_every_level(stand):
+def test_doctor_reports_invisible_project_as_problem_at_every_level(stand):
     stand.project.members.clear()
     for level in RunLevel:
         assert READ_ACCESS in list_problems(stand.fleet(), build_target(level))["select repositories"]
 
 
-def test_scopes_of_token_without_self_information_are_unknown(stand):
+def test_doctor_reports_scopes_as_unknown_if_token_details_are_unreadable(stand):
     stand.server.fail("GET /personal_access_tokens/self", stand.server.problem(404, "404 Not Found"), times=9)
     check = get_check(stand.fleet(), build_target(), "check the scopes of the token")
     assert (check.status, "`api`" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
-def test_protection_of_basebump_branches_is_problem(stand):
+def test_doctor_reports_protection_of_basebump_branches_as_problem(stand):
     stand.project.protected = {"main", "release/*", "basebump/*"}
     (found,) = list_problems(stand.fleet(), build_target()).values()
     assert "`basebump/*` protects basebump's branches" in found
@@ -101,7 +101,7 @@ def test_protection_of_basebump_branches_is_problem(stand):
     assert list_problems(stand.fleet(), build_target()) == {}
 
 
-def test_unreadable_protection_rules_are_unknown(stand):
+def test_doctor_reports_unreadable_branch_protection_as_unknown(stand):
     stand.server.fail("GET .*/protected_branches", ForgeReply(403, {"message": "403 Forbidden"}), times=9)
     assert (
         get_check(stand.fleet(), build_target(), "check that basebump/* is unprotected").status is CheckStatus.UNKNOWN
@@ -121,43 +121,43 @@ def test_unreadable_protection_rules_are_unknown(stand):
         ("basebump", False),
     ],
 )
-def test_rule_protects_basebump_branches_when_any_matches(pattern, protects):
+def test_protection_rule_applies_if_pattern_can_match_a_basebump_branch(pattern, protects):
     assert is_rule_for_prefix(pattern, "basebump/") is protects
 
 
-def test_merge_method_is_reported(stand):
+def test_doctor_reports_merge_method_of_project(stand):
     stand.project.merge_method = "ff"
     check = get_check(stand.fleet(), build_target(), "check the merge settings")
     assert (check.status, "only by fast-forward" in check.result) == (CheckStatus.OK, True)
 
 
-def test_disabled_merge_requests_are_problem_for_proposals(stand):
+def test_doctor_reports_disabled_merge_requests_only_at_propose_level(stand):
     stand.project.takes_requests = False
     assert "check the merge settings" in list_problems(stand.fleet(), build_target())
     assert list_problems(stand.fleet(), build_target(RunLevel.PUSH)) == {}
 
 
-def test_archived_project_is_problem_for_writes(stand):
+def test_doctor_reports_archived_project_only_at_levels_that_write(stand):
     stand.project.archived = True
     assert "archived" in list_problems(stand.fleet(), build_target())["push branches and open merge requests"]
     assert list_problems(stand.fleet(), build_target(RunLevel.REPORT)) == {}
 
 
-def test_unknown_token_is_error_with_hint(stand):
+def test_doctor_fails_with_hint_if_token_is_unknown(stand):
     fleet = open_gitlab_fleet(stand.server.url, "glpat-of-nobody", selected=[stand.name], pause=no_pause)
     with pytest.raises(ForgeError, match="create a new token") as caught:
         list(fleet.examine(build_target()))
     assert "glpat-of-nobody" not in str(caught.value)
 
 
-def test_public_project_without_token_allows_only_reports(stand):
+def test_doctor_accepts_missing_token_only_for_reports_on_public_project(stand):
     stand.project.private = False
     fleet = open_gitlab_fleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
     assert list_problems(fleet, build_target(RunLevel.REPORT)) == {}
     assert "no token is configured" in list_problems(fleet, build_target(RunLevel.PUSH))["push branches"]
 
 
-def test_job_token_allows_only_reports(stand):
+def test_doctor_accepts_job_token_only_for_reports(stand):
     stand.project.members.add("grace")
     stand.server.world.add_token("glcbt-64_of-a-job", "grace").is_of_job = True
     fleet = open_gitlab_fleet(stand.server.url, JobToken("glcbt-64_of-a-job"), selected=[stand.name], pause=no_pause)

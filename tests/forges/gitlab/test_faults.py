@@ -27,13 +27,13 @@ def gitlab(tmp_path):
 # Limits
 
 
-def test_limit_without_duration_causes_default_pause(gitlab):
+def test_rate_limit_without_duration_causes_default_pause(gitlab):
     gitlab.fail(FIND, 429, {"error": "This endpoint has been requested too many times."})
     assert isinstance(gitlab.look(), GitRepository)
     assert gitlab.pauses == [DEFAULT_WAIT]
 
 
-def test_writes_have_configured_distance(gitlab):
+def test_run_waits_configured_seconds_between_two_writes(gitlab):
     server = gitlab.server
     fleet = open_gitlab_fleet(
         server.url, TOKEN, selected=[gitlab.stand.name], seconds_between_writes=30.0, pause=gitlab.pauses.append
@@ -49,7 +49,7 @@ def test_writes_have_configured_distance(gitlab):
 # Writes
 
 
-def test_lost_push_with_concurrent_foreign_commit_is_error(gitlab):
+def test_failed_push_is_error_if_user_commit_is_on_branch(gitlab):
     gitlab.fail(PUSH, 502)
     forge = gitlab.forge()
     gitlab.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}, message_of())
@@ -57,7 +57,7 @@ def test_lost_push_with_concurrent_foreign_commit_is_error(gitlab):
         forge.push(BRANCH, CHANGES, message_of(), None)
 
 
-def test_commit_with_more_files_is_not_the_result_of_a_push_without_an_answer(gitlab):
+def test_commit_with_additional_file_is_not_mistaken_for_result_of_failed_push(gitlab):
     """Another user was faster, and copied author, committer, message and file of basebump's commit."""
     gitlab.push()
     (own,) = gitlab.stand.commits(BRANCH)
@@ -71,7 +71,7 @@ def test_commit_with_more_files_is_not_the_result_of_a_push_without_an_answer(gi
     assert gitlab.stand.branches()[BRANCH] == forged
 
 
-def test_branch_deleted_concurrently_is_gone(gitlab):
+def test_deletion_of_branch_that_user_deleted_meanwhile_succeeds(gitlab):
     gitlab.push()
     seen = gitlab.seen()
     gitlab.fail("DELETE .*/branches/", 404, "404 Branch Not Found")
@@ -79,7 +79,7 @@ def test_branch_deleted_concurrently_is_gone(gitlab):
     assert gitlab.pauses == []
 
 
-def test_failed_push_is_error_when_result_is_unreadable(gitlab):
+def test_push_fails_if_neither_response_nor_branch_is_readable(gitlab):
     old = gitlab.push()
     forge = gitlab.forge()
     branch = f"/projects/{gitlab.stand.project.id}/repository/branches/{BRANCH.replace('/', '%2F')}"
@@ -93,7 +93,7 @@ def test_failed_push_is_error_when_result_is_unreadable(gitlab):
 # Answers that are none
 
 
-def test_content_with_wrong_object_name_is_tree_error(gitlab):
+def test_content_that_does_not_match_object_id_is_tree_error(gitlab):
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -104,7 +104,7 @@ def test_content_with_wrong_object_name_is_tree_error(gitlab):
     assert "object name" in str(refused)
 
 
-def test_commit_with_a_date_that_python_cannot_represent_belongs_to_users(gitlab):
+def test_commit_with_unrepresentable_date_is_not_recognised_as_own(gitlab):
     gitlab.push()
     reply = gitlab.server.reply_of(f"/projects/{gitlab.stand.project.id}/repository/branches")
     reply.body[0]["commit"] |= {"committed_date": "10000-01-01T00:00:00.000Z"}

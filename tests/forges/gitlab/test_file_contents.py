@@ -47,19 +47,19 @@ def list_single_requests(lines):
     return [line for line in lines if "/repository/blobs/" in line]
 
 
-def test_many_files_take_one_request(make):
+def test_many_files_are_read_with_one_query(make):
     stand = make(FILES)
     stand.project.private = True
     assert read_all_files(stand) == (CONTENTS, [GRAPHQL])
 
 
-def test_all_bytes_are_kept_and_binary_files_are_read_separately(make):
+def test_file_bytes_are_kept_and_binary_files_are_read_by_rest(make):
     contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert (lines.count(GRAPHQL), len(list_single_requests(lines))) == (1, 2)
 
 
-def test_batch_grows_with_query_limit(make):
+def test_batch_size_grows_if_query_complexity_is_below_limit(make):
     stand = make({f"{number:03}/Dockerfile": f"FROM node:{number}\n" for number in range(100)})
     stand.server.points_per_path = 1
     contents, _ = read_all_files(stand)
@@ -67,7 +67,7 @@ def test_batch_grows_with_query_limit(make):
     assert list_batch_sizes(stand) == [15, 50, 35]
 
 
-def test_batch_is_halved_permanently_when_query_is_too_complex(make):
+def test_batch_size_is_halved_for_rest_of_run_if_query_is_too_complex(make):
     stand = make({f"{number:03}/Dockerfile": f"FROM node:{number}\n" for number in range(41)})
     stand.server.points_per_path = 30
     contents, lines = read_all_files(stand)
@@ -76,7 +76,7 @@ def test_batch_is_halved_permanently_when_query_is_too_complex(make):
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_batch_is_halved_for_slow_server(make, status):
+def test_batch_is_halved_after_gateway_error(make, status):
     stand = make(FILES)
     stand.server.fail(GRAPHQL, stand.server.problem(status, "No"))
     contents, _ = read_all_files(stand)
@@ -84,7 +84,7 @@ def test_batch_is_halved_for_slow_server(make, status):
     assert list_batch_sizes(stand) == [12, 6, 6]
 
 
-def test_single_file_and_repeated_content_need_one_request(make):
+def test_single_file_is_read_by_rest_and_shared_content_is_requested_once(make):
     assert len(list_single_requests(read_all_files(make({"Dockerfile": "FROM x\n"}))[1])) == 1
     stand = make({"a/Dockerfile": "FROM x\n", "b/Dockerfile": "FROM x\n", "c/Dockerfile": "FROM y\n"})
     contents, lines = read_all_files(stand)
@@ -110,7 +110,7 @@ def _blobs(nodes):
         pytest.param(None, id="connection lost"),
     ],
 )
-def test_files_are_read_separately_when_graphql_fails(make, reply):
+def test_files_are_read_by_rest_if_graphql_fails(make, reply):
     stand = make(FILES)
     stand.server.fail(GRAPHQL, reply)
     contents, lines = read_all_files(stand)
@@ -118,7 +118,7 @@ def test_files_are_read_separately_when_graphql_fails(make, reply):
     assert len(list_single_requests(lines)) == 12
 
 
-def test_separate_content_with_wrong_object_name_is_refused(make):
+def test_rest_content_that_does_not_match_object_id_is_refused(make):
     stand = make({"Dockerfile": "FROM x\n"})
     tree = open_only_tree(stand)
     stand.server.fail("GET .*/blobs/", ForgeReply(200, b"FROM y\n"))
@@ -127,7 +127,7 @@ def test_separate_content_with_wrong_object_name_is_refused(make):
     assert "object name" in str(refused)
 
 
-def test_server_without_graphql_gets_one_query(make):
+def test_server_without_graphql_receives_only_one_query(make):
     stand = make(FILES)
     stand.server.graphql = GraphQL.NONE
     fleet = stand.fleet()
@@ -138,7 +138,7 @@ def test_server_without_graphql_gets_one_query(make):
     assert stand.server.lines.count(GRAPHQL) == 1
 
 
-def test_unreadable_file_does_not_affect_others(make):
+def test_unreadable_file_is_tree_error_and_others_are_read(make):
     stand = make(FILES)
     tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
@@ -148,6 +148,6 @@ def test_unreadable_file_does_not_affect_others(make):
     assert isinstance(foreign, TreeError)
 
 
-def test_links_are_not_listed(make):
+def test_symbolic_links_are_not_listed_in_tree(make):
     stand = make({"Dockerfile": "FROM x\n", "link": TreeFile(b"Dockerfile", LINK)})
     assert [entry.path for entry in open_only_tree(stand).list_entries()] == ["Dockerfile"]

@@ -40,7 +40,7 @@ def _names(server, *names, only=(), token=TOKEN):
 # Projects
 
 
-def test_named_project_needs_two_requests(server):
+def test_named_project_takes_two_api_calls(server):
     project = server.world.add_project("acme/shop/web", FILES)
     head = project.git.need("main")
     assert list(_fleet(server, "acme/shop/web").list_repositories(frozenset())) == [
@@ -52,7 +52,7 @@ def test_named_project_needs_two_requests(server):
     ]
 
 
-def test_moved_project_is_found_by_old_path(server):
+def test_project_is_found_by_path_from_before_move(server):
     project = server.world.add_project("acme/shop/web", FILES, old_paths={"acme/web"})
     fleet = _fleet(server, "acme/web")
     (found,) = fleet.list_repositories(frozenset())
@@ -61,7 +61,7 @@ def test_moved_project_is_found_by_old_path(server):
     assert BRANCH in project.git.branches()
 
 
-def test_server_url_can_have_path(tmp_path):
+def test_server_url_with_path_is_supported(tmp_path):
     stand = GitLabStand(tmp_path / "gitlab", FILES, below="/git")
     (found,) = stand.fleet().list_repositories(frozenset())
     stand.forge().push(BRANCH, CHANGES, message_of(), None)
@@ -73,7 +73,7 @@ def test_server_url_can_have_path(tmp_path):
 # Trees
 
 
-def test_tree_needs_one_request_per_page_and_file(gitlab):
+def test_tree_takes_one_api_call_per_page_and_single_file_takes_another(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -88,7 +88,7 @@ def test_tree_needs_one_request_per_page_and_file(gitlab):
     assert "page_token=" in lines[1]
 
 
-def test_tree_is_incomplete_above_entry_limit(gitlab, monkeypatch):
+def test_tree_is_incomplete_if_entries_exceed_limit(gitlab, monkeypatch):
     for most in ("ENTRIES_BY_API", "MAX_ENTRIES"):
         monkeypatch.setattr(gitlab_tree, most, 3)
     gitlab.server.has_git = False
@@ -99,7 +99,7 @@ def test_tree_is_incomplete_above_entry_limit(gitlab, monkeypatch):
     assert not tree.is_complete
 
 
-def test_file_above_size_limit_does_not_affect_others(gitlab, monkeypatch):
+def test_file_above_size_limit_is_tree_error_and_others_are_read(gitlab, monkeypatch):
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 20_000)
     gitlab.commit("main", {"large": "x" * 30_000})
     fleet = gitlab.fleet()
@@ -116,7 +116,7 @@ def test_file_above_size_limit_does_not_affect_others(gitlab, monkeypatch):
 
 
 @responses.activate
-def test_gitlab_com_is_requested_at_own_address():
+def test_request_to_gitlab_com_is_default_and_has_private_token():
     responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
     (failed,) = open_gitlab_fleet(token=TOKEN, selected=["acme/shop/web"]).list_repositories(frozenset())
     assert failed.subject == "acme/shop/web"
@@ -127,7 +127,7 @@ def test_gitlab_com_is_requested_at_own_address():
     assert call.request.req_kwargs["timeout"] == gitlab_connection.TIMEOUT
 
 
-def test_request_without_token_has_no_credential(server):
+def test_request_of_run_without_token_has_no_credential(server):
     server.world.add_project("acme/web", FILES)
     assert _names(server, "acme/web", token=None) == ["acme/web"]
     assert not any({"private-token", "authorization"} & each.headers.keys() for each in server.exchanges)
@@ -151,7 +151,7 @@ def test_redirect_to_other_host_is_not_followed(server):
     assert "another host" in failed.error
 
 
-def test_link_to_other_host_is_not_followed(gitlab):
+def test_next_page_is_read_from_configured_host_if_link_names_other_host(gitlab):
     main = gitlab.git.need("main")
     lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
     gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
@@ -167,7 +167,7 @@ def test_link_to_other_host_is_not_followed(gitlab):
 
 
 @responses.activate
-def test_server_uses_configured_ca(tmp_path):
+def test_certificate_of_server_is_verified_with_configured_ca(tmp_path):
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     ca = tmp_path / "ca.pem"
     list(open_gitlab_fleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).list_repositories(frozenset()))
@@ -176,7 +176,7 @@ def test_server_uses_configured_ca(tmp_path):
 
 
 @responses.activate
-def test_server_uses_ca_of_environment_by_default(monkeypatch):
+def test_certificate_of_server_is_verified_with_ca_in_ssl_cert_file(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/company.pem")
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     list(open_gitlab_fleet("https://gitlab.example", TOKEN, selected=["a/b"]).list_repositories(frozenset()))
@@ -184,7 +184,7 @@ def test_server_uses_ca_of_environment_by_default(monkeypatch):
     assert call.request.req_kwargs["verify"] == "/etc/ssl/company.pem"
 
 
-def test_invalid_address_is_failure():
+def test_invalid_server_url_is_reported_as_failure():
     (failed,) = open_gitlab_fleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).list_repositories(
         frozenset()
     )

@@ -53,7 +53,7 @@ def get_request_body(stand, request):
 # Pushing
 
 
-def test_commit_and_branch_move_need_one_request(gitlab):
+def test_one_api_call_creates_commit_and_moves_branch(gitlab):
     old = push(gitlab)
     new = push(gitlab, changes=NEWER_CHANGES, over=old)
     first, second = [each.request for each in gitlab.server.writes]
@@ -72,7 +72,7 @@ def test_commit_is_sent_without_author(gitlab):
     )
 
 
-def test_text_is_sent_plain_and_binary_content_in_base64(gitlab):
+def test_short_text_is_sent_plain_and_other_content_in_base64(gitlab):
     binary = FileChange(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
     latin = FileChange(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
     long = FileChange(FilePath("app/long"), b"# \n" * 100_000)
@@ -85,7 +85,7 @@ def test_text_is_sent_plain_and_binary_content_in_base64(gitlab):
     assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 
-def test_text_with_crlf_is_refused_before_write(gitlab):
+def test_push_of_text_with_crlf_is_refused_before_any_write(gitlab):
     windows = FileChange(FilePath("app/Dockerfile"), b"FROM node:22@sha256:1\r\n")
     with pytest.raises(ForgeError, match="LF"):
         push(gitlab, changes=[*CHANGES, windows])
@@ -93,7 +93,7 @@ def test_text_with_crlf_is_refused_before_write(gitlab):
 
 
 @pytest.mark.parametrize("encoding", ["text", "base64"])
-def test_fake_gitlab_stores_texts_with_lf(gitlab, encoding):
+def test_fake_gitlab_converts_crlf_of_texts_to_lf(gitlab, encoding):
     """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
     fleet = open_gitlab_fleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
@@ -107,7 +107,7 @@ def test_fake_gitlab_stores_texts_with_lf(gitlab, encoding):
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_differently_stored_branch_is_deleted(gitlab, is_new):
+def test_branch_is_deleted_if_server_stores_different_content(gitlab, is_new):
     old = None if is_new else push(gitlab)
     (gitlab.git.directory / "info").mkdir(exist_ok=True)
     (gitlab.git.directory / "info" / "attributes").write_text("Dockerfile ident\n")
@@ -116,7 +116,7 @@ def test_differently_stored_branch_is_deleted(gitlab, is_new):
     assert BRANCH not in gitlab.branches()
 
 
-def test_push_lists_only_folders_of_changed_files(gitlab):
+def test_push_lists_only_folders_that_contain_changed_files(gitlab):
     forge = gitlab.forge()
     script = FileChange(FilePath("app/deep/build.sh"), b"#!/bin/sh\n:\n")
     with gitlab.server.watched() as lines:
@@ -126,7 +126,7 @@ def test_push_lists_only_folders_of_changed_files(gitlab):
     assert not any("recursive=True" in line for line in listed)
 
 
-def test_all_pages_of_folder_are_listed(gitlab):
+def test_push_finds_file_on_second_page_of_folder(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     push(gitlab, changes=[FileChange(FilePath("many/149"), b"y")])
     assert gitlab.files(BRANCH)["many/149"].content == b"y"
@@ -135,7 +135,7 @@ def test_all_pages_of_folder_are_listed(gitlab):
 # What GitLab cannot do in one request: compare and move
 
 
-def test_lost_concurrent_commit_is_handled_by_next_run(gitlab):
+def test_next_run_accepts_branch_after_own_push_replaced_user_commit(gitlab):
     propose(gitlab)
     run = RunWithConcurrentChange(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
     run.forge.add_comment(open_one(gitlab), "The write before the one that is late.")
@@ -149,7 +149,7 @@ def test_lost_concurrent_commit_is_handled_by_next_run(gitlab):
     assert step.reason is NoChangeReason.UNCHANGED
 
 
-def test_moved_branch_is_not_changed(gitlab):
+def test_branch_moved_since_last_read_is_neither_pushed_nor_deleted(gitlab):
     propose(gitlab)
     seen = open_one(gitlab)
     moved = gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -162,7 +162,7 @@ def test_moved_branch_is_not_changed(gitlab):
     assert gitlab.branches()[BRANCH] == moved
 
 
-def test_new_branch_does_not_replace_concurrent_branch(gitlab):
+def test_push_of_new_branch_does_not_replace_branch_created_meanwhile(gitlab):
     seen = propose(gitlab, "basebump/other-1")
     run = RunWithConcurrentChange(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
     run.forge.add_comment(seen, "The write before the one that is late.")
@@ -174,7 +174,7 @@ def test_new_branch_does_not_replace_concurrent_branch(gitlab):
 # Opening
 
 
-def test_draft_proposal_is_opened_as_draft(gitlab):
+def test_draft_proposal_is_opened_with_draft_prefix_that_listed_title_omits(gitlab):
     push(gitlab)
     assert gitlab.forge().open(replace(proposal(), is_draft=True)).notes == ()
     (request,) = gitlab.requests()
@@ -182,7 +182,7 @@ def test_draft_proposal_is_opened_as_draft(gitlab):
     assert open_one(gitlab).title == proposal().title
 
 
-def test_update_keeps_draft_state(gitlab):
+def test_update_keeps_or_omits_draft_prefix_as_merge_request_has(gitlab):
     push(gitlab)
     gitlab.forge().open(replace(proposal(), is_draft=True))
     gitlab.forge().update_request(open_one(gitlab), "Other words", "Other body")
@@ -194,14 +194,14 @@ def test_update_keeps_draft_state(gitlab):
     assert request.title == "More words"
 
 
-def test_title_limit_leaves_room_for_draft_prefix(gitlab):
+def test_title_of_maximum_length_fits_with_draft_prefix(gitlab):
     title = "x" * gitlab.forge().limits.title_characters
     push(gitlab)
     gitlab.forge().open(replace(proposal(title=title), is_draft=True))
     assert open_one(gitlab).title == title
 
 
-def test_missing_labels_are_created(gitlab):
+def test_labels_that_do_not_exist_are_set_on_new_merge_request(gitlab):
     push(gitlab)
     assert (
         gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("dependencies", "docker")))).notes
@@ -210,7 +210,7 @@ def test_missing_labels_are_created(gitlab):
     assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
 
 
-def test_ignored_label_is_a_note_of_open_request(gitlab):
+def test_label_that_gitlab_ignores_is_noted_on_open_merge_request(gitlab):
     gitlab.token.can_label = False
     push(gitlab)
     opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("dependencies",))))
@@ -219,7 +219,7 @@ def test_ignored_label_is_a_note_of_open_request(gitlab):
     assert open_one(gitlab).number == opened.number
 
 
-def test_existing_request_of_user_is_updated(gitlab):
+def test_existing_merge_request_of_user_is_updated(gitlab):
     push(gitlab)
     gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
     opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("docker",))))
@@ -229,20 +229,20 @@ def test_existing_request_of_user_is_updated(gitlab):
     assert gitlab.project.open_request(BRANCH).labels == ["docker"]
 
 
-def test_request_number_has_gitlab_prefix(gitlab):
+def test_merge_request_number_has_exclamation_mark_as_prefix(gitlab):
     assert gitlab.forge().limits.number_prefix == "!"
 
 
 # Permissions
 
 
-def test_missing_scope_is_named(gitlab):
+def test_refused_push_names_missing_token_scope(gitlab):
     gitlab.token.scope = "read_api"
     with pytest.raises(ForgeError, match="`api`"):
         push(gitlab)
 
 
-def test_refused_push_is_not_retried(gitlab):
+def test_push_to_protected_branch_is_refused_without_retry(gitlab):
     gitlab.project.protected.add(BRANCH)
     with pytest.raises(ForgeError, match="allowed to push") as refused:
         push(gitlab)
@@ -260,7 +260,7 @@ def test_refused_push_is_not_retried(gitlab):
         (308, None, "has moved"),
     ],
 )
-def test_refusal_has_hint(gitlab, status, words, advice):
+def test_refused_comment_is_reported_with_server_message_and_hint(gitlab, status, words, advice):
     seen = propose(gitlab)
     gitlab.server.fail("POST .*/notes", gitlab.server.problem(status, words))
     with pytest.raises(ForgeError, match=advice) as refused:
@@ -275,7 +275,7 @@ def test_token_is_hidden_in_quoted_server_error(gitlab):
     assert TOKEN not in str(refused.value)
 
 
-def test_request_can_be_opened_for_existing_own_branch(gitlab):
+def test_merge_request_is_opened_for_existing_own_branch(gitlab):
     push(gitlab)
     assert one(gitlab, RequestState.BRANCH).intent == INTENT
     gitlab.forge().open(proposal())

@@ -38,7 +38,7 @@ def glab(gitlab, tmp_path, monkeypatch):
     return run
 
 
-def test_glab_reads_the_request_that_was_opened(gitlab, glab):
+def test_glab_reads_merge_request_that_basebump_opened(gitlab, glab):
     push(gitlab)
     gitlab.forge().open(
         replace(proposal(), attributes=RequestAttributes(labels=("dependencies", "docker")), is_draft=True)
@@ -52,7 +52,7 @@ def test_glab_reads_the_request_that_was_opened(gitlab, glab):
     assert seen["target_branch"] == "main"
 
 
-def test_glab_reads_the_commit_that_was_pushed(gitlab, glab):
+def test_glab_reads_commit_that_basebump_pushed(gitlab, glab):
     head = push(gitlab)
     path = f"projects/{gitlab.project.id}/repository/branches/{BRANCH.replace('/', '%2F')}"
     branch = json.loads(glab("api", path))

@@ -35,7 +35,7 @@ def _paths(lines):
     return [line.partition("?")[0].partition("/projects/")[2].partition("/")[2] for line in lines]
 
 
-def test_project_without_own_branches_needs_one_request_plus_one_per_branch(gitlab):
+def test_empty_listing_takes_one_api_call_plus_one_per_requested_branch(gitlab):
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
         assert forge.list_requests(PREFIX, frozenset()) == ()
@@ -45,7 +45,7 @@ def test_project_without_own_branches_needs_one_request_plus_one_per_branch(gitl
     assert len(lines) == 3
 
 
-def test_open_request_on_current_base_needs_three_requests(gitlab):
+def test_listing_open_merge_request_on_current_base_takes_three_api_calls(gitlab):
     propose(gitlab)
     forge = gitlab.forge()
     forge.list_requests(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
@@ -67,7 +67,7 @@ def test_conflict_state_is_polled_until_known(gitlab):
     assert pauses == [MERGE_CHECK_SECONDS]
 
 
-def test_all_pages_of_open_requests_are_read(gitlab):
+def test_open_merge_requests_on_all_pages_are_read(gitlab):
     gitlab.git.commit("feature", {"README.md": "A person's.\n"})
     propose(gitlab)
     for _ in range(101):
@@ -75,21 +75,21 @@ def test_all_pages_of_open_requests_are_read(gitlab):
     assert [(seen.number, seen.state) for seen in look(gitlab)] == [(1, RequestState.OPEN)]
 
 
-def test_all_pages_of_branches_are_read(gitlab):
+def test_branches_on_all_pages_are_listed(gitlab):
     main = gitlab.git.need("main")
     lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
     gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
     assert len(gitlab.forge().list_requests(PREFIX, frozenset())) == 120
 
 
-def test_request_of_deleted_fork_is_ignored(gitlab):
+def test_merge_request_from_deleted_fork_is_ignored(gitlab):
     propose(gitlab)
     gitlab.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
     gitlab.project.requests[-1].is_orphaned = True
     assert [seen.number for seen in look(gitlab)] == [1]
 
 
-def test_ended_requests_are_sorted_newest_first(gitlab):
+def test_closed_merge_requests_are_listed_newest_first(gitlab):
     for _ in range(3):
         push(gitlab)
         gitlab.forge().open(proposal())
@@ -103,14 +103,14 @@ def test_ended_requests_are_sorted_newest_first(gitlab):
 # What people said to it
 
 
-def test_auto_merge_of_user_accepts_request(gitlab):
+def test_auto_merge_enabled_by_user_accepts_merge_request(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).armed_by = gitlab.server.world.ada
     seen = open_one(gitlab)
     assert (seen.is_accepted, seen.has_automerge, seen.ever_set.automerge) == (True, False, True)
 
 
-def test_attributes_of_request_need_no_additional_request(gitlab):
+def test_attributes_of_merge_request_take_no_additional_api_call(gitlab):
     propose(gitlab)
     ada, request = gitlab.server.world.ada, gitlab.project.open_request(BRANCH)
     request.labels, request.reviewers, request.assignees = ["docker"], [ada], [ada]
@@ -122,26 +122,26 @@ def test_attributes_of_request_need_no_additional_request(gitlab):
     assert len(lines) == 3 + 1  # whose token it is
 
 
-def test_approved_request_is_accepted(gitlab):
+def test_approved_merge_request_is_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).approved_by.append(gitlab.server.world.ada)
     assert open_one(gitlab).is_accepted
 
 
-def test_request_is_not_accepted_without_approvals_feature(gitlab):
+def test_merge_request_is_not_accepted_if_gitlab_has_no_approvals(gitlab):
     gitlab.project.has_approvals = False
     propose(gitlab)
     assert not open_one(gitlab).is_accepted
 
 
-def test_request_being_merged_is_open_and_accepted(gitlab):
+def test_merge_request_that_is_being_merged_is_open_and_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).state = "locked"
     assert RequestState.CLOSED not in {seen.state for seen in look(gitlab)}
     assert one(gitlab, RequestState.OPEN).is_accepted
 
 
-def test_system_note_is_not_an_own_comment(gitlab):
+def test_system_note_about_own_push_is_not_a_comment_by_basebump(gitlab):
     propose(gitlab)
     gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
     assert gitlab.project.open_request(BRANCH).notes[0].system
@@ -158,7 +158,7 @@ def propose_with_merged_base(gitlab):
     assert open_one(gitlab).intent == INTENT
 
 
-def test_branch_ending_in_merge_needs_three_more_requests(gitlab):
+def test_listing_branch_with_merged_base_takes_three_additional_api_calls(gitlab):
     propose_with_merged_base(gitlab)
     forge = gitlab.forge()
     forge.list_requests(PREFIX, frozenset())
@@ -170,7 +170,7 @@ def test_branch_ending_in_merge_needs_three_more_requests(gitlab):
 
 
 @pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])
-def test_merge_with_incomplete_diff_is_an_edit(gitlab, key, monkeypatch):
+def test_merge_of_base_branch_is_an_edit_if_diff_is_incomplete(gitlab, key, monkeypatch):
     propose_with_merged_base(gitlab)
     if key == "merges":
         monkeypatch.setattr(gitlab_commits, "MAX_MERGES", 0)
@@ -190,7 +190,7 @@ def test_merge_with_incomplete_diff_is_an_edit(gitlab, key, monkeypatch):
 # Whose commit it is
 
 
-def test_own_commit_signed_by_gitlab_is_own(gitlab):
+def test_own_commit_signed_by_gitlab_is_recognised_as_own(gitlab):
     gitlab.project.signer = CommitAuthor("GitLab", "noreply@gitlab.example")
     propose(gitlab)
     (commit,) = gitlab.commits(BRANCH)
@@ -198,7 +198,7 @@ def test_own_commit_signed_by_gitlab_is_own(gitlab):
     assert open_one(gitlab).intent == INTENT
 
 
-def test_user_commit_signed_by_gitlab_is_foreign(gitlab):
+def test_user_commit_signed_by_gitlab_is_not_recognised_as_own(gitlab):
     signer = CommitAuthor("GitLab", "noreply@gitlab.example")
     made = gitlab.git.make_commit(
         [gitlab.git.need("main")], {"Dockerfile": CHANGES[0].content}, message_of(), who=signer, author=ADA
@@ -207,7 +207,7 @@ def test_user_commit_signed_by_gitlab_is_foreign(gitlab):
     assert one(gitlab, RequestState.BRANCH).intent is None
 
 
-def test_commit_amended_by_token_owner_is_foreign(gitlab):
+def test_commit_amended_by_token_owner_is_not_recognised_as_own(gitlab):
     head = push(gitlab)
     tree = gitlab.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
     written = gitlab.git.run("show", "--no-patch", "--format=%at", head).decode().strip()
@@ -220,7 +220,7 @@ def test_commit_amended_by_token_owner_is_foreign(gitlab):
     assert (seen.head, seen.intent) == (amended, None)
 
 
-def test_merge_commit_with_own_message_is_foreign(gitlab):
+def test_merge_commit_with_copied_message_is_not_recognised_as_own(gitlab):
     head = push(gitlab)
     moved = gitlab.commit("main", {"README.md": "Moved on.\n"})
     merge = gitlab.git.make_commit([head, moved], {}, message_of(), who=gitlab.token.user.person)
@@ -229,12 +229,12 @@ def test_merge_commit_with_own_message_is_foreign(gitlab):
 
 
 @pytest.mark.parametrize("email", ["nobody@example.org", ""])
-def test_commit_with_other_address_is_foreign(gitlab, email):
+def test_commit_with_other_email_is_not_recognised_as_own(gitlab, email):
     gitlab.git.commit(BRANCH, {"Dockerfile": CHANGES[0].content}, message_of(), who=replace(ADA, email=email))
     assert one(gitlab, RequestState.BRANCH).intent is None
 
 
-def test_branch_is_foreign_without_token(gitlab):
+def test_branch_is_not_recognised_as_own_by_run_without_token(gitlab):
     propose(gitlab)
     fleet = open_gitlab_fleet(gitlab.server.url, selected=[gitlab.name])
     (repository,) = fleet.list_repositories(frozenset())

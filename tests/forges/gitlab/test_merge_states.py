@@ -23,20 +23,20 @@ def requires_current_base(stand) -> bool:
     return seen.must_be_current
 
 
-def test_branch_behind_base_may_be_merged_with_merge_commits(outdated_gitlab):
+def test_branch_need_not_be_up_to_date_if_project_uses_merge_commits(outdated_gitlab):
     assert not requires_current_base(outdated_gitlab)
 
 
 @pytest.mark.parametrize("method", ["ff", "rebase_merge"])
 @pytest.mark.parametrize("is_draft", [False, True], ids=["ready", "draft"])
-def test_linear_history_requires_current_base(outdated_gitlab, method, is_draft):
+def test_fast_forward_or_rebase_merge_requires_up_to_date_branch(outdated_gitlab, method, is_draft):
     outdated_gitlab.project.merge_method = method
     if is_draft:
         outdated_gitlab.project.open_request(BRANCH).title = "Draft: Mine"
     assert requires_current_base(outdated_gitlab)
 
 
-def test_needed_rebase_requires_current_base_without_merge_method(outdated_gitlab):
+def test_merge_state_decides_up_to_date_rule_if_merge_method_is_hidden(outdated_gitlab):
     outdated_gitlab.project.merge_method = "ff"
     reply = outdated_gitlab.server.reply_of(f"/projects/{outdated_gitlab.project.id}")
     reply.body["merge_method"] = None
@@ -46,14 +46,14 @@ def test_needed_rebase_requires_current_base_without_merge_method(outdated_gitla
     assert (seen.must_be_current, seen.has_conflicts) == (True, False)
 
 
-def test_pushed_branch_is_not_behind(outdated_gitlab):
+def test_branch_pushed_to_current_base_is_not_behind(outdated_gitlab):
     outdated_gitlab.project.merge_method = "ff"
     push(outdated_gitlab, over=open_one(outdated_gitlab).head)
     seen = open_one(outdated_gitlab)
     assert (seen.is_behind, seen.must_be_current) == (False, False)
 
 
-def test_project_is_read_once_and_only_for_branches_behind(gitlab):
+def test_merge_method_is_read_once_and_only_if_branch_is_behind(gitlab):
     propose(gitlab)
     propose(gitlab, "basebump/other-1")
     asked = f"GET /projects/{gitlab.project.id}"
@@ -68,7 +68,7 @@ def test_project_is_read_once_and_only_for_branches_behind(gitlab):
     assert lines.count(asked) == 1
 
 
-def test_unreadable_project_is_error(outdated_gitlab):
+def test_unreadable_merge_method_raises_error(outdated_gitlab):
     forge = outdated_gitlab.forge()
     outdated_gitlab.server.fail(
         rf"GET /projects/{outdated_gitlab.project.id}$", outdated_gitlab.server.problem(502), times=10

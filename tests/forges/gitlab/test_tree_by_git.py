@@ -56,7 +56,7 @@ def _read(tree, entries):
     return {each.path: content for each, content in zip(entries, tree.read(entries), strict=True)}
 
 
-def test_many_files_are_read_by_git_and_clone_is_deleted(gitlab, tmp_path):
+def test_many_files_are_read_with_git_clone_that_is_then_deleted(gitlab, tmp_path):
     gitlab.commit("main", {f"many/{number:03}": f"{number}\n" for number in range(300)})
     tree = _tree(gitlab)
     entries = list(tree.list_entries())
@@ -68,7 +68,7 @@ def test_many_files_are_read_by_git_and_clone_is_deleted(gitlab, tmp_path):
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_git_fetches_only_requested_files(gitlab):
+def test_git_downloads_only_requested_files(gitlab):
     gitlab.commit("main", {"large": b"\xff\0" + bytes(range(256)) * 8_000})
     tree = _tree(gitlab)
     entries = [each for each in tree.list_entries() if each.path != "large"]
@@ -78,7 +78,7 @@ def test_git_fetches_only_requested_files(gitlab):
     assert sum(sent) < 10_000
 
 
-def test_commit_is_read_after_branch_moved(gitlab):
+def test_git_reads_listed_commit_after_branch_moved(gitlab):
     tree = _tree(gitlab)
     entries = list(tree.list_entries())
     gitlab.commit("main", {"Dockerfile": "FROM other\n"})
@@ -86,7 +86,7 @@ def test_commit_is_read_after_branch_moved(gitlab):
     assert _read(tree, entries) == CONTENTS
 
 
-def test_few_files_are_read_without_clone(gitlab):
+def test_few_files_are_read_by_api_without_git_clone(gitlab):
     tree = _tree(gitlab)
     entries = list(tree.list_entries())[:2]
     with gitlab.server.watched() as lines:
@@ -94,7 +94,7 @@ def test_few_files_are_read_without_clone(gitlab):
     assert not any(".git/" in line for line in lines)
 
 
-def test_large_tree_is_listed_by_git(gitlab, monkeypatch):
+def test_tree_above_entry_limit_of_api_is_listed_with_git(gitlab, monkeypatch):
     listed = {(each.path, each.oid) for each in _tree(gitlab).list_entries()}
     monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitlab_tree, "MAX_ENTRIES", 3)
@@ -118,7 +118,7 @@ def without_git(request, gitlab, run_before_git):
 
 
 @pytest.mark.usefixtures("without_git")
-def test_api_is_used_when_git_fails(gitlab, tmp_path, monkeypatch):
+def test_tree_and_files_are_read_by_api_if_git_fails(gitlab, tmp_path, monkeypatch):
     monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
     tree = _tree(gitlab)
     assert _read(tree, list(tree.list_entries())) == CONTENTS
@@ -126,7 +126,7 @@ def test_api_is_used_when_git_fails(gitlab, tmp_path, monkeypatch):
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_unreadable_file_does_not_affect_others(gitlab):
+def test_unreadable_file_is_tree_error_and_others_are_read(gitlab):
     tree = _tree(gitlab)
     entries = [
         *tree.list_entries(),
@@ -147,7 +147,7 @@ def origin(gitlab):
     return GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
 
 
-def test_omitted_file_is_tree_error(origin, gitlab, tmp_path):
+def test_file_that_git_does_not_return_is_tree_error(origin, gitlab, tmp_path):
     with origin.clone(gitlab.branches()["main"]) as clone:
         files = [TreeEntry(path, each.size, each.oid) for path, each in clone.list_files().files.items()]
         elsewhere = DiskRepository.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
@@ -158,7 +158,7 @@ def test_omitted_file_is_tree_error(origin, gitlab, tmp_path):
     assert all(isinstance(each, TreeError) for each in contents.values())
 
 
-def test_token_is_not_in_arguments_and_files(origin, gitlab, run_before_git, tmp_path):
+def test_token_is_neither_in_git_arguments_nor_in_clone(origin, gitlab, run_before_git, tmp_path):
     run_before_git(f'echo "$*" >> {tmp_path}/told')
     assert origin.read_default_branch() == ("main", gitlab.branches()["main"])
     with origin.clone(gitlab.branches()["main"]) as clone:
@@ -169,7 +169,7 @@ def test_token_is_not_in_arguments_and_files(origin, gitlab, run_before_git, tmp
     assert not any(secret in content for content in files for secret in (TOKEN.encode(), b64encode(LOGIN)))
 
 
-def test_configured_ca_replaces_default_ca(origin, run_before_git, tmp_path, monkeypatch):
+def test_configured_ca_replaces_ca_in_ssl_cert_file_for_git(origin, run_before_git, tmp_path, monkeypatch):
     run_before_git(f'echo "$GIT_SSL_CAINFO" >> {tmp_path}/told')
     monkeypatch.setenv("SSL_CERT_FILE", "/usual.pem")
     origin.read_default_branch()
@@ -177,7 +177,7 @@ def test_configured_ca_replaces_default_ca(origin, run_before_git, tmp_path, mon
     assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["/usual.pem", f"{tmp_path}/ca.pem"]
 
 
-def test_machine_git_config_has_no_effect(origin, gitlab, isolated_home):
+def test_git_config_and_netrc_of_user_have_no_effect(origin, gitlab, isolated_home):
     trap = isolated_home / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {isolated_home}/sprung\n")
     trap.chmod(0o755)
@@ -193,7 +193,7 @@ def test_machine_git_config_has_no_effect(origin, gitlab, isolated_home):
     assert gitlab.server.exchanges[-1].headers.get("authorization") is None
 
 
-def test_redirect_is_not_followed(origin, gitlab):
+def test_git_does_not_follow_redirect(origin, gitlab):
     moved = type(gitlab.server.reply(None))(302, None, {"Location": f"{gitlab.server.url}/other.git/info/refs"})
     gitlab.server.fail(r"GET .*/web\.git/", moved)
     with pytest.raises(RefusedError, match="git"):
@@ -201,30 +201,30 @@ def test_redirect_is_not_followed(origin, gitlab):
     assert not any("/other.git" in line for line in gitlab.server.lines)
 
 
-def test_other_protocols_than_http_are_refused(gitlab):
+def test_git_refuses_protocols_other_than_http(gitlab):
     for url in (f"file://{gitlab.project.git.directory}", str(gitlab.project.git.directory), "ext::sh -c id"):
         with pytest.raises(RefusedError):
             GitOrigin(url).read_default_branch()
 
 
-def test_refusal_does_not_contain_secret(gitlab):
+def test_git_error_about_refused_login_does_not_contain_secret(gitlab):
     with pytest.raises(RefusedError) as raised:
         GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", "oauth2:wrong-secret").read_default_branch()
     assert "wrong-secret" not in str(raised.value)
     assert "could not read" in str(raised.value)
 
 
-def test_server_without_connection_has_a_hint_about_the_proxy():
+def test_git_error_about_unreachable_server_has_hint_about_proxy():
     with pytest.raises(RefusedError, match=r"; hint: check the network and the URL, and set HTTPS_PROXY"):
         GitOrigin("http://127.0.0.1:9/acme/web.git").read_default_branch()
 
 
-def test_repository_without_commits_has_no_head(gitlab):
+def test_git_finds_no_default_branch_in_repository_without_commits(gitlab):
     gitlab.server.world.add_project("acme/empty", None)
     assert GitOrigin(f"{gitlab.server.url}/acme/empty.git").read_default_branch() is None
 
 
-def test_invalid_commit_is_refused(origin, gitlab):
+def test_clone_of_invalid_commit_id_is_refused_without_request(origin, gitlab):
     with pytest.raises(RefusedError, match="not a commit"), origin.clone("--upload-pack=evil"):
         pass
     assert gitlab.server.lines == []

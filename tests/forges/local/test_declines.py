@@ -36,7 +36,7 @@ def _decline(git):
     return LocalFleet(git.directory.parent).decline_proposal("acme", BRANCH)
 
 
-def test_decline_closes_request_and_deletes_own_branch(git):
+def test_decline_closes_proposal_and_deletes_own_branch(git):
     propose(git)
     assert _decline(git)
     assert git.head(BRANCH) is None
@@ -46,7 +46,7 @@ def test_decline_closes_request_and_deletes_own_branch(git):
     )
 
 
-def test_decline_keeps_branch_with_foreign_commit(git):
+def test_decline_keeps_branch_with_user_commit(git):
     propose(git)
     head = git.commit(BRANCH, {"a": "1"})
     assert not _decline(git)
@@ -86,7 +86,7 @@ def choose_next_step(git, proposal):
 
 
 @pytest.mark.parametrize("end", ["open", "declined", "withdrawn", "merged", "deleted"])
-def test_decline_is_remembered_after_later_proposals(git, end):
+def test_declined_proposals_stay_declined_after_later_proposal_ends(git, end):
     for digit in "ab":
         _open(git, build_proposal(digit))
         _decline(git)
@@ -116,7 +116,7 @@ def test_decline_is_remembered_after_later_proposals(git, end):
         assert isinstance(choose_next_step(git, build_proposal("d")), OpenStep)
 
 
-def test_withdrawn_proposal_is_not_kept_as_declined(git):
+def test_withdrawn_proposal_is_not_stored_as_declined(git):
     _open(git, build_proposal("a"))
     (seen,) = look(git)
     forge_of(git).update_request(seen, seen.title, build_proposal("a", withdrawn=True).body)
@@ -125,7 +125,7 @@ def test_withdrawn_proposal_is_not_kept_as_declined(git):
     assert git.refs("refs/basebump/declined/") == {}
 
 
-def test_decline_and_new_proposal_are_written_atomically(git, run_before_git):
+def test_opening_proposal_and_storing_earlier_decline_is_atomic(git, run_before_git):
     _open(git, build_proposal("a"))
     _decline(git)
     before = git.refs("refs/basebump/")
@@ -136,7 +136,7 @@ def test_decline_and_new_proposal_are_written_atomically(git, run_before_git):
     assert git.refs("refs/basebump/") == before
 
 
-def test_declined_proposal_keeps_blob_under_short_name(git):
+def test_declined_proposal_survives_pruning_under_ref_with_short_blob_id(git):
     _open(git, build_proposal("a"))
     _decline(git)
     blob = git.refs()[PROPOSAL_REF]
@@ -165,7 +165,7 @@ def test_decline_requires_open_proposal(git, branch):
         LocalFleet(git.directory.parent).decline_proposal("missing", branch)
 
 
-def test_declined_digest_is_not_proposed_again_when_tag_moves_back(tmp_path):
+def test_declined_digest_is_not_proposed_again_when_tag_returns(tmp_path):
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
     store = ImageStore()
     with LoopbackRegistry(store) as registry:

@@ -20,7 +20,7 @@ from bot.model.vocabulary import FailureStage
 # Which repositories there are
 
 
-def test_repositories_are_git_folders_named_without_git_suffix(root):
+def test_git_folders_are_listed_as_repositories_without_git_suffix(root):
     bare = DiskRepository.create(root / "bare.git", {"a": "1"})
     plain = DiskRepository.create(root / "plain", {"a": "2"}, bare=False)
     DiskRepository(root).run("init", "--quiet")
@@ -43,7 +43,7 @@ def test_bare_repository_keeps_suffix_next_to_folder_of_same_name(root):
     }
 
 
-def test_links_and_worktrees_are_not_listed_again(root):
+def test_symbolic_links_and_worktrees_are_not_listed_as_repositories(root):
     git = DiskRepository.create(root / "acme", {"a": "1"}, bare=False)
     git.run("worktree", "add", "--quiet", "-b", "feature", str(root / "feature"))
     (root / "link").symlink_to(root / "acme")
@@ -58,13 +58,13 @@ def test_named_repositories_are_listed_in_configured_order(root):
     assert [each.name for each in repositories_of(root, "c", "a", only={"a", "b"})] == ["a"]
 
 
-def test_named_repository_can_be_in_subfolder(root):
+def test_named_repository_is_found_in_subfolder(root):
     DiskRepository.create(root / "team" / "acme.git", {"a": "1"})
     assert [each.base_branch for each in repositories_of(root, "team/acme")] == ["main"]
 
 
 @pytest.mark.parametrize("name", ["..", "../outside", "a/../../outside", "/etc", "", ".", "a\0b"])
-def test_name_cannot_leave_folder(root, name):
+def test_repository_name_that_leaves_folder_is_refused(root, name):
     DiskRepository.create(root.parent / "outside", {"a": "1"}, bare=False)
     DiskRepository.create(root / "a", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root, name)
@@ -72,7 +72,7 @@ def test_name_cannot_leave_folder(root, name):
     assert "repository name" in failed.error
 
 
-def test_link_cannot_leave_folder(root):
+def test_symbolic_link_to_repository_outside_folder_is_refused(root):
     DiskRepository.create(root.parent / "outside", {"a": "1"}, bare=False)
     root.mkdir()
     (root / "acme").symlink_to(root.parent / "outside")
@@ -87,7 +87,7 @@ def test_worktree_of_outside_repository_is_refused(root):
     assert "outside of" in failed.error
 
 
-def test_missing_repository_does_not_affect_others(root):
+def test_missing_repository_is_reported_and_others_are_listed(root):
     DiskRepository.create(root, {"a": "0"}, bare=False)  # a repository around them is none of theirs
     DiskRepository.create(root / "acme.git", {"a": "1"})
     (root / "notes").mkdir()
@@ -98,20 +98,20 @@ def test_missing_repository_does_not_affect_others(root):
     assert found.name == "acme"
 
 
-def test_missing_folder_is_one_failure(root):
+def test_missing_folder_is_reported_as_one_failure(root):
     (failed,) = repositories_of(root)
     assert (failed.subject, failed.stage) == (str(root), FailureStage.SURVEY)
     assert "No such file" in failed.error
 
 
-def test_folder_without_repositories_is_one_failure(root):
+def test_folder_without_repositories_is_reported_as_one_failure(root):
     DiskRepository.create(root / "too" / "deep", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root)
     assert "no git repository" in failed.error
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
-def test_folder_that_is_a_repository_has_hint(root, is_bare):
+def test_folder_that_is_itself_a_repository_is_failure_with_hint(root, is_bare):
     DiskRepository.create(root / "acme", {"a": "1"}, bare=is_bare)
     (failed,) = repositories_of(root / "acme")
     assert re.search(f"`url` .*{root}.*`repositories` to \\[acme\\]", failed.error)
@@ -119,21 +119,21 @@ def test_folder_that_is_a_repository_has_hint(root, is_bare):
 
 
 @pytest.mark.parametrize("name", ["loop", "x" * 300])
-def test_name_refused_by_file_system_is_failure(root, name):
+def test_name_that_file_system_refuses_is_reported_as_failure(root, name):
     root.mkdir()
     (root / "loop.git").symlink_to(root / "loop.git")
     (failed,) = repositories_of(root, name)
     assert "correct the name" in failed.error
 
 
-def test_missing_git_is_failure(root, monkeypatch):
+def test_missing_git_program_is_reported_as_failure(root, monkeypatch):
     DiskRepository.create(root / "acme.git", {"a": "1"})
     monkeypatch.setenv("PATH", str(root))
     (failed,) = repositories_of(root)
     assert "git" in failed.error
 
 
-def test_empty_or_detached_repository_has_no_base_branch(root):
+def test_repository_without_commits_or_with_detached_head_has_no_base_branch(root):
     DiskRepository.create(root / "empty.git")
     detached = DiskRepository.create(root / "detached", {"a": "1"}, bare=False)
     detached.run("checkout", "--quiet", "--detach")
@@ -147,7 +147,7 @@ def test_empty_or_detached_repository_has_no_base_branch(root):
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_branch_with_lost_commit_is_failure(root, is_packed):
+def test_base_branch_whose_commit_object_is_lost_is_failure(root, is_packed):
     git = DiskRepository.create(root / "acme.git", {"a": "1"})
     if is_packed:
         git.run("pack-refs", "--all")
@@ -157,14 +157,14 @@ def test_branch_with_lost_commit_is_failure(root, is_packed):
     assert "`git fsck`" in failed.error
 
 
-def test_head_outside_branches_is_not_a_base_branch(root):
+def test_repository_has_no_base_branch_if_head_is_a_remote_branch(root):
     git = DiskRepository.create(root / "acme.git", {"a": "1"})
     git.run("update-ref", "refs/remotes/origin/main", "main")
     git.run("symbolic-ref", "HEAD", "refs/remotes/origin/main")
     assert repositories_of(root) == [GitRepository("local", "acme", None, None, is_public=False)]
 
 
-def test_base_branch_is_target_of_head(root):
+def test_base_branch_is_branch_that_head_points_to(root):
     git = DiskRepository.create(root / "acme.git", {"a": "1"})
     git.commit("release/1.0", {"a": "2"})
     git.run("symbolic-ref", "HEAD", "refs/heads/release/1.0")
@@ -173,14 +173,14 @@ def test_base_branch_is_target_of_head(root):
     ]
 
 
-def test_own_proposal_is_not_a_base_branch(root, git):
+def test_branch_of_basebump_is_refused_as_base_branch(root, git):
     propose(git)
     git.run("symbolic-ref", "HEAD", HEAD_REF)
     (failed,) = repositories_of(root)
     assert "switch to" in failed.error
 
 
-def test_repository_of_other_user_is_refused_with_hint(root, git, run_before_git):
+def test_repository_owned_by_other_user_is_refused_with_hint(root, git, run_before_git):
     run_before_git("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
     assert f"`git config --global --add safe.directory {git.directory}`" in failed.error
@@ -189,7 +189,7 @@ def test_repository_of_other_user_is_refused_with_hint(root, git, run_before_git
     assert repository.base_branch == "main"
 
 
-def test_hint_for_repository_of_other_user_is_valid_shell(root, run_before_git):
+def test_hint_for_path_with_space_is_valid_shell_command(root, run_before_git):
     git = DiskRepository.create(root / "our acme", {"a": "1"})
     run_before_git("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
@@ -200,7 +200,7 @@ def test_hint_for_repository_of_other_user_is_valid_shell(root, run_before_git):
 # Trees
 
 
-def test_files_are_read_without_conversion(root):
+def test_files_are_read_and_written_without_conversion_by_git_attributes(root):
     crlf = {".gitattributes": "* text eol=crlf\n*.txt filter=shout\n", "Dockerfile": OLD, "a.txt": "quiet\n"}
     git = DiskRepository.create(root / "acme.git", crlf)
     git.run("config", "filter.shout.smudge", "tr a-z A-Z")
@@ -216,7 +216,7 @@ def test_files_are_read_without_conversion(root):
     assert git.files(BRANCH)["Dockerfile"].content == b"FROM x\r\nRUN\n"
 
 
-def test_path_outside_utf8_is_read_and_written(root, git):
+def test_file_with_path_that_is_not_utf8_is_read_and_written(root, git):
     blob = git.run("hash-object", "-w", "--stdin", stdin=OLD).strip()
     listing = b"100644 blob " + blob + b"\tgr\xf6\xdfe\0"
     tree = git.run("mktree", "-z", stdin=listing).decode().strip()
@@ -230,7 +230,7 @@ def test_path_outside_utf8_is_read_and_written(root, git):
     assert git.files(BRANCH)[entry.path].content == NEW
 
 
-def test_unreadable_tree_is_error(root, git):
+def test_tree_of_missing_commit_or_repository_raises_tree_error(root, git):
     gone = GitRepository("local", "acme", "main", "5" * 40, is_public=False)
     with pytest.raises(TreeError):
         list(LocalFleet(root).open_tree(gone).list_entries())
@@ -244,7 +244,7 @@ def test_unreadable_tree_is_error(root, git):
 # What the surroundings may not change
 
 
-def test_hooks_do_not_run(git, tmp_path):
+def test_git_hooks_do_not_run(git, tmp_path):
     hooks, ran = tmp_path / "hooks", tmp_path / "ran"
     hooks.mkdir()
     for hook in ("reference-transaction", "post-index-change"):
@@ -270,7 +270,7 @@ def test_hooks_do_not_run(git, tmp_path):
         ("transfer.fsckObjects", "true"),
     ],
 )
-def test_user_git_config_has_no_effect(git, key, value):
+def test_git_config_of_user_has_no_effect_on_proposals(git, key, value):
     common = git.directory / git.run("rev-parse", "--git-common-dir").decode().strip()
     before = {entry.name for entry in common.iterdir()}
     subprocess.run(["git", "config", "--global", key, value], check=True)
@@ -281,13 +281,13 @@ def test_user_git_config_has_no_effect(git, key, value):
     assert [each.intent for each in look(git)] == [INTENT]
 
 
-def test_git_replacements_are_ignored(git):
+def test_git_replace_refs_are_ignored(git):
     head = propose(git)
     git.run("replace", head, git.make_commit([git.head("main")], {"a": "1"}, "A person's work"))
     assert [each.intent for each in look(git)] == [INTENT]
 
 
-def test_partial_clone_fetches_no_objects(root, tmp_path):
+def test_partial_clone_is_refused_without_fetching_objects(root, tmp_path):
     whole = DiskRepository.create(tmp_path / "whole.git", {"Dockerfile": OLD})
     whole.run("config", "uploadpack.allowFilter", "true")
     whole.run("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{whole.directory}", str(root / "acme.git"))
@@ -299,7 +299,7 @@ def test_partial_clone_fetches_no_objects(root, tmp_path):
     assert [entry.path for entry in fleet.open_tree(repository).list_entries()] == ["Dockerfile"]
 
 
-def test_git_variables_are_not_inherited(git, tmp_path, monkeypatch):
+def test_git_environment_variables_are_not_inherited(git, tmp_path, monkeypatch):
     elsewhere = DiskRepository.create(tmp_path / "elsewhere.git", {"a": "1"})
     monkeypatch.setenv("GIT_DIR", str(elsewhere.directory))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
@@ -309,7 +309,7 @@ def test_git_variables_are_not_inherited(git, tmp_path, monkeypatch):
     assert list(elsewhere.branches()) == ["main"]
 
 
-def test_working_tree_is_not_changed(root):
+def test_proposal_does_not_change_working_tree(root):
     git = DiskRepository.create(root / "acme", {"Dockerfile": OLD, "a": "1"}, bare=False)
     (git.directory / "a").write_text("2")
     git.run("add", "a")

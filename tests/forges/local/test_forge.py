@@ -50,7 +50,7 @@ def test_own_commits_have_bot_identity_and_no_signature(git):
 
 
 @pytest.mark.parametrize("which", ["author", "committer"])
-def test_commit_is_own_when_author_and_committer_are_bot(git, which):
+def test_commit_is_not_own_unless_author_and_committer_are_basebump(git, which):
     bot, ada = CommitAuthor(BOT_IDENTITY.name, BOT_IDENTITY.email), CommitAuthor("Ada", "ada@example.org")
     people = {"author": ada, "who": bot} if which == "author" else {"author": bot, "who": ada}
     commit = git.make_commit([git.head("main")], {"Dockerfile": NEW}, MESSAGE, **people)
@@ -58,14 +58,14 @@ def test_commit_is_own_when_author_and_committer_are_bot(git, which):
     assert [each.intent for each in look(git)] == [None]
 
 
-def test_merge_commit_is_foreign(git):
+def test_merge_commit_with_copied_message_is_not_recognised_as_own(git):
     bot = CommitAuthor(BOT_IDENTITY.name, BOT_IDENTITY.email)
     base, side = git.head("main"), git.commit("side", {"a": "1"})
     git.run("update-ref", HEAD_REF, git.make_commit([base, side], {"Dockerfile": NEW}, MESSAGE, who=bot))
     assert [each.intent for each in look(git)] == [None]
 
 
-def test_commit_with_invalid_date_is_listed(git):
+def test_branch_with_invalid_commit_date_is_listed_without_date(git):
     tree = git.run("rev-parse", "main^{tree}").decode().strip()
     ada = "Ada <ada@example.org> 99999999999999 +0000"
     content = f"tree {tree}\nparent {git.head('main')}\nauthor {ada}\ncommitter {ada}\n\n{MESSAGE}"
@@ -78,7 +78,7 @@ def test_commit_with_invalid_date_is_listed(git):
 # What is stored
 
 
-def test_proposal_consists_of_branch_and_json_blob(git):
+def test_proposal_is_stored_as_branch_and_ref_to_json_blob(git):
     before = git.refs()
     head = propose(git)
     after = git.refs()
@@ -102,7 +102,7 @@ def test_proposal_survives_packing_and_pruning(git):
     assert [each.state for each in look(git)] == [RequestState.CLOSED]
 
 
-def test_sha256_repository_is_supported(root):
+def test_repository_with_sha256_object_ids_is_supported(root):
     git = DiskRepository(root / "acme.git")
     git.directory.mkdir(parents=True)
     git.run("init", "--quiet", "--bare", "--initial-branch=main", "--object-format=sha256")
@@ -114,7 +114,7 @@ def test_sha256_repository_is_supported(root):
     assert list(git.branches()) == ["main"]
 
 
-def test_list_requests_writes_no_objects(git):
+def test_listing_proposals_writes_no_git_objects(git):
     propose(git)
     git.commit("main", {"Dockerfile": "FROM python:3.13\n", "b": "1"})
     before = git.run("count-objects", "-v"), git.refs()
@@ -124,13 +124,13 @@ def test_list_requests_writes_no_objects(git):
 
 
 @pytest.mark.parametrize("name", ["basebump", BRANCH + "/x"])
-def test_conflicting_branch_name_is_refused_with_hint(git, name):
+def test_push_is_refused_with_hint_if_branch_name_conflicts_with_branch(git, name):
     git.run("update-ref", f"refs/heads/{name}", "main")
     with pytest.raises(ForgeError, match="`branch_prefix`"):
         forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
 
 
-def test_close_is_atomic(git):
+def test_closing_proposal_is_atomic(git):
     head = propose(git)
     (seen,) = look(git)
     forge_of(git).add_comment(seen, "Hands off.")
@@ -146,7 +146,7 @@ def test_close_is_atomic(git):
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "closed"
 
 
-def test_moved_branch_is_not_closed(git):
+def test_proposal_is_not_closed_if_branch_moved_since_last_read(git):
     propose(git)
     (seen,) = look(git)
     head = git.commit(BRANCH, {"a": "1"})
@@ -156,7 +156,7 @@ def test_moved_branch_is_not_closed(git):
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "open"
 
 
-def test_deleted_merged_branch_loses_comments_and_stays_merged(git):
+def test_merged_proposal_stays_merged_and_loses_comments_when_branch_is_deleted(git):
     propose(git)
     (seen,) = look(git)
     forge_of(git).add_comment(seen, "Hands off.")
@@ -191,7 +191,7 @@ def _blob(git, content):
     ],
     ids=["empty", "bytes", "list", "no-state", "state", "title", "deep", "large", "tree"],
 )
-def test_malformed_proposal_ref_does_not_affect_others_and_is_kept(git, content):
+def test_malformed_proposal_ref_is_kept_and_does_not_hide_other_proposals(git, content):
     propose(git, OTHER)
     oid = _blob(git, content) if content is not None else git.run("rev-parse", "main^{tree}").decode().strip()
     git.run("update-ref", PROPOSAL_REF, oid)
@@ -206,7 +206,7 @@ def test_malformed_proposal_ref_does_not_affect_others_and_is_kept(git, content)
     assert git.head(BRANCH) is None
 
 
-def test_symbolic_branch_is_foreign_and_not_followed(git):
+def test_symbolic_ref_in_place_of_own_branch_is_not_followed(git):
     ours = propose(git, OTHER)
     git.run("symbolic-ref", HEAD_REF, f"refs/heads/{OTHER}")
     (seen,) = look(git)
@@ -215,7 +215,7 @@ def test_symbolic_branch_is_foreign_and_not_followed(git):
     assert (git.head(BRANCH), git.head(OTHER)) == (moved, ours)
 
 
-def test_base_without_common_history_is_a_conflict(git):
+def test_base_branch_without_common_history_is_a_conflict(git):
     propose(git)
     git.run("update-ref", "refs/heads/main", git.make_commit([], {"Dockerfile": OLD}, "A new start"))
     (seen,) = look(git)
@@ -224,7 +224,7 @@ def test_base_without_common_history_is_a_conflict(git):
 
 @pytest.mark.parametrize("verb", ["push", "open", "update_request", "close", "add_comment", "delete_branch"])
 @pytest.mark.parametrize("moved", [HEAD_REF, PROPOSAL_REF])
-def test_concurrent_change_is_not_overwritten(git, run_before_git, verb, moved):
+def test_change_by_user_during_write_is_not_overwritten(git, run_before_git, verb, moved):
     propose(git)
     (seen,) = look(git)
     theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
@@ -249,7 +249,7 @@ def test_concurrent_change_is_not_overwritten(git, run_before_git, verb, moved):
 
 
 @pytest.mark.parametrize("verb", ["update_request", "close", "add_comment"])
-def test_ended_request_refuses_writes(git, verb):
+def test_writes_to_closed_proposal_are_refused(git, verb):
     propose(git)
     (seen,) = look(git)
     LocalFleet(git.directory.parent).decline_proposal("acme", BRANCH)
@@ -262,7 +262,7 @@ def test_ended_request_refuses_writes(git, verb):
         writes[verb]()
 
 
-def test_unencodable_message_is_refused(git):
+def test_commit_message_that_cannot_be_encoded_is_refused(git):
     with pytest.raises(ForgeError, match="cannot encode"):
         forge_of(git).push(BRANCH, CHANGES, "Update \ud800", None)
     assert git.head(BRANCH) is None
@@ -280,7 +280,7 @@ def worktree(git, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["push", "close", "delete_branch"])
-def test_checked_out_branch_is_not_moved(git, worktree, verb):
+def test_branch_checked_out_in_worktree_is_neither_moved_nor_deleted(git, worktree, verb):
     (seen,) = look(git)
     writes = {
         "push": lambda: forge_of(git).push(BRANCH, CHANGES, MESSAGE, seen.head),
@@ -292,7 +292,7 @@ def test_checked_out_branch_is_not_moved(git, worktree, verb):
     assert look(git) == [seen]
 
 
-def test_base_branch_is_not_moved(git):
+def test_push_to_base_branch_is_refused(git):
     with pytest.raises(ForgeError, match="base branch"):
         forge_of(git).push("main", CHANGES, MESSAGE, git.head("main"))
     assert git.files("main")["Dockerfile"].content == OLD

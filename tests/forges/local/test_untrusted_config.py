@@ -48,7 +48,7 @@ def configure(git, tmp_path):
     return configure
 
 
-def test_no_program_starts_when_branch_conflicts_with_base(git, configure):
+def test_program_in_git_config_does_not_start_if_branch_has_conflicts(git, configure):
     propose(git)
     git.commit("main", {"Dockerfile": b"FROM node:22\n"})
     list_started = configure()
@@ -57,7 +57,7 @@ def test_no_program_starts_when_branch_conflicts_with_base(git, configure):
     assert list_started() == []
 
 
-def test_no_program_starts_when_base_was_merged_into_signed_branch(git, configure):
+def test_program_in_git_config_does_not_start_for_merge_into_signed_branch(git, configure):
     propose(git)
     commit = git.run("cat-file", "commit", BRANCH)
     signature = b"gpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n"
@@ -72,14 +72,14 @@ def test_no_program_starts_when_base_was_merged_into_signed_branch(git, configur
     assert list_started() == []
 
 
-def test_no_program_starts_when_proposal_is_opened_and_closed(git, configure):
+def test_program_in_git_config_does_not_start_for_opened_or_closed_proposal(git, configure):
     list_started = configure()
     propose(git)
     forge_of(git).close(look(git)[0])
     assert list_started() == []
 
 
-def test_built_in_merge_driver_of_branch_is_used(git):
+def test_merge_driver_named_in_gitattributes_is_used_if_built_into_git(git):
     git.commit("main", {".gitattributes": "list.txt merge=union\n", "list.txt": "a\n"})
     propose(git)
     branch = git.commit(BRANCH, {"list.txt": "a\nb\n"})
@@ -89,7 +89,7 @@ def test_built_in_merge_driver_of_branch_is_used(git):
     assert not request.has_conflicts
 
 
-def test_merge_is_simulated_when_history_is_incomplete(git, tmp_path):
+def test_mergeability_is_determined_in_shallow_clone(git, tmp_path):
     git.commit("main", {"README.md": "More.\n"})
     propose(git)
     git.commit("main", {"README.md": "Even more.\n"})
