@@ -11,7 +11,7 @@ from bot.model.image_name import Digest
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Why an image is blocked. Both texts may come from another team, so they are untrusted."""
+    """The reason why an image is blocked. Both texts can come from another team, so they are untrusted."""
 
     reason: str
     link: str | None = None
@@ -51,7 +51,10 @@ class Blocklist:
     by_digest: Mapping[Digest, tuple[BlockedDigest, ...]] = field(default_factory=dict)
     builds: tuple[BlockedBuilds, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
-    """The lists that could not be read: the key in the config, and the error. They might block any digest."""
+    """The lists that could not be read: the key in the config, and the error.
+
+    Each unread list might block any digest.
+    """
 
     @property
     def has_entries(self) -> bool:

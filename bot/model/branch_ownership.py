@@ -1,8 +1,8 @@
-"""The content of basebump's branches on a forge, and whether a branch holds only basebump's own edits.
+"""The content of basebump's branches on a forge, and whether a branch contains only basebump's own edits.
 
-A *claim* is what the last commit of a branch says about itself: its author is basebump's account, and a trailer names
-an intent. Anybody who can push can write both. A *verdict* is the result of comparing the content of the branch with
-the edits that basebump makes.
+A *claim* is the data that the last commit of a branch states about itself: its author is basebump's account, and a
+trailer names an intent. Anybody who can push can forge both. A *verdict* is the result of comparing the content of the
+branch with the edits that basebump makes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.model.proposal import BodyMark
 from bot.model.source import FilePath
 
 REGULAR_MODES = frozenset({"100644", "100755", "100664"})
-"""Modes of regular files. Early versions of git wrote the mode 100664 for files that the group may write."""
+"""Modes of regular files. Early versions of git wrote the mode 100664 for files that are writable for the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class FileDifference:
 
 @dataclass(frozen=True, slots=True)
 class BranchClaim:
-    """What a branch of basebump and its pull request say about themselves."""
+    """The data that a branch of basebump and its pull request state about themselves."""
 
     branch: str
     head: str

@@ -1,4 +1,4 @@
-"""Which own image is built from which Dockerfile."""
+"""Links between own images and the Dockerfiles from which they are built."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from enum import StrEnum
 
 
 class LinkEvidence(StrEnum):
-    """How it is known that an own image is built from a Dockerfile, the strongest evidence first."""
+    """The evidence that an own image is built from a Dockerfile, strongest first."""
 
     CONFIG = "config"
-    """An entry of `builds` in the config states it."""
+    """An entry of `builds` in the config names the image and the Dockerfile."""
     BUILD_TASK = "build-task"
     """A build task of the registry builds the image from the Dockerfile."""
     PROVENANCE = "provenance"

@@ -83,10 +83,10 @@ class TaskRun:
     """A run of a build task that succeeded."""
 
     images: tuple[tuple[str, Digest], ...]
-    """The images that it pushed: canonical names of repositories with digests."""
+    """The images that the run pushed: canonical names of repositories with digests."""
     bases: tuple[tuple[str, Digest], ...] = ()
     """The base images whose update started the run."""
     revision: str | None = None
-    """The commit whose push started the run; None if something else did. Untrusted text."""
+    """The commit whose push started the run; None if no push started it. Untrusted text."""
     task: BuildTask | None = None
     """The task; None if no base image update can start it."""

@@ -56,26 +56,26 @@ class CheckedReference:
     notes: tuple[str, ...] = ()
     """Sentences about facts that could not be determined. Such a fact is not a violation."""
     unevaluated_reason: Reason | None = None
-    """The reason that the reference counts as neither pinned nor unpinned; None if it counts as one of them."""
+    """The reason that the reference counts as neither pinned nor unpinned; otherwise None."""
 
     @property
     def is_unresolved(self) -> bool:
-        """True if the registry was asked about the image, and the image could not be looked up."""
+        """True if a request to the registry was attempted, but the image could not be looked up."""
         return self.verdict.status is ReferenceStatus.UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """A violation and its position: at an image reference, or at a text that holds no readable reference."""
+    """A violation and its position: at an image reference, or at a text in which no reference could be parsed."""
 
     path: str
     line_number: int
     locator: str | None
-    """The position in the structure of the file; None for a text that holds no readable reference."""
+    """The position in the structure of the file; None for a text in which no reference could be parsed."""
     reference: str
-    """The image reference, or the text that holds no readable reference."""
+    """The image reference, or the text in which no reference could be parsed."""
     canonical: str | None
-    """The repository of the image; None for a text that holds no readable reference."""
+    """The repository of the image; None for a text in which no reference could be parsed."""
     digest: Digest | None
     new_digest: Digest | None
     violation: Violation
@@ -95,15 +95,15 @@ class CheckCounts:
 
     found: int
     pinned: int
-    """References with a digest. If the registry could be asked, these are only references on known registries."""
+    """References with a digest. In an online check, these are only references on known registries."""
     unpinned: int
     """References without a digest, each of which is a finding."""
     not_evaluated: Mapping[Reason, int]
-    """References that are neither, by the reason; the reasons are in alphabetical order."""
+    """References that count as neither pinned nor unpinned, by the reason, in alphabetical order."""
     unresolved: int
     """References that could not be looked up. They are also counted as pinned or unpinned."""
     unreadable: int
-    """Texts that hold no readable reference, and files that cannot be parsed. They are not counted in `found`."""
+    """Texts in which no reference could be parsed, and files that cannot be parsed. They are not counted in `found`."""
 
     @property
     def total_not_evaluated(self) -> int:
@@ -129,7 +129,7 @@ class CheckReport:
 
     @property
     def findings(self) -> Iterator[CheckFinding]:
-        """All violations, each with its position: first those of image references, then those of other texts."""
+        """All violations, each with its position: first the violations of image references, then of other texts."""
         for checked in self.references:
             reference = checked.verdict.reference
             image = reference.image

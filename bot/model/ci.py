@@ -1,4 +1,4 @@
-"""The outcome of CI on basebump's requests, and its counts for a digest in the whole fleet."""
+"""The outcome of CI on basebump's pull requests, and the counts of outcomes for a digest in the whole fleet."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class FailedCheck:
 
     name: str
     url: str | None = None
-    """The address of the run, which begins with `http://` or `https://`."""
+    """The URL of the run, which begins with `http://` or `https://`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FleetOutcome:
-    """The outcome of CI on the requests that propose one digest of a tag, counted once per repository of the fleet."""
+    """The outcome of CI on the pull requests for one digest of a tag, counted once per repository of the fleet."""
 
     passed: int = 0
     failed: int = 0

@@ -1,4 +1,4 @@
-"""Recognises registries of Amazon and Google by their host names. The whole name must match, and not only a part."""
+"""Recognise registries of Amazon and Google by their host names. The whole name must match, and not only a part."""
 
 from __future__ import annotations
 

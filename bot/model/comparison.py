@@ -28,7 +28,7 @@ class ComparedImage:
     contents: ImageContents | None = None
     """None if the contents could not be fetched."""
     signature: SignatureOutcome | None = None
-    """None if no signature was looked up, because no entry of `trust` matches the image."""
+    """The outcome of the signature check; None if no entry of `trust` matches the image."""
 
     @property
     def built_at(self) -> datetime | None:

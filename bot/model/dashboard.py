@@ -16,7 +16,7 @@ class RequestedAction(StrEnum):
     OPEN = "open"
     """Open the proposal now, regardless of limits and schedules."""
     AGAIN = "again"
-    """Propose the update again, although a user closed its request."""
+    """Propose the update again, although a user closed its pull request."""
     REBASE = "rebase"
     """Create the branch again, even if other people committed to it."""
 

@@ -65,7 +65,7 @@ class UpdateCause(StrEnum):
 class AddedRisk:
     """The grave vulnerabilities that an update adds, if it does not fix at least as many of the same kind.
 
-    A kind of vulnerabilities of which the update fixes as many as it adds is 0.
+    The number for a kind is 0 if the update fixes at least as many vulnerabilities of this kind as it adds.
     """
 
     critical: int
@@ -97,17 +97,19 @@ class ImageUpdate(_TrackedDecision):
     review_reason: str = ""
     """A sentence that says why a person must review the update before it is merged; empty if no review is needed."""
     review_facts: str = ""
-    """The words that stand for `review_reason` in the fingerprint of the proposal. They never change, so that a better
-    sentence is no reason to write an open request again."""
+    """The words that stand for `review_reason` in the fingerprint of the proposal.
+
+    These words never change, so a better sentence is no reason to rewrite an open pull request.
+    """
     added_risk: AddedRisk | None = None
     """The grave vulnerabilities that the update adds without fixing as many. The update is then opened as a draft. None
     if there are none, if the policy allows them, or if the images were not compared."""
     block: Block | None = None
-    """Why the digest that the file uses is blocked; None if it is not blocked."""
+    """The reason why the digest in the file is blocked; None if it is not blocked."""
 
     @property
     def needs_review(self) -> bool:
-        """Whether a person must review the update before it is merged."""
+        """True if a person must review the update before it is merged."""
         return bool(self.review_reason) or self.added_risk is not None
 
 
@@ -154,7 +156,7 @@ class BlockedReference(_TrackedDecision):
 
     block: Block
     detail: str
-    """Why there is no replacement."""
+    """The reason why there is no replacement."""
     is_certain: bool = True
     """False if a replacement may exist, because some data could not be read."""
 

@@ -65,7 +65,7 @@ class TagPushed:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryChanged:
-    """A forge reports that a repository, or a request or an issue in it, changed."""
+    """A forge reports that a repository, or a pull request or an issue in it, changed."""
 
     repository: str
     """The full name, such as `owner/name`."""
@@ -93,7 +93,7 @@ class ParsedDelivery:
     """The contents of a proved delivery."""
 
     id: str
-    """The sender's identifier of the delivery, or a hash of the body. The same delivery always has the same one."""
+    """The sender's identifier of the delivery, or a hash of the body. A repeated delivery has the same identifier."""
     events: tuple[Event, ...] = ()
     """Empty if the delivery contains nothing that basebump acts on."""
     handshake: HandshakeReply | None = None
@@ -104,18 +104,18 @@ class UnreadableDeliveryError(Exception):
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of a delivery."""
+    """The outcome of a delivery."""
 
     ACCEPTED = "accepted"
-    """It led to work."""
+    """The delivery led to work."""
     NOT_USED = "not-used"
-    """No repository uses the images that it names, or the config selects none of its repositories."""
+    """No repository uses the images in the delivery, or the config selects none of its repositories."""
     IGNORED = "ignored"
-    """It contains nothing that basebump acts on, such as the deletion of an image."""
+    """The delivery contains nothing that basebump acts on, such as the deletion of an image."""
     UNREADABLE = "unreadable"
-    """It was proved, but does not have the documented form."""
+    """The delivery was proved, but does not have the documented form."""
     REFUSED = "refused"
-    """It was not proved. All refused deliveries of a sender within an hour share one record."""
+    """The delivery was not proved. All refused deliveries of a sender within an hour share one record."""
 
 
 REPEATED = "repeated"

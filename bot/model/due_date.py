@@ -59,8 +59,9 @@ class DuePeriods:
     """
 
     exploited: Annotated[PositiveAge | None, Example("3d")] = None
-    """The duration if the update fixes a vulnerability that is known to be exploited. It needs the list
-    `enrichment.kev`.
+    """The duration if the update fixes a vulnerability that is known to be exploited.
+
+    This needs the list `enrichment.kev`.
     """
     critical: Annotated[PositiveAge | None, Example("7d")] = None
     """The duration if the update fixes a vulnerability of severity `critical`."""
@@ -82,7 +83,7 @@ class DuePeriods:
 
 
 def _check_periods(due: DuePeriods) -> DuePeriods:
-    """Raise ValueError if there is no duration, or if a more urgent class has a longer one than a less urgent."""
+    """Raise ValueError if there is no duration, or if a more urgent class has a longer duration."""
     periods = list(due.list_periods())
     if not periods:
         raise ValueError("must have a duration; hint: write for example `{critical: 7d, high: 30d}`")
@@ -98,7 +99,7 @@ DueDurations = Annotated[DuePeriods, Check(_check_periods)]
 def select_shorter_periods(first: DuePeriods | None, second: DuePeriods | None) -> DuePeriods | None:
     """Return the shorter period of each class, and the later stage.
 
-    If only one of the two has a period, it is that one.
+    If only one of the two has a period for a class, this period is used.
     """
     if first is None or second is None:
         return first or second

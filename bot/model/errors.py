@@ -7,11 +7,11 @@ BasebumpError
 ├── RegistryError            a registry could not be queried          a reason of `unresolved`
 ├── TreeError                a tree or a file in it could not be read
 ├── ForgeError               a forge could not be read or written
-│   └── ProtectedFileError   the token may not change a protected file
+│   └── ProtectedFileError   the token is not allowed to change a file
 ├── StateError               the state could not be read or written
 │   └── UnusableStateError   the database is damaged, or of a later release
 ├── EditError                a planned edit does not fit the file
-├── PlanError                a plan of a run cannot be written, read or performed
+├── PlanError                a plan of a run cannot be written, read or applied
 └── ProcessError             a child process could not be run or failed
 
 Any other exception is a bug, and leads to exit code 3. No message may contain a secret. Adapters therefore remove
@@ -32,11 +32,11 @@ HINT_SEPARATOR = "; hint: "
 
 
 class BasebumpError(Exception):
-    """Base class of all exceptions. The message says what failed and what to do next."""
+    """Base class of all exceptions. The message says what failed, and what the user can do next."""
 
 
 class UsageError(BasebumpError):
-    """The command cannot run as it was called, for example because of its options or its config file."""
+    """Raised if a command cannot run as it was called, for example because of its options or its config file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class ConfigProblem:
 
 
 class ConfigError(UsageError):
-    """A config file is not valid. `problems` lists all of its problems."""
+    """Raised if a config file is not valid. `problems` lists all of its problems."""
 
     def __init__(self, source: str, problems: tuple[ConfigProblem, ...]) -> None:
         self.source = source
@@ -95,7 +95,7 @@ class InvalidReferenceError(BasebumpError):
 
 
 class RegistryError(BasebumpError):
-    """A registry could not be queried.
+    """Raised if a registry could not be queried.
 
     `reason` is one of the reasons for which an image reference gets the status `unresolved`.
     """
@@ -118,7 +118,7 @@ class RegistryError(BasebumpError):
         self.is_absent = is_absent
         """True if the registry stated that the object does not exist. False if the registry may only hide it."""
         self.retry_after = retry_after
-        """The time for which the registry asked to send no requests; zero if it did not ask."""
+        """The time during which basebump must send no requests, as the registry demanded; zero without a demand."""
         super().__init__(message)
 
     def copy_for_raising(self) -> RegistryError:
@@ -137,39 +137,39 @@ class RegistryError(BasebumpError):
 
 
 class TreeError(BasebumpError):
-    """A tree, or a file in it, could not be read."""
+    """Raised if a tree, or a file in it, could not be read."""
 
 
 class OversizedFileError(TreeError):
-    """A file in a tree was not read, because it is larger than every file that basebump reads."""
+    """Raised if a file in a tree is larger than the limit, and was therefore not read."""
 
 
 class ForgeError(BasebumpError):
-    """A forge refused a request or could not be reached."""
+    """Raised if a forge refused an API request or could not be reached."""
 
 
 class ProtectedFileError(ForgeError):
-    """The forge does not allow the token to change some files, such as workflows on GitHub."""
+    """Raised if the forge does not allow the token to change some files, such as workflows on GitHub."""
 
 
 class StateError(BasebumpError):
-    """The state database could not be opened, read or written."""
+    """Raised if the state database could not be opened, read or written."""
 
 
 class UnusableStateError(StateError):
-    """The database is damaged, or was migrated by a later release. A retry with this release cannot help."""
+    """Raised if the database is damaged, or was migrated by a later release. A retry with this release cannot help."""
 
 
 class EditError(BasebumpError):
-    """A planned edit does not fit the bytes of the file."""
+    """Raised if a planned edit does not fit the bytes of the file."""
 
 
 class PlanError(BasebumpError):
-    """A plan of a run cannot be written, read or performed, for example because it is too old."""
+    """Raised if a plan cannot be written, read or applied, for example because the plan is too old."""
 
 
 class ProcessError(BasebumpError):
-    """A child process could not be started, failed, ran for too long, or wrote too much output."""
+    """Raised if a child process could not be started, failed, ran for too long, or wrote too much output."""
 
     def __init__(self, message: str, *, is_missing: bool = False, is_timeout: bool = False) -> None:
         self.is_missing = is_missing

@@ -87,7 +87,10 @@ class UnscannedFacts:
 
 
 class UnscannedReason(StrEnum):
-    """The reason that it is unknown which vulnerabilities an image has. Each is declared once, with its facts."""
+    """The reason that it is unknown which vulnerabilities an image has.
+
+    Each reason is declared once, with its facts.
+    """
 
     _value_: str
     facts: UnscannedFacts
@@ -223,7 +226,7 @@ class VulnerabilityDelta:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known about one transition."""
+    """The data that basebump collected about one transition."""
 
     old: ScanOutcome | None
     """None if the file contains no digest, so that there is no old image to compare with."""
@@ -247,9 +250,11 @@ class Evidence:
     is_private: bool = False
     """True if the findings must not be shown where everyone can read them."""
     fleet_outcome: FleetOutcome | None = None
-    """The outcome of CI on the requests of the fleet that propose the new digest; None if there are none, or no state.
-    It changes with every request, so it is not a part of the fingerprint of a proposal."""
+    """The outcome of CI on the fleet's pull requests for the new digest; None without such pull requests or without a
+    state. The outcome changes with every pull request, so it is not a part of the fingerprint of a proposal.
+    """
     running: tuple[RunningUse, ...] | None = None
-    """Where the image, and own images that were built on it, run; None if the config lists no clusters, or if not
-    everyone who can read the proposal may know it. Pods come and go, so it is not a part of the fingerprint of a
-    proposal."""
+    """Where the image, and own images that were built on it, run; None if the config lists no clusters, or if some
+    readers of the proposal are not allowed to know it. Pods come and go, so this is not a part of the fingerprint of a
+    proposal.
+    """

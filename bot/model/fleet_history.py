@@ -1,4 +1,4 @@
-"""Which digests a fleet held at which times, as the state remembers it."""
+"""The digests that a fleet contained, with their times, as the state remembers them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class HeldDigest:
 
 @dataclass(frozen=True, slots=True)
 class BranchRequest:
-    """A request of basebump in a base branch."""
+    """A pull request of basebump into a base branch."""
 
     key: BranchKey
     request: StoredRequest
@@ -58,10 +58,10 @@ class MoveOrigin(StrEnum):
     """The origin of a digest in a base branch."""
 
     BASEBUMP = "basebump"
-    """A merged request of basebump wrote it."""
+    """A merged pull request of basebump wrote the digest."""
     OTHER = "other"
     FIRST_VISIT = "first-visit"
-    """The first visit of the base branch found it, so that its origin is unknown."""
+    """The first visit of the base branch already found the digest, so its origin is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class DigestMove:
     held: HeldDigest
     origin: MoveOrigin
     moved_at: datetime
-    """The time of the merge if basebump wrote the digest, else that of the first visit that found it."""
+    """The time of the merge if basebump wrote the digest; otherwise the time of the first visit that found it."""
     request: StoredRequest | None = None
     first_seen: datetime | None = None
     """The time at which basebump first saw that a tag of the repository pointed to the digest; None if it never did."""
@@ -85,7 +85,7 @@ class DigestMove:
 
     @property
     def wait_since_opened(self) -> timedelta | None:
-        """The time from the opening of the request; None if there is no request, or if its times are unknown."""
+        """The time from the opening of the pull request; None without a pull request, or if its times are unknown."""
         if self.request is None or self.request.opened_at is None or self.request.ended_at is None:
             return None
         return max(self.request.ended_at - self.request.opened_at, timedelta())

@@ -71,25 +71,27 @@ class BranchSummary:
     is_public: bool
     """True if the last visit found that everyone can read the repository; False if it is private or not known."""
     due_at: datetime | None
-    """The time at which the result of the visit may change although nothing else changes; None if there is none."""
+    """The time at which the result of the visit may change although nothing else changes; None if there is no such
+    time.
+    """
 
 
 class RequestFilter(StrEnum):
-    """The requests of basebump that a list contains."""
+    """The pull requests of basebump that a list contains."""
 
     OPEN = "open"
     OVERDUE = "overdue"
-    """Open requests whose due date has passed."""
+    """Open pull requests whose due date has passed."""
     FIXES = "fixes"
-    """Open requests that fix vulnerabilities, the most severe ones first."""
+    """Open pull requests that fix vulnerabilities, the most severe vulnerabilities first."""
     MERGED = "merged"
     CLOSED = "closed"
-    """Requests that were closed without a merge."""
+    """Pull requests that were closed without a merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """A request of basebump in a base branch."""
+    """A pull request of basebump into a base branch."""
 
     key: BranchKey
     request: StoredRequest
@@ -103,13 +105,13 @@ class RequestFigures:
 
     open: int
     with_due_date: int
-    """The open requests that have a due date."""
+    """The open pull requests that have a due date."""
     overdue: int
     exploited: int
-    """The open requests that fix vulnerabilities that are known to be exploited."""
+    """The open pull requests that fix vulnerabilities that are known to be exploited."""
     critical: int
-    """The other open requests that fix critical vulnerabilities."""
+    """The other open pull requests that fix critical vulnerabilities."""
     unknown_fixes: int
-    """The open requests for which it is unknown what they fix."""
+    """The open pull requests whose fixes are unknown."""
     merged: int
-    """The requests that were merged since the requested time."""
+    """The pull requests that were merged since the requested time."""

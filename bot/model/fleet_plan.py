@@ -1,6 +1,6 @@
-"""A plan of a run: everything that a later command needs to perform the writes of the run.
+"""A plan of a run: everything that a later command needs to execute the writes of the run.
 
-`basebump plan` builds it, and `basebump apply` performs it. A plan contains only the repositories in which the run
+`basebump plan` builds a plan, and `basebump apply` applies it. A plan contains only the repositories in which the run
 would write something. It contains no contents of files, only the bytes that change.
 """
 
@@ -23,7 +23,10 @@ from bot.model.vocabulary import RunLevel
 
 PLAN_SCHEMA = 1
 MAX_PLAN_AGE = timedelta(hours=24)
-"""The default age from which on a plan is refused. A person may have to approve it, but the tags move on."""
+"""The default age from which a plan is refused.
+
+A person may have to approve a plan, but tags are updated in the meantime.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,11 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class ProposalContent:
-    """What a proposal writes: the edits, the rendered texts, and the attributes of the request."""
+    """The content of a proposal: the edits, the rendered texts, and the attributes of the pull request."""
 
     title: str
     body: str
-    """The whole text of the request, with its appendix and its mark."""
+    """The whole text of the pull request, with its appendix and its mark."""
     commit_message: str
     files: tuple[PlannedFile, ...]
     images: tuple[ProposedImage, ...]
@@ -98,37 +101,40 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedBranch:
-    """The step for one branch of basebump. A request is given by its position in `PlannedRepository.requests`."""
+    """The step for one branch of basebump.
+
+    A pull request is identified by its position in `PlannedRepository.requests`.
+    """
 
     branch: str
     step: StepKind
     proposal: ProposalContent | None = None
     """None if no update is to be proposed on the branch."""
     reason: str = ""
-    """Why a request is closed, a branch is left unchanged, or a proposal is deferred."""
+    """The reason why a pull request is closed, a branch is left unchanged, or a proposal is deferred."""
     request: int | None = None
-    """The request or the branch that the step changes; None if there is none."""
+    """The pull request or the branch that the step changes; None if there is none."""
     withdrawn_request: int | None = None
-    """The request for the same branch that basebump withdrew earlier, which a new request mentions."""
+    """The pull request for the same branch that basebump withdrew earlier. A new pull request mentions it."""
     must_push: bool = False
     must_update_text: bool = False
     must_comment: bool = False
     attributes: RequestAttributes = NO_ATTRIBUTES
-    """Attributes to set on an open request."""
+    """Attributes to set on an open pull request."""
     no_proposal_reason: str = ""
-    """Why no update is proposed; empty if one is."""
+    """The reason why no update is proposed; empty if an update is proposed."""
     recorded_due: DueDate | None = None
-    """The due date of an open request for which no update is proposed."""
+    """The due date of an open pull request for which no update is proposed."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRequest:
-    """A branch of basebump or a request as it was when the plan was made, with the verdict on the branch's content."""
+    """A branch or pull request of basebump at the time of planning, with the verdict on the branch's content."""
 
     branch: str
     state: RequestState
     fingerprint: str
-    """A hash of everything else in the request on which the step depends, such as its text and its approval."""
+    """A hash of all other data of the pull request on which the step depends, such as its text and its approval."""
     number: int | None = None
     head: str | None = None
     """The commit that the branch pointed to; None if the branch did not exist."""
@@ -147,13 +153,13 @@ class PlannedRepository:
     forge: str
     """The kind of the forge, such as `github`."""
     server: str
-    """The address that distinguishes repositories of the same name; empty for one local folder."""
+    """The URL that distinguishes repositories of the same name; empty for one local folder."""
     name: str
     base_branch: str
     commit: str
     """The commit that the base branch pointed to, to which all edits apply."""
     report: RepositoryReport
-    """The decisions on the image references. Its proposals are those that were refused."""
+    """The decisions on the image references. Its proposals are the refused proposals."""
     configured_name: str | None = None
     is_public: bool | None = None
     has_config: bool = False
@@ -163,13 +169,13 @@ class PlannedRepository:
     dashboard: str | None = None
     """A hash of the dashboard issue; None if there was none."""
     listed_branches: tuple[str, ...] = ()
-    """The branches whose ended requests were listed as well."""
+    """The branches whose closed and merged pull requests were also listed."""
     requests: tuple[JudgedRequest, ...] = ()
     branches: tuple[PlannedBranch, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """The key by which the repository is found again."""
+        """The key by which `apply` finds the repository again."""
         return self.forge, self.server, self.name, self.base_branch
 
 
@@ -186,7 +192,7 @@ class FleetPlan:
     """The plan of a run over all repositories of a config."""
 
     version: str
-    """The version of basebump that made the plan. No other version performs it."""
+    """The version of basebump that made the plan. No other version applies the plan."""
     config: str
     """A hash of the settings that the config contains."""
     level_word: Literal["push", "propose"]
@@ -201,5 +207,5 @@ class FleetPlan:
 
     @property
     def level(self) -> RunLevel:
-        """The level of the run that the plan performs."""
+        """The level of the run that the plan describes."""
         return RunLevel[self.level_word.upper()]

@@ -39,8 +39,9 @@ class GitRepository:
     site: str | None = None
     """`host[:port]/path` of the server; for a local folder None, or its path if the config has several folders."""
     configured_name: str | None = None
-    """The name in the config if it differs from `name`, because the repository was renamed or transferred; else
-    None."""
+    """The name in the config if it differs from `name`, because the repository was renamed or transferred; otherwise
+    None.
+    """
     is_default_base: bool = True
     """True if the base branch is the default branch of the forge."""
     is_public: bool | None = None
@@ -54,8 +55,9 @@ class GitRepository:
     """A hash of what users and basebump may have changed besides the base branch (`ActivityScope`); None if the list of
     repositories did not contain it."""
     listed_requests: frozenset[int] | None = field(default=None, compare=False)
-    """The numbers of the open requests that `activity` covers, if it covers no other requests and no branches without
-    an open request. None if it covers all of them."""
+    """The numbers of the open pull requests that `activity` covers, if it covers no others, and no branches without an
+    open pull request. None if `activity` covers all pull requests and branches.
+    """
 
     @property
     def server(self) -> str:
@@ -81,18 +83,18 @@ class GitRepository:
 
 @dataclass(frozen=True, slots=True)
 class ActivityScope:
-    """What a hash of the activity in a repository covers, besides the base branch.
+    """The data that a hash of the activity in a repository covers, besides the base branch.
 
-    It always covers the branches of basebump with their last commits, and the open requests of these branches with the
-    time of their last change. Whatever a user can do to a request to change basebump's next step must change the
-    hash: comments, labels, reviews, edits, closing and reopening.
+    The hash always covers the branches of basebump with their last commits, and the open pull requests of these
+    branches with the time of their last change. Whatever a user can do to a pull request to change basebump's next step
+    must change the hash: comments, labels, reviews, edits, closing and reopening.
 
-    If a forge has no list of branches (GitLab), the hash covers only branches with an open request of basebump's
+    If a forge has no list of branches (GitLab), the hash covers only branches with an open pull request of basebump's
     account (`GitRepository.listed_requests`). This is enough, because a base branch with something left to do is never
-    settled, such as a branch of basebump without an open request. A base branch is not settled either if it has an open
-    request that is not in the list. Branches that appear later are seen by the visit that every repository gets within
-    seven days, or earlier if something else changes. If a run is killed after a push, and the tag then points to its
-    former digest again, a superfluous branch remains until this visit deletes it.
+    settled, such as a branch of basebump without an open pull request. A base branch is not settled either if it has an
+    open pull request that is not in the list. Branches that appear later are seen by the visit that every repository
+    gets within seven days, or earlier if something else changes. If a run is killed after a push, and the tag then
+    points to its former digest again, a superfluous branch remains until this visit deletes it.
     """
 
     branch_prefix: str
@@ -111,11 +113,11 @@ class ForgeLimits:
     """Limit for the appendix of a body, which contains the evidence. If it is not 0, body, appendix and mark have
     places of their own. If it is 0, the forge stores the whole text as the body."""
     number_prefix: str = "#"
-    """The character in front of a request's number in texts: `#` on GitHub, `!` on GitLab."""
+    """The character in front of a pull request's number in texts: `#` on GitHub, `!` on GitLab."""
     protected_folder: str = ""
     """Folder whose files only some tokens may change, with a trailing slash; empty if the forge has no such folder."""
     is_automerge_cancelled_by_push: bool = False
-    """True if every push to the branch turns off automerge of the request, regardless of who pushes."""
+    """True if every push to the branch turns off automerge of the pull request, regardless of who pushes."""
     has_statuses: bool = False
     """True if the forge has commit statuses."""
     has_alerts: bool = False

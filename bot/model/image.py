@@ -86,7 +86,7 @@ class CachedManifest:
     contents: Mapping[str, ImageContents] = field(default_factory=dict)
     """The image contents by platform. Platforms whose contents were not fetched are missing."""
     source_changes: Mapping[str, SourceChanges] = field(default_factory=dict)
-    """The changes of the image's source by the address of the comparison with the source of an older image."""
+    """The changes of the image's source by the URL of the comparison with the source of an older image."""
     layers: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     """The digests of the uncompressed layers by platform, lowest first. Platforms whose layers were not read are
     missing. There are none if the image has no config with layers for the platform."""
@@ -143,7 +143,7 @@ class Replacement:
     same_platform_manifests: Mapping[Digest, Manifest | UnresolvedTag | None] = field(default_factory=dict)
     """As in `ResolvedTag`, for the case that `manifest` is an index."""
     is_of_sibling: bool = False
-    """True if it is the image of another tag. An image that the same tag pointed to earlier is preferred."""
+    """True if this is the image of another tag. An image that the same tag pointed to earlier is preferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class ResolvedTag:
     """Images that can replace a blocked digest, most preferred first. Only images that are not blocked, and that can
     still be fetched, are included. They are only searched if a file needs one."""
     unread_sources: tuple[str, ...] = ()
-    """Why sources of replacements could not be read. They may have further replacements."""
+    """The reasons why sources of replacements could not be read. These sources might have further replacements."""
 
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
         """Return a copy of this result in which the tag points to `manifest`, which is one of `earlier_manifests`.

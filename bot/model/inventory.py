@@ -51,9 +51,10 @@ class BranchConditions:
     tree: str | None
     """The git tree of this commit; None if the forge did not return it."""
     activity: str | None
-    """Hash of everything that users and basebump may have changed besides the base branch: basebump's branches
-    and their commits, the open requests with the times of their last changes, and the dashboard issue. None if the
-    forge did not return all of this."""
+    """Hash of everything that users and basebump may have changed besides the base branch: basebump's branches and
+    their commits, the open pull requests with the times of their last changes, and the dashboard issue. None if the
+    forge did not return all of this.
+    """
     is_public: bool | None
     """True if everyone can read the repository; None if it is unknown."""
     reader: str
@@ -67,7 +68,7 @@ class BranchConditions:
 
 @dataclass(frozen=True, slots=True)
 class SettledBranch:
-    """The state of the world in which a base branch was settled."""
+    """The data of a base branch at the time when it was settled."""
 
     conditions: BranchConditions
     tags: Mapping[TagRef, Digest]
@@ -94,8 +95,10 @@ class StoredBranch:
     settled: SettledBranch | None = None
     """None if something was left to do after the last visit, or if something could not be determined."""
     open_request_heads: Mapping[str, str | None] = field(default_factory=dict)
-    """The branches of basebump that had an open request at the end of the last visit, each with its last commit. The
-    commit is None if it contained other changes than basebump's, or if it is not known."""
+    """The branches of basebump that had an open pull request at the end of the last visit, each with its last commit.
+
+    The commit is None if it contained other changes than basebump's, or if it is not known.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +107,20 @@ class StoredRequest:
 
     branch: str
     number: int
-    """The number on the forge; 0 on a forge that gives requests no numbers."""
+    """The number on the forge; 0 on a forge without numbers."""
     state: RequestState
     """Never BRANCH."""
     targets: tuple[Target, ...]
     url: str | None = None
     opened_at: datetime | None = None
     ended_at: datetime | None = None
-    """The time at which the request was merged or closed; None if it is open, or if the time is unknown."""
+    """The time at which the pull request was merged or closed; None if it is open, or if the time is unknown."""
     fixes: Mapping[str, int] | None = None
-    """The number of distinct vulnerabilities that the request fixes, by severity, and under `exploited` those that are
-    known to be exploited. None if the fixed vulnerabilities are unknown."""
+    """The number of distinct vulnerabilities that the pull request fixes, by severity.
+
+    The key `exploited` has the number of vulnerabilities that are known to be exploited. None if the fixed
+    vulnerabilities are unknown.
+    """
     head: str | None = None
     """The last commit of the branch. None if it contains other changes than basebump's, or if it is not known."""
     ci: CiOutcome = CiOutcome.UNKNOWN
@@ -122,10 +128,11 @@ class StoredRequest:
     base_ci: CiOutcome = CiOutcome.UNKNOWN
     """The outcome of CI on the base branch, at the visit that found that CI failed on `head`."""
     due_at: datetime | None = None
-    """The time by which the request is to be merged, or by which its update is to run; None if it has no due date, or
-    if it is not known."""
+    """The time by which the pull request is to be merged, or by which its update is to run; None if it has no due date,
+    or if it is not known.
+    """
     due_for: DueClass | None = None
-    """What the due date was set for; None if it is not known."""
+    """The class of fixes that determined the due date; None if it is unknown."""
     due_until: DueUntil = DueUntil.MERGED
     """The stage that the update must reach by the due date."""
     fix_published_at: datetime | None = None
@@ -142,7 +149,7 @@ class BranchVisit:
     reader: str
     report: RepositoryReport
     requests: tuple[StoredRequest, ...] | None
-    """None if the requests could not be listed, so that nothing new is known about them."""
+    """The pull requests; None if they could not be listed, so that nothing new is known about them."""
     has_unread_files: bool
     """True if some files could not be read, so that the report may lack image references."""
     settled: SettledBranch | None = None
@@ -156,7 +163,8 @@ class VisitReason(StrEnum):
     """The branch is new, or the last visit left something to do."""
     FILES_CHANGED = "files-changed"
     REQUESTS_CHANGED = "requests-changed"
-    """A request, one of basebump's branches or the dashboard issue changed, or the forge does not report changes."""
+    """A pull request, one of basebump's branches or the dashboard issue changed, or the forge does not report changes.
+    """
     VISIBILITY_CHANGED = "visibility-changed"
     READER_CHANGED = "reader-changed"
     RULES_CHANGED = "rules-changed"

@@ -15,7 +15,7 @@ from bot.model.image_name import DOCKER_HUB, Digest, ImageName
 
 
 class BaseEvidence(StrEnum):
-    """How it is known that an image was built on a base image, the strongest evidence first."""
+    """The evidence that an image was built on a base image, strongest first."""
 
     LAYERS = "layers"
     """The layers of the base image are the first layers of the image."""
@@ -48,7 +48,7 @@ class OwnBuild:
     built_at: datetime | None
     """None if the image does not state it, or if it is in 1970, as reproducible builds write."""
     source: str | None
-    """The address of the repository that it was built from, from a label or provenance; untrusted text."""
+    """The URL of the repository that it was built from, from a label or provenance; untrusted text."""
     revision: str | None
     """The commit that it was built from, from a label or provenance; untrusted text."""
     dockerfile: str | None = None
@@ -82,7 +82,7 @@ class StoredBuild:
 
 
 def _parse_built_image(value: str) -> ImageName:
-    """Parse an image. Raises ValueError if it has a digest, or if its name does not begin with its host."""
+    """Parse an image. Raises ValueError if the image has a digest, or if its name does not begin with a host."""
     try:
         image = ImageName.parse(value)
     except InvalidReferenceError as error:

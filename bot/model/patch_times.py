@@ -42,13 +42,14 @@ class Patch:
     """The time at which the fix was merged; None if it still waits."""
     owners: tuple[str, ...]
     request: StoredRequest
-    """The last request of basebump for the update."""
+    """The last pull request of basebump for the update."""
     is_merged_by_basebump: bool = False
-    """True if a request of basebump was merged; False if the fix waits, or reached the base branch in another way."""
+    """True if a pull request of basebump was merged; False if the fix waits, or reached the base branch in another way.
+    """
     published_at: datetime | None = None
     """The time since which the fix was published and the base branch needed it; None if the scanner states no time."""
     proposed_at: datetime | None = None
-    """The opening of the first request for the update; None if the forge does not record it."""
+    """The opening of the first pull request for the update; None if the forge does not record it."""
     replaced: HeldDigest | None = None
     """The time in which the base branch held the vulnerable digest; None if it is not known."""
     ends: Mapping[UpdateStage, datetime | None] = field(default_factory=dict)
@@ -96,7 +97,7 @@ class WaitSummary:
     open: int
     """The number of fixes that wait."""
     oldest_open: timedelta | None
-    """The time for which the fix waits that waits the longest; None if none waits."""
+    """The longest time for which a fix has been waiting; None if no fix waits."""
 
     @property
     def fixes(self) -> int:

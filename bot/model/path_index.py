@@ -52,7 +52,7 @@ class PathIndex:
     names: _SearchableKeys
 
     def list_existing(self, *paths: str) -> list[FilePath]:
-        """Return those of `paths` that exist in the tree, in the given order."""
+        """Return the given paths that exist in the tree, in the given order."""
         return [FilePath(path) for path in paths if path in self.paths]
 
     def list_named(self, *names: str) -> list[FilePath]:

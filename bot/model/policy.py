@@ -344,10 +344,16 @@ class Policy:
         ),
     )
     has_own_role_rule: bool = False
-    """True if a matching rule has `role: own`. Otherwise the operator's own images are skipped. This is not a key."""
+    """True if a matching rule has `role: own`.
+
+    Otherwise the operator's own images are skipped. Rules cannot set this field.
+    """
     operator_due: DuePeriods | None = None
-    """The value of `due` in the operator's policy alone. Only these durations lift limits and schedules, because a
-    repository must not do this with its own file. This is not a key."""
+    """The value of `due` in the operator's policy alone.
+
+    Only these durations lift limits and schedules, because a repository must not lift them with its own file. Rules
+    cannot set this field.
+    """
 
 
 @cache
@@ -375,7 +381,7 @@ class PolicyRule:
     """The value of each key, by the name of its field in `Policy`."""
 
     def __init__(self, match: RuleMatch | None = None, **keys: Any) -> None:
-        """Create a rule that sets `keys`. Raises TypeError if one of them is not a policy key."""
+        """Create a rule that sets `keys`. Raises TypeError if an item of `keys` is not a policy key."""
         if unknown := keys.keys() - policy_keys().keys():
             raise TypeError(f"unknown policy keys: {', '.join(sorted(unknown))}")
         object.__setattr__(self, "match", match or RuleMatch())

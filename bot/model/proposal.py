@@ -18,10 +18,10 @@ from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAtt
 from bot.model.source import FileChange, FilePath
 
 Target = str
-"""`repository:tag@digest`. A user who closes a request declines the targets of its proposal."""
+"""`repository:tag@digest`. A user who closes a pull request declines the targets of its proposal."""
 
 NO_DRAFTS = "This forge has no drafts, so this is a normal request: review it before you merge it."
-"""The text that a request contains if it should be a draft (`Proposal.is_draft`), but the forge has no drafts."""
+"""The text that a pull request contains if it should be a draft (`Proposal.is_draft`), but the forge has no drafts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,17 @@ class Proposal:
     """Labels, reviewers and other attributes. Automerge is set only if the conditions of every reference are met."""
     rebase: Rebase = Rebase.AUTO
     refresh_every: timedelta = REFRESH_EVERY
-    """How long an open request stays unchanged after a user accepted it, or if the only change is that a digest is old
-    enough now."""
+    """How long an open pull request stays unchanged after a user accepted it, or if its only change is that a digest is
+    old enough now.
+    """
     is_only_aged: bool = False
-    """True if every new digest already existed when the request was opened, and was only too young then."""
+    """True if every new digest already existed when the pull request was opened, and was only too young then."""
     is_onboarding: bool = False
-    """True if this is the first proposal of a repository. Closing its request declines all proposals."""
+    """True if this is the first proposal of a repository. Closing its pull request declines all proposals."""
     requested_actions: frozenset[RequestedAction] = frozenset()
     """Actions that users requested in the dashboard issue."""
     is_urgent: bool = False
-    """True if the update must not wait, even if a user accepted the current state of the request."""
+    """True if the update must not wait, even if a user accepted the current state of the pull request."""
     schedules: tuple[ProposalSchedule, ...] = ()
     """The schedules of all updates. Each of them must allow opening the proposal."""
     opens_at: datetime | None = None
@@ -90,21 +91,26 @@ class Proposal:
     """True if the proposal is not opened while it is unknown which vulnerabilities the update fixes and introduces."""
     priority: ProposalPriority = ProposalPriority()
     replaces_unusable_digest: bool = False
-    """True if a registry lost a digest in use, or if it is blocked. Limits and schedules do not apply then."""
+    """True if a registry no longer has a digest in use, or if such a digest is blocked.
+
+    Limits and schedules do not apply then.
+    """
     due: DueDate | None = None
     """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
     shown_due: DueDate | None = None
-    """The due date that readers of the request may see. It differs from `due` if the date depends on private
-    evidence."""
+    """The due date that readers of the pull request may see.
+
+    It differs from `due` if the date depends on private evidence.
+    """
     is_due_unknown: bool = False
     """True if there is no due date only because it is not known what the proposal fixes."""
     waits_until: datetime | None = None
     """The time from which limits and schedules no longer apply, because the due date is near; None if they always
     apply."""
     on_close: OnClose = OnClose.DIGEST
-    """Which digests are not proposed again after a user closed the request without merging it."""
+    """Which digests are not proposed again after a user closed the pull request without merging it."""
     is_draft: bool = False
-    """True if the request is opened as a draft, to prevent a merge without a review."""
+    """True if the pull request is opened as a draft, to prevent a merge without a review."""
     is_merge_unknown: bool = False
     """True if automerge is not set only because some images could not be scanned in this run."""
     without_protected: Proposal | None = None
@@ -121,8 +127,10 @@ class NoProposal:
     reason: str
     """A sentence that says why no proposal is desired."""
     recorded_due: DueDate | None = None
-    """The due date in the mark of the request. It stays valid as long as it is unknown whether the request is still
-    desired."""
+    """The due date in the mark of the pull request.
+
+    This date stays valid as long as it is unknown whether the pull request is still desired.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +144,18 @@ class StatusAttempt:
 
 @dataclass(frozen=True, slots=True)
 class BodyMark:
-    """The data that basebump stores in the text of a request, in an HTML comment (the mark).
+    """The data that basebump stores in the text of a pull request, in an HTML comment (the mark).
 
     If a text has no valid mark, all fields have their defaults.
     """
 
     targets: tuple[Target, ...] = ()
     report: str | None = None
-    """The fingerprint of the request's text."""
+    """The fingerprint of the pull request's text."""
     is_withdrawn: bool = False
-    """Whether basebump withdrew the request, so that closing it was not a decision of a user."""
+    """True if basebump withdrew the pull request, so that closing it was not a decision of a user."""
     has_automerge: bool = False
-    """Whether basebump enabled automerge for the request."""
+    """True if basebump enabled automerge for the pull request."""
     status_attempt: StatusAttempt | None = None
     """The last commit status that basebump tried to set."""
     started_commit: str | None = None
@@ -185,11 +193,11 @@ class RemoteRequest:
     mark: BodyMark = BodyMark()
     """The data in the mark of the body."""
     has_conflicts: bool = False
-    """True if the forge knows that the request cannot be merged."""
+    """True if the forge knows that the pull request cannot be merged."""
     has_commented: bool = False
     """True if basebump already commented on commits of other people."""
     is_accepted: bool = False
-    """True if a user approved the request, added it to a merge queue, or enabled automerge."""
+    """True if a user approved the pull request, added it to a merge queue, or enabled automerge."""
     has_automerge: bool = False
     """True if basebump's own account enabled automerge."""
     ever_set: RequestAttributes | None = None
@@ -209,7 +217,10 @@ class RemoteRequest:
     opened_at: datetime | None = None
     closed_at: datetime | None = None
     is_closed_by_branch_deletion: bool = False
-    """True if the request was closed because its branch was deleted. Such a close does not decline the proposal."""
+    """True if the pull request was closed because its branch was deleted.
+
+    Such a close does not decline the proposal.
+    """
     is_own: bool = True
     """False if another account than basebump's opened the request. It is determined only if `intent` is None."""
     own_commit: str | None = None
@@ -222,32 +233,35 @@ class RemoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenStep:
-    """The step that opens a request. If `must_push` is True, its branch is created or updated first."""
+    """The step that opens a pull request. If `must_push` is True, its branch is created or updated first."""
 
     proposal: Proposal
     must_push: bool
     """True if the branch does not exist, contains other changes than the proposal, or was merged before."""
     existing_branch: RemoteRequest | None = None
-    """The existing branch, if basebump pushed it without opening a request; None if there is no such branch."""
+    """The existing branch, if basebump pushed it without opening a pull request; None if there is no such branch."""
     withdrawn_request: RemoteRequest | None = None
-    """The latest request for the branch that basebump withdrew; None if there is none. The new request mentions it."""
+    """The latest pull request for the branch that basebump withdrew; None if there is none.
+
+    The new pull request mentions it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateStep:
-    """The step that updates an open request: its branch, its text or its attributes."""
+    """The step that updates an open pull request: its branch, its text or its attributes."""
 
     request: RemoteRequest
     proposal: Proposal
     must_push: bool
     must_update_text: bool
     attributes: RequestAttributes = NO_ATTRIBUTES
-    """Attributes to set. `automerge` is False if the forge must no longer merge the request automatically."""
+    """Attributes to set. `automerge` is False if the forge must no longer merge the pull request automatically."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloseStep:
-    """The step that withdraws a request: mark it as withdrawn, close it, and delete its branch."""
+    """The step that withdraws a pull request: mark it as withdrawn, close it, and delete its branch."""
 
     request: RemoteRequest
     reason: str
@@ -255,7 +269,7 @@ class CloseStep:
 
 @dataclass(frozen=True, slots=True)
 class DeleteBranch:
-    """The step that deletes a branch of basebump that has no request, and that is no longer needed for a proposal."""
+    """The step that deletes a branch of basebump without a pull request that no proposal needs any more."""
 
     request: RemoteRequest
 
@@ -301,7 +315,7 @@ class DeferProposal:
 
 
 class NoChangeReason(StrEnum):
-    """The reason that a branch or request is left unchanged."""
+    """The reason that a branch or pull request is left unchanged."""
 
     UNCHANGED = "unchanged"
     DECLINED = "declined"
@@ -312,7 +326,7 @@ class NoChangeReason(StrEnum):
     EDITED = "edited"
     """Another person committed to the branch."""
     ACCEPTED = "accepted"
-    """A user accepted the request, so that the next update waits."""
+    """A user accepted the pull request, so that the next update waits."""
     SLIDING = "sliding"
     """The only change is that a digest is old enough now, so that the update waits."""
     UNKNOWN = "unknown"
@@ -327,7 +341,7 @@ class NoChangeReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoChange:
-    """The step that leaves the branch and the text of a request unchanged.
+    """The step that leaves the branch and the text of a pull request unchanged.
 
     If `must_comment` is True, a comment explains that the branch stays unchanged because of commits by other people.
     """

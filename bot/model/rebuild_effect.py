@@ -1,4 +1,4 @@
-"""What merging an update of a base image leads to: own images that are built again, and repositories that use them."""
+"""The effect of merging an update of a base image: own images that are rebuilt, and repositories that use them."""
 
 from __future__ import annotations
 
@@ -12,4 +12,6 @@ class RebuildEffect:
     images: tuple[str, ...]
     """The canonical names of the own images that are built from the files, sorted."""
     repositories: int
-    """The number of other git repositories whose images are built on these images, or on images that are."""
+    """The number of other git repositories whose images are built on these images, directly or through other own
+    images.
+    """

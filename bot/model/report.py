@@ -56,7 +56,7 @@ class ProposalReport:
     note: str = ""
     """A sentence for users, such as why the proposal was closed or which attributes could not be set; may be empty."""
     body: str = ""
-    """The rendered Markdown body of the request. It is not part of the JSON output."""
+    """The rendered Markdown body of the pull request. It is not part of the JSON output."""
     due: DueDate | None = None
     """The time by which the proposal is to be merged; None if it has no due date, or if it is closed or declined."""
     shown_due: DueDate | None = None
@@ -64,8 +64,10 @@ class ProposalReport:
     is_due_unknown: bool = False
     """True if there is no due date only because it is not known what the proposal fixes."""
     accepted_risk: DueClass | None = None
-    """What a declined proposal fixes, if it would have a due date otherwise. The user who declined it accepted this
-    risk."""
+    """The fixes of a declined proposal that would otherwise have a due date.
+
+    The user who declined it accepted this risk.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,14 @@ class RepositoryReport:
     note: str = ""
     """The reason that the whole repository was not processed; empty if it was processed."""
     configured_name: str | None = None
-    """The name in the config if the repository was renamed; else None."""
+    """The name in the config if the repository was renamed; otherwise None."""
     files_url: str | None = None
     """The URL to which the path of a file is appended, at the site of the forge; None if there is no such site."""
     read_at: datetime | None = None
     """The time at which an earlier run read the base branch, if this run did not, because nothing had changed; None if
     this run read it."""
     stuck: tuple[StuckUpdate, ...] = ()
-    """Merged updates that do not get further, for the dashboard. Empty if the repository has no dashboard."""
+    """Merged updates that make no progress, for the dashboard. Empty if the repository has no dashboard."""
 
     @property
     def title(self) -> str:

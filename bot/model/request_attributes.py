@@ -14,7 +14,7 @@ class StatusState(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
-    """A person must review the request first."""
+    """A person must review the pull request first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class CommitStatus:
 
 
 OVERDUE_LABEL = "basebump-overdue"
-"""The label of a request whose due date has passed."""
+"""The label of a pull request whose due date has passed."""
 STATUS_CONTEXT = "basebump/evidence"
 """The name of the commit status on every forge. Users name it in branch protection rules."""
 MAX_STATUS_DESCRIPTION = 140
-"""The maximum number of characters. This is GitHub's limit, which is lower than GitLab's."""
+"""The maximum number of characters of a description. This is GitHub's limit, which is lower than GitLab's."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestAttributes:
-    """Attributes of a request, such as labels.
+    """Attributes of a pull request, such as labels.
 
     The same class is used for the attributes to set, for the current attributes, and for all attributes that were set
     at any time (`RemoteRequest.ever_set`).
@@ -49,9 +49,9 @@ class RequestAttributes:
     milestone: str | None = None
     """Title of the milestone."""
     automerge: bool | None = None
-    """True if the forge merges the request automatically as soon as all of its conditions are met.
+    """True if the forge merges the pull request automatically as soon as all of its conditions are met.
 
-    False if it does not; None to leave the setting unchanged.
+    False if the forge does not merge it automatically; None to leave the setting unchanged.
     """
     status: CommitStatus | None = None
     """Status of the last commit of the branch; None to leave the status unchanged.

@@ -1,4 +1,4 @@
-"""What happened in the source repository of an image between the revisions of its old and its new digest."""
+"""The changes in the source repository of an image between the revisions of its old and its new digest."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SourceChanges:
     release: ReleaseNotes | None = None
     """The release of the new version; None if there is none, or if the version is the same as before."""
     release_failure: str | None = None
-    """Why the release could not be looked up, as the second half of a sentence; None if that did not fail."""
+    """Why the release could not be looked up, as the second half of a sentence; None if the lookup did not fail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the state contains about the updates of images, as the input of `bot.core.inventory.update_stages`."""
+"""The state's data about the updates of images, as the input of `bot.core.inventory.update_stages`."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class StageFacts:
     scope: StageScope
     uses: Sequence[StoredUse] = ()
     history: FleetHistory = field(default_factory=FleetHistory)
-    """The digests that the base branches of `uses` held for their images, and the requests of these branches."""
+    """The digests that the base branches of `uses` held for their images, and the pull requests of these branches."""
     clusters: Sequence[StoredCluster] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     """The names upstream of the repositories in mirrors and caches. Clusters list their images under these names."""
     builds: Sequence[StoredBuild] = ()
     links: Mapping[DockerfileKey, Sequence[BuildLink]] = field(default_factory=dict)
-    """The own images that are built from each file. Files of which none is known are missing."""
+    """The own images that are built from each file. Files without a known own image are missing."""
     children: Mapping[Digest, frozenset[Digest]] = field(default_factory=dict)
     """The images in each index. Indexes whose manifest is not stored are missing."""
     holders: Mapping[tuple[str, Digest], frozenset[BranchKey]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Updates that were merged and do not get further, as reports on a repository contain them."""
+"""Merged updates that make no progress, as reports on a repository contain them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from datetime import datetime
 class StuckUpdate:
     """An update of an image reference that was merged, and that waits longer than usual for a build or a deployment.
 
-    It contains only facts that stay the same while it waits, so that a text with them need not be written again.
+    The value contains only facts that stay the same while the update waits, so a text with these facts need not be
+    rewritten.
     """
 
     path: str
@@ -22,7 +23,7 @@ class StuckUpdate:
     since: datetime
     """The time at which the update reached this state."""
     reason: str
-    """What it waits for, as a word of `bot.model.update_stages.WaitReason`."""
+    """The reason why the update waits, as a word of `bot.model.update_stages.WaitReason`."""
     images: tuple[str, ...] = ()
     """The canonical names of the own images that are built from the file."""
     manifests: tuple[str, ...] = ()
@@ -31,5 +32,5 @@ class StuckUpdate:
     workloads: tuple[str, ...] = ()
     """The workloads that run older images, such as `prod/payments/Deployment/web`. Private evidence."""
     check_name: str | None = None
-    """The check that failed, such as a run of a workflow. Untrusted text, as its address is."""
+    """The check that failed, such as a run of a workflow. The name is untrusted text, like the URL."""
     check_url: str | None = None

@@ -12,14 +12,15 @@ from bot.model.update_stages import UpdateProgress
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedUpdate:
-    """A merged request whose update does not run everywhere yet, although its due date requires it."""
+    """A merged pull request whose update does not run everywhere yet, although its due date requires it."""
 
     key: BranchKey
     request: StoredRequest
     due_at: datetime
     due_for: DueClass
     progress: UpdateProgress
-    """How far the update got in one of the places that wait. If nothing is known to wait, one that is unknown."""
+    """The progress of the update in a file that waits or, if no file is known to wait, in a file with unknown progress.
+    """
 
     @property
     def is_known(self) -> bool:

@@ -1,4 +1,4 @@
-"""How far the update of an image got in each place that uses the image: proposed, merged, rebuilt, running."""
+"""The progress of an image's update in each file that uses the image: proposed, merged, rebuilt, running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class UpdateStage(StrEnum):
     """The stages of an update, in their order. The values are words in reports, metrics and JSON."""
 
     PROPOSED = "proposed"
-    """A request of basebump is open."""
+    """A pull request of basebump is open."""
     MERGED = "merged"
     """The file in the base branch contains the digest."""
     REBUILT = "rebuilt"
@@ -40,14 +40,17 @@ _ORDER = tuple(UpdateStage)
 
 
 class UseKind(StrEnum):
-    """What follows from a changed image reference in a file."""
+    """The effect of a changed image reference in a file: a build, a deployment, or neither."""
 
     BUILD = "build"
     """An image is built on the image, as from a Dockerfile."""
     WORKLOAD = "workload"
     """Containers in a cluster run the image, as from a Kubernetes manifest."""
     OTHER = "other"
-    """Neither, as for the images of CI jobs. The last stage of an update is then `merged`."""
+    """Neither a build nor a workload uses the image, as for the images of CI jobs.
+
+    The last stage of an update is then `merged`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class StageScope:
 
 
 class RebuildEvidence(StrEnum):
-    """How it is known that an own image was built on an updated base image, the strongest evidence first."""
+    """The evidence that an own image was built on an updated base image, strongest first."""
 
     LAYERS = "layers"
     PROVENANCE = "provenance"
@@ -90,7 +93,7 @@ class RebuildEvidence(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """What an update waits for, in the order of the stages; last, the reasons that the next stage is unknown."""
+    """The reason why an update waits, in the order of the stages. Reasons why the next stage is unknown come last."""
 
     NOT_PROPOSED = "not-proposed"
     HELD = "held"
@@ -165,8 +168,11 @@ STUCK_AFTER: Mapping[UpdateStage | None, timedelta] = {
     UpdateStage.MERGED: timedelta(days=1),
     UpdateStage.REBUILT: timedelta(days=1),
 }
-"""How long an update may wait in each stage before it counts as stuck. A failed build counts at once. Reviews take some
-days in most teams, and builds and rollouts some hours. None stands for updates that no request proposes."""
+"""How long an update may wait in each stage before it counts as stuck.
+
+A failed build counts at once. Reviews take some days in most teams, and builds and rollouts some hours. None stands for
+updates that no pull request proposes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +216,7 @@ class UpdateBuild:
     built_at: datetime | None
     evidence: RebuildEvidence
     link: LinkEvidence
-    """How it is known that the own image is built from the file."""
+    """The evidence that the own image is built from the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,7 @@ class UpdateWait:
 
     reason: WaitReason
     since: datetime | None
-    """The time at which the last stage was reached; None if no stage was."""
+    """The time at which the last stage was reached; None if no stage was reached."""
     check: FailedCheck | None = None
     """The check that failed, for `build-failed`; None if its name is not known."""
     images: tuple[str, ...] = ()
@@ -240,7 +246,7 @@ class UpdateProgress:
 
     use: ImageUse
     digest: Digest | None
-    """The digest to which the update goes; None if it is not known, as for an update that no request proposes."""
+    """The digest to which the update goes; None if it is unknown, as for an update that no pull request proposes."""
     reached: tuple[ReachedStage, ...]
     """The stages that the update reached, in their order. `proposed` is missing if basebump did not propose it."""
     wait: UpdateWait | None
@@ -249,7 +255,7 @@ class UpdateProgress:
     """False if a later update of the same image reference is proposed, or is to be proposed. The digest is then in the
     file, and it can still be of interest whether it runs."""
     request: RequestLink | None = None
-    """The request that proposes or proposed the update."""
+    """The pull request that proposes or proposed the update."""
     due_at: datetime | None = None
     """The time by which the update is to reach the stage that the policy names; None if it has no due date."""
     builds: tuple[UpdateBuild, ...] = ()
@@ -284,7 +290,8 @@ class UpdateProgress:
     def is_stuck(self, now: datetime) -> bool:
         """Return True if the update waits longer than usual.
 
-        What is unknown is never stuck. Neither is an image that no container runs, which may not be deployed at all.
+        An update with an unknown next stage is never stuck. An image that no container runs is not stuck either,
+        because it might not be deployed at all.
         """
         wait = self.wait
         if wait is None or wait.since is None or wait.reason.is_unknown or wait.reason is WaitReason.NOT_SEEN:
@@ -324,11 +331,11 @@ class StageFunnel:
     counts: Mapping[UpdateStage, StageCount]
     """The uses in each of `stages`."""
     not_proposed: int
-    """The uses for which a newer digest is available that no request proposes."""
+    """The uses for which a newer digest is available that no pull request proposes."""
     held: int
     """The uses for which a newer digest is available that the policy or a gate does not allow now."""
     unknown: int
-    """The uses of which nothing is known, because their files contain no digest."""
+    """The uses with an unknown stage, because their files contain no digest."""
 
     @property
     def uses(self) -> int:
@@ -360,7 +367,7 @@ class UnwantedImage:
 
 @dataclass(frozen=True, slots=True)
 class ClusterCoverage:
-    """The age of what is known about a cluster. The name is private evidence."""
+    """The age of the data about a cluster. The name is private evidence."""
 
     cluster: str
     read_at: datetime | None

@@ -1,4 +1,4 @@
-"""Where a fleet uses an image, as the state remembers it."""
+"""The use of images in a fleet, as the state remembers it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.inventory import BranchKey
 
 @dataclass(frozen=True, slots=True)
 class RequestLink:
-    """A pull or merge request of basebump, as an answer to the question which request updates an image."""
+    """A pull or merge request of basebump, which updates an image."""
 
     number: int
     url: str | None
@@ -46,7 +46,7 @@ class ImageUsage:
     """The time of the last run that listed the base branch. If this is long ago, the repository may have been renamed,
     archived or removed."""
     requests: tuple[RequestLink, ...] = ()
-    """The open requests that update this image in this base branch."""
+    """The open pull requests that update this image in this base branch."""
 
     @property
     def title(self) -> str:

@@ -36,7 +36,7 @@ class ReferenceStatus(StrEnum):
 
     @property
     def needs_action(self) -> bool:
-        """True if a user may want to act on the reference. Outputs only count the other references."""
+        """True if a user may want to act on the reference. Outputs show only a count of all other references."""
         return self not in {ReferenceStatus.UP_TO_DATE, ReferenceStatus.SKIPPED, ReferenceStatus.NOT_CHECKED}
 
 
@@ -73,9 +73,9 @@ class ReasonFacts:
     is_whole_file: bool = False
     """True if a whole file was not parsed, so that it may contain undetected image references."""
     ending: str = ""
-    """What ends a hold or a refusal that nobody can accept, as a sentence without a full stop."""
+    """The event that ends a hold or a refusal that nobody can accept, as a sentence without a full stop."""
     next_step: str = ""
-    """What a user can do so that basebump evaluates the reference, as a command; empty if there is no single remedy."""
+    """The user's next step for an unevaluated reference, as a command; empty if there is no single remedy."""
 
 
 def _held(
@@ -407,7 +407,7 @@ class Role(StrEnum):
 
 
 class RunLevel(IntEnum):
-    """How far a run goes: it only reports, also pushes branches, or also opens requests."""
+    """The level of a run: only report, also push branches, or also open pull requests."""
 
     REPORT = 0
     PUSH = 1

@@ -1,7 +1,7 @@
-"""Pending work of the service: what an event or a time asks basebump to do, and the record of what was done.
+"""Pending work of the service, which events or times cause, and the record of finished work.
 
-Pending work is a row in the state. It is removed only when the work is done, so that a killed process loses nothing.
-Requests for the same work are merged into one row.
+Pending work is a row in the state. The row is removed only when the work is done, so that a killed process loses
+nothing. Requests for the same work are merged into one row.
 """
 
 from __future__ import annotations
@@ -75,16 +75,16 @@ WorkKey = TagWork | VisitWork | SweepWork | PollWork
 
 
 EVENT_KINDS = frozenset({WorkKind.TAG, WorkKind.VISIT})
-"""Work that somebody may be waiting for."""
+"""The kinds of work for which a user might be waiting."""
 BACKGROUND_KINDS = frozenset({WorkKind.SWEEP, WorkKind.POLL})
-"""Work that is repeated, and can take minutes. It is done beside the other work."""
+"""The kinds of work that are repeated, and can take minutes. Such work is done beside all other work."""
 
 
 class WorkPriority(IntEnum):
     """The order in which pending work is done: greater values first, and within a value the oldest first."""
 
     SWEEP = 1
-    """Nobody waits for it: a sweep, or a visit that a sweep requested."""
+    """Nobody waits for the work: a sweep, or a visit that a sweep requested."""
     CHANGE = 2
     """An image or a repository changed."""
     CRITICAL = 3
@@ -92,7 +92,7 @@ class WorkPriority(IntEnum):
     EXPLOITED = 4
     """A new image fixes a vulnerability that is known to be exploited."""
     USER = 5
-    """A user asked for it, for example with a checkbox. Such requests are rare, and somebody is waiting."""
+    """A user requested the work, for example with a checkbox. Such work is rare, and the user is waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,12 @@ class WorkReason(StrEnum):
     FILES_CHANGED = "files-changed"
     """A forge reported a push to a repository."""
     REQUEST_CHANGED = "request-changed"
-    """A forge reported that a user closed, merged, edited, labelled or reviewed a request, or ticked a checkbox."""
+    """A forge reported that a user closed, merged, edited, labelled or reviewed a pull request, or ticked a checkbox.
+    """
     REPOSITORY_CHANGED = "repository-changed"
     """A forge reported that a repository was added, renamed or archived."""
     DUE = "due"
-    """A time came at which the result of a visit may change."""
+    """The time came at which the result of a visit may change."""
     SWEEP = "sweep"
     """A sweep is due, or a sweep found that the repository must be read."""
     POLL = "poll"
@@ -143,7 +144,7 @@ class WorkRequest:
     trace: str
     """The identifier of the delivery or sweep that led to the request. It connects log entries."""
     delay: timedelta = timedelta()
-    """How long to wait before the work is done. Each further request for the same work starts this time anew."""
+    """How long to wait before the work is done. Each further request for the same work restarts this time."""
     longest_delay: timedelta | None = None
     """The longest time that further requests can delay the work; None if they cannot delay it further than `delay`."""
     pushed_at: datetime | None = None
@@ -172,7 +173,7 @@ class ClaimedWork:
     interruptions: int = 0
     """The number of earlier claims in a row that ended without a result, because the process of the worker ended."""
     was_interrupted: bool = False
-    """True if the last claim before this one is among them."""
+    """True if the last claim before this claim ended in this way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class FinishedWork:
     started_at: datetime
     ended_at: datetime
     result: str
-    """What was done, in one line."""
+    """The result of the work, in one line."""
     is_failure: bool = False
     opened: int = 0
     """The number of proposals that were opened."""

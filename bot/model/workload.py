@@ -36,13 +36,19 @@ class RunningImage:
     workload: Workload
     container: str
     repository: str
-    """The canonical name of the repository of the image. The name of a mirror is replaced by that of its upstream."""
+    """The canonical name of the repository of the image.
+
+    The name of a mirror is replaced by the name of its upstream.
+    """
     tag: str | None
     """The tag in the pod; None if the pod names no tag."""
     digest: Digest | None
     """The digest that the cluster reports, of an index or of the manifest of one platform; None if it reports none."""
     pods: int
-    """The number of pods whose container runs the image. If no pod of a CronJob runs, those of its last Job count."""
+    """The number of pods whose container runs the image.
+
+    If no pod of a CronJob runs, the pods of its last Job count.
+    """
     since: datetime | None
     """The start of the first of these containers; None if the cluster does not report it."""
 
@@ -82,7 +88,7 @@ class ClusterProblem(StrEnum):
     UNREACHABLE = "unreachable"
     LOGIN_FAILED = "login-failed"
     FORBIDDEN = "forbidden"
-    """The account may not list pods or their owners."""
+    """The account is not allowed to list pods or their owners."""
     TOO_LARGE = "too-large"
     """The cluster has more pods or larger objects than basebump reads."""
     INVALID_ANSWER = "invalid-answer"
@@ -90,7 +96,7 @@ class ClusterProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnreadCluster:
-    """The result of a failure to read a cluster. Nothing is known then about what runs in it now."""
+    """The result of a failure to read a cluster. It is then unknown which images run in the cluster now."""
 
     cluster: str
     problem: ClusterProblem
@@ -113,7 +119,7 @@ class StoredRunningImage:
 
 @dataclass(frozen=True, slots=True)
 class StoredCluster:
-    """What the state remembers about a cluster."""
+    """The state's data about a cluster."""
 
     cluster: str
     read_at: datetime | None
@@ -136,7 +142,7 @@ class RunningPlace:
 
 @dataclass(frozen=True, slots=True)
 class RunningUse:
-    """Where an image runs, or an own image that was built on it."""
+    """The namespaces in which an image runs, or an own image that was built on it."""
 
     own_image: str | None
     """The canonical name of the repository of the own image; None if the pods run the image itself."""

@@ -22,7 +22,7 @@ def load(path: Path, *, requires_forges: bool) -> Settings:
 
     Args:
         path: The config file.
-        requires_forges: Whether a file without an entry under `forges` is an error.
+        requires_forges: True if a file without an entry under `forges` is an error.
 
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.
@@ -53,7 +53,9 @@ def load_repository_rules(
 
 
 def parse_blocklist(content: bytes, source: str) -> Blocklist:
-    """Return the blocked images in the content of a file. Raises ConfigError with its problems.
+    """Return the blocked images in the content of a file.
+
+    Raises ConfigError with all problems if the content is not valid.
 
     `source` is the name of the file in messages.
     """

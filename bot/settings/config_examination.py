@@ -64,7 +64,7 @@ class ServiceExamination:
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
         """Check that the secrets of senders cannot be guessed, and whether others can see the pages.
 
-        Nothing listens on the address, because the service may already do so.
+        The check does not listen on the address, because the service may already do so.
         """
         for sender in self.settings.serve.events:
             subject = f"/events/{sender.endpoint}"

@@ -44,11 +44,12 @@ class ConfigFile:
     `role: own`.
     """
     builds: Annotated[tuple[ConfiguredBuild, ...], Length(maximum=MAX_BUILDS)] = ()
-    """Own images and the Dockerfiles from which they are built. List the images whose labels and provenance do not
-    state this.
+    """Own images and the Dockerfiles from which they are built.
+
+    List an image if neither its labels nor its provenance state the Dockerfile.
     """
     clusters: Annotated[tuple[ClusterEntry, ...], Length(maximum=MAX_CLUSTERS)] = ()
-    """The Kubernetes clusters in which basebump lists the images that run. Nothing in them is changed."""
+    """The Kubernetes clusters in which basebump lists the running images. basebump changes nothing in a cluster."""
     files: tuple[FilesEntry, ...] = ()
     """Files to read in addition to those that the formats recognise by name."""
     policy: tuple[Rule, ...] = ()

@@ -21,4 +21,7 @@ class Entry(Generic[Value]):
     written: Mapping[str, Any]
     """The mapping in the file, whose values can be invalid."""
     value: Value | None
-    """None if a value of the mapping is invalid. Another problem reports the invalid value."""
+    """The mapping as a frozen value; None if one of its values is invalid.
+
+    Another problem reports the invalid value.
+    """

@@ -23,7 +23,7 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 """
 _HEADER_WORD = re.compile(r"[!-~]+")
 _UNSET_MACRO = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.]*\)")
-"""What Azure Pipelines leaves in a variable if the variable that it refers to is not set."""
+"""Matches a reference that Azure Pipelines leaves in a variable if the referenced variable is not set."""
 _TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer`"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 CLOSENESS = 0.6
-"""The minimum similarity of a suggestion, from 0 to 1: `token` finds `token_env`, and `labes` finds `labels`."""
+"""The minimum similarity (0 to 1) of a suggestion. With it, `token` finds `token_env`, and `labes` finds `labels`."""
 MAX_WORD = 60
 """The number of characters that are compared. No key is longer, and the time grows with the square of the length."""
 

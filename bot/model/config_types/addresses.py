@@ -13,7 +13,7 @@ from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import DOCKER_HUB, ImageName
 
 NO_SERVICE = "none"
-"""The value of a key for the URL of a service that means that no service is used."""
+"""The value that users write in place of a service's URL if no service is to be used."""
 LOCAL_NAME = "localhost"
 AZURE_HOST = "dev.azure.com"
 

@@ -19,7 +19,7 @@ the branch.
 """
 
 _VARIABLE = r"[A-Z_][A-Z0-9_]*"
-"""Only names in upper case, so that a secret that is written here by mistake is refused, and never shown."""
+"""Matches only names in upper case. A secret that is written here by mistake is therefore refused, and never shown."""
 _REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+"
 _PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT = rf"{_PATH_PART}(?:/{_PATH_PART})+"
@@ -68,7 +68,7 @@ def _build_id_parser(message: str) -> Parse:
 def _normalise_inner_path(value: str) -> str:
     """Return the path of a repository in the folder of a local forge, without a slash at the end.
 
-    Raises ValueError if a part of the path is empty, `.` or `..`, because it must not lead out of the folder.
+    Raises ValueError if a part of the path is empty, `.` or `..`, because the path must not lead out of the folder.
     """
     parts = require_text(value).rstrip("/").split("/")
     if any(part in {"", ".", ".."} for part in parts):

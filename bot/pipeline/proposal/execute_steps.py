@@ -386,7 +386,7 @@ def _report_proposal(
     proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = ""
 ) -> ProposalReport:
     exclusion_note = (
-        f"Left out, because the token may not change it: {', '.join(proposal.protected_files)}."
+        f"Left out, because the token is not allowed to change it: {', '.join(proposal.protected_files)}."
         if proposal.protected_files
         else ""
     )

@@ -1,7 +1,7 @@
-"""Adds an entry to the list `blocked` of a file, and keeps all other bytes of the file as they are.
+"""Add an entry to the list `blocked` of a file, and leave all other bytes of the file unchanged.
 
 The entry is inserted at a position that the YAML parser reports. The result is parsed again: it must have exactly one
-entry more, and nothing else may differ.
+additional entry, and nothing else may differ.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class BlockRefusedError(BasebumpError):
-    """The entry was not added, because basebump could not prove that the file would contain exactly one entry more."""
+    """Raised if basebump could not prove that the edit adds exactly one entry. The file is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class _Insertion:
 
 
 def list_blocked_paths(config_file: Path) -> list[Path]:
-    """Return the files of blocked images that a config names by a path. Raises ConfigError."""
+    """Return the files of blocked images that a config names by a path.
+
+    Raises ConfigError if the config is not valid.
+    """
     config = parse_config(read_named_document(config_file), config_file)
     return [entry.path for entry in config.blocked if entry.path is not None]
 
@@ -76,7 +79,7 @@ def add_blocked_entry(content: bytes, entry: Mapping[str, str], source: str) -> 
 
 
 def _prove(before: Document, edited: bytes, entry: Mapping[str, str], source: str) -> None:
-    """Raise BlockRefusedError unless the edited file has exactly one entry more, and no other difference."""
+    """Raise BlockRefusedError unless the edited file has exactly one additional entry, and no other difference."""
     listed = before.get(KEY, [])
     refusal = BlockRefusedError(
         f"{source} was not changed, because the list `{KEY}` has a form that basebump cannot extend safely; hint: add "
@@ -138,7 +141,7 @@ def _replace_empty_list(text: str, node: yaml.Node, entry: Mapping[str, str], ne
 
 
 def _insert_lines(text: str, at: int, lines: Sequence[str], newline: str) -> _Insertion:
-    """Return the insertion of whole lines. The line before them gets an end if it has none."""
+    """Return the insertion of whole lines. If the line before has no line break at its end, a line break is added."""
     start = "" if not text[:at] or text[:at].endswith("\n") else newline
     return _Insertion(at, start + newline.join(lines) + newline)
 

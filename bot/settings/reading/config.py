@@ -1,4 +1,4 @@
-"""Parses a config file, and checks that its keys neither contradict each other nor lack another key."""
+"""Parse a config file, and check that its keys neither contradict each other nor need a missing key."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from bot.settings.sections.trust import check_trust
 
 @dataclass(frozen=True, slots=True)
 class ParsedConfig:
-    """The content of a config file. Sections and entries with invalid values are in the document only."""
+    """The content of a config file. Sections and entries with invalid values are only in the field for the document."""
 
     document: Document
     config: ConfigFile
-    """The valid entries of lists, and the valid sections. The others have their defaults."""
+    """The valid entries of lists, and the valid sections. Invalid sections have their defaults."""
     invalid_keys: Collection[str] = ()
     """The keys at the top level whose values are not in `config`."""
     invalid_entries: Mapping[str, Collection[int]] = field(default_factory=dict)
@@ -71,7 +71,10 @@ class ParsedConfig:
 
 
 def parse_config(content: bytes, path: Path, *, requires_forges: bool = False) -> ConfigFile:
-    """Return the config in the content of a file. Raises ConfigError with all problems of the file."""
+    """Return the config in the content of a file.
+
+    Raises ConfigError with all problems of the file if it is not valid.
+    """
     document, yaml_problems = parse_document(content, str(path))
     folder = path.absolute().parent  # links are not resolved: a mounted config is a link into another folder
     config, problems = validate_config(document, folder, requires_forges=requires_forges)

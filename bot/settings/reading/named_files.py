@@ -1,4 +1,4 @@
-"""Reads the files that a config names: keys, certificates, templates, blocked images and ends of support."""
+"""Read the files that a config names: keys, certificates, templates, blocked images and ends of support."""
 
 from __future__ import annotations
 
@@ -34,11 +34,17 @@ MAX_TEMPLATE = 256 * 1024
 
 
 class UnreadableFileError(Exception):
-    """A file cannot be read. The message has the reason, but not the name of the file, which the caller adds."""
+    """Raised if a file cannot be read.
+
+    The message has the reason, but not the name of the file, which the caller adds.
+    """
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a file. Raises UnreadableFileError if it cannot be read or is larger than `max_bytes`."""
+    """Return the content of a file.
+
+    Raises UnreadableFileError if the file cannot be read or is larger than `max_bytes`.
+    """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():  # opening a FIFO waits until something writes
             raise UnreadableFileError("the file could not be read: it is not a regular file")
@@ -52,7 +58,10 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
 
 
 def read_trust(entries: tuple[TrustConfigEntry, ...], config: Path) -> tuple[TrustEntry, ...]:
-    """Read the files that `trust` names, relative to the config. Raises ConfigError with all their problems."""
+    """Read the files that `trust` names, relative to the config.
+
+    Raises ConfigError with all problems if a file cannot be used.
+    """
     problems: list[ConfigProblem] = []
     trust_entries = tuple(
         _read_trust_entry(each, config.absolute().parent, f"trust[{index}]", problems)
@@ -140,7 +149,7 @@ def read_templates(templates: TemplatesSection, config: Path) -> Mapping[str, st
 
     The keys of the mapping are those of `proposals.templates`: `title`, `body`, `message` and `dashboard`.
 
-    Raises ConfigError with the problems of all templates.
+    Raises ConfigError with the problems of all templates if a template cannot be used.
     """
     paths = {key: path for key, path in asdict(templates).items() if path is not None}
     if not paths:
@@ -170,7 +179,7 @@ def read_templates(templates: TemplatesSection, config: Path) -> Mapping[str, st
 def read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
     """Read the file that `end_of_life` names, and return the end of support of each image in it.
 
-    Raises ConfigError with all problems of that file.
+    Raises ConfigError with all problems of that file if it is not valid.
     """
     document, yaml_problems = parse_document(read_document(path), str(path))
     try:
@@ -199,7 +208,10 @@ def parse_blocklist(content: bytes, source: str) -> Blocklist:
 
 
 def parse_blocked_file(content: bytes, source: str) -> BlockedFile:
-    """Parse and validate a file with blocked images. Raises ConfigError with its problems."""
+    """Parse and validate a file with blocked images.
+
+    Raises ConfigError with all problems if the file is not valid.
+    """
     document, yaml_problems = parse_document(content, source)
     try:
         blocked_file = validate(BlockedFile, document)
@@ -222,7 +234,10 @@ def _list_entries(entries: Sequence[BlockedEntry]) -> Iterator[BlocklistEntry]:
 
 
 def read_named_document(path: Path) -> bytes:
-    """Return the content of a file of the config. Raises ConfigError if it cannot be read or is too large."""
+    """Return the content of a file that the config names.
+
+    Raises ConfigError if the file cannot be read or is too large.
+    """
     try:
         return read_bounded(path, MAX_BYTES)
     except UnreadableFileError as error:

@@ -1,4 +1,4 @@
-"""Finds the positions of config keys in the YAML text, for the messages about problems."""
+"""Find the positions of config keys in the YAML text, for the messages about problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_positions(content: bytes, problems: Iterable[ConfigProblem]) -> tuple[Co
     """
     try:
         root = yaml.compose(content[:MAX_BYTES].decode("utf-8-sig"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):  # the problems already say why
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):  # `problems` contains the error
         root = None
     if root is None:
         return tuple(problems)
@@ -31,7 +31,7 @@ def add_positions(content: bytes, problems: Iterable[ConfigProblem]) -> tuple[Co
 
 
 def _get_place(problem: ConfigProblem) -> tuple[bool, int, int]:
-    """Return the place of a problem in the order of problems. Problems without a position are the last."""
+    """Return the sort key of a problem. Problems without a position come last."""
     position = problem.position
     return (False, position.line, position.column) if position is not None else (True, 0, 0)
 

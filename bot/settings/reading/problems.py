@@ -1,4 +1,4 @@
-"""Converts pydantic's validation errors to problems: the location in the file, and a message with a hint."""
+"""Convert pydantic's validation errors to problems: the location in the file, and a message with a hint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPERATOR_KEYS = frozenset(
 """Keys that the documentation lists, but that a repository's own file cannot set."""
 
 MAX_PLACES = 2
-"""The maximum number of places that a hint names for a key that belongs elsewhere."""
+"""The maximum number of locations that a hint names for a key at a wrong location."""
 
 EMPTY = "is empty; hint: give it a value, or remove the key"
 
@@ -80,7 +80,7 @@ def _list_problems(
     for detail in error.errors(include_url=False, include_input=False):
         location = _find_location(document, detail["loc"])
         if detail["type"] == "too_short" and _get_value(document, location):
-            continue  # pydantic counts only valid items, and reports the invalid ones itself
+            continue  # pydantic counts only valid items, and reports invalid items itself
         message = _describe_error(document, location, detail, document_schema)
         yield location, ConfigProblem(format_location(location), message)
 
@@ -205,7 +205,7 @@ def _describe_unknown_key(location: Location, document_schema: DocumentSchema) -
 
 
 def _count_shared_steps(place: tuple[str, ...], location: Location) -> int:
-    """Return the number of steps from the top of the file that a place of the schema shares with a location."""
+    """Return the number of steps from the top of the file that two locations share."""
     names = [step for step in location if isinstance(step, str)]
     return next(
         (index for index, (one, other) in enumerate(zip(place, names, strict=False)) if one != other), len(place)

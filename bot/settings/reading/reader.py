@@ -1,4 +1,4 @@
-"""Reads a config file and the files that it names, and a repository's own config file."""
+"""Read a config file and the files that it names, and a repository's own config file."""
 
 from __future__ import annotations
 
@@ -25,18 +25,24 @@ from bot.settings.settings import Settings
 
 
 def load(path: Path, *, requires_forges: bool) -> Settings:
-    """Read a config file; `bot.settings.load` documents the details. Raises ConfigError with all its problems."""
+    """Read a config file; `bot.settings.load` documents the details.
+
+    Raises ConfigError with all problems of the file if it cannot be used.
+    """
     content = read_document(path)
     try:
         return _read_named_files(parse_config(content, path, requires_forges=requires_forges), path)
     except ConfigError as error:
-        if error.source != str(path):  # another file, which the config names
+        if error.source != str(path):  # the problem is in another file, which the config names
             raise
         raise ConfigError(error.source, add_positions(content, error.problems)) from None
 
 
 def _read_named_files(config: ConfigFile, path: Path) -> Settings:
-    """Return the settings in a config, with the content of the files that it names. Raises ConfigError."""
+    """Return the settings in a config, with the content of the files that it names.
+
+    Raises ConfigError if such a file cannot be used.
+    """
     keys = {each.name: getattr(config, each.name) for each in fields(config)}
     policy_config = PolicyConfig(
         rules=config.policy,

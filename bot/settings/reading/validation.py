@@ -1,4 +1,4 @@
-"""Validates documents with the declarations of their keys, and generates the JSON Schema of these declarations.
+"""Validate documents with the declarations of their keys, and generate the JSON Schema of these declarations.
 
 This is the only module that makes pydantic read the declarations.
 """
@@ -39,7 +39,9 @@ _OPTIONS = ConfigDict(extra="forbid", hide_input_in_errors=True, alias_generator
 
 
 def validate(declaration: type[Declaration], document: object, folder: Path | None = None) -> Declaration:
-    """Return the content of a document as a frozen value. Raises pydantic.ValidationError with all errors.
+    """Return the content of a document as a frozen value.
+
+    Raises pydantic.ValidationError with all errors if the document is not valid.
 
     Paths in the document are relative to `folder`.
     """

@@ -1,4 +1,4 @@
-"""Parses the YAML of a config file into plain values, with limits on its size and depth."""
+"""Parse the YAML of a config file into plain values, with limits on its size and depth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ Document = dict[str, Any]
 
 
 def read_document(path: Path) -> bytes:
-    """Return the first bytes of a config file: one more than MAX_BYTES. Raises ConfigError if it cannot be read."""
+    """Return the first bytes of a config file: one more than MAX_BYTES.
+
+    Raises ConfigError if the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -112,7 +115,7 @@ def _build_config_error(source: str, message: str, position: FilePosition | None
 
 
 class _RefusedYamlError(yaml.YAMLError):
-    """The file is valid YAML, but contains something that basebump does not accept."""
+    """Raised if a file is valid YAML, but contains something that basebump does not accept."""
 
     def __init__(self, node: yaml.Node, message: str) -> None:
         self.position = FilePosition(node.start_mark.line + 1, node.start_mark.column + 1)

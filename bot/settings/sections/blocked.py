@@ -74,9 +74,15 @@ class BuiltRange:
     """A range of build times. At least one of `from` and `to` is required."""
 
     from_: Annotated[BuildTime | None, Example("2027-01-30")] = None
-    """The first build time that is blocked: a day, or a time in UTC. Default: all images that were built before."""
+    """The first build time that is blocked: a day, or a time in UTC.
+
+    Default: no start; all earlier build times are blocked.
+    """
     to: Annotated[BuildTime | None, Example("2027-01-31T12:00:00Z")] = None
-    """The last build time that is blocked: a whole day, or a time in UTC. Default: all images that are built later."""
+    """The last build time that is blocked: a whole day, or a time in UTC.
+
+    Default: no end; all later build times are blocked.
+    """
 
     def get_times(self) -> tuple[datetime | None, datetime | None]:
         """Return the first and the last moment of the range; None for an end that is open."""
@@ -89,7 +95,10 @@ class BlockedImageEntry:
     """An entry of a published list of blocked images. It has either `digest` or `built`."""
 
     digest: Annotated[DigestText | None, Example("sha256:" + "0123456789abcdef" * 4)] = None
-    """The digest of an index or of the image of one platform. An index is also blocked if one of its images is."""
+    """The digest of an index or of the image of one platform.
+
+    An index is also blocked if one of its images is blocked.
+    """
     image: Annotated[
         texts.ImageGlob | None, Example("docker.io/library/*"), Example("registry.example.com/acme/**", _BUILT)
     ] = None
@@ -99,7 +108,10 @@ class BlockedImageEntry:
     reason: Annotated[
         ReasonText | None, Example("malware in libexample"), Example("the build server was compromised", _BUILT)
     ] = None
-    """Why the images are blocked, at most 200 characters. Required, except for lists. Proposals show it."""
+    """The reason why the images are blocked, at most 200 characters.
+
+    Required, except for lists. Proposals show the reason.
+    """
     link: Annotated[addresses.DownloadUrl | None, Example("https://security.example.com/incidents/42")] = None
     """The https URL of a page with details. Default: none."""
 
@@ -201,5 +213,5 @@ def convert_entries(entries: Sequence[BlockedImageEntry]) -> Iterator[BlocklistE
 
 
 def _add_time(moment: datetime | date, day_time: time) -> datetime:
-    """Return a time unchanged, and a day as this time of the day."""
+    """Return a time unchanged, and a day as `day_time` on this day."""
     return moment if isinstance(moment, datetime) else datetime.combine(moment, day_time, UTC)

@@ -10,7 +10,7 @@ from bot.model.own_build import ConfiguredBuild
 from bot.settings.entries import Entry, Problems
 
 MAX_BUILDS = 2000
-"""The maximum number of entries. The limit on the size of a config file allows about as many."""
+"""The maximum number of entries, which is about what the limit on the size of a config file allows."""
 
 
 def check_builds(entries: Iterable[Entry[ConfiguredBuild]], listed_hosts: Container[str]) -> Problems:

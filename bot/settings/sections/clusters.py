@@ -53,8 +53,10 @@ class ClusterEntry:
     account of its own pod (`in-cluster`), or with Microsoft Entra (`azure`) for Azure Kubernetes Service.
     """
     kubeconfig: Annotated[ConfigPath | None, Example("clusters/prod.yaml")] = None
-    """The path of a kubeconfig, relative to this config file. Programs that it names (`exec`) are never started.
-    Default: the files in the variable `KUBECONFIG`, or `~/.kube/config`.
+    """The path of a kubeconfig, relative to this config file.
+
+    Programs that it names (`exec`) are never started. Default: the files that the variable `KUBECONFIG` lists, or
+    `~/.kube/config`.
     """
     context: Annotated[texts.Text | None, Example("prod")] = None
     """A context of the kubeconfig. Default: its current context."""
@@ -63,13 +65,13 @@ class ClusterEntry:
     ca: Annotated[ConfigPath | None, Example("certificates/staging.pem", _SERVER)] = None
     """A file with CA certificates to trust for `server`. The path is relative to this config file."""
     token_env: Annotated[names.VariableName | None, Example("STAGING_TOKEN", _SERVER)] = None
-    """The name of the environment variable that holds a token for `server`, such as that of a service account."""
+    """The name of the environment variable that holds a token for `server`, such as the token of a service account."""
     namespaces: Annotated[
         tuple[Namespace, ...], Length(1, MAX_NAMESPACES), OrText(), Example(["payments", "shop"])
     ] = ()
     """The namespaces to read, each of which needs only a Role. Default: all namespaces, which needs a ClusterRole."""
     exclude_namespaces: Annotated[OneOrMore[texts.Glob], Example(["kube-*"])] = ()
-    """Globs for namespaces whose pods do not count, such as `kube-*`. Default: none."""
+    """Globs for namespaces whose pods are ignored, such as `kube-*`. Default: none."""
 
 
 def check_clusters(entries: Iterable[Entry[ClusterEntry]]) -> Problems:

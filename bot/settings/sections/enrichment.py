@@ -54,11 +54,11 @@ class EnrichmentSection:
     """Statements that vulnerabilities do not affect an image. Default: none; all findings then count."""
     source_changes: Flag = False
     """If `true`, proposals show how many commits lie between the source revisions of both images, and the release notes
-    of the new version. basebump asks github.com or gitlab.com, if the labels of the images name them. It asks once for
-    each update, and stores the result in the `state`.
+    of the new version. basebump sends the requests to github.com or gitlab.com, if the labels of the images name a
+    repository there. Each update is looked up once, and the result is stored in the `state`.
     """
     github_token_env: Annotated[names.VariableName | None, Example("SOURCE_TOKEN")] = None
-    """The environment variable with a token for these questions to github.com, which raises the limit from 60 to 5000
+    """The environment variable with a token for these requests to github.com, which raises the limit from 60 to 5000
     requests per hour. Use a token that can read no private repository, because proposals show the release notes.
     Default: no token is sent, not even that of a configured forge.
     """

@@ -42,7 +42,8 @@ class ProposalsSection:
     trailers: tuple[names.CommitTrailer, ...] = ()
     """Lines to add at the end of every commit message, such as `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: Flag = False
-    """Whether each repository has an issue as its dashboard: an overview, with checkboxes on which the next run acts.
+    """Whether each repository gets a dashboard: an issue with an overview, and with checkboxes on which the next run
+    acts.
     """
     status: Flag = True
     """Whether a proposal's evidence is also written to a commit status, which branch protection can require."""

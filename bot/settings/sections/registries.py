@@ -16,7 +16,7 @@ from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
 
 KEYS_WITH_PATH = frozenset({"host", "upstream"})
-"""The keys that an entry with a path may have. All other keys are about the host to which basebump connects."""
+"""The keys that are allowed in an entry with a path. All other keys are about the host to which basebump connects."""
 _LOGIN = "A registry with a user name and a password."
 _AZURE = "An Azure Container Registry."
 _CACHE = "A pull-through cache, which is a registry or a path on a registry."
@@ -143,7 +143,7 @@ def check_registries(entries: Sequence[Entry[RegistryConfigEntry]]) -> Problems:
         yield from _check_plain_http(entry.where, registry, [each for _, each in listed])
         if registry.path:
             yield from _check_path_entry(entry, registry)
-        is_complete = len(listed) == len(entries)  # an invalid entry could be that of the upstream
+        is_complete = len(listed) == len(entries)  # an invalid entry could be the upstream's entry
         message = _find_upstream_problem(registry, listed) if registry.upstream is not None and is_complete else None
         if message:
             yield ConfigProblem(f"{entry.where}.upstream", message)
@@ -247,7 +247,7 @@ def _check_plain_http(where: str, registry: RegistryConfigEntry, registries: Ite
 def _check_path_entry(entry: Entry[RegistryConfigEntry], registry: RegistryConfigEntry) -> Problems:
     """Yield the problems of an entry whose `host` has a path, such as `host/proxy/dockerhub`.
 
-    It must describe a pull-through cache, and its only keys are `host` and `upstream`.
+    The entry must describe a pull-through cache, and its only keys are `host` and `upstream`.
     """
     if registry.upstream is None:
         yield ConfigProblem(
@@ -262,10 +262,10 @@ def _check_path_entry(entry: Entry[RegistryConfigEntry], registry: RegistryConfi
 
 
 def _find_upstream_problem(cache: RegistryConfigEntry, listed: Sequence[_Listed]) -> str | None:
-    """Return why the `upstream` of a cache cannot be used; None if it can.
+    """Return why the `upstream` of a cache cannot be used; None if it can be used.
 
-    It must not itself be a pull-through cache, because basebump queries the upstream registry directly. This rule also
-    prevents caches that name each other as their upstream.
+    The upstream must not itself be a pull-through cache, because basebump queries the upstream registry directly. This
+    rule also prevents caches that name each other as their upstream.
     """
     upstream = cache.upstream or ""
     if _is_below(upstream, cache.host) or _is_below(cache.host, upstream):

@@ -14,14 +14,17 @@ from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath, Program
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
-"""Pulling and scanning an image of several gigabytes takes minutes. A scan that takes longer than this hangs."""
+"""The time after which a scan counts as hanging. Pulling and scanning an image of several gigabytes takes minutes."""
 OSV_API = "https://api.osv.dev"
 DEFAULT_REPORT_PLATFORM = "linux/amd64"
 """The platform that scanners use by default."""
 DEFAULT_REPORT_AGE = timedelta(days=5)
-"""The same limit as for the databases of scanners, which are built several times a day."""
+"""The default maximum age of a report, which equals the limit for databases of scanners.
+
+These are built several times a day.
+"""
 DEFAULT_DEFENDER_AGE = timedelta(days=3)
-"""Defender scans every day, but sometimes late."""
+"""The default maximum age of an assessment. Defender scans every day, but sometimes late."""
 _SERVER = "Trivy with a Trivy server."
 
 
@@ -147,7 +150,7 @@ class DefenderScannerEntry:
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all images that no earlier entry matches."""
     subscriptions: Annotated[NonEmptyList[names.SubscriptionId], Example(["4385cf00-2d3a-425a-832f-f4285b1c9dce"])] = ()
-    """The IDs of the subscriptions to read. Default: all subscriptions that the identity may read."""
+    """The IDs of the subscriptions to read. Default: all subscriptions that the identity is allowed to read."""
     max_age: times.Age = DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
     pulled: Flag = False

@@ -67,8 +67,10 @@ class SenderEntry:
     name: Annotated[Annotated[str, TextPattern(r"^[a-z0-9][a-z0-9-]{0,39}$")] | None, Example("acr")] = None
     """The last part of the URL to which the events are sent: `/events/NAME`. Default: the kind."""
     registry: Annotated[addresses.Host | None, Example("myregistry.azurecr.io")] = None
-    """The registry as `host[:port]`, as in image references. It replaces the host that the events name, which can be an
-    internal name of the registry. Default: the host that the events name.
+    """The registry as `host[:port]`, as in image references.
+
+    This host replaces the host in the events, which can be an internal name of the registry. Default: the host that the
+    events name.
     """
 
     @property
@@ -82,8 +84,10 @@ class ServeSection:
     """Settings of `basebump serve` and `basebump work`."""
 
     listen: Annotated[SocketAddress, ParseText(parse_listen_address)] = DEFAULT_LISTEN
-    """The address on which the service listens: `host:port`. Other addresses than loopback make the pages readable for
-    everyone who can connect, so that a reverse proxy must decide who can.
+    """The address on which the service listens: `host:port`.
+
+    With an address other than loopback, everyone who can connect can read the pages, so a reverse proxy must restrict
+    access.
     """
     events: tuple[SenderEntry, ...] = ()
     """The registries and forges that report events. Default: none; changes are then found by polling and by sweeps."""
@@ -94,14 +98,15 @@ class ServeSection:
     user_header: Annotated[
         Annotated[str, TextPattern(r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None, Example("X-Forwarded-Email")
     ] = None
-    """The HTTP header in which a reverse proxy names the user, such as `X-Forwarded-Email`. Pages then require this
-    header, and also show evidence that is private. Set it only if users cannot reach the service without this proxy.
-    Default: pages require no header, and leave out private evidence.
+    """The HTTP header in which a reverse proxy names the user, such as `X-Forwarded-Email`.
+
+    Pages then require this header, and also show private evidence. Set the key only if users cannot reach the service
+    without this proxy. Default: pages require no header, and leave out private evidence.
     """
 
 
 def check_senders(senders: Iterable[SenderEntry]) -> Problems:
-    """Yield a problem for each sender that has the name of an earlier one, or that lacks the name of its registry."""
+    """Yield a problem for each sender that has the name of an earlier sender, or that lacks its registry."""
     names: set[str] = set()
     for index, sender in enumerate(senders):
         where, name = f"serve.events[{index}]", sender.endpoint

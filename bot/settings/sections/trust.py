@@ -51,7 +51,7 @@ class TrustConfigEntry:
     """Signers who use Notation."""
     signed_as: Annotated[tuple[texts.ImageGlob, ...], Example(["ghcr.io/acme/**"])] = ()
     """Globs for other repositories that a signature by cosign may name, if the images were copied from there together
-    with their signatures. Default: a signature that names a repository counts only for images in this repository.
+    with their signatures. Default: if a signature names a repository, it counts only for images in this repository.
     """
 
 
