@@ -38,7 +38,7 @@ def build_comparison(evidence, signature=None) -> Comparison:
     return Comparison(image, image, "linux/amd64", evidence)
 
 
-def test_texts_name_lookups_that_did_not_take_place():
+def test_texts_of_runs_name_lookups_that_were_not_made():
     for render in RENDERERS:
         assert NOT_LOOKED_UP in render(build_run_report(build_repository(build_update())))
         looked_up = render(build_run_report(build_repository(build_update()), evidence=LOOKED_UP))
@@ -46,12 +46,12 @@ def test_texts_name_lookups_that_did_not_take_place():
         assert "not checked" not in looked_up
 
 
-def test_texts_without_updates_name_no_lookups():
+def test_texts_of_runs_without_updates_name_no_missing_lookups():
     report = replace(build_run_report(build_repository()), evidence={})
     assert not [render for render in RENDERERS if "not looked up" in render(report)]
 
 
-def test_json_has_the_state_of_each_lookup():
+def test_json_contains_state_of_each_lookup_of_an_update():
     (reference,) = json.loads(render_scan_document(build_run_report(build_repository(build_update()))))["references"]
     not_looked_up = {"kev": "not-looked-up", "epss": "not-looked-up", "signatures": "not-checked"}
     assert reference["evidence"]["lookups"] == not_looked_up
@@ -60,7 +60,7 @@ def test_json_has_the_state_of_each_lookup():
     assert looked_up == {"kev": "read", "epss": "read", "signatures": "checked"}
 
 
-def test_comparison_names_lookups_that_did_not_take_place():
+def test_comparison_text_names_lookups_that_were_not_made():
     text = render_comparison_text(build_comparison(KNOWN))
     assert text.count("signature    not checked (no trust rule)") == 2
     assert "Known exploitation (KEV): not looked up (no `enrichment`).\n" in text

@@ -59,7 +59,7 @@ def build_contents(user: str, revision: str, size: int) -> ImageContents:
     return ImageContents(digest("inside"), config, size, source="https://github.com/acme/web", revision=revision)
 
 
-def test_shows_changes_of_packages_and_image_config():
+def test_comparison_shows_changes_of_packages_and_image_config():
     old = scan(CRITICAL, packages=(InstalledPackage("debian", "tar", "1"), InstalledPackage("debian", "bash", "2")))
     new = scan(packages=(InstalledPackage("debian", "tar", "2"),))
     contents = TransitionContents(
@@ -76,7 +76,7 @@ def test_shows_changes_of_packages_and_image_config():
     assert "<details><summary>Packages: 1 upgraded, 1 removed</summary>" in shown
 
 
-def test_shows_exploited_and_epss_score_with_each_finding():
+def test_comparison_shows_exploitation_and_epss_score_of_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
     listed = build_comparison(
         exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked
@@ -93,7 +93,7 @@ def test_shows_exploited_and_epss_score_with_each_finding():
     assert "| 91.3 % |" in render_markdown(listed)
 
 
-def test_unread_list_makes_exploited_and_score_null():
+def test_exploited_is_null_in_document_if_kev_list_was_not_read():
     unread = build_comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "`kev`" in render_comparison_text(unread)
     assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None
@@ -113,7 +113,7 @@ def test_suppressed_findings_are_listed_separately_and_not_counted():
 
 
 @pytest.mark.parametrize("why", UnscannedReason)
-def test_image_that_was_not_scanned_has_a_reason_and_no_counts(why):
+def test_comparison_shows_reason_and_no_counts_for_image_that_was_not_scanned(why):
     unknown = build_comparison(old=NotScanned(why, "a detail"))
     text = render_comparison_text(unknown)
     assert "not known" in text
@@ -125,14 +125,14 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_counts(why):
     assert f"> **Not scanned:** the old image: {why.sentence}." in render_markdown(unknown)
 
 
-def test_does_not_compare_scans_with_different_databases():
+def test_scans_with_different_databases_are_not_compared():
     other = replace(scan().scanner, database=datetime(2026, 1, 2, tzinfo=UTC))
     document = json.loads(render_comparison_document(build_comparison(new=scan(HIGH, scanner=other))))
     assert document["old"]["state"] == "different-database"
     assert document["fixed"] is None
 
 
-def test_long_lists_are_shortened_with_a_note():
+def test_comparison_shortens_long_lists_and_counts_omitted_rows():
     many = scan(*(finding(f"CVE-1900-{number:04}") for number in range(MAX_ROWS + 7)))
     assert "  and 7 more rows" in render_comparison_text(build_comparison(old=many, new=scan()))
     cut = render_markdown(build_comparison(old=many, new=scan()), 8_000)
@@ -150,7 +150,7 @@ def build_hostile_comparison() -> Comparison:
     return build_comparison(scan(HIGH, packages=()), new, contents, BadSignature(SignatureDefect.BROKEN, HOSTILE))
 
 
-def test_text_escapes_control_characters():
+def test_comparison_text_escapes_control_characters_and_ci_commands():
     text = render_comparison_text(build_hostile_comparison())
     assert "\x1b" not in text
     assert "##[" not in text
@@ -158,7 +158,7 @@ def test_text_escapes_control_characters():
     assert render_comparison_document(build_hostile_comparison()).isascii()
 
 
-def test_markdown_escapes_text_from_outside():
+def test_comparison_markdown_escapes_untrusted_text():
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render_markdown(build_hostile_comparison()))
     inline = [each for token in tokens for each in (token.children or ())]
     allowed = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "link_open", "link_close"}
@@ -168,7 +168,7 @@ def test_markdown_escapes_text_from_outside():
     assert not [each for each in inline if each.type == "text" and ("@" in each.content or "evil" in each.content)]
 
 
-def test_every_format_reports_a_rollback():
+def test_every_comparison_format_reports_package_rollback():
     newer, older = (InstalledPackage("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
     back = build_comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
     said = f"libssl3 goes back from 3.0.15 to 3.0.11, which brings {CRITICAL.id}"
@@ -190,7 +190,7 @@ def test_every_format_reports_a_rollback():
         (65, {"title", "installed", "EPSS"}),
     ],
 )
-def test_narrow_terminal_omits_columns_and_names_the_omitted_columns(width, left_out):
+def test_comparison_omits_and_names_columns_that_do_not_fit_terminal(width, left_out):
     long = replace(
         CRITICAL, installed="3.0.15-1~deb12u1", fixed_in="3.0.17-1~deb12u2", title="A heap overflow in parsing"
     )

@@ -118,7 +118,7 @@ def render_all(word: str) -> tuple[list[str], list[str], list[str]]:
 @given(ANY)
 @example(HOSTILE)
 @example(":")
-def test_outputs_contain_no_commands(word):
+def test_inventory_outputs_contain_no_ci_commands_or_control_characters(word):
     texts, documents, tables = render_all(word)
     for text in (*texts, *documents, *tables):
         assert not {each for each in text if unicodedata.category(each) in {"Cc", "Cf", "Cs"}} - {"\n"}
@@ -131,7 +131,7 @@ def test_outputs_contain_no_commands(word):
 
 @given(ANY)
 @example(HOSTILE)
-def test_csv_has_equally_long_rows_without_formulas(word):
+def test_inventory_csv_rows_are_equally_long_and_contain_no_formulas(word):
     for table in render_all(word)[2]:
         rows = list(csv.reader(io.StringIO(table)))
         assert len({len(row) for row in rows}) == 1
@@ -143,7 +143,7 @@ class FakeTerminal(io.StringIO):
         return True
 
 
-def test_usage_of_long_names_fits_a_terminal(monkeypatch):
+def test_image_usage_with_long_names_fits_terminal_width(monkeypatch):
     for name, value in (("TERM", "xterm"), ("COLUMNS", "80"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
     name, path, tag = (
@@ -164,11 +164,11 @@ def test_usage_of_long_names_fits_a_terminal(monkeypatch):
     assert f"  {NEW[7:19]}  {title}\n    (worker)  1 pod  in no repository\n" in shown
 
 
-def test_csv_writes_numbers_truth_and_absence():
+def test_csv_contains_numbers_booleans_and_empty_cells_for_none():
     assert render_csv(("a", "b", "c"), [(-1, True, None), (1.5, False, "x, y")]) == 'a,b,c\n-1,true,\n1.5,false,"x, y"'
 
 
-def test_csv_columns_have_the_keys_of_nested_values():
+def test_csv_columns_are_filled_from_keys_of_nested_values():
     record = {
         "path": "a",
         "owners": ["@one", "@two"],

@@ -33,7 +33,7 @@ def render(*args, width=80) -> list[list[str]]:
     return [block.splitlines() for block in join_lines(render_patch_lines(build_report(*args), width)).split("\n\n")]
 
 
-def test_text_has_a_table_of_the_medians_until_each_stage():
+def test_patch_report_text_shows_median_time_until_each_stage():
     assert render()[2] == [
         "By team, median until each stage (and waiting fixes)",
         "  group      proposed  merged   running",
@@ -42,18 +42,18 @@ def test_text_has_a_table_of_the_medians_until_each_stage():
     ]
 
 
-def test_table_leaves_out_the_first_stage_on_a_narrow_terminal():
+def test_stage_table_omits_first_stage_if_terminal_is_too_narrow():
     table = render("@acme/" + "x" * 50)[2]
     assert table[-1] == "  (no room for: proposed)"
     assert max(map(len, table)) <= 80
 
 
-def test_text_has_no_table_of_stages_if_none_is_known():
+def test_patch_report_text_has_no_stage_table_if_no_stage_is_known():
     assert len(render("@acme/web", {})) == len(render()) - 1
 
 
 @pytest.mark.parametrize("until", [UNTIL, {}])
-def test_documents_have_the_times_until_each_stage(until):
+def test_patch_report_json_and_csv_contain_times_until_each_known_stage(until):
     (summary, _) = json.loads(render_patch_document(build_report(until=until)))["summaries"]
     (row, _) = csv.DictReader(io.StringIO(render_patch_csv(build_report(until=until))))
     assert (summary["merged"], row["merged"]) == (5, "5")

@@ -28,7 +28,7 @@ def render_page(*repositories):
     return render_html_page([read_document(render_run_document(build_run_report(*repositories)))], PARTS)
 
 
-def test_page_lists_paused_digests_before_all_other_sections():
+def test_fleet_page_lists_paused_digests_before_all_other_sections():
     page = render_page(
         build_repository(hold(), hold(line_number=2), build_update(line_number=3)),
         build_repository(hold(), name="acme/api"),
@@ -45,16 +45,16 @@ def test_page_lists_paused_digests_before_all_other_sections():
     assert page.index(WHY) < page.index("docker.io/library/redis:7")
 
 
-def test_page_without_paused_digests_has_no_section_for_paused_digests():
+def test_fleet_page_omits_paused_section_if_no_digest_is_paused():
     assert 'id="paused"' not in render_page(build_repository(build_update()))
 
 
-def test_reason_from_another_program_is_only_text():
+def test_fleet_page_escapes_reason_for_pausing_a_digest():
     shape = PageOutline(render_page(build_repository(hold(HOSTILE)))).shape()
     assert shape == PageOutline(render_page(build_repository(hold("plain")))).shape()
 
 
-def test_json_has_the_outcome_with_the_evidence():
+def test_run_json_contains_fleet_outcome_in_evidence_only_if_known():
     evidence = replace(KNOWN, fleet_outcome=OUTCOME)
     report = replace(build_run_report(build_repository(build_update())), evidence={MOVED: evidence})
     (tree,) = json.loads(render_run_document(report))["repositories"]

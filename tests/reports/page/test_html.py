@@ -37,7 +37,7 @@ from bot.reports.page.run_facts import DocumentError, merge_runs, read_document
 from bot.reports.run.report_document import render_run_document, render_scan_document
 
 
-def test_page_without_content_has_no_empty_tables():
+def test_fleet_page_shows_sentence_instead_of_empty_table():
     shown = render_page(build_run_report())
     assert re.findall(r"<tbody>\s*</tbody>", shown) == []
     assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
@@ -54,7 +54,7 @@ def test_references_without_update_are_sorted_by_urgency():
 
 
 @pytest.mark.parametrize("outcome", ProposalOutcome)
-def test_every_outcome_has_a_heading(outcome):
+def test_every_proposal_outcome_has_heading_on_fleet_page(outcome):
     assert get_group_heading(outcome) != OTHER_GROUP
     shown = outline_page(
         build_run_report(build_repository(proposals=(build_proposal(outcome=outcome, note="a note"),)))
@@ -63,14 +63,14 @@ def test_every_outcome_has_a_heading(outcome):
     assert shown.rows("acme/web (main)", "Update node:22", outcome, "a note")
 
 
-def test_shows_unknown_outcome_of_a_later_version():
+def test_fleet_page_shows_proposal_outcome_from_later_version():
     document = render_run_document(build_run_report(build_repository(proposals=(build_proposal(),)))).replace(
         '"opened"', '"sublimated"'
     )
     assert PageOutline(render_html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
 
 
-def test_links_only_safe_urls():
+def test_fleet_page_links_only_safe_urls():
     good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
     shown = outline_page(
         build_run_report(
@@ -86,27 +86,27 @@ def test_links_only_safe_urls():
     assert image[11] == ["Update node:22", good]
 
 
-def test_risk_precedes_failures():
+def test_fleet_page_shows_risk_before_failures():
     said = [
         each for _, each in outline_page(build_run_report(build_repository(moving()), failed=[build_failure()])).texts
     ]
     assert said.index("Critical, in use") < said.index("Pinned by digest") < said.index("no answer")
 
 
-def test_merged_runs_span_from_first_start_to_last_end():
+def test_page_of_merged_runs_shows_end_of_the_last_run():
     first, second = (replace(build_run_report(), started=BUILT, ended=BUILT + timedelta(minutes=n)) for n in (5, 9))
     assert {each["datetime"] for each in outline_page(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
 
 
 @pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
-def test_times_are_shown_in_utc(told):
+def test_fleet_page_shows_times_in_utc(told):
     document = render_run_document(replace(build_run_report(), started=BUILT, ended=BUILT)).replace(
         "2026-11-01T00:00:00Z", told
     )
     assert PageOutline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
 
 
-def test_shards_become_one_page_and_the_last_run_counts():
+def test_merged_documents_keep_last_result_of_each_repository():
     stale, now = build_repository(moving()), build_repository(build_verdict(ReferenceStatus.UP_TO_DATE))
     run = merge_runs(
         read_document(render_run_document(build_run_report(each, failed=[build_failure()]))) for each in (stale, now)
@@ -117,7 +117,7 @@ def test_shards_become_one_page_and_the_last_run_counts():
     assert len(merge_runs([run, other]).repositories) == 2
 
 
-def test_scan_has_a_page():
+def test_fleet_page_is_rendered_from_document_of_scan():
     document = render_scan_document(
         build_run_report(build_repository(moving(), name="path/to", forge="", base_branch=None))
     )
@@ -136,7 +136,7 @@ PLAIN = outline_page(build_hostile_report("plain"))
 
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
-def test_text_from_a_repository_is_escaped(word):
+def test_fleet_page_escapes_text_from_a_repository(word):
     shown, plain = PageOutline(render_page(build_hostile_report(f"{word}x"))), PLAIN
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
@@ -148,7 +148,7 @@ def test_text_from_a_repository_is_escaped(word):
 
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
-def test_text_from_a_manipulated_document_is_escaped(word):
+def test_fleet_page_escapes_text_from_a_manipulated_document(word):
     """A value that should come from a closed list is escaped like any other text."""
 
     def with_word(said: str) -> PageOutline:
@@ -165,7 +165,7 @@ def test_text_from_a_manipulated_document_is_escaped(word):
     assert with_word(f"{word}x").shape() == with_word("plain").shape()
 
 
-def test_page_loads_no_files_and_has_a_strict_content_security_policy():
+def test_fleet_page_loads_no_files_and_has_strict_content_security_policy():
     text_of_page = render_page(build_hostile_report())
     shown = PageOutline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
@@ -181,7 +181,7 @@ def test_page_loads_no_files_and_has_a_strict_content_security_policy():
         assert f"{element}-src 'sha256-{known}'" in policy
 
 
-def test_headings_nest_tables_have_headers_and_anchors_exist():
+def test_fleet_page_has_nested_headings_table_headers_and_valid_anchors():
     shown = outline_page(
         build_run_report(
             build_repository(moving(), proposals=(build_proposal(),), unsupported=(build_unsupported_text(),)),
@@ -201,7 +201,7 @@ def test_headings_nest_tables_have_headers_and_anchors_exist():
     assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in shown.elements}
 
 
-def test_large_fleet_fits_and_counts_rows_that_are_left_out():
+def test_fleet_page_stays_below_max_bytes_and_counts_omitted_rows():
     def tree(number: int):
         references = [
             build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)
@@ -217,7 +217,7 @@ def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     assert f"{18_000 - MAX_LISTED:,} more image references" in shown
 
 
-def test_page_of_2000_images_has_less_than_a_megabyte():
+def test_fleet_page_of_2000_images_is_smaller_than_a_megabyte():
     assert len(render_page(build_large_fleet(2_000)).encode()) < 1_000_000
 
 
@@ -236,7 +236,7 @@ def test_page_of_2000_images_has_less_than_a_megabyte():
         ('{"schema": 1, "failed": [], "root": ".", "references": [{"path": "a"}]}', "`line` of `references[0]`"),
     ],
 )
-def test_refuses_text_that_is_not_a_document(document, why):
+def test_text_that_is_not_a_basebump_document_is_refused(document, why):
     with pytest.raises(DocumentError, match=re.escape(why)):
         read_document(document)
 
@@ -249,7 +249,7 @@ def build_due_proposal(branch: str, days: int, *, overdue: bool = False):
     return replace(build_proposal(f"Update {branch}"), branch=branch, due=due)
 
 
-def test_overdue_proposals_come_first_with_owners():
+def test_fleet_page_sorts_proposals_by_due_date_and_shows_owners():
     owned = moving(line_number=1)
     owned = replace(owned, reference=replace(owned.reference, owners=("@acme/web", "@acme/<b>")))
     proposals = (
@@ -268,7 +268,7 @@ def test_overdue_proposals_come_first_with_owners():
     assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)")
 
 
-def test_blocked_images_are_the_first_figure_and_the_first_rows():
+def test_blocked_images_are_first_in_figures_and_table_of_fleet_page():
     blocked = build_verdict(
         ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED, written="zope:1", detail="malware; no known replacement"
     )
@@ -280,13 +280,13 @@ def test_blocked_images_are_the_first_figure_and_the_first_rows():
     assert "Blocked, in use" not in render_page(build_run_report(build_repository(moving())))
 
 
-def test_page_without_due_dates_has_neither_figure_nor_column():
+def test_fleet_page_without_due_dates_has_no_due_figure_or_column():
     shown = render_page(build_run_report(build_repository(moving(), proposals=(build_proposal(),))))
     assert ">Due<" not in shown
     assert "Overdue" not in shown
 
 
-def test_due_dates_of_a_document_are_checked():
+def test_document_with_malformed_due_date_is_refused():
     document = render_run_document(
         build_run_report(build_repository(proposals=(build_due_proposal("a", 1, overdue=True),)))
     )

@@ -23,7 +23,7 @@ from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.reports.page.image_rows import MAX_REFERENCES
 
 
-def test_lists_the_references_to_an_image():
+def test_image_row_lists_all_references_to_the_image():
     references = (
         moving(path="a/Dockerfile", line_number=3),
         build_verdict(ReferenceStatus.UP_TO_DATE, path="b/Dockerfile"),
@@ -44,7 +44,7 @@ def test_lists_the_references_to_an_image():
     assert list_users(shown, redis) == [("x (main)", "Dockerfile", 1, "", "up-to-date")]
 
 
-def test_page_without_scans_shows_no_vulnerability_counts():
+def test_fleet_page_shows_vulnerabilities_as_unknown_if_no_image_was_scanned():
     unscanned = compare_scans(None, NotScanned(UnscannedReason.NO_SCANNER))
     shown = outline_page(build_run_report(build_repository(moving()), evidence=unscanned))
     words = "Not known, because there is no update whose old and new images were both scanned."
@@ -52,12 +52,12 @@ def test_page_without_scans_shows_no_vulnerability_counts():
     assert not outline_page(build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE)))).rows(words)
 
 
-def test_chart_compares_vulnerabilities_in_use_and_offered():
+def test_vulnerability_chart_compares_images_in_use_with_offered_updates():
     two = build_repository(moving(), moving(line_number=2))
     assert outline_page(build_run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
-def test_each_severity_has_a_separate_colour_and_scale():
+def test_vulnerability_bars_have_separate_colour_and_scale_per_severity():
     old = scan(finding("CVE-1", Severity.CRITICAL), *(finding(f"CVE-2-{n}", Severity.LOW) for n in range(50)))
     shown = outline_page(build_run_report(build_repository(moving()), evidence=compare_scans(old, scan())))
     assert {each["class"] for each in shown.all("tr") if "class" in each} >= {"critical", "low"}
@@ -67,7 +67,7 @@ def test_each_severity_has_a_separate_colour_and_scale():
 @pytest.mark.parametrize(
     "evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())]
 )
-def test_image_that_was_not_scanned_has_no_counts(evidence):
+def test_vulnerability_chart_is_omitted_if_old_or_new_image_was_not_scanned(evidence):
     assert "in use" not in [
         each for _, each in outline_page(build_run_report(build_repository(moving()), evidence=evidence)).texts
     ]
@@ -76,13 +76,13 @@ def test_image_that_was_not_scanned_has_no_counts(evidence):
 @pytest.mark.parametrize(
     ("days", "label"), [(1, "less than a week"), (40, "one to three months"), (365, "more than a year")]
 )
-def test_chart_counts_references_by_age(days, label):
+def test_age_chart_counts_references_by_age_of_image(days, label):
     both = [replace(scan(), created=built) for built in (BUILT - timedelta(days=days), BUILT)]
     assert outline_page(build_run_report(build_repository(moving()), evidence=compare_scans(*both))).rows(label, "1")
     assert outline_page(build_run_report(build_repository(moving()), evidence=KNOWN)).rows("not known", "1")
 
 
-def test_bars_have_proportional_widths_and_accessible_numbers():
+def test_status_bars_have_proportional_widths_and_are_hidden_from_screen_readers():
     references = [build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
     shown = outline_page(
         build_run_report(
@@ -93,7 +93,7 @@ def test_bars_have_proportional_widths_and_accessible_numbers():
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
-def test_references_to_one_image_are_limited_and_the_rest_is_counted():
+def test_image_row_has_at_most_max_references_and_counts_the_rest():
     references = [
         build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)
     ]
@@ -112,7 +112,7 @@ def test_images_are_sorted_by_risk_then_by_urgency_then_by_version():
     assert [each[0].rpartition("/")[2] for each in images] == ["node:22", "redis:7", "node:9", "node:10"]
 
 
-def test_image_row_shows_age_findings_next_digest_and_request():
+def test_image_row_shows_age_findings_next_digest_and_pull_request():
     old = replace(scan(finding("CVE-1", Severity.CRITICAL), finding("CVE-2")), created=BUILT - timedelta(days=40))
     evidence = replace(compare_scans(old, scan()), exploited_ids=frozenset({"CVE-2"}))
     url = "https://github.com/acme/web/pull/7"
@@ -125,7 +125,7 @@ def test_image_row_shows_age_findings_next_digest_and_request():
     assert names[image[-2][0][3]] == "https://github.com/acme/web/blob/main/"
 
 
-def test_risk_is_the_sum_over_distinct_updates():
+def test_risk_figures_count_each_distinct_update_once():
     evidence = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
     shown = outline_page(build_run_report(build_repository(moving(), moving(line_number=2)), evidence=evidence))
     assert shown.rows("Known exploited, in use", "1 → 0")
@@ -133,7 +133,7 @@ def test_risk_is_the_sum_over_distinct_updates():
     assert shown.rows("Images not scanned", "0 of 1")
 
 
-def test_risk_that_was_not_looked_up_is_not_zero():
+def test_risk_figures_are_shown_as_unknown_if_not_looked_up():
     shown = outline_page(build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE))))
     assert shown.rows("Known exploited, in use", "not looked up")
     assert shown.rows("Critical, in use", "not scanned")
@@ -141,7 +141,7 @@ def test_risk_that_was_not_looked_up_is_not_zero():
     assert shown.rows("Images not scanned", "1 of 1")
 
 
-def test_severities_are_summed_over_distinct_updates():
+def test_vulnerability_chart_counts_each_distinct_update_once():
     many = compare_scans(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
     trees = [build_repository(moving(), name=f"acme/{n}") for n in range(3)]
     assert outline_page(build_run_report(*trees, evidence=many)).rows("low", "2", "0")
@@ -160,7 +160,7 @@ def test_severities_are_summed_over_distinct_updates():
         (None, ""),
     ],
 )
-def test_files_are_linked_without_a_proposal_if_the_address_is_safe(files_url, address):
+def test_file_without_proposal_is_linked_only_if_url_is_safe(files_url, address):
     current = build_verdict(ReferenceStatus.UP_TO_DATE)
     shown = outline_page(build_run_report(build_repository(current, files_url=files_url)))
     (image,) = read_images(shown)

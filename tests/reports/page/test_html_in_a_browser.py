@@ -105,7 +105,7 @@ def test_page_sends_no_requests_has_no_errors_and_fits_the_window(chromium, page
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (400, "light")])
-def test_axe_finds_no_obstacle(chromium, page, width, scheme):
+def test_axe_finds_no_accessibility_violation_on_fleet_page(chromium, page, width, scheme):
     """https://github.com/dequelabs/axe-core/blob/develop/doc/rule-descriptions.md"""
     chromium.show(page, width=width, scheme=scheme)
     chromium.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
@@ -114,12 +114,12 @@ def test_axe_finds_no_obstacle(chromium, page, width, scheme):
 
 
 @pytest.mark.parametrize("width", [400, 1200])
-def test_headings_of_columns_are_not_broken_within_words(chromium, page, width):
+def test_column_headings_are_not_broken_within_words(chromium, page, width):
     chromium.show(page, width=width)
     assert chromium.evaluate(BROKEN_HEADINGS) == []
 
 
-def test_dark_scheme_has_a_dark_background(chromium, page):
+def test_fleet_page_has_dark_background_in_dark_scheme(chromium, page):
     backs = []
     for scheme in ("light", "dark"):
         chromium.show(page, scheme=scheme)
@@ -154,12 +154,12 @@ def test_search_shows_and_counts_matching_images(chromium, page):
         ("sort=image&order=up", ["node:22", "redis:7"]),
     ],
 )
-def test_address_contains_the_state_of_the_table(chromium, page, address, images):
+def test_url_fragment_selects_filter_search_and_order_of_image_table(chromium, page, address, images):
     chromium.show(f"{page.as_uri()}#{address}")
     assert chromium.evaluate(IMAGES) == [f"docker.io/library/{each}" for each in images]
 
 
-def test_chips_and_headings_change_the_table_and_the_address(chromium, page):
+def test_clicks_on_filter_and_heading_change_image_table_and_url(chromium, page):
     chromium.show(page)
     chromium.evaluate("document.querySelector('[data-value=critical]').click()")
     chromium.evaluate("document.querySelector('[data-key=age]').click()")
@@ -168,7 +168,7 @@ def test_chips_and_headings_change_the_table_and_the_address(chromium, page):
     assert chromium.evaluate("document.querySelectorAll('[aria-sort=descending]').length") == 1
 
 
-def test_image_unfolds_to_references_with_links(chromium, page):
+def test_click_on_image_shows_and_hides_references_with_links(chromium, page):
     chromium.show(page)
     chromium.evaluate("document.querySelector('#table tbody button').click()")
     assert chromium.evaluate("document.querySelector('.users a').href") == (
@@ -180,14 +180,14 @@ def test_image_unfolds_to_references_with_links(chromium, page):
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-def test_image_has_links_to_registry_and_request(chromium, page, script):
+def test_image_row_links_to_registry_and_pull_request(chromium, page, script):
     chromium.show(page, script=script)
     table = "#table table" if script else "table.plain"
     links = f"[...document.querySelectorAll('{table} tbody tr:first-child a')].map((each) => each.href)"
     assert chromium.evaluate(links) == ["https://hub.docker.com/_/node", "https://github.com/acme/web/pull/7"]
 
 
-def test_export_has_the_shown_images_and_no_formulas(chromium, page):
+def test_csv_export_contains_only_shown_images(chromium, page):
     chromium.show(f"{page.as_uri()}#status=up-to-date")
     chromium.evaluate("URL.createObjectURL = (blob) => { window.exported = blob.text(); return '#'; }")
     chromium.evaluate("document.getElementById('export').click()")
@@ -196,7 +196,7 @@ def test_export_has_the_shown_images_and_no_formulas(chromium, page):
     assert line.startswith('"docker.io/library/redis:7","1",')
 
 
-def test_page_of_2000_images_is_small_at_first(chromium, tmp_path):
+def test_fleet_page_of_2000_images_shows_few_elements_at_first(chromium, tmp_path):
     path = tmp_path / "large.html"
     path.write_text(render_html(render_run_document(build_large_fleet(2_000))), encoding="utf-8")
     chromium.show(path)
@@ -208,14 +208,14 @@ def test_page_of_2000_images_is_small_at_first(chromium, tmp_path):
     assert chromium.evaluate("document.querySelectorAll('table.plain tbody tr').length") == 2_000
 
 
-def test_first_tab_stop_skips_the_navigation(chromium, page):
+def test_first_tab_stop_is_a_link_that_skips_navigation(chromium, page):
     chromium.show(page)
     chromium.press("Tab")
     assert chromium.evaluate("document.activeElement.className") == "skip"
     assert chromium.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
 
 
-def test_text_from_a_repository_is_not_markup_in_the_browser(chromium, tmp_path):
+def test_browser_does_not_interpret_text_from_a_repository_as_markup(chromium, tmp_path):
     word = "<img src=x onerror=console.log(1)></td></script><script>console.log(2)</script><style>*{color:red}"
     path = tmp_path / "hostile.html"
     path.write_text(render_html(render_run_document(build_hostile_report(word))), encoding="utf-8")

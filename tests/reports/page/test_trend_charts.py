@@ -33,25 +33,25 @@ def build_trends(*medians: int | None, teams: tuple[str, ...] = ("@a",)) -> Flee
     return FleetTrends(points, summaries, summaries, tuple(TeamTrend(team, points) for team in teams))
 
 
-def test_line_is_scaled_to_the_highest_value():
+def test_trend_line_is_scaled_to_highest_value():
     waiting, exploited, _ = build_trend_section(build_trends(1, 1, 1, 1, 1)).lines
     assert waiting.segments == ("0.0,80.0 75.0,60.0 150.0,40.0 225.0,20.0 300.0,0.0",)
     assert (waiting.highest, waiting.last) == ("at most 8", "8 now")
     assert exploited.segments == ("0.0,80.0 75.0,80.0 150.0,80.0 225.0,80.0 300.0,80.0",)
 
 
-def test_line_has_a_gap_if_the_value_is_unknown():
+def test_trend_line_has_a_gap_if_value_is_unknown():
     *_, median = build_trend_section(build_trends(4, None, 2, 3, None)).lines
     assert median.segments == ("0.0,0.0", "150.0,40.0 225.0,20.0")
     assert (median.highest, median.last) == ("at most 4 days", "none merged recently")
 
 
-def test_line_without_any_value_is_empty():
+def test_trend_line_is_empty_if_all_values_are_unknown():
     *_, median = build_trend_section(build_trends(None, None)).lines
     assert (median.segments, median.highest, median.last) == ((), "no fix was merged", "none merged recently")
 
 
-def test_page_escapes_teams_and_counts_those_that_do_not_fit():
+def test_fleet_page_escapes_names_of_teams_and_counts_omitted_teams():
     found = build_trends(1, 2, teams=(HOSTILE, *(f"team{number:02}" for number in range(MAX_TEAMS + 4))))
     page = render_html_page([read_document(render_run_document(build_run_report(build_repository())))], PARTS, found)
     assert HOSTILE not in page
@@ -77,7 +77,7 @@ def build_team_trends(**counts: tuple[int, ...]) -> FleetTrends:
     return FleetTrends(teams[0].points, (), summaries, teams)
 
 
-def test_lines_of_teams_have_the_same_scale_and_begin_with_the_most_waiting_fixes():
+def test_trend_lines_of_teams_share_scale_and_are_sorted_by_waiting_fixes():
     found = build_trend_section(build_team_trends(a=(0, 2), b=(8, 4), c=(1, 0))).teams
     assert found.columns == (("Waiting", "up to 8"),)
     assert [(team, line.segments, line.last) for team, (line,) in found.rows] == [
@@ -87,14 +87,14 @@ def test_lines_of_teams_have_the_same_scale_and_begin_with_the_most_waiting_fixe
     ]
 
 
-def test_teams_that_do_not_fit_are_counted():
+def test_trend_section_shows_at_most_max_teams_and_counts_the_rest():
     found = build_trend_section(
         build_trends(1, 2, teams=tuple(f"@{number:02}" for number in range(MAX_TEAMS + 3)))
     ).teams
     assert (len(found.rows), found.left_out) == (MAX_TEAMS, 3)
 
 
-def test_tables_have_the_times_since_the_publication_only_if_some_are_known():
+def test_fix_tables_contain_time_since_publication_only_if_known():
     (table, _) = build_trend_section(build_trends(1, 2)).tables
     assert (table.has_publications, table.rows[0]) == (False, ("@a", "1,234", "24 hours", "3 days", "0", ""))
     known = WaitSummary(7, 9 * DAY, 20 * DAY, 1, 30 * DAY)
@@ -105,7 +105,7 @@ def test_tables_have_the_times_since_the_publication_only_if_some_are_known():
     assert table.rows[0][6:] == ("7", "9 days", "20 days", "1", "30 days")
 
 
-def test_groups_have_the_medians_until_each_stage_that_is_known():
+def test_stage_table_shows_median_time_until_each_known_stage_by_team():
     found = build_trends(1, 2, teams=("@a", "@b"))
     first, second = found.by_team
     known = {
@@ -122,14 +122,14 @@ def test_groups_have_the_medians_until_each_stage_that_is_known():
     assert len(build_trend_section(found).tables) == 2
 
 
-def test_line_since_the_publication_is_shown_only_if_values_exist():
+def test_trend_line_of_time_since_publication_is_shown_only_if_values_exist():
     points = tuple(TrendPoint(NOW + day * DAY, 0, 0, 0, DAY, 6 * DAY) for day in range(2))
     *_, last = build_trend_section(FleetTrends(points, (), ())).lines
     assert (last.title, last.last) == ("Median time to patch since the publication of the fix", "6 days now")
     assert len(build_trend_section(build_trends(1, 2)).lines) == 3
 
 
-def test_page_of_fixes_has_the_escaped_lines_of_teams():
+def test_fixes_page_has_trend_lines_of_teams_with_escaped_names():
     page = render_fixes_page(build_trends(1, 2, teams=(HOSTILE, "@web")), PARTS)
     assert HOSTILE not in page
     labels = [each.get("aria-label") for each in PageOutline(page).all("svg")]
@@ -138,7 +138,7 @@ def test_page_of_fixes_has_the_escaped_lines_of_teams():
     assert "contains no base branches yet" in render_fixes_page(None, PARTS)
 
 
-def test_overdue_fixes_have_a_line_only_if_there_were_any():
+def test_trend_line_of_overdue_fixes_is_shown_only_if_any_fix_was_overdue():
     def list_titles(overdue: int) -> list[str]:
         points = (TrendPoint(NOW, 3, 0, 0, None), TrendPoint(NOW + DAY, 3, 0, overdue, None))
         return [line.title for line in build_trend_section(FleetTrends(points, (), ())).lines]
@@ -156,7 +156,7 @@ def chromium(tmp_path_factory):
 @pytest.mark.real("chromium")
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (390, "dark")])
-def test_lines_of_teams_fit_the_window(chromium, tmp_path, width, scheme):
+def test_trend_lines_of_teams_fit_browser_window(chromium, tmp_path, width, scheme):
     path = tmp_path / "fixes.html"
     path.write_text(
         render_fixes_page(build_trends(1, None, 12, 4, teams=("@acme/a-team-with-a-long-name", "@web")), PARTS)

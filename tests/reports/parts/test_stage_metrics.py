@@ -36,12 +36,12 @@ def test_stuck_updates_are_counted_by_stage_and_reason():
     }
 
 
-def test_series_of_stuck_updates_contain_all_that_are_stuck():
+def test_series_of_stuck_updates_add_up_to_number_of_stuck_updates():
     report = build_scene()
     assert sum(read(report)["stuck"].values()) == len(report.stages.list_stuck(report.now))
 
 
-def test_uses_are_counted_by_stage():
+def test_image_uses_are_counted_by_stage():
     uses = read(build_scene())["stage_uses"]
     assert uses == {
         ("not-proposed",): 0,
@@ -54,7 +54,7 @@ def test_uses_are_counted_by_stage():
     }
 
 
-def test_running_digests_that_need_attention_are_counted():
+def test_unwanted_and_unlisted_running_digests_are_counted():
     found = read(build_scene())
     assert found["running_unwanted_digests"] == {("gone",): 1, ("blocked",): 1}
     assert found["running_unlisted_digests"] == {(): 2}
@@ -69,7 +69,7 @@ def test_running_digests_that_need_attention_are_counted():
         (StageScope(has_clusters=True), {"rebuilt", "build-failed", "not-built", "not-deployed"}),
     ],
 )
-def test_stages_that_the_config_does_not_have_have_no_series(scope, missing):
+def test_metrics_have_no_series_for_stages_that_config_does_not_cover(scope, missing):
     found = read(build_scene(scope))
     assert not missing & {label for values in found.values() for labels in values for label in labels}
     assert ("running_unwanted_digests" in found) is scope.has_clusters

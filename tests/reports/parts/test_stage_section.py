@@ -31,7 +31,7 @@ def render(report: StageReport | None) -> str:
     return render_html_page([RUN], PARTS, None, report)
 
 
-def test_bars_count_each_use_once_and_separate_stuck_updates():
+def test_stage_bars_count_each_use_once_and_stuck_updates_separately():
     bars = {bar.label: bar.counts for bar in build_stage_section(build_scene(), 50).bars}
     assert bars == {
         "not proposed": (0, 0, 0, 0),
@@ -44,7 +44,7 @@ def test_bars_count_each_use_once_and_separate_stuck_updates():
     }
 
 
-def test_parts_of_a_bar_follow_each_other():
+def test_parts_of_a_stage_bar_are_drawn_side_by_side():
     (merged,) = (bar for bar in build_stage_section(build_scene(), 50).bars if bar.label == "merged")
     assert [(part.column, part.start, part.width) for part in merged.parts] == [(1, 0, 33.33), (3, 33.33, 66.67)]
 
@@ -57,7 +57,7 @@ def test_page_shows_stuck_updates_with_reasons_and_workloads():
     assert {"href": CHECK.url, "rel": "noopener noreferrer"} in shown.all("a")
 
 
-def test_digests_that_must_be_replaced_come_before_all_other_sections():
+def test_page_shows_running_digests_to_replace_before_all_other_sections():
     page = render(build_scene())
     headings = [page.index(f'id="{name}-heading"') for name in ("unwanted", "risk", "stages", "images")]
     assert headings == sorted(headings)
@@ -73,31 +73,31 @@ def test_page_shows_running_images_that_are_in_no_repository():
 
 
 @pytest.mark.parametrize(("scope", "missing"), [(BUILDS_ONLY, "running"), (CLUSTERS_ONLY, "rebuilt")])
-def test_page_does_not_mention_stages_that_the_config_does_not_have(scope, missing):
+def test_page_omits_stages_that_config_does_not_cover(scope, missing):
     page = render(build_scene(scope))
     assert "merged" in page
     assert missing not in page.lower().partition("<body>")[2].partition("<script")[0]
 
 
-def test_page_is_as_before_without_stages():
+def test_page_mentions_no_stages_if_no_stage_report_exists():
     page = render(None)
     assert "stages" not in page.partition("<body>")[2]
     assert "Running" not in page
 
 
-def test_page_without_uses_has_no_chart():
+def test_stage_section_has_no_chart_if_no_use_is_known():
     section = build_stage_section(StageReport(FleetStages(CLUSTERS_ONLY), build_scene().now), 50)
     assert (section.bars, section.funnels.rows) == ((), ())
     assert section.coverage == ("No cluster was read yet, so nothing is known about running images.",)
 
 
-def test_lists_have_at_most_as_many_rows_as_fit():
+def test_stage_lists_have_at_most_given_rows_and_count_the_rest():
     section = build_stage_section(build_scene(), 1)
     assert (len(section.stuck.rows), section.stuck.left_out) == (1, 3)
     assert (len(section.unwanted.rows), section.unwanted.left_out) == (1, 1)
 
 
-def test_names_from_outside_are_escaped():
+def test_stage_section_escapes_untrusted_check_names():
     report = build_scene()
     hostile = [
         replace(each, wait=replace(each.wait, check=replace(CHECK, name=HOSTILE, url="javascript:alert(1)")))
@@ -111,7 +111,7 @@ def test_names_from_outside_are_escaped():
     assert "&lt;img src=x&gt;" in page
 
 
-def test_names_of_workloads_and_clusters_can_be_left_out():
+def test_descriptions_omit_workload_and_cluster_names_on_request():
     report = build_scene()
     waits = [each.wait for each in report.stages.updates if each.wait is not None]
     text = " ".join(describe_wait(each, shows_workloads=False) for each in waits)
@@ -123,7 +123,7 @@ def test_names_of_workloads_and_clusters_can_be_left_out():
     assert "The last attempt failed for 1 cluster." in text
 
 
-def test_sentence_names_only_some_workloads():
+def test_description_names_at_most_max_details_workloads_and_counts_the_rest():
     (image, *_) = build_scene().stages.unlisted
     images = [
         replace(image, workload=replace(image.workload, name=f"job-{number}")) for number in range(MAX_DETAILS + 3)
@@ -131,13 +131,13 @@ def test_sentence_names_only_some_workloads():
     assert describe_workloads(images, shows_workloads=True).endswith("job-4 (1 pod), and 3 more")
 
 
-def test_sentence_about_clusters_counts_unnamed_clusters():
+def test_description_names_at_most_max_details_clusters_and_counts_the_rest():
     clusters = tuple(f"prod-{number}" for number in range(MAX_DETAILS + 2))
     wait = UpdateWait(WaitReason.CLUSTER_NOT_READ, None, clusters=clusters)
     assert describe_wait(wait, shows_workloads=True).endswith("prod-4, and 2 more.")
 
 
-def test_manifests_and_the_containers_of_older_builds_have_a_sentence_each():
+def test_description_of_undeployed_build_names_manifests_and_old_containers():
     manifest = build_use(UseKind.WORKLOAD)
     (image, *_) = build_scene().stages.unlisted
     wait = UpdateWait(WaitReason.NOT_DEPLOYED, None, manifests=(manifest,), workloads=(image,))
@@ -147,7 +147,7 @@ def test_manifests_and_the_containers_of_older_builds_have_a_sentence_each():
     )
 
 
-def test_document_lists_only_some_of_the_containers_of_an_update():
+def test_document_lists_at_most_max_workloads_of_an_update():
     report = build_scene()
     (image, *_) = report.stages.unlisted
     update = replace(report.stages.updates[0], workloads=(image,) * (MAX_WORKLOADS + 1))
@@ -155,14 +155,14 @@ def test_document_lists_only_some_of_the_containers_of_an_update():
     assert len(document["workloads"]) == MAX_WORKLOADS
 
 
-def test_text_says_that_no_container_runs_an_update_any_more():
+def test_text_of_running_stage_notes_if_no_container_runs_the_update_now():
     report = build_scene()
     runs = next(each for each in report.stages.updates if each.stage is UpdateStage.RUNNING)
     lines = describe_progress(replace(runs, workloads=()), report.stages, report.now, "")
     assert join_lines(lines).endswith("\n  No container runs it now.")
 
 
-def test_age_belongs_to_the_stage_that_is_known():
+def test_age_of_waiting_update_is_shown_with_last_known_stage():
     report = build_scene()
     merged = next(each for each in report.stages.updates if each.stage is UpdateStage.MERGED)
     since = report.now - timedelta(days=3)
@@ -174,6 +174,6 @@ def test_age_belongs_to_the_stage_that_is_known():
     assert lines == ["merged 3 days ago, not rebuilt", "merged 3 days ago, not known whether rebuilt"]
 
 
-def test_image_with_unknown_builds_is_named():
+def test_description_names_image_whose_builds_are_unknown():
     wait = UpdateWait(WaitReason.IMAGE_UNKNOWN, None, images=("contoso.azurecr.io/apps/web",))
     assert describe_wait(wait, shows_workloads=False).endswith("was read: contoso.azurecr.io/apps/web.")

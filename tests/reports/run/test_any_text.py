@@ -26,7 +26,7 @@ ANY = st.one_of(SHARP, st.text(st.characters(codec=None)), st.sampled_from(["", 
 
 @given(ANY)
 @example(HOSTILE)
-def test_json_documents_are_ascii_and_preserve_text(word):
+def test_run_json_is_ascii_and_preserves_untrusted_text(word):
     report = build_hostile_report(word)
     document = render_run_document(report)
     assert document.isascii()
@@ -43,7 +43,7 @@ def test_json_documents_are_ascii_and_preserve_text(word):
 @given(ANY)
 @settings(max_examples=50)
 @example(HOSTILE)
-def test_sarif_is_valid_and_escapes_messages(word):
+def test_run_sarif_is_valid_and_escapes_untrusted_text(word):
     text = render_report_sarif(build_hostile_report(word))
     assert text.isascii()
     for run in read_sarif(text):
@@ -53,7 +53,7 @@ def test_sarif_is_valid_and_escapes_messages(word):
 
 @given(ANY)
 @example(HOSTILE)
-def test_summary_keeps_tables_and_shows_text_as_code(word):
+def test_markdown_summary_keeps_tables_and_shows_untrusted_text_as_code(word):
     shown = render_markdown_summary(build_hostile_report(word))
     rows = [line for line in shown.splitlines() if line.startswith("| ")]
     assert {row.count("|") for row in rows} == {5}
@@ -70,7 +70,7 @@ def test_summary_keeps_tables_and_shows_text_as_code(word):
 
 @given(ANY)
 @example(HOSTILE)
-def test_text_has_no_control_characters_or_ci_commands(word):
+def test_run_text_has_no_control_characters_or_ci_commands(word):
     text = render_run_text(build_hostile_report(word))
     assert {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cf", "Cs"} == set()
     assert "##[" not in text

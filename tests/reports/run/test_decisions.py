@@ -24,7 +24,7 @@ def read_lines(report):
     return [json.loads(line) for line in render_decisions(report).splitlines()]
 
 
-def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
+def test_decisions_have_a_line_for_each_reference_text_proposal_and_failure():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     tree = build_repository(
         build_update(), held, unsupported=(build_unsupported_text(),), proposals=(build_proposal(note="labelled"),)
@@ -44,7 +44,7 @@ def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
     assert (failed["kind"], failed["subject"]) == ("failure", "docker.io")
 
 
-def test_lines_of_one_kind_have_the_same_keys():
+def test_decision_lines_of_one_kind_have_the_same_keys():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
     keys = defaultdict(set)
@@ -57,17 +57,17 @@ def test_lines_of_one_kind_have_the_same_keys():
     assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "reference": 1}
 
 
-def test_text_from_outside_adds_no_lines_or_control_characters():
+def test_untrusted_text_adds_no_lines_or_control_characters_to_decisions():
     written = render_decisions(build_hostile_report())
     assert written.isascii()
     assert "\x1b" not in written
     assert len(written.splitlines()) == 12
 
 
-def test_unreadable_repository_has_a_note():
+def test_decision_line_of_unreadable_repository_contains_note():
     (line,) = read_lines(build_run_report(build_repository(note="It has no base branch.", base_branch=None)))
     assert (line["kind"], "base branch" in line["note"], line["base_branch"]) == ("repository", True, None)
 
 
-def test_run_without_repositories_has_no_lines():
+def test_decisions_of_run_without_repositories_are_empty():
     assert render_decisions(build_run_report()) == ""

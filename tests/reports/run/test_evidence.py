@@ -30,7 +30,7 @@ def render_evidence(evidence):
     return reference
 
 
-def test_counts_distinct_vulnerabilities_of_both_images():
+def test_evidence_counts_distinct_vulnerabilities_of_old_and_new_image():
     known = render_evidence(compare_scans(scan(CRITICAL, replace(CRITICAL, package="libssl3"), LOW), scan(LOW)))
     assert known["old"] == {
         "state": "scanned",
@@ -43,25 +43,25 @@ def test_counts_distinct_vulnerabilities_of_both_images():
 
 
 @pytest.mark.parametrize("why", UnscannedReason)
-def test_image_that_was_not_scanned_has_a_state_and_null_counts(why):
+def test_evidence_has_state_and_null_counts_for_image_that_was_not_scanned(why):
     known = render_evidence(compare_scans(NotScanned(why), scan(LOW)))
     assert known["old"] == {"state": why.value, "counts": None, "created": None}
     assert known["new"]["counts"]["low"] == 1
     assert [known[key] for key in ("fixed", "introduced", "remaining", "known_exploited")] == [None] * 4
 
 
-def test_reference_without_a_digest_has_no_old_image():
+def test_evidence_has_no_old_image_if_reference_has_no_digest():
     assert render_evidence(compare_scans(None, scan(LOW)))["old"] is None
 
 
-def test_counts_exploited_vulnerabilities_if_the_list_was_read():
+def test_evidence_counts_exploited_vulnerabilities_only_if_list_was_read():
     known = compare_scans(scan(CRITICAL, LOW), scan(LOW))
     listed = render_evidence(replace(known, exploited_ids=frozenset({LOW.id})))
     assert listed["known_exploited"] == {"fixed": 0, "introduced": 0, "remaining": 1}
     assert render_evidence(known)["known_exploited"] is None
 
 
-def test_each_platform_has_separate_counts():
+def test_evidence_has_separate_counts_for_each_platform():
     both = {
         "linux/amd64": compare_scans(scan(CRITICAL), scan()),
         "linux/arm64": compare_scans(scan(CRITICAL), scan(CRITICAL)),
@@ -71,7 +71,7 @@ def test_each_platform_has_separate_counts():
     assert (known["fixed"]["critical"], known["remaining"]["critical"]) == (0, 1)
 
 
-def test_has_signers_if_signatures_were_checked():
+def test_evidence_contains_signers_only_if_signatures_were_checked():
     signed = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub")))
     known = render_evidence(replace(compare_scans(scan(), scan()), signatures=signed))
     assert known["signatures"] == {
@@ -81,7 +81,7 @@ def test_has_signers_if_signatures_were_checked():
     assert render_evidence(compare_scans(scan(), scan()))["signatures"] is None
 
 
-def test_image_on_two_platforms_has_the_evidence_of_the_first():
+def test_proposal_shows_evidence_of_first_platform_of_image():
     arm = replace(MOVED, platforms=("linux/arm64",))
     report = build_run_report(
         build_repository(build_update(), proposals=(build_proposal(),)), evidence=compare_scans(scan(CRITICAL), scan())
@@ -92,7 +92,7 @@ def test_image_on_two_platforms_has_the_evidence_of_the_first():
     assert image["evidence"]["platforms"] == ["linux/amd64"]
 
 
-def test_has_the_namespaces_in_which_the_image_runs():
+def test_evidence_contains_namespaces_in_which_image_runs():
     own = RunningUse("ghcr.io/acme/web", (RunningPlace("prod", "shop", 12), RunningPlace("edge", "shop", 1, NOW)))
     direct = RunningUse(None, (RunningPlace("prod", "db", 2),))
     evidence = replace(compare_scans(scan(LOW), scan()), running=(direct, own))

@@ -52,7 +52,7 @@ def get_value(found, name, **labels):
     return found.get((f"basebump_{name}", frozenset(labels.items())))
 
 
-def test_counts_references_proposals_texts_and_failures():
+def test_metrics_count_references_proposals_texts_and_failures():
     unpinned = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     tree = build_repository(
         build_update(),
@@ -71,14 +71,14 @@ def test_counts_references_proposals_texts_and_failures():
     assert get_value(found, "failures", stage="resolve") == 1
 
 
-def test_every_label_value_has_a_series_even_at_zero():
+def test_metrics_have_a_series_for_every_label_value_even_at_zero():
     found = read_samples(build_run_report(build_repository()))
     assert sum(name == "basebump_references" for name, _ in found) == 2 * len(ReferenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
     assert {get_value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 
 
-def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
+def test_time_to_patch_is_measured_from_publication_and_from_first_sight():
     low = PatchSummary("low", WaitSummary(2, DAY, 2 * DAY, 0, None), WaitSummary(0, None, None, 0, None))
     found = read_samples(build_run_report(build_repository()), [CRITICAL, low])
     times = {
@@ -100,11 +100,11 @@ def test_times_to_patch_have_both_starts_and_the_number_of_fixes():
     assert get_value(found, "time_to_patch_fixes", fixes="exploited", since="first-seen") == 0
 
 
-def test_times_to_patch_are_missing_without_a_state():
+def test_metrics_omit_time_to_patch_if_no_patches_are_given():
     assert not any("time_to_patch" in name for name, _ in read_samples(build_run_report(build_repository())))
 
 
-def test_counts_vulnerabilities_of_each_scanned_image_once():
+def test_metrics_count_vulnerabilities_of_each_scanned_image_once():
     found = read_samples(
         build_run_report(
             build_repository(build_update(), build_update(line_number=2)),
@@ -117,7 +117,7 @@ def test_counts_vulnerabilities_of_each_scanned_image_once():
         assert get_value(found, "assessed_images", image=image, state="scanned") == 1
 
 
-def test_image_that_was_not_scanned_has_a_reason_and_no_number():
+def test_metrics_have_reason_and_no_count_for_image_that_was_not_scanned():
     late = NotScanned(UnscannedReason.TIMED_OUT)
     found = read_samples(build_run_report(build_repository(build_update()), evidence=compare_scans(late, late)))
     assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
@@ -125,7 +125,7 @@ def test_image_that_was_not_scanned_has_a_reason_and_no_number():
     assert get_value(found, "assessed_images", image="in-use", state="scanned") == 0
 
 
-def test_run_has_times_and_scan_has_none():
+def test_metrics_contain_start_end_and_duration_only_if_run_has_times():
     timed = replace(build_run_report(), started=BEGAN, ended=BEGAN + timedelta(seconds=90.5))
     found = read_samples(timed)
     assert get_value(found, "run_start_timestamp_seconds") == BEGAN.timestamp()
@@ -134,7 +134,7 @@ def test_run_has_times_and_scan_has_none():
     assert get_value(read_samples(build_run_report()), "run_duration_seconds") is None
 
 
-def test_scanned_folder_has_a_label():
+def test_metrics_label_scanned_folder_as_forge_folder():
     found = read_samples(
         build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE), forge="", name="."))
     )
@@ -146,7 +146,7 @@ def test_metrics_contain_no_text_from_outside(word):
     assert render_metrics(build_hostile_report(word)) == render_metrics(build_hostile_report("plain"))
 
 
-def test_documentation_has_every_metric_with_labels():
+def test_documentation_lists_every_metric_with_exact_labels():
     page = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
@@ -156,7 +156,7 @@ def test_documentation_has_every_metric_with_labels():
 
 
 @pytest.mark.parametrize("unit", ["_seconds", "_info"])
-def test_names_follow_the_conventions_of_prometheus(unit):
+def test_metric_names_follow_conventions_of_prometheus(unit):
     names = {name for name, _ in read_samples(replace(build_run_report(), started=BEGAN, ended=BEGAN), [CRITICAL])}
     assert [name for name in names if name.endswith(unit)]
     assert not [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]

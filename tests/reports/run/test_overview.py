@@ -20,7 +20,7 @@ from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.run.overview import MAX_ROWS, render_overview
 
 
-def test_has_a_line_for_each_repository_and_only_used_columns():
+def test_overview_has_a_line_for_each_repository_and_only_used_columns():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     waits = build_proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [
@@ -36,7 +36,7 @@ def test_has_a_line_for_each_repository_and_only_used_columns():
     ]
 
 
-def test_numbers_of_statuses_add_up_to_the_number_of_references():
+def test_overview_counts_add_up_to_number_of_references():
     tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus))
     heading, _, row = render_overview(build_run_report(tree), 200).splitlines()
     numbers = dict(
@@ -46,14 +46,14 @@ def test_numbers_of_statuses_add_up_to_the_number_of_references():
     assert sum(numbers[each] for each in ("updatable", "current", "not-updated", "skipped")) == numbers["references"]
 
 
-def test_narrow_terminal_has_fewer_columns():
+def test_overview_omits_columns_on_narrow_terminal():
     tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus), proposals=(build_proposal(),))
     table = render_overview(build_run_report(tree), 40)
     assert max(map(len, table.splitlines())) <= 40
     assert table.split()[:4] == ["repository", "updatable", "open", "─" * len(table.splitlines()[1])]
 
 
-def test_columns_are_left_out_before_a_name_is_shortened():
+def test_overview_omits_columns_before_shortening_repository_names():
     tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus), name="acme/a-rather-long-name")
     table = render_overview(build_run_report(tree), 80)
     assert "acme/a-rather-long-name (main)" in table
@@ -61,11 +61,11 @@ def test_columns_are_left_out_before_a_name_is_shortened():
     assert "skipped" in render_overview(build_run_report(tree), 90)
 
 
-def test_run_without_repositories_has_no_table():
+def test_overview_of_run_without_repositories_is_empty():
     assert render_overview(build_run_report(), 80) == ""
 
 
-def test_table_of_large_fleet_is_shortened_with_a_complete_sum():
+def test_overview_of_large_fleet_omits_rows_and_shows_sum_of_all_rows():
     lines = render_overview(
         build_run_report(*(build_repository(build_update(), name=f"acme/{n}") for n in range(100))), 80
     ).splitlines()
@@ -75,7 +75,7 @@ def test_table_of_large_fleet_is_shortened_with_a_complete_sum():
 
 
 @given(st.text(), st.integers(40, 200))
-def test_names_are_shortened_to_the_terminal_and_escaped(word, columns):
+def test_overview_escapes_names_and_shortens_long_names_to_terminal_width(word, columns):
     for report in (
         build_hostile_report(word),
         build_hostile_report(HOSTILE),

@@ -36,7 +36,7 @@ def shown_lines(monkeypatch):
     return show_lines(render_proposal_lines("A title", "a → main (open)", BODY, CHANGE), FakeTerminal()).split("\n")
 
 
-def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown_lines):
+def test_proposal_text_aligns_tables_and_wraps_long_cells(shown_lines):
     assert shown_lines[5:] == [
         "         Critical  Low",
         "  now    1         5",
@@ -50,17 +50,17 @@ def test_tables_are_aligned_and_sentences_wrapped_in_their_column(shown_lines):
     ]
 
 
-def test_lines_of_a_diff_are_not_wrapped(shown_lines):
+def test_proposal_text_does_not_wrap_lines_of_the_diff(shown_lines):
     assert shown_lines[-1] == CHANGE
 
 
-def test_hidden_parts_of_the_text_are_left_out():
+def test_proposal_text_omits_html_comments_tags_and_link_targets():
     body = "<!-- a\n<!-- b -->\n<details><summary>**Fixed**</summary>\n[`x`](https://a.example/) <!---->y <!-- open"
     lines = render_proposal_lines("t", "h", body, "")
     assert lines[3:] == ["▸ **Fixed**", "`x` y <!-- open"]
 
 
 @pytest.mark.parametrize("piece", ["<!--", "<summary>", "[", "[a", "<b ", "|", "**"])
-def test_text_that_repeats_an_opening_is_soon_rendered(piece):
+def test_body_with_many_unclosed_openings_is_rendered_fast(piece):
     with soon(2):
         render_proposal_lines("t", "h", piece * (1_000_000 // len(piece)), "")

@@ -32,7 +32,7 @@ def index_results(run):
     return {result["ruleId"]: result for result in run["results"]}
 
 
-def test_only_references_with_required_action_or_rejection_are_results():
+def test_sarif_results_are_only_references_that_need_action_or_are_rejected():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in ReferenceStatus}
     references = [
         build_verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)
@@ -51,7 +51,7 @@ def test_only_references_with_required_action_or_rejection_are_results():
     }
 
 
-def test_result_has_location_update_and_effect():
+def test_sarif_result_of_update_has_location_digests_and_effect():
     (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update(line_number=7)))))
     (result,) = run["results"]
     (location,) = result["locations"]
@@ -63,7 +63,7 @@ def test_result_has_location_update_and_effect():
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
 
 
-def test_result_has_reason_and_successor():
+def test_sarif_result_of_held_or_superseded_reference_has_reason():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
     unpinned = build_update(written="node:22", line_number=3)
@@ -87,7 +87,7 @@ def test_result_has_reason_and_successor():
         ([], None, "update", "note", None),
     ],
 )
-def test_update_has_level_and_score_of_the_most_urgent_fix(fixed, exploited_ids, rule_id, level, score):
+def test_sarif_level_and_score_of_update_follow_most_urgent_fix(fixed, exploited_ids, rule_id, level, score):
     found = [finding(f"CVE-1900-{number:04}", severity) for number, severity in enumerate(fixed)]
     ids = frozenset(exploited_ids) if exploited_ids is not None else None
     evidence = replace(compare_scans(scan(*found), scan()), exploited_ids=ids)
@@ -97,7 +97,7 @@ def test_update_has_level_and_score_of_the_most_urgent_fix(fixed, exploited_ids,
     assert rule.get("properties", {}).get("security-severity") == score
 
 
-def test_update_has_level_warning_and_no_score_if_fixes_are_unknown():
+def test_sarif_result_of_update_is_warning_without_score_if_fixes_are_unknown():
     for unknown in (NotScanned(UnscannedReason.FAILED), scan()):
         evidence = compare_scans(NotScanned(UnscannedReason.FAILED), unknown)
         (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update()), evidence=evidence)))
@@ -107,13 +107,13 @@ def test_update_has_level_warning_and_no_score_if_fixes_are_unknown():
         assert "not scanned: the scanner failed." in result["message"]["text"]
 
 
-def test_held_update_is_an_error_if_a_critical_vulnerability_is_fixed():
+def test_sarif_result_of_held_update_is_error_if_update_fixes_critical():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, transition=MOVED)
     (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(held))))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [("held/too-young", "error")]
 
 
-def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
+def test_sarif_fingerprint_does_not_depend_on_severity_of_fixes():
     unknown = compare_scans(NotScanned(UnscannedReason.FAILED), scan())
     runs = [
         read_sarif(render_report_sarif(build_run_report(build_repository(build_update()), **more)))
@@ -124,7 +124,7 @@ def test_fingerprint_does_not_depend_on_the_severity_of_the_fixes():
     assert known["partialFingerprints"] == other["partialFingerprints"]
 
 
-def test_rules_link_to_the_explaining_page():
+def test_sarif_rules_name_documentation_page_of_the_status():
     over = build_verdict(ReferenceStatus.SUPERSEDED, Reason.TAG_STOPPED)
     (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(over))))
     (rule,) = run["tool"]["driver"]["rules"]
@@ -134,7 +134,7 @@ def test_rules_link_to_the_explaining_page():
     assert all(f"\n### `{status}`\n" in headings for status in LEVELS)
 
 
-def test_fingerprint_does_not_depend_on_the_line():
+def test_sarif_fingerprint_depends_on_file_but_not_on_line():
     one, other, elsewhere = (
         read_sarif(
             render_report_sarif(
@@ -147,7 +147,7 @@ def test_fingerprint_does_not_depend_on_the_line():
     assert prints[0] == prints[1] != prints[2]
 
 
-def test_failure_is_a_notification_of_its_repository_or_of_the_first_run():
+def test_sarif_failure_is_in_run_of_affected_repository_or_in_first_run():
     trees = (build_repository(name="acme/a"), build_repository(name="acme/b"))
     first, second = read_sarif(
         render_report_sarif(build_run_report(*trees, failed=[build_failure("acme/b"), build_failure("docker.io")]))
@@ -160,14 +160,14 @@ def test_failure_is_a_notification_of_its_repository_or_of_the_first_run():
     assert not first["invocations"][0]["executionSuccessful"]
 
 
-def test_each_repository_is_a_run_with_a_separate_category():
+def test_sarif_has_a_run_with_separate_category_for_each_repository():
     trees = (build_repository(name="acme/a"), build_repository(name="acme/b", base_branch="release/1"))
     runs = read_sarif(render_report_sarif(build_run_report(*trees)))
     ids = [run["automationDetails"]["id"] for run in runs]
     assert ids == ["basebump/github/acme/a/main/", "basebump/github/acme/b/release/1/"]
 
 
-def test_unread_repository_has_no_list_of_results():
+def test_sarif_run_of_unread_repository_has_no_list_of_results():
     looked, blind = read_sarif(
         render_report_sarif(build_run_report(build_repository(), build_repository(name="acme/b", note="It is broken.")))
     )
@@ -179,7 +179,7 @@ def test_unread_repository_has_no_list_of_results():
     assert not nothing["invocations"][0]["executionSuccessful"]
 
 
-def test_path_that_is_not_utf8_keeps_all_bytes():
+def test_sarif_uri_keeps_all_bytes_of_path_that_is_not_utf8():
     path = os.fsdecode(b"caf\xe9/a b#1%/Dockerfile")
     (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(build_update(path=path)))))
     location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
@@ -199,7 +199,7 @@ def test_sarif_messages_have_no_links_placeholders_or_commands():
         assert not set(message) & set("[]{}\\\n\x1b"), message
 
 
-def test_lists_only_rules_of_results():
+def test_sarif_lists_only_rules_that_have_results():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG)
     (run,) = read_sarif(render_report_sarif(build_run_report(build_repository(held))))
     (rule,) = run["tool"]["driver"]["rules"]

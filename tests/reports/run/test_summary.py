@@ -62,7 +62,7 @@ def test_summary_explains_only_reasons_that_its_tables_do_not():
     assert "holds no readable reference." in shown
 
 
-def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
+def test_summary_lists_proposals_that_add_critical_vulnerabilities_first():
     worse = compare_scans(scan(), scan(finding("CVE-2026-0003", Severity.CRITICAL)))
     harmless = replace(build_proposal("Update redis:7"), images=())
     shown = render_markdown_summary(
@@ -74,12 +74,12 @@ def test_summary_begins_with_requests_that_add_grave_vulnerabilities():
     assert shown.index("Update node:22") < shown.index("Update redis:7")
 
 
-def test_failures_come_first():
+def test_summary_lists_failures_before_repositories():
     shown = render_markdown_summary(build_run_report(build_repository(build_update()), failed=[build_failure()]))
     assert shown.index("- `docker.io` (resolve): `no answer`") < shown.index("### `acme/web`")
 
 
-def test_summary_says_that_images_were_not_scanned():
+def test_summary_shows_reason_why_images_were_not_scanned():
     late = NotScanned(UnscannedReason.TIMED_OUT)
     shown = render_markdown_summary(
         build_run_report(build_repository(build_update()), evidence=compare_scans(late, late))
@@ -88,7 +88,7 @@ def test_summary_says_that_images_were_not_scanned():
     assert "fixes 0" not in shown
 
 
-def test_summary_says_that_a_run_only_reports():
+def test_summary_notes_that_run_at_report_level_opened_no_proposals():
     would = build_proposal(outcome=ProposalOutcome.WOULD_OPEN)
     shown = render_markdown_summary(
         build_run_report(build_repository(build_update(), proposals=(would,)), level=RunLevel.REPORT)
@@ -96,13 +96,13 @@ def test_summary_says_that_a_run_only_reports():
     assert "Level report: no proposal was opened or changed" in shown
 
 
-def test_repository_that_needs_no_action_has_no_section():
+def test_summary_has_no_section_for_repository_that_needs_no_action():
     assert "###" not in render_markdown_summary(
         build_run_report(build_repository(build_verdict(ReferenceStatus.UP_TO_DATE)))
     )
 
 
-def test_summary_escapes_text_from_outside():
+def test_summary_escapes_untrusted_text():
     tokens = MARKDOWN.parse(render_markdown_summary(build_hostile_report()))
     inline = [each for token in tokens for each in (token.children or ())]
     kinds = {each.type for each in inline}
@@ -114,20 +114,20 @@ def test_summary_escapes_text_from_outside():
     }
 
 
-def test_no_line_is_a_ci_command():
+def test_summary_contains_no_ci_commands():
     shown = render_markdown_summary(build_hostile_report())
     assert "##[" not in shown
     assert not [line for line in shown.splitlines() if line.startswith("::")]
 
 
-def test_every_table_row_has_all_cells():
+def test_untrusted_text_does_not_break_table_rows_of_summary():
     lines = render_markdown_summary(build_hostile_report()).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) > 6
     assert {line.count("|") for line in rows} == {5}
 
 
-def test_summary_of_a_large_fleet_fits_and_counts_rows_that_are_left_out():
+def test_summary_of_large_fleet_stays_below_max_bytes_and_counts_omitted_rows():
     references = [build_update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
     fleet = [
         build_repository(*references, name=f"acme/{number}", proposals=(build_proposal(),)) for number in range(900)
