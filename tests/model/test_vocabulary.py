@@ -6,7 +6,7 @@ from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 
 @pytest.mark.parametrize("status", ReferenceStatus)
-def test_no_status_is_both_updatable_and_held_and_either_needs_action(status):
+def test_updatable_or_held_status_needs_action_and_no_status_is_both(status):
     assert not (status.is_updatable and status.is_held)
     assert status.needs_action or not (status.is_updatable or status.is_held)
 

@@ -126,7 +126,7 @@ def test_image_with_weaker_evidence_is_not_linked_to_already_linked_file():
     assert linker.link_images(configured, [forged])[WEB, "Dockerfile"] == (BuildLink(IMAGE, LinkEvidence.CONFIG),)
 
 
-def test_several_images_are_linked_to_file_that_builds_all():
+def test_several_images_can_be_linked_to_the_same_dockerfile():
     builds = [build_attested_image(image=f"r.example.com/acme/{name}") for name in ("web", "worker")]
     links = BuildLinker(FILES).link_images([], builds)
     assert [each.image for each in links[WEB, "Dockerfile"]] == ["r.example.com/acme/web", "r.example.com/acme/worker"]

@@ -76,7 +76,7 @@ def test_change_is_attributed_to_pull_request_merged_during_the_run():
     assert move.origin is MoveOrigin.BASEBUMP
 
 
-def test_wait_for_digest_starts_when_any_tag_of_same_image_first_pointed_there():
+def test_wait_for_digest_starts_when_any_tag_of_image_first_pointed_to_digest():
     observations = (
         TagObservation(PYTHON, NEW, NOW - 4 * DAY, NOW),
         TagObservation(TagRef(PYTHON.repository, "3"), NEW, NOW - 6 * DAY, NOW),

@@ -247,7 +247,7 @@ def test_public_dashboard_hides_private_findings():
     assert "What the requests fix is not known: with private findings." in public
 
 
-def test_file_links_name_base_branch_if_dashboard_has_several():
+def test_file_links_name_base_branch_if_dashboard_covers_several_branches():
     of_main = build_branch_report(build_update(), proposals=[build_proposal()])
     release = build_branch_report(
         build_update(),
