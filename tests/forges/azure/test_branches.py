@@ -125,7 +125,7 @@ def test_leftover_temporary_branch_is_deleted_with_custom_branch_prefix(stand):
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
-def test_temporary_branch_of_user_is_kept_and_prevents_no_rebuild_or_deletion(stand, is_atomic):
+def test_temporary_branch_of_user_blocks_neither_rebuild_nor_deletion(stand, is_atomic):
     stand.server.world.assumptions.are_refs_atomic = is_atomic
     old = push(stand)
     foreign = [f"{TEMPORARY_PREFIX}{'0123' * 4}", f"{TEMPORARY_PREFIX}work"]
@@ -163,7 +163,7 @@ def test_branch_moved_by_user_is_not_rebuilt_with_atomic_or_separate_updates(sta
     assert list_temporary_branches(stand) == []
 
 
-def test_refused_temporary_branch_fails_rebuild_and_keeps_old_head(stand):
+def test_branch_is_not_rebuilt_if_policy_refuses_temporary_branch(stand):
     old = push(stand)
     stand.repository.policies.append(BranchPolicy(1, "a-policy", {}, f"refs/heads/{TEMPORARY_PREFIX}", is_prefix=True))
     with pytest.raises(ForgeError, match="TF402455"):

@@ -54,7 +54,7 @@ def test_ci_outcome_of_pull_request_takes_two_api_calls(stand):
         (MIN_REVIEWERS, {"minimumApproverCount": 1}, None, CiOutcome.NONE),
     ],
 )
-def test_ci_outcome_includes_only_build_and_foreign_status_policies(stand, kind, settings, status, outcome):
+def test_ci_outcome_ignores_policies_that_do_not_wait_for_ci(stand, kind, settings, status, outcome):
     add_policy(stand, kind, settings, status)
     assert read(stand)[0] is outcome
 

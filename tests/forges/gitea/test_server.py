@@ -61,7 +61,7 @@ def test_repository_is_found_by_name_from_before_rename(stand):
     assert (found.name, found.configured_name) == ("acme/web", "acme/former")
 
 
-def test_repository_of_limited_owner_is_not_public(stand):
+def test_repository_of_owner_with_limited_visibility_is_not_public(stand):
     stand.repository.owner.visibility = "limited"
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/web"], pause=no_pause)
     assert [each.is_public for each in fleet.list_repositories(frozenset())] == [False]

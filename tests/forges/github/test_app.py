@@ -69,7 +69,7 @@ def list_issued_permissions(server):
 # What its tokens may do
 
 
-def test_app_requests_only_read_tokens_or_write_tokens_for_one_repository(stand):
+def test_app_obtains_write_token_only_for_single_repository(stand):
     propose(stand)
     look(stand)
     lent = list_issued_permissions(stand.server)
@@ -78,7 +78,7 @@ def test_app_requests_only_read_tokens_or_write_tokens_for_one_repository(stand)
     assert all(each in [{"permissions": READ}, *wanted] for each in lent)
 
 
-def test_run_that_only_reads_requests_no_write_token(stand):
+def test_read_only_run_obtains_no_write_token(stand):
     stand.installation.permissions = READ
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())

@@ -131,7 +131,7 @@ def test_activity_hash_changes_when_dashboard_checkbox_is_ticked(server):
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
 @pytest.mark.parametrize("names", [(ACME,), ("acme/shop/api", "acme/web")], ids=["owner", "names"])
-def test_activity_is_the_same_and_is_listed_once_if_server_has_no_graphql(server, graphql, names):
+def test_rest_lists_yield_same_activity_as_graphql_without_additional_call(server, graphql, names):
     expected = _list_activities(server, *names)
     server.graphql = graphql
     with server.watched() as lines:

@@ -186,7 +186,7 @@ def test_disabling_auto_merge_again_has_no_effect(stand):
         assert get_request(stand).armed_by is None
 
 
-def test_status_406_to_disabling_counts_as_disabled_auto_merge(stand):
+def test_response_406_to_disabling_auto_merge_is_treated_as_success(stand):
     open_with_auto_merge(stand)
     stand.server.fail("POST .*/cancel_merge", stand.server.problem(406, "Can't cancel the automatic merge"))
     assert amend(stand, DISARMED) == ()

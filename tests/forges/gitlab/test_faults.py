@@ -49,7 +49,7 @@ def test_run_waits_configured_seconds_between_two_writes(gitlab):
 # Writes
 
 
-def test_failed_push_is_error_if_user_commit_is_on_branch(gitlab):
+def test_failed_push_is_error_if_user_committed_to_branch_meanwhile(gitlab):
     gitlab.fail(PUSH, 502)
     forge = gitlab.forge()
     gitlab.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}, message_of())

@@ -116,7 +116,7 @@ def test_file_above_size_limit_is_tree_error_and_others_are_read(gitlab, monkeyp
 
 
 @responses.activate
-def test_request_to_gitlab_com_is_default_and_has_private_token():
+def test_run_without_configured_url_contacts_gitlab_com_with_private_token():
     responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
     (failed,) = open_gitlab_fleet(token=TOKEN, selected=["acme/shop/web"]).list_repositories(frozenset())
     assert failed.subject == "acme/shop/web"

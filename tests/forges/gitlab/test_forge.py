@@ -182,7 +182,7 @@ def test_draft_proposal_is_opened_with_draft_prefix_that_listed_title_omits(gitl
     assert open_one(gitlab).title == proposal().title
 
 
-def test_update_keeps_or_omits_draft_prefix_as_merge_request_has(gitlab):
+def test_update_does_not_change_draft_state_of_merge_request(gitlab):
     push(gitlab)
     gitlab.forge().open(replace(proposal(), is_draft=True))
     gitlab.forge().update_request(open_one(gitlab), "Other words", "Other body")

@@ -189,7 +189,7 @@ def test_repository_owned_by_other_user_is_refused_with_hint(root, git, run_befo
     assert repository.base_branch == "main"
 
 
-def test_hint_for_path_with_space_is_valid_shell_command(root, run_before_git):
+def test_hint_about_repository_owner_is_valid_shell_for_path_with_space(root, run_before_git):
     git = DiskRepository.create(root / "our acme", {"a": "1"})
     run_before_git("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)

@@ -93,7 +93,7 @@ def list_complaints(shown):
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
-def test_page_sends_no_requests_has_no_errors_and_fits_the_window(chromium, page, width, scheme, script):
+def test_fleet_page_sends_no_requests_logs_no_errors_and_fits_window(chromium, page, width, scheme, script):
     chromium.show(page, width=width, scheme=scheme, script=script)
     assert chromium.evaluate("document.documentElement.scrollWidth") == width
     assert chromium.evaluate(CONTRAST) >= 4.5

@@ -155,7 +155,7 @@ def test_document_lists_at_most_max_workloads_of_an_update():
     assert len(document["workloads"]) == MAX_WORKLOADS
 
 
-def test_text_of_running_stage_notes_if_no_container_runs_the_update_now():
+def test_text_notes_if_no_container_runs_the_update_any_more():
     report = build_scene()
     runs = next(each for each in report.stages.updates if each.stage is UpdateStage.RUNNING)
     lines = describe_progress(replace(runs, workloads=()), report.stages, report.now, "")

@@ -25,7 +25,7 @@ from bot.reports.run.markdown_summary import MAX_BYTES, render_markdown_summary
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 
 
-def test_summary_shows_counts_references_and_proposals():
+def test_summary_shows_counts_and_tables_of_references_and_proposals():
     references = (
         build_update(),
         build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
