@@ -50,7 +50,7 @@ def test_auto_merge_is_not_enabled_if_base_branch_requires_no_check(stand):
 
 
 def test_fake_server_merges_immediately_if_base_branch_requires_no_check(stand):
-    """The trap that the claim above is about."""
+    """The preceding test proves something only because the fake server merges like this."""
     propose(stand)
     amend(stand, DISABLED)
     stand.repository.protected.clear()

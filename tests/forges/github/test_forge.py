@@ -90,7 +90,7 @@ def test_pull_request_stays_open_when_branch_is_rebuilt_on_moved_base(github):
 
 
 def test_fake_github_closes_pull_request_when_branch_equals_base(github):
-    """The trap that a reset before a commit falls into; without it, the claim above would prove nothing."""
+    """The preceding test proves something only because the fake server closes the pull request."""
     propose(github)
     github.git.run("update-ref", f"refs/heads/{BRANCH}", github.git.need("main"))
     github.repository.settle()

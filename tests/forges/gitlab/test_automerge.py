@@ -56,7 +56,7 @@ def test_auto_merge_waits_for_pipeline_on_older_and_newer_servers(stand, words):
 
 
 def test_fake_gitlab_merges_immediately_if_auto_merge_parameter_is_unknown(stand):
-    """The trap that the claim above is about."""
+    """The preceding test proves something only because the fake server merges like this."""
     stand.server.world.automerge_words = {"something_newer"}
     open_with_auto_merge(stand)
     assert get_request(stand).state == "merged"

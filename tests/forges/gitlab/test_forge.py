@@ -94,7 +94,7 @@ def test_push_of_text_with_crlf_is_refused_before_any_write(gitlab):
 
 @pytest.mark.parametrize("encoding", ["text", "base64"])
 def test_fake_gitlab_converts_crlf_of_texts_to_lf(gitlab, encoding):
-    """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
+    """GitLab does this because Gitaly has `core.autocrlf` on. The preceding test relies on it."""
     fleet = open_gitlab_fleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
     text = "FROM node:23\r\n"
