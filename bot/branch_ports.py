@@ -1,4 +1,4 @@
-"""The Protocols for deciding whether a branch on a forge holds only basebump's own edits.
+"""The Protocols for deciding whether a branch on a forge contains only basebump's own edits.
 
 They complete the Protocols in `bot.ports`.
 """
@@ -22,7 +22,7 @@ class BranchContents(Protocol):
     def list_differences(self) -> Sequence[FileDifference] | None:
         """Return the paths at which the branch differs from its base; None if the forge cannot list all of them.
 
-        Raises ForgeError.
+        Raises ForgeError if the forge cannot be read.
         """
 
     def read_old(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
@@ -33,19 +33,19 @@ class BranchContents(Protocol):
 
 
 class BranchJudge(Protocol):
-    """Decides by content whether the branches of one repository hold only basebump's own edits."""
+    """Decides by content whether the branches of one repository contain only basebump's own edits."""
 
     def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:
         """Return the verdict on a branch whose commit claims to be basebump's.
 
         `open_contents` returns the content of the branch. It returns None if the branch contains commits besides
-        basebump's commit and merges of the base branch. If the judge does not call it, the forge sends no additional
-        requests. Raises TreeError if a file cannot be read.
+        basebump's commit and merges of the base branch. If the judge does not call `open_contents`, no additional
+        requests are sent to the forge. Raises TreeError if a file cannot be read.
         """
 
 
 class PushStore(Protocol):
-    """Stored commits that basebump pushed to its branches. Both methods raise StateError.
+    """Stored commits that basebump pushed to its branches. Both methods raise StateError if the state cannot be used.
 
     If the data is lost, the next run reads the content of each branch, and decides by this content.
     """
@@ -54,4 +54,4 @@ class PushStore(Protocol):
         """Return the last commit that basebump pushed to each branch of a repository, by branch name."""
 
     def record_pushes(self, pushes: Mapping[GitRepository, Mapping[str, BranchPush]], at: datetime) -> None:
-        """Store the commits that basebump pushed until the time `at`, by repository and branch name."""
+        """Store the commits that basebump pushed, by repository and branch name, with the time `at`."""

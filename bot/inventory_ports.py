@@ -1,6 +1,6 @@
 """The Protocols for the inventory, which is the data in the state about the base branches of a fleet.
 
-It completes the Protocols in `bot.ports`.
+These Protocols complete those in `bot.ports`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
 
 class InventoryStore(Protocol):
-    """The base branches that earlier runs read. Every method raises StateError.
+    """The base branches that earlier runs read. Every method raises StateError if the state cannot be used.
 
     If the data is lost, the next run reads every base branch, and history starts again. Digests that failed CI in other
     repositories are no longer held. There is no other effect.
@@ -43,15 +43,15 @@ class InventoryStore(Protocol):
         """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
 
     def list_users(self, image: ImageName) -> frozenset[BranchKey]:
-        """Return the base branches that used an image at their last visit, whatever became of the reference.
+        """Return the base branches that used an image at their last visit, even in references that were skipped.
 
         If `image` has a tag, only branches with this tag are returned.
         """
 
     def load_requests(self, repositories: Collection[str], since: datetime) -> Sequence[BranchRequest]:
-        """Return the requests in all base branches that ever used one of these repositories of images.
+        """Return the pull requests into all base branches that ever used one of these repositories of images.
 
-        Requests that were opened before `since` are left out.
+        Pull requests that were opened before `since` are left out.
         """
 
     def record_visits(
@@ -59,7 +59,7 @@ class InventoryStore(Protocol):
     ) -> None:
         """Store the visits of a run that started at the time `at`.
 
-        `evidence` is that of the whole run. It is stored for the transitions of settled branches.
+        `evidence` is the evidence of the whole run, which is stored only for the transitions of settled branches.
         """
 
     def record_seen(self, keys: Collection[BranchKey], at: datetime) -> None:
@@ -67,7 +67,10 @@ class InventoryStore(Protocol):
 
 
 class InventoryReader(Protocol):
-    """Answers questions about a fleet from the state alone. Every method raises StateError."""
+    """Answers questions about a fleet from the state alone.
+
+    Every method raises StateError if the state cannot be read.
+    """
 
     def list_usages(self, image: ImageName) -> Sequence[ImageUsage]:
         """Return the references to an image, sorted by repository and file.
@@ -92,20 +95,20 @@ class InventoryReader(Protocol):
         """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
 
     def load_patch_history(self, since: datetime) -> FleetHistory:
-        """Return the history of the base branches with a request that fixes vulnerabilities and ended after `since`.
+        """Return the history of base branches with pull requests that fix vulnerabilities and ended after `since`.
 
-        Open requests count, too. Spans that ended before are left out, as well as other requests.
+        Open pull requests count, too. Earlier spans and all other pull requests are left out.
         """
 
 
 class StageReader(Protocol):
-    """Reads from the state what is known about the updates of images. Every method raises StateError."""
+    """Reads the facts about updates of images from the state. Every method raises StateError if that fails."""
 
     def load_scope(self) -> StageScope:
-        """Return what the config and the state contain besides the base branches."""
+        """Return which data the config and the state contain besides the base branches: builds or clusters."""
 
     def has_updates_to_run(self) -> bool:
-        """Return True if a request was merged whose due date requires that the update runs."""
+        """Return True if a merged pull request has a due date by which its update must run."""
 
     def load_image_facts(self, image: ImageName) -> StageFacts:
         """Return the facts about an image in all base branches, with all its tags and digests."""
@@ -121,19 +124,22 @@ class HeldDigestStore(Protocol):
     """The digests that the files of the fleet contained before."""
 
     def load_held_digests(self, tag_ref: TagRef) -> Sequence[Digest]:
-        """Return the digests that base branches contained for a tag, those that were added last first.
+        """Return the digests that base branches contained for a tag, the most recently added digest first.
 
-        Raises StateError.
+        Raises StateError if the state cannot be read.
         """
 
 
 class RunningImageStore(Protocol):
-    """The images that ran in clusters when they were read. Every method raises StateError."""
+    """The images that ran in clusters when these were read.
+
+    Every method raises StateError if the state cannot be used.
+    """
 
     def record_clusters(self, outcomes: Iterable[ClusterOutcome], at: datetime) -> None:
         """Store the outcomes of reading clusters at the time `at`.
 
-        What is known about a cluster is kept if the cluster could not be read.
+        If a cluster could not be read, the stored data about it is kept.
         """
 
     def load_clusters(self) -> Sequence[StoredCluster]:
@@ -141,7 +147,7 @@ class RunningImageStore(Protocol):
 
 
 class OwnBuildStore(Protocol):
-    """The builds of own images that runs read from registries. Every method raises StateError.
+    """The builds of own images that runs read from registries. Every method raises StateError if the state fails.
 
     If the data is lost, the next run reads the builds again.
     """
@@ -157,7 +163,7 @@ class OwnBuildStore(Protocol):
 
 
 class FailedCheckStore(Protocol):
-    """The checks that failed on the last commits of base branches. The method raises StateError.
+    """The checks that failed on the last commits of base branches. The method raises StateError if the state fails.
 
     If the data is lost, the next run reads the checks again.
     """
@@ -165,12 +171,12 @@ class FailedCheckStore(Protocol):
     def record_checks(self, checks: Mapping[BranchKey, FailedCheck | None], heads: Mapping[BranchKey, str]) -> None:
         """Store the failed check of the last commit of some base branches; None for a branch without one.
 
-        `heads` are the last commits of these base branches. What is stored about other base branches is deleted.
+        `heads` are the last commits of these base branches. The stored checks of all other base branches are deleted.
         """
 
 
 class BuildInventory(Protocol):
-    """The own images and the base images in the files of the fleet. Every method raises StateError."""
+    """The own images and the base images in the files of the fleet. Every method raises StateError if that fails."""
 
     def list_references(
         self, is_wanted: Callable[[str], bool], repositories: Collection[str] = ()
@@ -184,8 +190,8 @@ class BuildInventory(Protocol):
     def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageName]:
         """Return the digests that files from which images are built contain or contained for their tags.
 
-        Those that were added last come first. If `repositories` is not empty, only the tags in these git repositories
-        count.
+        The most recently added digests come first. If `repositories` is not empty, only the tags in these git
+        repositories count.
         """
 
     def list_build_files(self, repositories: Collection[str] = ()) -> Mapping[DockerfileKey, Collection[str]]:
@@ -196,7 +202,7 @@ class BuildInventory(Protocol):
 
 
 class OpeningLedger(Protocol):
-    """The proposals that runs with the same state opened recently. Both methods raise StateError.
+    """The proposals that runs with the same state opened recently. Both methods raise StateError if the state fails.
 
     If the data is lost, each run counts only its own proposals, until the window of the limits has passed.
     """
@@ -212,5 +218,5 @@ class OpeningLedger(Protocol):
     def give_back(self, openings: Collection[Opening], at: datetime) -> None:
         """Remove openings that were reserved at the time `at` and did not take place.
 
-        Openings that another run also reserved are kept, because it may have opened the proposals.
+        Openings that another run also reserved are kept, because that run may have opened the proposals.
         """

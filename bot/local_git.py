@@ -1,4 +1,4 @@
-"""Runs git in a folder of this machine. Git neither prompts nor fetches objects."""
+"""Run git in a folder of this machine. Git neither prompts nor fetches objects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_git_in_background(folder: Path, *arguments: str, failure: str) -> Iterat
     """Run git in `folder` while the `with` block does other work. Yield a function that waits for git's result.
 
     Raises:
-        TreeError: If git cannot be run, or is not installed. The message begins with `failure`, as that of `run_git`.
+        TreeError: If git cannot be run, or is not installed. The message begins with `failure`, as in `run_git`.
     """
     command = [*_GIT_COMMAND, *arguments]
     with (

@@ -15,7 +15,10 @@ from typing import IO
 from bot import process
 
 MAX_MESSAGE_BYTES = process.MAX_OUTPUT
-"""A child that announces a longer message is ended, as a child is that writes too much output."""
+"""The maximum length of a message.
+
+A child that announces a longer message is ended, like a child with too much output.
+"""
 _PIPE_BYTES = 1024 * 1024
 """The requested capacity of the pipe from a child. With the usual 64 KiB, a child waits while basebump is busy. Linux
 allows 1 MiB by default (https://man7.org/linux/man-pages/man7/pipe.7.html)."""
@@ -31,7 +34,7 @@ class PipedChild:
         self._incoming, self._outgoing = bytearray(), bytearray()
         self._buffer = memoryview(bytearray(_PIPE_BYTES))
         self.has_ended = False
-        """True if the child closed a pipe, which it does when it ends, or if its message was too long."""
+        """True if the child closed a pipe (for example by ending), or if its message was too long."""
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
         _enlarge_pipe(self._stdout)
@@ -99,7 +102,7 @@ def start_piped_child(arguments: Sequence[str], environment: Mapping[str, str]) 
 def wait_for_children(children: Sequence[PipedChild], timeout: float) -> bool:
     """Wait until a child has written something, has room for a queued message, or has ended.
 
-    Return False if that does not happen within `timeout` seconds.
+    Return False if none of this happens within `timeout` seconds.
     """
     poller = select.poll()
     for child in children:
@@ -108,7 +111,7 @@ def wait_for_children(children: Sequence[PipedChild], timeout: float) -> bool:
 
 
 def read_message(stream: IO[bytes]) -> bytes | None:
-    """Read the next message that basebump sent to this process. Return None if basebump sends no more."""
+    """Read the next message that basebump sent to this process. Return None if basebump sends no further messages."""
     head = stream.read(_LENGTH.size)
     return stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else None
 
@@ -121,7 +124,7 @@ def write_message(stream: IO[bytes], content: bytes) -> None:
 
 
 def _enlarge_pipe(descriptor: int) -> None:
-    """Ask the kernel for a pipe of _PIPE_BYTES. Do nothing if it refuses."""
+    """Ask the kernel for a pipe of _PIPE_BYTES. Do nothing if the kernel refuses."""
     import fcntl  # noqa: PLC0415 - only children of large trees need it
 
     with contextlib.suppress(OSError, AttributeError):  # only Linux can change the capacity

@@ -1,8 +1,8 @@
 """The file that contains the plan of a run: JSON in one canonical form, with its own digest.
 
-A plan comes from outside, so it is validated strictly. Only one text stands for a plan: the keys are sorted, there is
-no white space, and defaults are left out. The digest detects every change of the file, but it does not show who made
-the file.
+A plan comes from outside, so it is validated strictly. Each plan has exactly one text: the keys are sorted, there is no
+white space, and defaults are left out. The digest detects every change of the file, but it does not show who made the
+file.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ MAX_PLAN_BYTES = 64 * 1024 * 1024
 """The maximum size of a plan. Reading a plan takes up to twenty times as much memory, and some seconds. A proposal
 takes some ten thousand bytes, and the evidence on one update up to some hundred thousand."""
 MAX_REPOSITORY_BYTES = 8 * 1024 * 1024
-"""The maximum size of what a plan contains about one repository, so that one repository cannot fill the plan."""
+"""The maximum size of the part of a plan about one repository, so that one repository cannot fill the plan."""
 MAX_KEYS = 50_000
-"""The maximum number of keys of one object. The largest object has a score for each vulnerability of two images. Each
-key that is not known would be an error of its own, which takes about a thousand bytes."""
+"""The maximum number of keys of one object.
+
+The largest object has a score for each vulnerability of two images. Each unknown key would be a separate error, which
+takes about a thousand bytes.
+"""
 _COLLECTIONS = frozenset({"list", "tuple", "dict", "frozenset"})
 _CONFIG = ConfigDict(extra="forbid", strict=True)
 _DIGEST_PREFIX = "sha256:"
@@ -44,7 +47,7 @@ _NAME_FILE = "hint: name the file that `plan --out` wrote"
 def render_plan(plan: FleetPlan) -> tuple[str, tuple[RunFailure, ...]]:
     """Return the text of a plan. Repositories that do not fit are left out, with a failure for each of them.
 
-    Raises PlanError if the rest is still too large.
+    Raises PlanError if the plan is still too large.
     """
     failures = []
     kept = []
@@ -73,7 +76,7 @@ def render_plan(plan: FleetPlan) -> tuple[str, tuple[RunFailure, ...]]:
 
 
 def parse_plan(content: bytes) -> FleetPlan:
-    """Return the plan in a file. Raises PlanError if the file is anything else, or was changed."""
+    """Return the plan in a file. Raises PlanError if the file is not a plan, or was changed."""
     if len(content) > MAX_PLAN_BYTES:
         raise PlanError(f"the plan has more than {MAX_PLAN_BYTES} bytes, so that it was not read")
     try:
@@ -83,7 +86,10 @@ def parse_plan(content: bytes) -> FleetPlan:
 
 
 def _parse_document(text: str) -> FleetPlan:
-    """Return the plan in a text. Raises ValueError and RecursionError if the text is not JSON, and PlanError."""
+    """Return the plan in a text.
+
+    Raises ValueError or RecursionError if the text is not JSON, and PlanError if the JSON is not a plan.
+    """
     document = json.loads(text, object_pairs_hook=_build_object)
     if not isinstance(document, dict) or _DIGEST_KEY not in document:
         raise PlanError(f"the file is not a plan, because it has no digest; {_NAME_FILE}")
@@ -111,7 +117,7 @@ def _build_object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 
 def _list_values(value: object) -> Iterator[object]:
-    """Yield a value and everything in it."""
+    """Yield a value and all values nested in it."""
     yield value
     if is_dataclass(value):
         for each in fields(value):
@@ -126,8 +132,8 @@ def _list_values(value: object) -> Iterator[object]:
 def _is_valid(value: object) -> bool:
     """Return False if a value has a form that no plan of basebump contains, although its type is right.
 
-    Reports print image references as they are, because their grammar allows no character that has an effect there. A
-    time without a time zone cannot be compared with others.
+    Reports print image references as they are, because their grammar allows no character with a special effect in
+    reports. A time without a time zone cannot be compared with other times.
     """
     try:
         match value:
@@ -156,7 +162,7 @@ def _compute_digest(document: Mapping[str, object]) -> str:
 
 
 def _render(document: object) -> str:
-    """Return the one text that stands for a JSON value."""
+    """Return the canonical text of a JSON value."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
@@ -168,7 +174,10 @@ def _describe(error: ValidationError) -> str:
 
 @dataclass(frozen=True)
 class _Adapters:
-    """The adapters of plans and of their parts. Only a list can have a config, which holds for everything in it."""
+    """The adapters of plans and of their parts.
+
+    pydantic accepts a config only for a list. The config then applies to all values in the list.
+    """
 
     plans: TypeAdapter[list[FleetPlan]]
     repositories: TypeAdapter[list[PlannedRepository]]
@@ -177,7 +186,7 @@ class _Adapters:
     def validator(self) -> SchemaValidator:
         """Validates plans. It stops at the first wrong item of each collection.
 
-        Otherwise a file of a few megabytes would have millions of errors, which take gigabytes.
+        If validation did not stop, a file of a few megabytes could have millions of errors, which take gigabytes.
         """
         return SchemaValidator(_stop_at_first_error(self.plans.core_schema), CoreConfig(strict=True))
 

@@ -1,7 +1,7 @@
 """The Protocols between the pipeline and the outside world: files, registries, scanners, forges and the state.
 
-An adapter implements a Protocol. The pipeline uses only the Protocols, so that tests can replace every adapter. A
-request in this module is a pull request or merge request, unless it is sent to a registry.
+An adapter implements a Protocol. The pipeline uses only the Protocols, so that tests can replace every adapter. A pull
+request in this module can also be a merge request of GitLab.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Diagnosable(Protocol):
     def examine(self, target: DiagnosisTarget) -> Iterable[Check]:
         """Test whether the component meets the requirements of a run, such as permissions on a forge.
 
-        `target` is the kind of run. Return the result of each test. Nothing is changed. Raises BasebumpError if an
-        error makes further tests impossible.
+        `target` is the kind of run. Return the result of each test. The tests change nothing. Raises BasebumpError if
+        an error makes further tests impossible.
         """
 
 
@@ -61,14 +61,17 @@ class FileFormat(Protocol):
         """True if this kind of file allows a comment at the end of a line with content."""
 
     def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
-        """Return the paths of the files that this format reads, without repetitions. `paths` are those of a tree."""
+        """Return the paths of the files that this format reads, without repetitions.
+
+        `paths` are all paths of a tree.
+        """
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the image references of a file in file order, and the facts that affect references in other files."""
 
 
 class FileTree(Protocol):
-    """The files that a run reads: those of one commit of a repository, or those of one folder."""
+    """The files that a run reads: the files of one commit of a repository, or of one folder."""
 
     @property
     def is_complete(self) -> bool:
@@ -87,7 +90,10 @@ class FileTree(Protocol):
         """The earlier contents of the files; None if the tree has no history."""
 
     def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files of the tree, without symbolic links and submodules. Raises TreeError."""
+        """Return the regular files of the tree, without symbolic links and submodules.
+
+        Raises TreeError if the tree cannot be listed.
+        """
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
@@ -101,7 +107,7 @@ class FileHistory(Protocol):
 
         At most `max_commits` earlier commits are read, one after the other, and only as far as the caller needs them. A
         commit in which the file is missing is left out. A file that was renamed has no history under its earlier name.
-        Raises TreeError.
+        Raises TreeError if the history cannot be read.
         """
 
 
@@ -123,7 +129,10 @@ class RulesReader(Protocol):
     """Parses the config file that a repository itself contains."""
 
     def __call__(self, content: bytes, source: str) -> tuple[PolicyRule, ...]:
-        """Return the policy rules in `content`. Raises ConfigError, with the file name `source`, if it is not valid."""
+        """Return the policy rules in `content`.
+
+        Raises ConfigError, with the file name `source`, if the content is not valid.
+        """
 
 
 class Fleet(Diagnosable, Protocol):
@@ -134,26 +143,27 @@ class Fleet(Diagnosable, Protocol):
     ) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects. If `names` is not empty, yield only repositories in `names`.
 
-        A repository is yielded once for each of its base branches. If it cannot be read, a failure is yielded instead.
-        If `activity_scope` is not None, and the forge can list the activity of many repositories with one request, the
-        repositories have their trees and activities.
+        A repository is yielded once for each of its base branches. If a repository cannot be read, a failure is yielded
+        instead. If `activity_scope` is not None, and the forge can list the activity of many repositories with one
+        request, the repositories have their trees and activities.
         """
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        """Return the hash of the activity in one repository, for forges that cannot list it for many.
+        """Return the hash of the activity in one repository, for forges that cannot list many at once.
 
-        Return None if it cannot be determined. Raises ForgeError.
+        Return None if the activity cannot be determined. Raises ForgeError if the forge reports an error.
         """
 
     def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on commits of a repository, without basebump's own status. It raises nothing.
+        """Return the outcome of CI on commits of a repository, without basebump's own status.
 
-        `commits` are the commits, each with the number of the request whose last commit it is; None for other commits.
-        Commits are missing in the result if the forge has no CI, or if their checks could not be read.
+        The method raises no exceptions. `commits` are the commits. A commit that is the last commit of a pull request
+        comes with the number of this pull request; any other commit with None. Commits are missing in the result if the
+        forge has no CI, or if their checks could not be read.
         """
 
     def find_failed_check(self, repository: GitRepository, commit: str) -> FailedCheck | None:
-        """Return a check of a commit that failed. It raises nothing: None if none failed, or if they cannot be read."""
+        """Return a failed check of a commit; None if no check failed, or if the checks cannot be read."""
 
     def open_tree(self, repository: GitRepository) -> FileTree:
         """Return the tree of the commit that the base branch points to. Raises TreeError if it cannot be read."""
@@ -166,7 +176,7 @@ class Fleet(Diagnosable, Protocol):
 
 
 class Forge(Protocol):
-    """Operations on the branches and on the pull or merge requests (here: requests) of one repository.
+    """Operations on the branches and on the pull or merge requests of one repository.
 
     An implementation only executes the operations. `bot.core.proposal.lifecycle` decides which operations are needed.
     Every method raises ForgeError if the forge refuses the operation or cannot be reached.
@@ -178,12 +188,12 @@ class Forge(Protocol):
     def list_requests(
         self, prefix: str, desired_branches: frozenset[str], judge: BranchJudge | None = None
     ) -> tuple[RemoteRequest, ...]:
-        """Return the branches that begin with `prefix`, each with its open request if there is one.
+        """Return the branches that begin with `prefix`, each with its open pull request if there is one.
 
-        Also return the closed and merged requests of the branches in `desired_branches`. The newest request comes
-        first. Requests from forks are never returned, because basebump did not open them. If the commit of a branch
-        claims to be basebump's, `judge` decides whether the branch has an intent. If `judge` is None, the intent is
-        only what the commit claims.
+        Also return the closed and merged pull requests of the branches in `desired_branches`. The newest pull request
+        comes first. Pull requests from forks are never returned, because basebump did not open them. If the commit of a
+        branch claims to be basebump's, `judge` decides whether the branch has an intent. If `judge` is None, the intent
+        is the one that the commit claims.
         """
 
     def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
@@ -199,40 +209,43 @@ class Forge(Protocol):
 
         Raises:
             ForgeError: If `branch` is not in the expected state, or a path is not a regular file in the base branch.
-            ProtectedFileError: If the token may not change a file in a folder that the forge protects, such as
-                `.github/workflows`. In this case, neither a commit nor a branch is created.
+            ProtectedFileError: If the token is not allowed to change a file in a folder that the forge protects, such
+                as `.github/workflows`. In this case, neither a commit nor a branch is created.
         """
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the request for an existing branch. If a request is already open, update that request instead.
+        """Open the pull request for an existing branch. If a pull request is already open, update that request instead.
 
-        The commit status is set before the text of the request is written. A hidden mark in the text records that the
-        status was set. If a run is interrupted between the two steps, the mark is missing, and the next run sets the
-        status again.
+        The commit status is set before the text of the pull request is written. A hidden mark in the text records that
+        the status was set. If a run is interrupted between the two steps, the mark is missing, and the next run sets
+        the status again.
         """
 
     def update_request(
         self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = ...
     ) -> tuple[str, ...]:
-        """Update an open request. Return a sentence for each attribute, such as a label, that the forge refused.
+        """Update an open pull request. Return a sentence for each attribute, such as a label, that the forge refused.
 
         - The title and the body are written only if they differ from the current ones.
         - Labels by which users requested an action (`request.requested_actions`) are removed.
-        - An attribute that a user removed from the request is not set again. If `request.ever_set` is incomplete, the
-          history of the request is fetched to find such attributes.
+        - An attribute that a user removed from the pull request is not set again. If `request.ever_set` is incomplete,
+          the history of the pull request is fetched to find such attributes.
         - The commit status is set before the text is written, like in `open`.
 
         If automerge must be turned off but the forge refuses to do so, ForgeError is raised, too.
         """
 
     def close(self, request: RemoteRequest) -> None:
-        """Close an open request without merging it. The local forge (requests are git refs) also deletes the branch."""
+        """Close an open pull request without merging it.
+
+        The local forge (requests are git refs) also deletes the branch.
+        """
 
     def add_comment(self, request: RemoteRequest, text: str) -> None:
-        """Add a comment to an open request."""
+        """Add a comment to an open pull request."""
 
     def delete_branch(self, request: RemoteRequest) -> None:
-        """Delete a request's branch if it exists and still points to `request.head`, so that no commits are lost."""
+        """Delete a pull request's branch if the branch still points to `request.head`, so that no commits are lost."""
 
 
 class Dashboard(Protocol):
@@ -256,10 +269,16 @@ class ImageBuilder(Diagnosable, Protocol):
         """The registry's host, as it is written in canonical references."""
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
-        """Return the build tasks that run when a base image is updated. A run calls this once. Raises RegistryError."""
+        """Return the build tasks that run when a base image is updated. A run calls this once.
+
+        Raises RegistryError if the tasks cannot be listed.
+        """
 
     def list_runs(self) -> tuple[TaskRun, ...]:
-        """Return the last successful runs of tasks, newest first, from one page of the list. Raises RegistryError."""
+        """Return the last successful runs of tasks, newest first, from one page of the list.
+
+        Raises RegistryError if the runs cannot be listed.
+        """
 
 
 class ClusterReader(Diagnosable, Protocol):
@@ -299,7 +318,7 @@ class AdvisorySource(Diagnosable, Protocol):
         """Return the VEX statements by authors that the config accepts. The documents are read once per run."""
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
-        """Return all digests by which a VEX statement may identify the image, including the digest in `subject`."""
+        """Return all digests by which a VEX statement can identify the image, including the digest in `subject`."""
 
 
 class SourceHistory(Protocol):

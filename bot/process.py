@@ -21,7 +21,10 @@ ALLOWED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FIL
 DEFAULT_TIMEOUT = 60.0
 """Seconds after which a child is killed. Git commands take milliseconds, so after a minute the child hangs."""
 MAX_OUTPUT = 256 * 1024 * 1024
-"""The maximum number of bytes that a child may write to each stream. The report of a large image has ten megabytes."""
+"""The maximum number of bytes that a child is allowed to write to each stream.
+
+The report of a large image has ten megabytes.
+"""
 MAX_ERROR_CHARACTERS = 2000
 """The maximum number of characters of a child's stderr output that are kept."""
 DRAIN_TIMEOUT = 2.0
@@ -57,7 +60,7 @@ def run(
     timeout: float = DEFAULT_TIMEOUT,
     max_output: int = MAX_OUTPUT,
 ) -> ProcessResult:
-    """Run a program and wait until it ends. A nonzero exit status is returned like any other, and is not an error.
+    """Run a program and wait until it ends. A nonzero exit status is not an error, and is returned.
 
     The child gets the variables in `environment`, and the variables of this process that ALLOWED_ENVIRONMENT lists.
     `timeout` is in seconds, and `max_output` in bytes.
@@ -134,7 +137,7 @@ def hide_memory() -> None:
 
 
 def count_usable_cores() -> int:
-    """Return the number of processor cores that this process may use, which is at least 1.
+    """Return the number of processor cores that this process is allowed to use; at least 1.
 
     The number is limited by the processor affinity, and by the quota of a Linux container. From Python 3.13 on,
     `PYTHON_CPU_COUNT` overrides the affinity.
@@ -161,7 +164,7 @@ def _read_core_quota() -> int:
 def end_children() -> bool:
     """Kill all running children, and all processes that they started.
 
-    Return False if a thread was starting a child meanwhile, which may be running now.
+    Return False if a thread was starting a child meanwhile, because this child may be running now.
     """
     is_complete = not _STARTING
     for child in tuple(_RUNNING):
@@ -172,10 +175,10 @@ def end_children() -> bool:
 
 @contextlib.contextmanager
 def _delay_interrupts() -> Iterator[Callable[[], None]]:
-    """Delay KeyboardInterrupt in this thread until the function is called that the block gets, or until its end.
+    """Delay KeyboardInterrupt in this thread until the block ends, or calls the function that it gets.
 
-    Without the delay, an interrupt that arrives while `subprocess` starts a child would leave a child that nobody
-    knows, and therefore nobody ends. Only the main thread is interrupted, so other threads need no delay.
+    Without the delay, an interrupt that arrives while `subprocess` starts a child would leave an unknown child, which
+    basebump could never end. Only the main thread is interrupted, so other threads need no delay.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -212,7 +215,7 @@ def _track_child(child: subprocess.Popen[bytes]) -> Iterator[None]:
 def _start_child(
     arguments: Sequence[str], cwd: Path | None, environment: Mapping[str, str], stderr: int
 ) -> subprocess.Popen[bytes]:
-    """Start a program. Raises ProcessError if that fails."""
+    """Start a program. Raises ProcessError if the program cannot be started."""
     program = arguments[0]
     _STARTING.add(threading.get_ident())
     try:
@@ -227,11 +230,11 @@ def _start_child(
         )
     except OSError as error:
         _STARTING.discard(threading.get_ident())
-        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
+        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # else `cwd` is missing
         gone = "command not found; hint: install it, or add its folder to PATH"
         why = gone if is_missing else f"{error.strerror} ({error.filename})"
         raise ProcessError(f"{program} could not be started: {why}", is_missing=is_missing) from error
-    except ValueError as error:  # the operating system has no such texts
+    except ValueError as error:  # the operating system accepts no such parameters
         _STARTING.discard(threading.get_ident())
         raise ProcessError(
             f"{program} could not be started: a parameter contains a null character or a lone surrogate"
@@ -279,7 +282,7 @@ class _RunningChild:
             if stream is not None:
                 self._readers.append(_StreamReader(stream, self._max_output, self._child))
         self._threads.append(_start_thread(_write_input, self._child.stdin, stdin))
-        self._threads.append(_start_thread(self._child.wait))  # because child.wait with a timeout polls, and is late
+        self._threads.append(_start_thread(self._child.wait))  # child.wait with a timeout would poll, and return late
 
     def wait(self, timeout: float) -> ProcessResult:
         """Wait until the child ends, and return its result. Raises ProcessError as `run` does."""
@@ -301,7 +304,8 @@ class _RunningChild:
     def end(self) -> None:
         """Kill the child unless `wait` found that it ended.
 
-        After an interrupt, this is necessary: the child did not receive the signal, because it has its own session.
+        After an interrupt, killing the child is necessary: the child did not receive the signal, because it has its own
+        session.
         """
         if not self._has_ended:
             _kill_group(self._child)

@@ -1,6 +1,6 @@
 """The Protocols for reading from registries: images, additional facts about them, and artifacts attached to them.
 
-They complete the Protocols in `bot.ports`.
+These Protocols complete those in `bot.ports`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
 
 class Registry(Protocol):
-    """Read access to images; handles mirrors, credentials and retries. Every method raises RegistryError."""
+    """Read access to images; handles mirrors, credentials and retries.
+
+    Every method raises RegistryError if a request fails.
+    """
 
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the descriptor of the manifest that a tag points to.
@@ -48,12 +51,16 @@ class Registry(Protocol):
     def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
         """Return the contents of an image for a platform.
 
-        `digest` is the digest of an index or of a single manifest. Return None if it has no image for the platform.
+        `digest` is the digest of an index or of a single manifest. Return None if the index has no image for the
+        platform.
         """
 
 
 class RegistryFacts(Protocol):
-    """Additional data about images, which is fetched only if a run needs it; every method raises RegistryError."""
+    """Additional data about images, which is fetched only if a run needs it.
+
+    Every method raises RegistryError if a request fails.
+    """
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return the data that the registry itself records about an image, such as its push time; None without data."""
@@ -75,9 +82,10 @@ class RegistryFacts(Protocol):
 
 
 class ArtifactStore(Protocol):
-    """Read access to artifacts that are attached to images, such as signatures; every method raises RegistryError.
+    """Read access to artifacts that are attached to images, such as signatures.
 
-    Each `repository` is a canonical name, such as `docker.io/library/nginx`.
+    Every method raises RegistryError if a request fails. Each `repository` is a canonical name, such as
+    `docker.io/library/nginx`.
     """
 
     def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
@@ -97,13 +105,19 @@ class ArtifactStore(Protocol):
 
 
 class BuildReader(Protocol):
-    """Reads how images were built; every method raises RegistryError. `repository` is a canonical name."""
+    """Reads how images were built. Every method raises RegistryError if a request fails.
+
+    `repository` is a canonical name.
+    """
 
     def read_build(self, repository: str, digest: Digest) -> OwnBuild:
-        """Return what an image states about its build, and its layers. Bases are not compared with other images."""
+        """Return the layers of an image, and the data that it states about its build.
+
+        Bases are not compared with other images.
+        """
 
     def read_layers(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
         """Return the digests of the uncompressed layers of an image, lowest first; none if its config lists none.
 
-        `digest` is not that of an index.
+        `digest` must not be the digest of an index.
         """

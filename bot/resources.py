@@ -1,4 +1,4 @@
-"""Reads files of the installation: templates and example configs, and the record of where basebump comes from.
+"""Read files of the installation: templates, example configs, and the record of the source of basebump.
 
 The files are in a wheel or in a checkout.
 """
@@ -23,7 +23,7 @@ https://packaging.python.org/en/latest/specifications/direct-url/
 _REPOSITORY = re.compile(
     r"https://(?:[^/@]*@)?(?P<page>[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~-]+)+)/?", re.ASCII
 )
-"""Matches the address of a repository. A user name or a token in the address is not part of the group `page`."""
+"""Matches the URL of a repository. A user name or a token in the URL is not part of the group `page`."""
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 
@@ -32,11 +32,11 @@ class InstallSource:
     """The repository and the commit from which basebump was installed."""
 
     page: str
-    """The address of the repository's page, such as `https://github.com/acme/basebump`."""
+    """The URL of the repository's page, such as `https://github.com/acme/basebump`."""
     commit: str
 
     def get_file_page(self, path: str) -> str:
-        """Return the address of a file in the repository. `path` may end with `#` and the name of a section."""
+        """Return the URL of a file in the repository. `path` may end with `#` and the name of a section."""
         return f"{self.page}/blob/{self.commit}/{path}"
 
 
@@ -48,7 +48,7 @@ def read_template(path: str) -> str:
 def prepend_macros(source: str) -> str:
     """Return the template `source` preceded by macros about evidence that it can call.
 
-    `evidence.md.j2` has macros that own templates may call, and `blocks.md.j2` has the blocks of basebump's texts.
+    `evidence.md.j2` has macros for users' own templates, and `blocks.md.j2` has the blocks of basebump's texts.
     """
     return read_template("evidence.md.j2") + read_template("blocks.md.j2") + source
 
@@ -67,8 +67,8 @@ def read_config(path: str) -> str:
 def find_install_source(search_path: Sequence[str] | None = None) -> InstallSource | None:
     """Return the repository that basebump was installed from with `pip install git+https://…`.
 
-    Return None for any other kind of installation, because basebump then does not know the address of a page.
-    `search_path` contains the folders with installed packages; None means those of the running Python.
+    Return None for any other kind of installation, because the URLs of pages are then unknown. `search_path` contains
+    the folders with installed packages; None means the folders of the running Python.
     """
     from importlib.metadata import Distribution
 

@@ -1,4 +1,4 @@
-"""Lists the lines of a checkout that changed since a revision."""
+"""List the lines of a checkout that changed since a revision."""
 
 from __future__ import annotations
 

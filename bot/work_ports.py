@@ -1,6 +1,6 @@
 """The Protocols of the service: pending work, deliveries, and the senders of events.
 
-They complete the Protocols in `bot.ports`.
+These Protocols complete those in `bot.ports`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
 
 class WorkRequester(Protocol):
-    """Stores pending work, and wakes workers for it. Every method raises StateError."""
+    """Stores pending work, and wakes workers for it. Every method raises StateError if the state cannot be used."""
 
     def request_work(self, requests: Collection[WorkRequest]) -> None:
-        """Store pending work. A request for work that is stored already is merged with it.
+        """Store pending work. Requests for the same work are merged.
 
-        The greater priority and the earlier time count. If a worker is doing the work, it is done again afterwards.
+        Merged work has the greater priority and the earlier time. If a worker is doing the work already, the work is
+        done again afterwards.
         """
 
     def request_missing(self, requests: Collection[WorkRequest]) -> None:
@@ -42,9 +43,10 @@ class WorkRequester(Protocol):
 
 
 class WorkClaims(Protocol):
-    """Gives pending work to workers, so that no two of them do the same work. Every method raises StateError.
+    """Gives pending work to workers, so that no two of them do the same work.
 
-    The clock of the database determines what is due and when a claim ends, so that the clocks of workers do not matter.
+    Every method raises StateError if the state cannot be used. The clock of the database determines what is due and
+    when a claim ends, so that the clocks of workers do not matter.
     """
 
     def claim_work(
@@ -57,21 +59,22 @@ class WorkClaims(Protocol):
     ) -> Sequence[ClaimedWork]:
         """Return work of some kinds that is due, and reserve it for `worker` until `lease` has passed.
 
-        All returned work has the same kind and priority. Work that was interrupted is returned alone, because it may
-        end the process. If nothing is due, the result is empty.
+        All returned work has the same kind and priority. Work that was interrupted is returned alone, because such work
+        might end the process. If nothing is due, the result is empty.
         """
 
     def extend_claims(self, worker: str, claimed: Collection[ClaimedWork], lease: timedelta) -> Collection[ClaimedWork]:
         """Let the claims of a worker end after `lease` from now.
 
         Returns:
-            The claims that ended, because another worker took the work over. Its own worker must not do it any longer.
+            The claims that ended, because another worker took the work over. The former worker must no longer do this
+                work.
         """
 
     def finish_work(
         self, worker: str, claimed: ClaimedWork, finished: FinishedWork, repeat_after: timedelta | None = None
     ) -> None:
-        """Remove a piece of work, and store the record of what was done.
+        """Remove a piece of work, and store the record of its result.
 
         If further requests arrived, the work stays, and is due. If `repeat_after` is not None, the work stays, and is
         due after this time. Nothing changes if the claim ended, but the record is stored.
@@ -81,7 +84,10 @@ class WorkClaims(Protocol):
         """End a claim, so that the work is due again after `delay`. `error` is the reason if the attempt failed."""
 
     def delay_work(self, worker: str, claimed: ClaimedWork, delay: timedelta) -> None:
-        """End a claim on work that was not begun. The work is due again after `delay`, whatever requests arrive."""
+        """End a claim on work that was not begun.
+
+        The work is due again after `delay`, even if requests arrive earlier.
+        """
 
     def release_claims(self, worker: str) -> None:
         """End all claims of a worker, so that others can do the work at once."""
@@ -91,12 +97,12 @@ class WorkClaims(Protocol):
 
 
 class WorkQueue(WorkRequester, WorkClaims, Protocol):
-    """Pending work, which any number of processes can share. Every method raises StateError."""
+    """Pending work, which any number of processes can share. Every method raises StateError if the state fails."""
 
     def compute_figures(
         self, kinds: Collection[WorkKind] = tuple(WorkKind), least_priority: WorkPriority = WorkPriority.SWEEP
     ) -> QueueFigures:
-        """Return figures about the pending work of some kinds and priorities, by default of all."""
+        """Return figures about the pending work of some kinds and priorities, by default of all work."""
 
 
 class WorkSignal(Protocol):
@@ -116,10 +122,12 @@ class DeliveryLog(Protocol):
     """Stores the records of deliveries."""
 
     def record_delivery(self, delivery: Delivery, requests: Collection[WorkRequest]) -> bool:
-        """Store a delivery together with the work that it leads to, in one transaction. Raises StateError.
+        """Store a delivery together with the work that it leads to, in one transaction.
+
+        Raises StateError if the state cannot be used.
 
         Returns:
-            False if the same delivery was stored before. Then only its repetition is counted.
+            False if the same delivery was stored before. Only its repetition is counted then.
         """
 
 
@@ -133,7 +141,8 @@ class EventSender(Protocol):
         """
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:
-        """Return the contents of a proved request. Raises UnreadableDeliveryError.
+        """Return the contents of a proved request.
 
-        `registry` is the registry to which the events refer, if the config sets it. It replaces the host in the events.
+        Raises UnreadableDeliveryError if the request does not have the documented form. `registry` is the registry to
+        which the events refer, if the config sets it. It replaces the host in the events.
         """

@@ -1,4 +1,4 @@
-"""Reads and writes the files of a checkout or of any other folder."""
+"""Read and write the files of a checkout or of any other folder."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 class WorkTreeHistory:
     """The committed contents of the files of a folder; implements `bot.ports.FileHistory`.
 
-    A folder outside of a checkout has no history, and neither has a file that was never committed.
+    A folder outside of a checkout has no history. A file that was never committed has no history either.
     """
 
     root: Path
 
     def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
-        """Yield the committed contents of a file, newest first, because the file itself may have been changed since."""
+        """Yield the committed contents of a file, newest first.
+
+        The last commit is included, because the file in the folder can differ from it.
+        """
         if not self._run_git("rev-parse", "--verify", "--quiet", "HEAD").status:
             yield from read_committed_contents(self._run_git, "HEAD", path, max_commits, prefix="./")
 
@@ -371,7 +374,7 @@ def _set_owner(file: Path, status: os.stat_result) -> None:
     """Set the owner and the group of a file to those in `status`, the status of the file that it replaces.
 
     Raises:
-        TreeError: If the operating system does not permit that.
+        TreeError: If the operating system does not permit changing the owner.
     """
     current = file.stat()
     if (current.st_uid, current.st_gid) == (status.st_uid, status.st_gid):

@@ -1,7 +1,8 @@
-"""Proposals, requests on a forge, and the steps that turn the requests into the desired proposals.
+"""Proposals, pull requests on a forge, and the steps that make the pull requests match the proposals.
 
-A proposal is an update that basebump wants to be merged. A request is the pull request (GitHub) or merge request
-(GitLab) for it. A mark is a hidden comment in the body of a request, in which basebump stores data for later runs.
+A proposal is an update that basebump wants to be merged. In this module, a request is the pull request (GitHub) or
+merge request (GitLab) for it. A mark is a hidden comment in the body of a pull request, in which basebump stores data
+for later runs.
 """
 
 from __future__ import annotations
@@ -165,7 +166,10 @@ class BodyMark:
 
 
 class RequestState(StrEnum):
-    """The state of a pull or merge request. BRANCH means that there is only a branch of basebump, but no request."""
+    """The state of a pull or merge request.
+
+    BRANCH means that there is only a branch of basebump, but no pull request.
+    """
 
     OPEN = "open"
     CLOSED = "closed"
@@ -222,7 +226,7 @@ class RemoteRequest:
     Such a close does not decline the proposal.
     """
     is_own: bool = True
-    """False if another account than basebump's opened the request. It is determined only if `intent` is None."""
+    """False if another account than basebump's opened the pull request. It is determined only if `intent` is None."""
     own_commit: str | None = None
     """basebump's commit on the branch; it differs from `head` if users merged the base branch into the branch."""
     is_confirmed: bool = True

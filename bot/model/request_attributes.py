@@ -10,7 +10,7 @@ TEAM_PREFIX = "team:"
 
 
 class StatusState(StrEnum):
-    """The state of a commit status. It shows whether the evidence allows merging the request."""
+    """The state of a commit status. It shows whether the evidence allows merging the pull request."""
 
     SUCCESS = "success"
     FAILURE = "failure"

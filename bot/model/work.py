@@ -165,7 +165,10 @@ class ClaimedWork:
     reason: WorkReason
     trace: str
     version: int
-    """The number of requests that were merged when the work was claimed. If more arrive, the work is done again."""
+    """The number of requests for this work that were merged into one when the work was claimed.
+
+    If more arrive, the work is done again.
+    """
     attempts: int
     """The number of earlier attempts that failed."""
     requested_at: datetime
