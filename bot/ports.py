@@ -249,7 +249,10 @@ class Forge(Protocol):
 
 
 class Dashboard(Protocol):
-    """Operations on the dashboard issue of a repository; every method raises ForgeError."""
+    """Operations on the dashboard issue of a repository.
+
+    Every method raises ForgeError if the forge reports an error.
+    """
 
     def read(self) -> DashboardIssue | None:
         """Return the dashboard issue, whether it is open or closed. Return None if it was never created."""
@@ -349,7 +352,7 @@ class ScannerSelector(Protocol):
 
 
 class StateStore(Protocol):
-    """Data that runs store for later runs; every method raises StateError.
+    """Data that runs store for later runs. Every method raises StateError if the state cannot be used.
 
     If the data is lost, every digest counts as new, so that a rule with a minimum age delays its update again. The next
     run also takes longer. There is no other effect.
@@ -384,9 +387,10 @@ class StateStore(Protocol):
 
 
 class SupersededStore(Protocol):
-    """Stored results about superseded tags, which receive no further updates; both methods raise StateError.
+    """Stored results about superseded tags, which receive no further updates.
 
-    Each check costs requests. A run therefore checks only some tags, and uses the stored results for the other tags.
+    Both methods raise StateError if the state cannot be used. Each check costs requests. A run therefore checks only
+    some tags, and uses the stored results for the other tags.
     """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:

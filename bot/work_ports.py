@@ -68,7 +68,7 @@ class WorkClaims(Protocol):
 
         Returns:
             The claims that ended, because another worker took the work over. The former worker must no longer do this
-                work.
+            work.
         """
 
     def finish_work(

@@ -62,7 +62,7 @@ class TaskFileBuild:
 class RegistryTaskBuild:
     """The fact that a build task in an Azure Container Registry builds a Dockerfile.
 
-    The task is stored in Azure. The repository may not contain a file that describes the task.
+    The task is stored in Azure. The repository need not contain a file that describes the task.
     """
 
     task: str
@@ -93,7 +93,7 @@ class Kustomization:
     path: FilePath
     names: frozenset[str]
     renamed_names: frozenset[str] = frozenset()
-    """The names that the kustomization replaces with other names. Images with the replaced names may not exist."""
+    """The names that the kustomization replaces with other names. Images with the replaced names need not exist."""
     resource_paths: tuple[FilePath, ...] = ()
     """Files and folders in the tree that the kustomization includes, relative to the root of the tree."""
     components: tuple[FilePath, ...] = ()

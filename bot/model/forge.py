@@ -61,7 +61,7 @@ class GitRepository:
 
     @property
     def server(self) -> str:
-        """The address that distinguishes repositories of the same name in the state; empty for one local folder."""
+        """The URL that distinguishes repositories of the same name in the state; empty for one local folder."""
         return self.host or self.site or ""
 
     @property

@@ -82,7 +82,10 @@ class CachedManifest:
 
     manifest: Manifest
     repositories: frozenset[str]
-    """Canonical names of the repositories that the manifest was fetched from. Other repositories may not have it."""
+    """Canonical names of the repositories that the manifest was fetched from.
+
+    Other repositories need not have the manifest.
+    """
     contents: Mapping[str, ImageContents] = field(default_factory=dict)
     """The image contents by platform. Platforms whose contents were not fetched are missing."""
     source_changes: Mapping[str, SourceChanges] = field(default_factory=dict)

@@ -29,8 +29,10 @@ class BranchKey:
     forge: str
     """The kind of forge, such as `github`."""
     host: str
-    """`host[:port]` of the forge, with the path if the address has one. For local folders, the path of the folder, or
-    empty if the config has a single folder."""
+    """`host[:port]` of the forge, with the path if the URL has one.
+
+    For local folders, the path of the folder, or empty if the config has a single folder.
+    """
     repository: str
     base_branch: str
 

@@ -213,7 +213,7 @@ class Policy:
         "Reasons to ignore: a reference that would be skipped for one of these reasons is updated. Default: none.",
     )
     accept: NonEmptyList[AcceptedHold] = _key(
-        (), "Holds and refusals that somebody accepts for a limited time. Default: none."
+        (), "Holds and refusals that a named owner accepts for a limited time. Default: none."
     )
     min_age: Age = _key(
         timedelta(),

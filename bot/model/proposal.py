@@ -302,8 +302,8 @@ _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
     DeferralReason.NEW_PER_REPOSITORY: "The limit of new proposals per repository is reached (`new_per_repository`).",
     DeferralReason.NEW_PER_WINDOW: "The limit of new proposals is reached (`new_per_window`).",
     DeferralReason.ROLLOUT: "The limit of newly onboarded repositories is reached (`repositories_per_run`).",
-    DeferralReason.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
-    DeferralReason.WORTHLESS: "It does not fix enough to be opened now.",
+    DeferralReason.UNPROVEN: "It is unknown what the update fixes and introduces; the next run tries again.",
+    DeferralReason.WORTHLESS: "The update does not fix enough for the proposal to be opened now.",
     DeferralReason.OPEN_PER_REPOSITORY: (
         "The limit of open proposals in this repository is reached: merge or close some."
     ),

@@ -133,9 +133,9 @@ _UNKNOWN = frozenset(
 )
 
 WAIT_SENTENCES: dict[WaitReason, str] = {
-    WaitReason.NOT_PROPOSED: "A newer digest is available, and no request for it is open.",
+    WaitReason.NOT_PROPOSED: "A newer digest is available, and no pull request for it is open.",
     WaitReason.HELD: "A newer digest is available, and the policy or a gate does not allow it now.",
-    WaitReason.REVIEW: "The request was not merged yet.",
+    WaitReason.REVIEW: "The pull request was not merged yet.",
     WaitReason.BUILD_FAILED: "CI of the base branch failed after the merge.",
     WaitReason.NOT_BUILT: "No image was built on the digest in the file.",
     WaitReason.NOT_DEPLOYED: "The manifests of the fleet name older builds of the image, and none names the new build.",

@@ -80,7 +80,7 @@ def _list_updates(patch: Patch, index: StageIndex) -> Iterator[MergedUpdate]:
 
 
 def _find_end(progress: UpdateProgress, stage: UpdateStage) -> _End:
-    """Return when an update reached a stage. An image that no container runs may not be deployed at all."""
+    """Return when an update reached a stage; unknown if no container runs the image, which is perhaps not deployed."""
     reached = progress.get_time(stage)
     if reached is not None:
         return reached

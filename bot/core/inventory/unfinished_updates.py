@@ -21,7 +21,8 @@ def find_unfinished(index: StageIndex) -> tuple[UnfinishedUpdate, ...]:
     """Return the merged updates that must run and do not run everywhere, those with the earliest due dates first.
 
     An update is followed even if later digests replaced its digest, because they contain its fixes, too. Files whose
-    images no container runs are left out, because they may not be deployed at all. Without clusters, nothing is known.
+    images no container runs are left out, because these images are perhaps not deployed at all. Without clusters,
+    nothing is known.
     """
     if not index.facts.scope.has_clusters:
         return ()

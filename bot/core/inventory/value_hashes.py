@@ -18,8 +18,8 @@ _DIGITS = 32
 def hash_values(parts: Iterable[object]) -> str:
     """Return a hash of texts, numbers, times, dataclasses and collections of them, as 32 hexadecimal digits.
 
-    The result does not depend on the order of sets and mappings, and is the same in every process. Raises TypeError for
-    values of other types, whose text might differ from process to process.
+    The result does not depend on the order of sets and mappings, and is the same in every process. Raises TypeError if
+    a value has another type, whose text might differ from process to process.
     """
     return hashlib.sha256(_serialise(tuple(parts)).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 

@@ -38,12 +38,12 @@ from bot.model.request_attributes import NO_ATTRIBUTES
 
 
 def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
-    """Return `desired` without the files that basebump may not change, if the existing branch was created without them.
+    """Return `desired` without files that basebump is not allowed to change, if the branch lacks them already.
 
     For example, GitHub refuses changes to workflow files if the token lacks a permission. basebump then creates the
-    branch without these files. In later runs, this function prevents basebump from trying again and again to add them.
-    If a user requests a rebuild of the branch, `desired` is returned unchanged, so that basebump tries to change all
-    files.
+    branch without these files. In later runs, this function prevents basebump from trying to add these files again and
+    again. If a user requests a rebuild of the branch, `desired` is returned unchanged, so that basebump tries to change
+    all files.
     """
     current_requests = [each for each in requests if each.state in (RequestState.OPEN, RequestState.BRANCH)]
     reduced = desired.without_protected

@@ -93,7 +93,7 @@ def _normalise_api_url(value: str) -> str:
     """Return the URL of a GitHub API without its trailing slash. Raises ValueError if it is unusable."""
     url, host = _parse_web_address(value)
     if host in {"github.com", "www.github.com"}:
-        raise ValueError("must be the address of the API, not of the web interface; hint: write https://api.github.com")
+        raise ValueError("must be the URL of the API, not of the web interface; hint: write https://api.github.com")
     return url
 
 
@@ -102,7 +102,7 @@ def _normalise_site_url(value: str) -> str:
     url, _ = _parse_web_address(value)
     if "/api/" in f"{url}/":
         raise ValueError(
-            "must be the address of the web interface, not of the API; hint: write only the part before `/api/`"
+            "must be the URL of the web interface, not of the API; hint: write only the part before `/api/`"
         )
     return url
 
@@ -115,10 +115,10 @@ def _normalise_azure_url(value: str) -> str:
     url, host = _parse_web_address(value)
     path = urlsplit(url).path.strip("/")
     if host.endswith(".visualstudio.com"):
-        raise ValueError(f"must be the new address; hint: write https://{AZURE_HOST}/{host.partition('.')[0]}")
+        raise ValueError(f"must be the new URL; hint: write https://{AZURE_HOST}/{host.partition('.')[0]}")
     if not path or (host == AZURE_HOST and "/" in path) or path.startswith("_") or "/_" in path:
         raise ValueError(
-            f"must be the address of an organization, as in https://{AZURE_HOST}/ORGANIZATION, or of a collection of "
+            f"must be the URL of an organization, as in https://{AZURE_HOST}/ORGANIZATION, or of a collection of "
             "an Azure DevOps Server, as in https://HOST/COLLECTION"
         )
     return url

@@ -94,7 +94,7 @@ VariableName = Annotated[
         _VARIABLE,
         "variable",
         "must be the name of an environment variable in upper case, such as `REGISTRY_TOKEN`, and never the secret "
-        "itself; hint: if it was one, it has leaked: replace it",
+        "itself; hint: if you wrote the secret itself, replace it, because it has leaked",
     ),
 ]
 
@@ -117,7 +117,9 @@ ReviewerName = Annotated[
 
 RepositoryName = Annotated[
     str,
-    match_pattern(_REPOSITORY, "owner/name", "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`"),
+    match_pattern(
+        _REPOSITORY, "owner/name", "must be `owner/name`; hint: for all repositories of an owner, write `{owner: NAME}`"
+    ),
 ]
 Owner = Annotated[str, match_pattern(_OWNER, "owner", "must be the name of a user or an organisation")]
 Topic = Annotated[str, match_pattern(_TOPIC, "topic", "is not a topic; hint: use lower-case letters, digits and `-`")]
@@ -132,7 +134,7 @@ ProjectPath = Annotated[
     match_pattern(
         _PROJECT,
         "group/project",
-        "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`",
+        "must be the full path of a project; hint: for all projects of a group, write `{owner: GROUP}`",
     ),
 ]
 GroupPath = Annotated[
@@ -143,14 +145,16 @@ AzureRepositoryName = Annotated[
     match_pattern(
         _AZURE_REPOSITORY,
         "project/repository",
-        "must be `PROJECT/REPOSITORY`; hint: for all of a project write `{owner: PROJECT}`",
+        "must be `PROJECT/REPOSITORY`; hint: for all repositories of a project, write `{owner: PROJECT}`",
     ),
 ]
 AzureProject = Annotated[str, match_pattern(_AZURE_PROJECT, "project", "must be the name of a project")]
 GiteaRepositoryName = Annotated[
     str,
     match_pattern(
-        _GITEA_REPOSITORY, "owner/name", "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`"
+        _GITEA_REPOSITORY,
+        "owner/name",
+        "must be `owner/name`; hint: for all repositories of an owner, write `{owner: NAME}`",
     ),
 ]
 GiteaOwner = Annotated[str, match_pattern(_GITEA_OWNER, "owner", "must be the name of a user or an organization")]

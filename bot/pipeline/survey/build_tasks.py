@@ -1,6 +1,6 @@
 """Determine which Dockerfiles of a repository are built by tasks of Azure Container Registries.
 
-Azure stores such a task, and the repository may not contain any file about it. A task can set build arguments: if it
+Azure stores such a task, and the repository need not contain any file about it. A task can set build arguments: if it
 sets `TAG=1.2`, the default in the line `ARG TAG=1.1` of the Dockerfile is not used, and updating this default would
 have no effect. Each build is therefore returned as a cross-file fact, which changes how the image references in the
 Dockerfile are treated.

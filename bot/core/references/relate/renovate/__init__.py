@@ -90,8 +90,8 @@ class _EffectiveSettings:
     def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
         """Apply the settings of a rule, which override earlier settings.
 
-        `is_certain` is False if the rule may not match. If so, apply only those settings of the rule that enable
-        something, so that basebump rather assumes that Renovate updates the image.
+        `is_certain` is False if it is uncertain whether the rule matches. If so, apply only those settings of the rule
+        that enable something, so that basebump rather assumes that Renovate updates the image.
         """
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_enabled = settings.enabled
