@@ -28,7 +28,7 @@ class SenderKind(StrEnum):
     GHCR = "ghcr"
     """GitHub's container registry."""
     SIGNED = "signed"
-    """basebump's own form, for everything else."""
+    """basebump's own form, for all other senders."""
     GITHUB = "github"
     GITLAB = "gitlab"
     AZURE = "azure"

@@ -1,4 +1,4 @@
-"""How far the updates of an image, a repository or a fleet got, and what runs."""
+"""The progress of updates of an image, a repository or a fleet, and the running images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FleetStages:
     """The images in `running` whose digest is gone or blocked. Private evidence."""
     clusters: tuple[ClusterCoverage, ...] = ()
     unfinished: tuple[UnfinishedUpdate, ...] = ()
-    """The merged updates that must run by a due date and do not run yet, those with the earliest due dates first."""
+    """The merged updates that must run by a due date and do not run yet, the earliest due date first."""
     funnels: tuple[StageFunnel, ...] = ()
     """One for each image, sorted by name."""
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +38,6 @@ class FleetStages:
         return running.repository == self.origins.get(repository, repository)
 
     def list_stuck(self, now: datetime) -> tuple[UpdateProgress, ...]:
-        """Return the updates that wait longer than usual, those that wait the longest first."""
+        """Return the updates that wait longer than usual, the longest wait first."""
         stuck = [each for each in self.updates if each.is_stuck(now)]
         return tuple(sorted(stuck, key=lambda each: (each.since or now, each.use.key, each.use.path)))

@@ -52,8 +52,9 @@ class GitRepository:
     tree: str | None = field(default=None, compare=False)
     """The git tree of `commit`; None if the list of repositories did not contain it."""
     activity: str | None = field(default=None, compare=False)
-    """A hash of what users and basebump may have changed besides the base branch (`ActivityScope`); None if the list of
-    repositories did not contain it."""
+    """A hash of the data that users and basebump can change besides the base branch (`ActivityScope`); None if the list
+    of repositories did not contain it.
+    """
     listed_requests: frozenset[int] | None = field(default=None, compare=False)
     """The numbers of the open pull requests that `activity` covers, if it covers no others, and no branches without an
     open pull request. None if `activity` covers all pull requests and branches.

@@ -83,7 +83,7 @@ class PatchGrouping(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WaitSummary:
-    """How long some fixes waited. All times have the same kind of start, and the same end.
+    """How long some fixes waited. All waits have the same kind of start, and end at the same stage.
 
     The end is the merge, except for summaries of a later or earlier stage.
     """

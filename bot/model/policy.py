@@ -58,9 +58,9 @@ class RequiredEvidence:
     """The evidence that is required before an update is proposed."""
 
     scan: Flag = False
-    """Whether an update is refused if the new image could not be scanned."""
+    """Whether basebump refuses an update if the new image could not be scanned."""
     signature: Flag = False
-    """Whether an update is refused if the new image is not signed by a signer that is listed under `trust`."""
+    """Whether basebump refuses an update if the new image is not signed by a signer that is listed under `trust`."""
 
 
 class CombineMode(Enum):

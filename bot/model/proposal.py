@@ -104,7 +104,7 @@ class Proposal:
     It differs from `due` if the date depends on private evidence.
     """
     is_due_unknown: bool = False
-    """True if there is no due date only because it is not known what the proposal fixes."""
+    """True if there is no due date only because the fixes of the proposal are unknown."""
     waits_until: datetime | None = None
     """The time from which limits and schedules no longer apply, because the due date is near; None if they always
     apply."""

@@ -62,7 +62,7 @@ class ProposalReport:
     shown_due: DueDate | None = None
     """The due date that readers of the repository may see. It differs from `due` if it depends on private evidence."""
     is_due_unknown: bool = False
-    """True if there is no due date only because it is not known what the proposal fixes."""
+    """True if there is no due date only because the fixes of the proposal are unknown."""
     accepted_risk: DueClass | None = None
     """The fixes of a declined proposal that would otherwise have a due date.
 

@@ -55,7 +55,7 @@ class UseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageScope:
-    """What basebump reads besides the base branches. Stages about anything else do not exist in reports."""
+    """The data that basebump reads besides the base branches. Reports contain only stages about such data."""
 
     has_builds: bool = False
     """True if basebump reads builds of own images."""

@@ -173,8 +173,11 @@ _PUBLIC_DETAILS = {
 }
 """A detail without private evidence, for each reason whose normal detail can be private."""
 _ALWAYS_REFUSED = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
-"""Reasons that refuse even the replacement of a digest that is gone or withdrawn. Reasons that concern the age of an
-image are not among them, because such a replacement is expected to be older."""
+"""Reasons that refuse even the replacement of a digest that is gone or withdrawn.
+
+Reasons that concern the age of an image are not among them, because the replacement of such a digest is expected to be
+older.
+"""
 
 
 def _describe_without_numbers(reason: Reason) -> str:

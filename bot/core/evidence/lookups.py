@@ -17,7 +17,7 @@ NO_TRUST_RULE = "not checked (no trust rule)"
 
 
 class ListLookup(StrEnum):
-    """Whether the vulnerabilities of an update were looked up in a public list."""
+    """The state of looking up an update's vulnerabilities in a public list."""
 
     READ = "read"
     UNREAD = "unread"

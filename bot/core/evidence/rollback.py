@@ -17,7 +17,7 @@ _FindingsByPackage = Mapping[tuple[str, str], Sequence[Finding]]
 
 
 def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
-    """Return the downgraded packages that indicate a rollback, those with the worst introduced vulnerability first.
+    """Return the downgraded packages that indicate a rollback, the worst introduced vulnerability first.
 
     A downgraded package of a Linux distribution always counts, because the repositories of distributions never return
     to older versions. A downgraded library counts only if the downgrade introduces a vulnerability, because every build

@@ -17,8 +17,10 @@ MIN_BROKEN_REPOSITORIES = 3
 repository can break by itself, and two can share a test. Whoever can push to a single repository, and can therefore
 forge its statuses, cannot stop the updates of the others."""
 MIN_BROKEN_SHARE = 0.5
-"""The smallest share of broken repositories among those in which CI ended. If CI passes in most repositories, the
-others have a reason of their own."""
+"""The smallest share of broken repositories among all repositories in which CI ended.
+
+If CI passes in most repositories, it fails in the others for another reason.
+"""
 
 MAX_REQUEST_AGE = timedelta(days=90)
 """The maximum age of pull requests that count. The limit bounds the data, and few digests are proposed for longer."""

@@ -16,7 +16,10 @@ class RequestFixes:
     """The vulnerabilities that a pull request fixes."""
 
     counts: Mapping[str, int]
-    """The number of distinct vulnerabilities by severity, and those that are known to be exploited as `exploited`."""
+    """The number of distinct vulnerabilities by severity.
+
+    The key `exploited` has the number of those that are known to be exploited.
+    """
     published_at: datetime | None
     """The time at which the first fix of the most severe of them was published; None if the scanner states no time."""
 

@@ -63,7 +63,7 @@ def _add_bases(build: OwnBuild, by_layers: Mapping[_Layers, Sequence[LayeredImag
 
 
 def _find_bases(build: OwnBuild, by_layers: Mapping[_Layers, Sequence[LayeredImage]]) -> Iterator[BuiltOn]:
-    """Yield the images whose layers are the first layers of a build, those with the most layers first.
+    """Yield the images whose layers are the first layers of a build, sorted by the number of layers, most first.
 
     Another build of the same image is not its base, although both may have the same layers.
     """

@@ -1,4 +1,4 @@
-"""Groups the containers that run the same image, so that each group is compared with an update only once."""
+"""Group the containers that run the same image, so that each group is compared with an update only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _Start = tuple[datetime, bool]
 
 
 class RunningGroup:
-    """The containers of all clusters that run or ran the same tag and digest of a repository. It does not change."""
+    """The containers of all clusters that run or ran the same tag and digest of a repository.
+
+    The object does not change.
+    """
 
     def __init__(self, tag: str | None, digest: Digest | None, stored: Iterable[StoredRunningImage]) -> None:
         """Group the containers. `stored` is sorted by workload and container."""

@@ -63,7 +63,7 @@ class RunningUseFinder:
         return (*direct, *self._find_built(old_digests))
 
     def _find_built(self, old_digests: Iterable[Digest]) -> list[RunningUse]:
-        """Return the own images that run and were built on one of these digests, those with the most pods first."""
+        """Return the own images that run and were built on one of these digests, the image with the most pods first."""
         found: dict[str, list[tuple[RunningImage, datetime | None]]] = defaultdict(list)
         builds = {(each.repository, each.digest): each for digest in old_digests for each in self._builds[digest]}
         for build in builds.values():
@@ -86,7 +86,7 @@ def _group_by_repository(clusters: Iterable[StoredCluster]) -> _Running:
 
 
 def _list_places(images: Iterable[tuple[RunningImage, datetime | None]]) -> tuple[RunningPlace, ...]:
-    """Return the namespaces in which images run, those with the most pods first.
+    """Return the namespaces in which images run, the namespace with the most pods first.
 
     A pod with several containers of an image counts once. The digests of one container are those of different pods.
     """

@@ -18,7 +18,7 @@ from bot.model.update_stages import ReachedStage, UpdateProgress, UpdateStage, W
 
 
 def find_unfinished(index: StageIndex) -> tuple[UnfinishedUpdate, ...]:
-    """Return the merged updates that must run and do not run everywhere, those with the earliest due dates first.
+    """Return the merged updates that must run and do not run everywhere, the earliest due date first.
 
     An update is followed even if later digests replaced its digest, because they contain its fixes, too. Files whose
     images no container runs are left out, because these images are perhaps not deployed at all. Without clusters,
@@ -47,7 +47,7 @@ def _find_unfinished(found: BranchRequest, index: StageIndex) -> UnfinishedUpdat
 
 
 def _get_order(progress: UpdateProgress) -> tuple[bool, int, str, int]:
-    """Return the key that sorts updates: those that are known to wait first, then those that got less far."""
+    """Return the key that sorts updates: updates that are known to wait first, then updates in earlier stages."""
     is_unknown = progress.wait is None or progress.wait.reason.is_unknown
     position = progress.stage.position if progress.stage is not None else -1
     return is_unknown, position, progress.use.path, progress.use.line_number

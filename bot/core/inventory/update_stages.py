@@ -39,7 +39,7 @@ _WORKLOAD_FORMATS = frozenset({"helm", "kubernetes", "kustomize"})
 
 @dataclass(frozen=True, slots=True)
 class _RunningResult:
-    """Whether containers run an update. One of `reached` and `wait` is None."""
+    """The result for the stage `running` of an update. One of `reached` and `wait` is None."""
 
     reached: ReachedStage | None
     wait: UpdateWait | None
@@ -225,7 +225,7 @@ def _find_running_builds(
 def _find_deployment(
     update: MergedUpdate, own_images: Collection[str], since: datetime, index: StageIndex
 ) -> UpdateWait | None:
-    """Return what a rebuilt update waits for if manifests contain only digests of older builds; otherwise None.
+    """Return the wait of a rebuilt update if manifests contain only digests of older builds; otherwise None.
 
     A manifest without a digest uses the build to which its tag points, so that nothing has to change in it. A manifest
     with a digest that is not known to be an older build may be up to date.

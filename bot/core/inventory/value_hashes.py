@@ -49,5 +49,5 @@ def _join(kind: str, texts: Iterable[str]) -> str:
 
 @lru_cache(_TAG_LISTS)
 def hash_tag_list(tags: tuple[str, ...]) -> str:
-    """Return a hash of the tags of a repository, whatever their order."""
+    """Return a hash of the tags of a repository, which does not depend on their order."""
     return hash_values(sorted(tags))

@@ -75,7 +75,7 @@ def _find_tagged_digest(resolved: ResolvedTag, digest: Digest) -> Digest:
 def compute_due_date(
     updates: Iterable[UpdateWithEvidence], recorded: DueDate | None, fix_times: FixTimes
 ) -> DueDate | None:
-    """Return the due date of a proposal; None if the policy sets no duration for what the proposal fixes.
+    """Return the due date of a proposal; None if the policy sets no duration for its fixes.
 
     Args:
         updates: The updates in the proposal, each with its evidence.
@@ -100,7 +100,7 @@ def compute_due_date(
 
 
 def is_due_date_unknown(updates: Iterable[UpdateWithEvidence]) -> bool:
-    """Return True if the policy may set a due date, but it is not known what an update fixes.
+    """Return True if the policy might set a due date, but the fixes of an update are unknown.
 
     References without a digest are ignored, because they have no old image to compare with.
     """

@@ -105,7 +105,7 @@ def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
 
 
 def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
-    """Return True if this run proposes the same changes as the existing text, but lacks evidence that the text has.
+    """Return True if this run proposes the same changes as the existing text, but lacks evidence that this text has.
 
     `fingerprint` belongs to the existing text of the pull request, `desired_fingerprint` to the text of this run.
     """

@@ -22,7 +22,7 @@ from bot.model.proposal import BodyMark, StatusAttempt
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 
 MAX_MARK_LENGTH = 65_536
-"""The maximum number of characters of a mark. GitHub's limit for a whole body is the same."""
+"""The maximum number of characters of a mark. This is also GitHub's limit for a whole body."""
 MAX_TARGET_LENGTH = 1_400
 """The maximum number of characters of one target. A reference has at most 1024, and a digest 135."""
 
@@ -54,7 +54,7 @@ def format_intent_trailer(intent: str) -> str:
 
 
 def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
-    """Return the commit message with a last paragraph of trailers: `trailers`, and those of basebump.
+    """Return the commit message with a last paragraph of trailers: `trailers`, and basebump's own trailers.
 
     `trailers` are complete lines from the config. basebump's own trailers state the intent (a hash of all values that
     the commit writes into files), and the base branch (`base`) if it is not the default branch.

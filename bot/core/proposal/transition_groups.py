@@ -19,7 +19,7 @@ UpdatesByTransition = Mapping[Transition, Sequence[ImageUpdate]]
 
 
 class UpdateType(StrEnum):
-    """Whether an image gets a digest for its tag, a newer digest, or another tag."""
+    """The type of an update: the image gets a digest for its tag, a newer digest, or another tag."""
 
     PIN = "pin"
     """The image gets a digest for its tag."""

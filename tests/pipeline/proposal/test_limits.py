@@ -84,7 +84,7 @@ def test_update_below_required_severity_waits_but_open_pull_request_is_updated(t
     updated_registry.scanner.findings[newer] = ()
     report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed", "deferred", "deferred"]
-    assert report.repositories[0].proposals[1].note.startswith("It does not fix enough ")
+    assert report.repositories[0].proposals[1].note.startswith("The update does not fix enough ")
     updated_registry.scanner.findings[OLD] = (finding("CVE-2026-2", Severity.HIGH),)
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
 

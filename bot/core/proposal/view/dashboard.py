@@ -1,4 +1,4 @@
-"""Template data for the dashboard: proposals and what they fix, references without updates, and detected images."""
+"""Template data for the dashboard: proposals and their fixes, references without updates, and detected images."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class DashboardView:
     overdue_count: int
     """The number of open and waiting proposals whose due date has passed."""
     waiting_reason: Plain | None
-    """The note of all waiting proposals, if there are several and all have the same one."""
+    """The note of all waiting proposals, if there are several, and all have the same note."""
     open_all: Box | None
     """The checkbox that opens all waiting proposals; None unless there are several."""
     rebuild_all: Box | None

@@ -125,7 +125,7 @@ def _count_skipped(verdicts: Iterable[Verdict]) -> tuple[SkippedView, ...]:
 
 
 def _describe_fixes(fixed: FindingSummary) -> str:
-    """Return the number of fixed vulnerabilities with those that matter, as the object of a sentence."""
+    """Return the numbers of all and of the most severe fixed vulnerabilities, as the object of a sentence."""
     if not fixed.count:
         return "no known vulnerabilities"
     grave = [

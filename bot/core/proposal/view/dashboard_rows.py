@@ -76,7 +76,7 @@ MAX_ROW_IMAGES = 20
 """The maximum number of images that are shown of one proposal, or of one file in the list of detected images."""
 
 EntryOrder = tuple[int, datetime, int, int, int, str]
-"""Sorts proposals, the most urgent first: by rank, by due date, by the numbers of what they fix, and by branch."""
+"""Sorts proposals, the most urgent first: by rank, by due date, by the numbers of fixes, and by branch."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 

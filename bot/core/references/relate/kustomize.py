@@ -139,7 +139,7 @@ def _is_images_entry(reference: Reference) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _NameReplacements:
-    """The kustomizations that replace images with one name, and those whose images they replace."""
+    """The kustomizations that replace images with one name, and the kustomizations whose images are replaced."""
 
     replacing: frozenset[int]
     """Kustomizations whose own `images` entries replace the name."""
@@ -156,7 +156,7 @@ class _NameReplacements:
     """Where kustomizations change this name of an image, but keep its digest. None if no kustomization does this."""
 
     def is_result_replaced(self, index: int) -> bool:
-        """Return True if every build replaces the name in what the kustomization at `index` builds."""
+        """Return True if every build replaces the name in the results of the kustomization at `index`."""
         return index in self.below and index not in self.exposed
 
     def is_manifest_replaced(self, index: int, path: FilePath) -> bool:
