@@ -1,6 +1,6 @@
 """Decides who may see pages and the API.
 
-Users are the business of a reverse proxy. Without one, the service listens on loopback.
+A reverse proxy authenticates users. Without a reverse proxy, the service listens only on a loopback address.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOREIGN_HOST = (
 
 
 def guard(handler: Handler, settings: ServeSection) -> Handler:
-    """Return a handler that refuses requests without a user, and requests of other web sites through a browser."""
+    """Return a handler that refuses requests without a user, and requests that other web sites cause in a browser."""
 
     def answer(request: HttpRequest, parts: Mapping[str, str]) -> Response:
         refusal = _find_refusal(request, settings)
@@ -33,7 +33,10 @@ def guard(handler: Handler, settings: ServeSection) -> Handler:
 
 
 def guard_from_web_sites(handler: Handler, settings: ServeSection) -> Handler:
-    """Return a handler for programs without a user. It refuses requests of other web sites through a browser."""
+    """Return a handler for programs without a user.
+
+    The handler refuses requests that other web sites cause in a browser.
+    """
 
     def answer(request: HttpRequest, parts: Mapping[str, str]) -> Response:
         refusal = _find_foreign_host(request, settings) if settings.user_header is None else None
@@ -49,7 +52,8 @@ def _find_refusal(request: HttpRequest, settings: ServeSection) -> bytes | None:
 
 
 def _find_foreign_host(request: HttpRequest, settings: ServeSection) -> bytes | None:
-    # A web site can let its own name point to 127.0.0.1, and then read what browsers get from there.
+    # A web site can let its own host name resolve to 127.0.0.1, and then read the responses of this service in
+    # browsers.
     host = request.headers.get("host")
     is_foreign = host is not None and is_loopback(settings.listen[0]) and not is_loopback(_remove_port(host))
     return FOREIGN_HOST if is_foreign else None

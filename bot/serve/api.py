@@ -1,6 +1,7 @@
 """The API of the service: read-only JSON under `/api/v1/`.
 
-Documents that commands have, too, are the same ones. `config/openapi.json` describes the API.
+If a command prints the same information, the API returns the command's JSON document. `config/openapi.json` describes
+the API.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ from bot.serve.pages.request_tables import parse_filter
 PREFIX = "/api/v1"
 DESCRIPTION = "openapi.json"
 API_ROWS = 500
-"""The number of entries of a list in one response."""
+"""The maximum number of entries of a list in one response."""
 MAX_RUNNING = 100
-"""The number of pieces of work that are done or that failed in one response."""
+"""The maximum number of running pieces of work, and of failed ones, in one response."""
 TRENDS_WAIT = timedelta(seconds=20)
-"""How long a request for the summary waits until the fixes over time are computed."""
+"""How long a response waits for the computation of the fixes over time, or of the stages of updates."""
 _BAD_REQUEST, _NOT_FOUND, _UNAVAILABLE = 400, 404, 503
 ApiHandler = Callable[[PagePorts, HttpRequest, Mapping[str, str]], Response]
 
@@ -85,7 +86,7 @@ def _answer_summary(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str
 
 
 def _answer_stages(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> Response:
-    """Return how far the updates of the fleet got. Its lists have pages."""
+    """Return how far the updates of the fleet got. The lists in the response have pages."""
     report, page = ports.stages.load(TRENDS_WAIT) if ports.stages is not None else None, _parse_page(request)
     if report is None and ports.stages is not None:
         return _refuse("the stages are being computed, or the state cannot be read", _UNAVAILABLE)
@@ -124,19 +125,22 @@ def _answer_usage(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, s
 
 
 def _load_stages(ports: PagePorts, load: Callable[[StageReader], StageFacts]) -> StageReport | None:
-    """Return how far updates got, without names from clusters unless users are known; None without such a config."""
+    """Return how far updates got; None if the config has neither clusters nor builds.
+
+    Names from clusters are left out unless a reverse proxy names the users.
+    """
     if ports.stage_reader is None:
         return None
     return answer_stages(load(ports.stage_reader), ports.clock.now(), shows_names=ports.has_users)
 
 
 def _answer_image(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]) -> Response:
-    """Return the document of `history IMAGE --format json`, with one page of the moves."""
+    """Return the document of `history IMAGE --format json`, with one page of the digest changes."""
     name, page = parts["name"], _parse_page(request)
     image = _parse_image(name)
     history = ports.inventory.load_image_history(image) if image is not None else None
     if image is None or history is None or not history.held:
-        return _refuse("no base branch uses this image, and none ever did", _NOT_FOUND)
+        return _refuse("no base branch uses or ever used this image", _NOT_FOUND)
     stages = _load_stages(ports, lambda reader: reader.load_image_facts(image))
     answer = answer_image_history(name, image, history, ports.inventory.load_coverage(), stages)
     shown = replace(answer, moves=answer.moves[page.section.offset : page.end])
@@ -203,7 +207,7 @@ ANSWERS: Mapping[str, ApiHandler] = {
     "/deliveries": _answer_deliveries,
     "/queue": _answer_queue,
 }
-"""The functions that answer requests, by paths under PREFIX."""
+"""The functions that answer requests, by their path below PREFIX."""
 
 
 def _parse_page(request: HttpRequest, last: int | None = None) -> ListPage:
@@ -218,7 +222,7 @@ def _parse_image(text: str) -> ImageName | None:
 
 
 def _link_next(request: HttpRequest, page: ListPage, total: int) -> tuple[tuple[str, str], ...]:
-    """Return a header with the address of the next page (RFC 8288), if there is one."""
+    """Return a `Link` header with the URL of the next page (RFC 8288); nothing if this page is the last."""
     if not page.has_next(total):
         return ()
     return (("Link", f'<{build_address(request, page=str(page.number + 1))}>; rel="next"'),)

@@ -16,9 +16,9 @@ MAX_QUERY = 4096
 """The maximum number of characters of a query."""
 MAX_PARAMETERS = 20
 EVENTS_PATH = "/events/"
-"""The beginning of the paths of senders."""
+"""The prefix of the paths to which senders deliver events."""
 MAX_READERS = 8
-"""How many requests for pages and the API are answered at the same time. Other threads receive deliveries."""
+"""How many requests for pages and the API are answered at the same time. The other threads answer deliveries."""
 PROBES = frozenset({"/livez", "/readyz"})
 
 WsgiEnvironment = dict[str, Any]
@@ -32,7 +32,7 @@ class Application:
         self._readers = threading.BoundedSemaphore(MAX_READERS)
 
     def __call__(self, environment: WsgiEnvironment, start_response: Any) -> Iterable[bytes]:
-        """Answer one request, as WSGI requires. Errors are logged, and never shown to the client."""
+        """Answer one request, as WSGI requires. Details of errors are logged and never sent to the client."""
         request = _build_request(environment)
         response = self._admit(request) if request is not None else Response(400, b"bad request\n")
         headers = [
@@ -45,7 +45,7 @@ class Application:
         return [b"" if environment["REQUEST_METHOD"] == "HEAD" else response.body]
 
     def _admit(self, request: HttpRequest) -> Response:
-        """Answer a request, unless it is for a page and too many others are."""
+        """Answer a request; refuse a request for a page or the API while too many such requests are being answered."""
         if request.path.startswith(EVENTS_PATH) or request.path in PROBES:
             return self._answer(request)
         if not self._readers.acquire(blocking=False):

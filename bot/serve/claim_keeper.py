@@ -1,4 +1,4 @@
-"""Extends the claims on the work that is being done, and notices if that is not possible any more."""
+"""Extends a worker's claims on its current work, and ends the work if a claim is lost or cannot be extended."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from bot.serve.json_log import JsonLog
 from bot.work_ports import WorkClaims
 
 LEASE = timedelta(seconds=60)
-"""How long a claim lasts without being extended. If a worker is killed, others do its work after this time."""
+"""How long a claim lasts without being extended. If a worker is killed, another worker does its work after this
+time.
+"""
 EXTENSIONS_PER_LEASE = 6
-"""How often a claim is extended within its lease. Some failed attempts in a row therefore do no harm."""
+"""How many times a claim is extended within its lease. A few failed attempts in a row therefore do no harm."""
 CHECKS_PER_LEASE = 60
-"""How often a worker checks within a lease whether its claims were extended."""
+"""How many times within a lease a worker checks whether its claims were extended."""
 MAX_MISSED_CHECKS = 45
-"""After this number of checks without an extension, a worker gives up its work, because others may soon do it.
+"""After this number of checks without an extension, a worker ends its work, because another worker could soon claim it.
 
-Checks are counted instead of seconds, because no checks happen while a process is suspended. A process that continues
-can thus extend its claims first, which nobody took over if the database still knows the process.
+Checks are counted instead of seconds, because no checks happen while a process is suspended. When such a process
+continues, it can therefore extend its claims first. This succeeds if no other worker took them over.
 """
 
 
@@ -30,12 +32,15 @@ class ClaimKeeper:
     """Keeps the claims of one worker."""
 
     def __init__(self, worker: str, queue: WorkClaims, abandon: Callable[[str], None], log: JsonLog) -> None:
-        """Create a keeper. `abandon` ends the work that is being done at once, and gets the reason."""
+        """Create a keeper. `abandon` is called with a reason, and must end the current work at once."""
         self._worker, self._queue, self._abandon, self._log = worker, queue, abandon, log
 
     @contextmanager
     def keep(self, remaining: Mapping[WorkKey, ClaimedWork]) -> Iterator[None]:
-        """Extend claims until the `with` block ends. Work is removed from `remaining` before its claim is finished."""
+        """Extend claims until the `with` block ends.
+
+        The caller removes work from `remaining` before it ends the claim.
+        """
         is_done, watch = threading.Event(), _Watch()
         threads = [
             threading.Thread(target=self._extend, args=(remaining, is_done, watch), daemon=True),
@@ -68,11 +73,14 @@ class ClaimKeeper:
 
 
 class _Watch:
-    """The number of checks since the last extension."""
+    """The number of checks since the claims were last extended."""
 
     missed_checks = 0
 
 
 def _is_any_unfinished(lost: Collection[ClaimedWork], remaining: Mapping[WorkKey, ClaimedWork]) -> bool:
-    """Return True if the worker lost a claim. The worker itself may have finished some of them meanwhile."""
+    """Return True if the worker lost a claim on unfinished work.
+
+    A claim in `lost` can also be missing because the worker itself finished its work meanwhile.
+    """
     return any(each.key in remaining for each in lost)

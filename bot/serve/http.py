@@ -21,7 +21,7 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
-"""The headers of every response. Pages contain no scripts and load nothing from elsewhere."""
+"""The headers of every response. Pages contain no scripts and load nothing from other sites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class HttpRequest:
     query: Mapping[str, str] = field(default_factory=dict)
     """The first value of each parameter."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Header names are in lower case."""
+    """The headers. Their names are in lower case."""
     body: bytes = b""
 
 
@@ -46,16 +46,18 @@ class Response:
     body: bytes = b""
     content_type: str = TEXT
     headers: tuple[tuple[str, str], ...] = ()
-    """Headers besides the content type and SECURITY_HEADERS."""
+    """The headers in addition to the content type and SECURITY_HEADERS."""
 
 
 Handler = Callable[[HttpRequest, Mapping[str, str]], Response]
-"""A function that answers a request. It also gets the parts of the path that the pattern of its route names."""
+"""A function that answers a request. Its second argument contains the parts of the path that match the route's
+`{name}`s.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The function for a method and the paths that match a pattern."""
+    """The handler of requests with a method and a path that matches a pattern."""
 
     method: str
     pattern: re.Pattern[str]

@@ -13,7 +13,9 @@ from bot.ports import Clock
 from bot.reports.parts.json_text import JsonValue, dump_json
 
 STATE_ERROR, BUG = "state-error", "bug"
-"""The entries about failures to use the state, and about errors in basebump itself. Metrics count them."""
+"""The kinds of entries about failures to use the state, and about errors in basebump itself. Metrics count these
+entries.
+"""
 
 
 class JsonLog:

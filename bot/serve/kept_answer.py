@@ -1,4 +1,4 @@
-"""Answers about the whole fleet, which take too long to compute for every request."""
+"""Keeps answers about the whole fleet, which would take too long to compute for every request."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from bot.reports.parts.stage_section import StageReport
 PERIOD = timedelta(days=90)
 """The period of the fixes over time."""
 MAX_AGE = timedelta(minutes=10)
-"""How old an answer can be when a request reads it. An older answer is computed again meanwhile."""
+"""The age up to which an answer is up to date. If a request reads an older answer, a new one is computed in the
+background.
+"""
 
 Answer = TypeVar("Answer")
 _log = logging.getLogger(__name__)
 
 
 class KeptAnswer(Generic[Answer]):
-    """Computes an answer in a thread of its own, and keeps the last one. Several threads can use it."""
+    """Computes an answer in a background thread, and keeps the last answer. Several threads can use the object."""
 
     def __init__(self, subject: str, compute: Callable[[datetime], Answer], clock: Clock) -> None:
         """Prepare the computation. `subject` names the answer in the log."""
@@ -39,10 +41,10 @@ class KeptAnswer(Generic[Answer]):
         self._last: tuple[datetime, Answer] | None = None
 
     def load(self, longest_wait: timedelta) -> Answer | None:
-        """Return the last answer, and compute a new one in the background if it is old.
+        """Return the last answer. If it is old, compute a new one in the background.
 
-        If there is no answer yet, wait for it, but not longer than `longest_wait`. Return None if it takes longer, or
-        if the state cannot be read.
+        If there is no answer yet, wait for the first one, but not longer than `longest_wait`. Return None if the
+        computation takes longer, or if the state cannot be read.
         """
         with self._lock:
             running = self._running

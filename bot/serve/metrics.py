@@ -1,7 +1,7 @@
 """The metrics of the service in Prometheus' text format: `GET /metrics`.
 
-Counters are those of this process, and begin with zero when it starts. Other figures are read from the state, and are
-therefore the same in all processes.
+Counters are kept by each process, and begin with zero when the process starts. Other figures are read from the state,
+and are therefore the same in all processes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bot.state.work.metrics_reader import DatabaseMetricsReader
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OUTCOMES = (*(each.value for each in DeliveryOutcome), REPEATED)
 RESULTS = {False: "done", True: "failed"}
-"""The label for work that did not fail, and for work that failed after all attempts."""
+"""The values of the label `result`: for work that succeeded, and for work that failed after all attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,17 @@ class ServiceMetrics:
         yield Route.build("GET", "/metrics", self._answer)
 
     def begin(self) -> None:
-        """Begin to count the work that ends. Without this call, the first request does so. Raises StateError."""
+        """Begin to count finished work. Without this call, the first request for the metrics begins to count.
+
+        Raises StateError if the state cannot be used.
+        """
         self._work.update()
 
     def _answer(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
         return Response(200, self.render().encode(), CONTENT_TYPE)
 
     def render(self) -> str:
-        """Return all metrics. If the state cannot be used, those that need it are left out or are not up to date."""
+        """Return all metrics. If the state cannot be used, metrics from the state are missing or outdated."""
         figures, stages = self._read_state(), self._stages.load(timedelta()) if self._stages is not None else None
         lines = [
             *self._render_process(is_usable=figures is not None),
@@ -94,7 +97,7 @@ class ServiceMetrics:
         return "\n".join(lines) + "\n"
 
     def _read_state(self) -> _StateFigures | None:
-        """Update the counts, and return figures about pending work and requests; None if the state cannot be used."""
+        """Update the counts, and return the figures from the state; None if the state cannot be used."""
         try:
             self._work.update()
             with self._lock:
@@ -198,7 +201,7 @@ def _render_pending(figures: Iterable[PendingFigures]) -> Iterator[str]:
 
 
 def _render_overdue(requests: Mapping[DueClass, int], stages: StageReport | None) -> Iterator[str]:
-    """Yield the numbers of overdue fixes. Merged ones are left out until it is known which updates run."""
+    """Yield the numbers of overdue fixes. Merged fixes are left out until it is known which updates run."""
     counts: dict[UpdateStage, Mapping[DueClass, int]] = {UpdateStage.PROPOSED: requests}
     if stages is not None:
         unfinished = [each for each in stages.stages.unfinished if each.is_overdue(stages.now)]

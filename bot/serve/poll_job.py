@@ -1,4 +1,4 @@
-"""Looks up the tags of a registry from time to time, because many registries send no events to users."""
+"""Looks up the tags of a registry at regular intervals, because many registries send no events."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ from bot.serve.visit_job import RunBuilder
 from bot.state.inventory.event_inventory import DatabaseEventInventory
 
 TAGS_PER_POLL = 300
-"""The usual number of tags that one poll looks up. The tags of a registry that has more are spread over several polls
-within the interval. Docker Hub allows several thousand requests per minute."""
+"""The usual number of tags that one poll looks up. If a registry has more tags, they are spread over several polls
+within the interval. Docker Hub allows several thousand requests per minute.
+"""
 JITTER = 0.5
-"""The largest part of the time between two polls that is left out at random, so that many installations do not poll at
-the same time."""
+"""The largest part by which the time between two polls is randomly shortened, so that many installations do not poll at
+the same time.
+"""
 
 
 def choose_delay(tag_count: int, interval: timedelta) -> timedelta:
@@ -38,14 +40,14 @@ def choose_delay(tag_count: int, interval: timedelta) -> timedelta:
 def select_tags(
     last_lookups: Mapping[TagRef, datetime | None], now: datetime, interval: timedelta, delay: timedelta
 ) -> list[TagRef]:
-    """Return the tags that a poll looks up, beginning with those whose last lookup is the longest ago.
+    """Return the tags that a poll looks up. Tags whose last lookup is the longest ago come first.
 
     The result contains every tag whose last lookup would be longer ago than `interval` at the next poll, after `delay`.
-    It contains more tags if necessary, so that all polls look up about the same number of tags. If a poll is late, it
-    therefore looks up more tags, and leaves none out.
+    It contains more tags if necessary, so that all polls look up about the same number of tags. A late poll therefore
+    looks up more tags, and leaves none out.
 
-    `last_lookups` contains None for a tag that was never looked up. A time after `now` was written by a machine whose
-    clock is wrong, and counts as None.
+    `last_lookups` contains None for a tag that was never looked up. A time after `now` counts as None, because it was
+    written by a machine with a wrong clock.
     """
     never = datetime.min.replace(tzinfo=UTC)
     times = {tag_ref: at if at is not None and at <= now else never for tag_ref, at in last_lookups.items()}
@@ -56,14 +58,15 @@ def select_tags(
 
 
 POLL_POOL = WorkerPool(4)
-"""A poll sends few requests at the same time, because nobody waits for it. If a registry complains, only these few are
-on their way."""
+"""The number of requests that a poll sends at the same time. It is small, because nobody waits for a poll, and because
+these requests still reach the registry after its first error response.
+"""
 MAX_PAUSE = timedelta(hours=6)
-"""The longest time for which a registry can stop its polls. Docker Hub counts pulls for six hours."""
+"""The longest time for which a response of a registry delays the next poll. Docker Hub counts pulls over six hours."""
 MAX_ERRORS = 10
-"""The number of errors after which a poll stops. Registries that are being repaired answer every request with one."""
+"""The number of errors after which a poll stops. During an outage, a registry answers every request with an error."""
 _STOPPING_REASONS = frozenset({Reason.RATE_LIMITED, Reason.UNREACHABLE})
-"""The errors after which the other tags of the registry would fail, too."""
+"""The errors after which a poll stops at once, because the other tags of the registry would fail, too."""
 
 
 @dataclass(slots=True)
@@ -72,13 +75,13 @@ class _Lookups:
 
     descriptors: dict[TagRef, TagDescriptor] = field(default_factory=dict)
     errors: list[RegistryError] = field(default_factory=list)
-    """The errors that are failures of basebump's work."""
+    """The errors that count as failures of the poll."""
     is_stopped: bool = False
-    """True if the rest of the tags was not looked up."""
+    """True if the poll stopped before all tags were looked up."""
 
 
 class PollJob:
-    """Looks up tags that base branches use, and requests work for those that moved."""
+    """Looks up tags that base branches use, and requests work for the tags that have a new digest."""
 
     def __init__(
         self, build_run: RunBuilder, inventory: DatabaseEventInventory, interval: timedelta, clock: Clock
@@ -87,8 +90,9 @@ class PollJob:
         self._build_run, self._inventory = build_run, inventory
         self._interval, self._clock = interval, clock
         self._attempts: dict[str, dict[TagRef, datetime]] = {}
-        """The last attempts of this process for each registry. Only lookups that succeed are in the state, and without
-        the others, tags that do not exist would be the first ones of every poll."""
+        """The last attempts of this process for each registry. The state contains only successful lookups. Without the
+        failed attempts, each poll would begin with the tags that do not exist.
+        """
 
     def __call__(self, claimed: Sequence[ClaimedWork]) -> Iterator[JobResult]:
         """Yield the result of each poll. Raises BasebumpError if the config or the state cannot be used."""
@@ -106,7 +110,8 @@ class PollJob:
         before = context.state.lookups.load_descriptors(tag_refs)
         lookups = self._look_up(tag_refs, before, context, now)
         moved = self._find_moved(lookups.descriptors, before)
-        # A moved tag is recorded by the visits. Until then, its users can be found if this process is killed.
+        # The visits record the new digest of a tag. If this process is killed before, the next poll still finds the
+        # tag's users.
         unmoved = {each: lookups.descriptors[each] for each in lookups.descriptors if each not in moved}
         context.state.lookups.record_tags(unmoved, now)
         requests = tuple(
@@ -132,7 +137,7 @@ class PollJob:
     def _look_up(
         self, tag_refs: Sequence[TagRef], before: Mapping[TagRef, TagDescriptor], context: RunContext, now: datetime
     ) -> _Lookups:
-        """Look up tags of one registry, and stop if the registry asks for it or does not answer."""
+        """Look up tags of one registry. Stop if the registry limits requests or does not respond."""
         lookups = _Lookups()
 
         def look_up(tag_ref: TagRef) -> None:
@@ -154,7 +159,7 @@ class PollJob:
     def _find_moved(
         self, descriptors: Mapping[TagRef, TagDescriptor], before: Mapping[TagRef, TagDescriptor]
     ) -> list[TagRef]:
-        """Return the tags with a new digest, and those whose new digest some base branch did not take into account.
+        """Return the tags with a new digest, and the tags whose digest some base branch did not take into account yet.
 
         A visit of one repository records the new digest of a tag, but does not read the other users of the tag.
         """

@@ -1,8 +1,8 @@
 """Receives deliveries of events: checks their proof, stores them, and requests the work that they lead to.
 
-A sender gets a response after the delivery and its work are stored, and before any work is done. Deliveries that are
-proved get a response of success even if basebump does nothing about them, because senders stop sending to receivers
-that report errors.
+A sender gets a response after the delivery and its work are stored, and before any work is done. A delivery with a
+valid proof gets a success response even if basebump ignores it, because senders stop sending to receivers that report
+errors.
 """
 
 from __future__ import annotations
@@ -41,37 +41,44 @@ from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.work_ports import DeliveryLog, EventSender
 
 BURST_SILENCE = timedelta(seconds=2)
-"""A tag is looked up when no event named it for this time: a build pushes several tags, and some of them twice."""
+"""A tag is looked up when no event has named it for this time, because a build can push the same tag twice."""
 LONGEST_BURST = timedelta(seconds=20)
-"""A tag is looked up after this time at the latest."""
+"""The longest time between the first event about a tag and its lookup."""
 PUSH_DELAY, LONGEST_PUSH_DELAY = timedelta(seconds=5), timedelta(minutes=1)
-"""How long a repository is left alone after a push, and at most. Developers often push several times in a row."""
+"""The delay between a push and the visit of the repository. Each further push restarts it, up to the second time."""
 NEW_REPOSITORY_DELAY, LONGEST_NEW_REPOSITORY_DELAY = timedelta(minutes=1), timedelta(minutes=10)
-"""How long to wait for further new repositories before all repositories are listed."""
+"""How long to wait for further new repositories before all repositories are listed: after each, and at most."""
 MAX_RATE = 500
-"""The maximum number of proved deliveries of one sender within a second. A whole fleet of builds sends a few."""
+"""The maximum number of deliveries with a valid proof from one sender within a second. Usually, there are only a
+few.
+"""
 MAX_REFUSAL_RATE = 1
-"""How many refused deliveries of one sender are stored within a second. Others are not even counted, so that a flood of
-them costs no more than the computation of their proofs, and cannot keep out deliveries that are proved."""
+"""How many refused deliveries of one sender are stored within a second. Further refused deliveries are not even
+counted. A flood of them therefore costs only the check of their proofs, and cannot keep out deliveries with a valid
+proof.
+"""
 MAX_TAGS = 100
-"""The maximum number of tags of one repository that a delivery leads to lookups of. If rules choose among the tags of a
-repository, every name counts as one of its tags, and the users are the same for each of them."""
+"""The maximum number of tags of one repository that are looked up because of one delivery. If rules choose among the
+tags of a repository, every tag name counts as used, and all tags have the same users.
+"""
 MAX_USER_RATE, USER_PERIOD = 10, timedelta(minutes=10)
 """How many requests by users of one repository are handled before all other work within `USER_PERIOD`. Further requests
-wait like pushes. Otherwise, a program that ticks checkboxes again and again would delay the proposals of others."""
+have the priority of pushes. Otherwise, a program that ticks checkboxes again and again would delay the proposals of
+others.
+"""
 MAX_SWEEP_RATE, SWEEP_PERIOD = 5, timedelta(minutes=30)
 """How many early sweeps one sender can cause within `SWEEP_PERIOD` by reporting new repositories. Sweeps for further
 reports wait for the longest delay, because everyone who can rename a repository could otherwise use up the quota of the
 forge."""
 MAX_SUBJECTS = 20
-"""The maximum number of tags or repositories that the record of a delivery names."""
+"""The maximum number of tags or repositories in the record of a delivery."""
 MAX_SUBJECT_LENGTH = 200
 _ID_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredSender:
-    """A sender of the config with its secret."""
+    """A sender in the config, with its secret."""
 
     name: str
     kind: SenderKind
@@ -82,7 +89,7 @@ class ConfiguredSender:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a delivery leads to."""
+    """The outcome of a delivery, and the work that it causes."""
 
     outcome: DeliveryOutcome
     subjects: tuple[str, ...] = ()
@@ -101,7 +108,10 @@ class Receiver:
         log: JsonLog,
         own_tags: Collection[TagRef] = (),
     ) -> None:
-        """Create a receiver. `own_tags` are the tags of own images in the config, which no file need contain."""
+        """Create a receiver.
+
+        `own_tags` are the tags of own images in the config. They count as used even if no file contains them.
+        """
         self._own_tags = frozenset(own_tags)
         self._senders = {each.name: each for each in senders}
         self._rates, self._refusal_rates = _RateLimit(MAX_RATE), _RateLimit(MAX_REFUSAL_RATE)
@@ -111,7 +121,10 @@ class Receiver:
         self._clock, self._log = clock, log
 
     def receive(self, request: HttpRequest, path_parts: Mapping[str, str]) -> Response:
-        """Store a delivery, and return the response. Raises StateError; the sender should then repeat the delivery."""
+        """Store a delivery, and return the response.
+
+        Raises StateError if the state cannot be used. The sender should then repeat the delivery.
+        """
         configured = self._senders.get(path_parts["name"])
         if configured is None:
             return Response(404, b"not found\n")
@@ -142,7 +155,10 @@ class Receiver:
         return self._accept(configured, parsed, now, trace)
 
     def _refuse(self, configured: ConfiguredSender, now: datetime) -> Response:
-        """Count a delivery that is not proved. The response does not say why, so that it helps no attacker."""
+        """Count a delivery without a valid proof.
+
+        The response contains no reason, because a reason would help attackers.
+        """
         unauthorized = Response(401, b"unauthorized\n")
         if not self._refusal_rates.allows(configured.name):
             return unauthorized
@@ -177,7 +193,7 @@ class Receiver:
         return _Plan(DeliveryOutcome.NOT_USED if subjects else DeliveryOutcome.IGNORED, subjects)
 
     def _plan_repository(self, configured: ConfiguredSender, event: RepositoryChanged, trace: str) -> list[WorkRequest]:
-        """Return the visits that an event of a forge leads to, or a sweep if the repository is not known yet."""
+        """Return the visits that a forge's event causes; a sweep if the repository is not known yet."""
         branches = [
             each for each in self._inventory.list_base_branches(event.repository) if each.forge == configured.kind
         ]
@@ -233,7 +249,7 @@ def _build_handshake_response(reply: HandshakeReply) -> Response:
 
 
 class _RateLimit:
-    """Counts what each of several senders or repositories does within a period. Several threads may use it."""
+    """Counts the events of each sender or repository within a period. Several threads can use the object."""
 
     def __init__(self, limit: int, period: timedelta = timedelta(seconds=1)) -> None:
         self._limit, self._seconds, self._period = limit, period.total_seconds(), 0
@@ -241,7 +257,7 @@ class _RateLimit:
         self._lock = threading.Lock()
 
     def allows(self, name: str) -> bool:
-        """Count an event. Return False if there were too many with this name within the present period."""
+        """Count an event. Return False if the name has too many events in the current period."""
         period = int(time.monotonic() / self._seconds)
         with self._lock:
             if period != self._period:

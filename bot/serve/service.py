@@ -70,13 +70,15 @@ from bot.wiring.state import create_stage_reader
 from bot.work_ports import WorkQueue, WorkRequester
 
 INTERVAL = timedelta(minutes=1)
-"""The time between two rounds. A minimum age or a date in a rule is noticed with this delay."""
+"""The time between two rounds. A visit that a minimum age or a date in a rule makes due is requested with up to this
+delay.
+"""
 RECORDS_KEPT = timedelta(days=30)
-"""How long deliveries and records of work are kept."""
+"""How long records of deliveries and of finished work are kept."""
 
 
 class Upkeep:
-    """Repeats its rounds in one thread. Several processes may do so at the same time."""
+    """Requests due work and deletes old records at regular intervals. Several processes can do so at the same time."""
 
     def __init__(
         self,
@@ -94,12 +96,15 @@ class Upkeep:
         while not stop.is_set():
             try:
                 self.do_round()
-            except Exception as error:  # noqa: BLE001 - a bug must not end the thread, which nothing would start again
+            except Exception as error:  # noqa: BLE001 - a bug must not end the thread, because nothing would restart it
                 self._log.write_error(error)
             stop.wait(INTERVAL.total_seconds())
 
     def do_round(self) -> None:
-        """Request the sweep, the polls and the visits that are missing, and delete old records. Raises StateError."""
+        """Request missing sweeps, polls and due visits, and delete old records.
+
+        Raises StateError if the state cannot be used.
+        """
         now, trace = self._clock.now(), secrets.token_hex(8)
         hosts = self._inventory.list_registries()
         sweep = WorkRequest(SweepWork(), WorkPriority.SWEEP, WorkReason.SWEEP, trace)
@@ -113,7 +118,8 @@ class Upkeep:
 def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
     """Return everything that pages and the API read.
 
-    Pages about stages exist if the config has clusters or builds, or if the state contains builds of own images now.
+    Pages about stages exist if the config has clusters or builds, or if the state already contains builds of own
+    images.
     """
     settings, database = stores.settings, stores.database
     reader = create_stage_reader(database, settings)
@@ -162,7 +168,10 @@ class Health:
         yield Route.build("GET", "/readyz", self._answer_ready)
 
     def _answer_live(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
-        """Fail if only a new process can help. The state does not matter, because a new process could not use it."""
+        """Fail if only a new process can help.
+
+        The probe does not check the state, because a new process could not use an unavailable state either.
+        """
         return _build_response(LIVE, self._list_thread_problems())
 
     def _answer_ready(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
@@ -188,15 +197,15 @@ def _build_response(success: bytes, problems: Sequence[str]) -> Response:
 
 
 GRACE = 25.0
-"""Seconds that the work in progress has to finish after the service is told to stop. Kubernetes kills it after 30."""
+"""The seconds within which running work can finish after the signal to stop. Kubernetes kills the process after 30."""
 STOP_CHECK = 0.1
-"""Seconds between two checks for a further signal while the service stops."""
+"""The seconds between two checks for a further signal while the service stops."""
 ABANDONED = 1
-"""The exit code of a process that could not keep its claims. Whatever started it should start it again."""
+"""The exit code of a process that could not keep its claims. The process manager should restart the process."""
 LOOPS = (EVENT_LOOP, BACKGROUND_LOOP)
-"""The loops of a process that does work beside others."""
+"""The loops of a process if other processes do work, too."""
 LOOPS_OF_ONLY_WORKER = (*LOOPS, USER_LOOP)
-"""The loops of a process that does all work."""
+"""The loops of the only process that does work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +221,7 @@ class Service:
     """The threads of one process: the HTTP server, the loops that do work, and the upkeep."""
 
     def __init__(self, options: ServiceOptions, stores: ServiceStores, signal: ThreadSignal, log: JsonLog) -> None:
-        """Create the service. `signal` wakes its loops, unless the config has a `queue`."""
+        """Create the service. `signal` wakes its loops if the config has no `queue`."""
         self._options, self._stores, self._signal, self._log = options, stores, signal, log
         self._clock, self._stop = SystemClock(), threading.Event()
         self._worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -220,11 +229,11 @@ class Service:
         self._lock: IO[bytes] | None = None
         """The lock of a state in a file."""
         self._waking: JobWaking | None = None
-        """What wakes the loops of this process, if the config has a `queue`."""
+        """Wakes the loops of this process if the config has a `queue`; otherwise None."""
 
     @contextmanager
     def lock_state(self) -> Iterator[None]:
-        """Let no other service do the work of a state in a file until the `with` block or this process ends.
+        """If the state is in a file, lock it until the `with` block or this process ends.
 
         Raises StateError if another service uses the same state.
         """
@@ -233,7 +242,7 @@ class Service:
             yield
             return
         with lock_state_file(state.path) as self._lock:
-            self._worker = "serve"  # the claims under this name are those of a process that ended
+            self._worker = "serve"  # earlier claims under this name belong to a process that ended
             for worker in self._list_workers():
                 self._stores.queue.interrupt_claims(worker)
             yield
@@ -258,7 +267,7 @@ class Service:
             self._start("jobs", self._waking.run)
 
     def start_upkeep(self) -> None:
-        """Start the thread that requests work whose time came."""
+        """Start the thread that requests work that has become due."""
         stores = self._stores
         upkeep = Upkeep(stores.queue, stores.inventory, stores.log, self._clock, self._log)
         self._start("upkeep", upkeep.run)
@@ -270,7 +279,7 @@ class Service:
         return self._start_server(serve.listen, self._list_routes(), forge_paths)
 
     def start_monitoring(self, address: SocketAddress) -> str:
-        """Start an HTTP server with the probes and metrics of a process that does work, and return its URL.
+        """Start an HTTP server with the probes and metrics of `basebump work`, and return its URL.
 
         Raises OSError if the address cannot be used.
         """
@@ -287,13 +296,13 @@ class Service:
         return f"http://{address}"
 
     def stop(self, is_urgent: Callable[[], bool]) -> bool:
-        """Finish the work in progress, but not after GRACE or when `is_urgent` returns True. Start no further work.
+        """Start no further work, and wait for running work until GRACE has passed or `is_urgent` returns True.
 
-        Claims on work that is not finished end, so that this work is done again, at once if there are other processes.
-        The caller must then end this process, because its threads still do the work.
+        The claims on unfinished work are released, so that this work is done again, at once if there are other
+        processes. The caller must then end this process, because its threads still do the work.
 
         Returns:
-            True if the work was finished.
+            True if all running work was finished.
         """
         self._stop.set()
         self._signal.send()
@@ -307,7 +316,7 @@ class Service:
         return not running
 
     def _prepare_waking(self) -> Callable[[Collection[WorkKind]], Callable[[float], None]]:
-        """Return the function that creates what a loop waits with."""
+        """Return the function that creates the waiter of a loop, which returns when work is requested."""
         settings = self._stores.settings
         if not settings.uses_postgresql_queue or not isinstance(settings.state, StateServer):
             return lambda _: self._signal.create_waiter()
@@ -323,14 +332,17 @@ class Service:
             self._stores.queue.release_claims(worker)
 
     def _list_workers(self) -> Iterable[str]:
-        """Return the name of the worker of each loop."""
+        """Return the worker name of each loop."""
         return [f"{self._worker}-{scope.name}" for scope in self._list_loops()]
 
     def _list_loops(self) -> tuple[WorkLoopScope, ...]:
         return LOOPS if self._stores.settings.uses_postgresql_queue else LOOPS_OF_ONLY_WORKER
 
     def _abandon_work(self, reason: str) -> None:
-        """End the process, because another process may do the same work. No other process uses a state in a file."""
+        """End the process, because another process could be doing the same work.
+
+        If the state is in a file, do nothing, because no other process uses the state.
+        """
         if self._lock is None:
             self._log.write("abandoned", worker=self._worker, error=reason)
             process.end_children()
@@ -342,9 +354,9 @@ class Service:
         thread.start()
 
     def _build_run(self, level: RunLevel, scope: RunScope) -> FleetRun:
-        """Return the services for a run. The config is read again, so that changes count without a restart.
+        """Return the services for a run. The config is read again, so that its changes take effect without a restart.
 
-        Sweeps read the clusters. Runs over some repositories use what the last sweep read.
+        Only sweeps read the clusters. Runs over some repositories use the running images that the last sweep read.
         """
         run = build_fleet_context(self._options.config_file, level, scope, self._options.progress)
         clusters = replace(run.context.clusters, is_read_by_sweeps=True)
@@ -379,7 +391,7 @@ class Service:
         """Yield the routes of the probes and the metrics."""
         yield from Health(self._stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
         metrics.begin()
-        for each in metrics.list_routes():  # they name registries
+        for each in metrics.list_routes():  # metrics contain names of registries
             yield replace(each, handler=guard_from_web_sites(each.handler, serve))
 
     def _list_running_threads(self) -> list[threading.Thread]:

@@ -1,4 +1,4 @@
-"""Lists all repositories, and requests visits of those that must be read."""
+"""Lists all repositories, and requests visits of the repositories that must be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.serve.visit_job import RunBuilder
 
 
 class SweepJob:
-    """Does sweeps. They find what no event and no poll reported."""
+    """Does sweeps. They find the changes that no event and no poll reported."""
 
     def __init__(self, build_run: RunBuilder, interval: timedelta) -> None:
         self._build_run, self._interval = build_run, interval
@@ -33,7 +33,9 @@ class SweepJob:
             reasons = ", ".join(f"{count} {_describe(reason)}" for reason, count in sorted(result.reasons.items()))
             summary = f"{describe_repositories(len(visits))} a visit, of {result.branch_count} base branches"
             errors = [failure.error for failure in result.failures[:1]]
-            if result.has_unread_clusters:  # everyone who can open the pages reads the result
+            if (
+                result.has_unread_clusters
+            ):  # the result contains no details, because everyone who can open the pages reads it
                 errors.append("clusters could not be read, and `basebump doctor` shows the reasons")
             yield Done(
                 each,
@@ -44,5 +46,5 @@ class SweepJob:
 
 
 def _describe(reason: VisitReason) -> str:
-    """Return the reason for visits in a result, such as `tag moved`."""
+    """Return a reason for visits as words for the result, such as `tag moved`."""
     return "new or unfinished" if reason is VisitReason.UNSETTLED else reason.value.replace("-", " ")

@@ -1,4 +1,4 @@
-"""Looks up tags that may have moved, and requests visits of the repositories that need the new images."""
+"""Looks up tags that possibly have a new digest, and requests visits of the repositories that need the new images."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _SHORT_DIGEST = len("sha256:") + 12
 
 
 class TagJob:
-    """Looks up tags, and scans each new image once before the visits of its users begin.
+    """Looks up tags, and scans each new image once before the visits of the repositories that use it.
 
-    A visit that writes nothing to one of the users (`RunLevel.REPORT`) scans the images and stores the scans, so that
-    later visits reuse them. Its result also shows how urgent the other visits are.
+    A visit of one of these repositories that writes nothing to it (`RunLevel.REPORT`) scans the image and stores the
+    scan for later visits. The scan also determines the priority of these visits.
     """
 
     def __init__(self, build_run: RunBuilder, inventory: DatabaseEventInventory) -> None:
@@ -56,7 +56,7 @@ class TagJob:
             for each, found in zip(listed, results, strict=True)
             if not isinstance(found, RegistryError)
         }
-        read_pushed_builds(run.context, run.options, digests)  # what fails is read again by the next sweep
+        read_pushed_builds(run.context, run.options, digests)  # the next sweep retries failed reads
         for each, found in zip(listed, results, strict=True):
             if not isinstance(found, RegistryError):
                 known = before.get(_get_tag_ref(each))
@@ -84,7 +84,7 @@ class TagJob:
         return Done(claimed, f"{describe_repositories(len(users))} {digest[:_SHORT_DIGEST]}", requests=tuple(requests))
 
     def _find_priority(self, tag_ref: TagRef, users: Sequence[VisitWork], run: FleetRun) -> WorkPriority:
-        """Scan the new image for the first user, and return the priority that follows from what the image fixes."""
+        """Scan the new image for the first repository, and return the priority that its fixes deserve."""
         scope = RunScope(names=frozenset({users[0].repository}))
         report = run_fleets(run.fleets, run.context, replace(run.options, scope=scope))
         benefit = compute_priority(
@@ -96,7 +96,7 @@ class TagJob:
 
 
 def list_visits(keys: Iterable[BranchKey]) -> list[VisitWork]:
-    """Return the visits of the repositories of some base branches, each repository once."""
+    """Return one visit for each repository of some base branches."""
     return sorted({VisitWork(each.forge, each.host, each.repository) for each in keys})
 
 

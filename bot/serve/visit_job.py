@@ -17,7 +17,10 @@ from bot.serve.job import Done, Failed, JobResult
 from bot.wiring import FleetRun
 
 RunBuilder = Callable[[RunLevel, RunScope], FleetRun]
-"""Returns the services for a run at a level over a part of the repositories. Raises UsageError and StateError."""
+"""Returns the services for a run at a level over a part of the repositories.
+
+Raises UsageError if the config cannot be used, and StateError if the state cannot be used.
+"""
 
 
 class VisitJob:
@@ -57,7 +60,7 @@ def _get_name(claimed: ClaimedWork) -> str:
 def _list_errors(
     name: str, repository_reports: Iterable[RepositoryReport], failures: Iterable[RunFailure]
 ) -> Iterator[str]:
-    """Yield the failures that concern a repository: its own, those of the registries that it uses, and the state's.
+    """Yield the failures of a repository itself, of the registries that it uses, and of the state.
 
     The subject of a failure about a single base branch ends with its name in brackets.
     """

@@ -1,7 +1,7 @@
 """Counts the work that ended and the deliveries that arrived since the process started.
 
 Counters for Prometheus must never fall, but the state keeps records only for some time. Therefore each process counts
-for itself, and begins with zero, which Prometheus expects.
+separately, and begins with zero, as Prometheus expects.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from bot.state.work.metrics_reader import DatabaseMetricsReader
 from bot.work_ports import DeliveryLog
 
 DELAY_BOUNDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600, 1800, 3600, 21600)
-"""Upper bounds in seconds of the buckets for the time from a push to its proposals. A push is answered within a minute,
-or, if limits or a minimum age apply, after hours."""
+"""Upper bounds, in seconds, of the buckets for the time from a push to its proposals. Most proposals are opened within
+a minute; if limits or a minimum age apply, they are opened hours later.
+"""
 OVERLAP = 1000
-"""How many of the newest records are read again, because several workers can store theirs in another order than that of
-the numbers."""
+"""How many of the newest records are read again. Several workers can store records in another order than that of the
+record numbers.
+"""
 PAGE_SIZE = 5000
 
 
@@ -34,21 +36,24 @@ class WorkTally:
     def __init__(self, reader: DatabaseMetricsReader) -> None:
         self._reader, self._lock = reader, threading.Lock()
         self._newest: int | None = None
-        """The greatest number that was read; None before the first call of `update`."""
+        """The greatest record number that was read; None before the first call of `update`."""
         self._counted: set[int] = set()
-        """The numbers among the last OVERLAP ones that were counted."""
+        """The record numbers, among the last OVERLAP numbers, that were counted already."""
         self.results: Counter[tuple[WorkKind, bool]] = Counter()
         """The number of pieces of work by their kind and whether they failed."""
         self.polls: Counter[tuple[str, bool]] = Counter()
         """The number of polls by their registry and whether they failed."""
         self.opened = 0
         self.delays: Counter[float] = Counter()
-        """The number of visits that opened proposals for a push, by the upper bound of their delay."""
+        """The number of visits that opened proposals for a push, by the bucket's upper bound for the delay."""
         self.total_delay = 0.0
         self.last_successes: dict[WorkKind, datetime] = {}
 
     def update(self) -> None:
-        """Count the records that were stored since the last call. The first call counts none. Raises StateError."""
+        """Count the records that were stored since the last call. The first call counts no records.
+
+        Raises StateError if the state cannot be used.
+        """
         with self._lock:
             if self._newest is None:
                 self._begin()
@@ -62,7 +67,7 @@ class WorkTally:
         self._newest = newest
 
     def _count_page(self) -> bool:
-        """Count a page of records. Return True if there may be more."""
+        """Count one page of records. Return True if there could be more pages."""
         newest = self._newest or 0
         records = self._reader.list_ended(newest - OVERLAP, PAGE_SIZE)
         if not records and newest > 0:  # the state was replaced, or all records were deleted, so numbers start again
@@ -92,7 +97,7 @@ class WorkTally:
 
 
 class DeliveryTally:
-    """Counts the deliveries that this process records. Implements `bot.work_ports.DeliveryLog`."""
+    """Counts the deliveries that this process stores. Implements `bot.work_ports.DeliveryLog`."""
 
     def __init__(self, service_log: DeliveryLog, senders: Iterable[str]) -> None:
         self._service_log, self._lock = service_log, threading.Lock()
@@ -100,12 +105,13 @@ class DeliveryTally:
         self.counts: Counter[tuple[str, str]] = Counter()
         """The number of deliveries by sender and outcome."""
         self.last_times: dict[tuple[str, str], datetime] = {}
-        """The time of the last delivery by sender and outcome. `add_last_times` adds those of earlier processes."""
+        """The time of the last delivery by sender and outcome. `add_last_times` adds the times of earlier processes."""
 
     def record_delivery(self, delivery: Delivery, requests: Collection[WorkRequest]) -> bool:
         """Store a delivery, and count it."""
         is_new = self._service_log.record_delivery(delivery, requests)
-        # The record of a refused delivery exists already if another one was refused within the hour.
+        # All refused deliveries of a sender within an hour share one record, so an existing record does not mean a
+        # repetition.
         is_repeated = not is_new and delivery.outcome is not DeliveryOutcome.REFUSED
         key = (delivery.sender, REPEATED if is_repeated else delivery.outcome.value)
         with self._lock:

@@ -22,12 +22,14 @@ LONGEST_WAIT = timedelta(seconds=15)
 WAIT_AFTER_ERROR = timedelta(seconds=5)
 """The time to wait after the state could not be used."""
 BATCH_SIZE = 50
-"""How many pieces of work one job gets at most. Visits of several repositories share lookups, scans and list requests.
-A greater number would delay the first proposal, because a run reads all its repositories before it opens proposals."""
+"""The maximum number of pieces of work that one job gets. Visits of several repositories share lookups, scans and list
+requests. A greater number would delay the first proposal, because a run reads all its repositories before it opens
+proposals.
+"""
 
 
 class WorkLoop:
-    """Does work of some kinds in one thread, until it is stopped."""
+    """Does work of some kinds in one thread until it is told to stop."""
 
     def __init__(  # noqa: PLR0913 - all of them are passed by name
         self,
@@ -47,7 +49,7 @@ class WorkLoop:
         self._wait, self._clock, self._log = wait, clock, log
 
     def run(self, stop: threading.Event) -> None:
-        """Do work until `stop` is set. The work that is being done then is finished."""
+        """Do work until `stop` is set. Running work is finished first."""
         has_old_claims = False
         while not stop.is_set():
             try:
@@ -56,13 +58,16 @@ class WorkLoop:
                     has_old_claims = False
                 if not self.do_next():
                     self._wait_for_work()
-            except Exception as error:  # noqa: BLE001 - a bug must not end the loop, which nothing else would start again
+            except Exception as error:  # noqa: BLE001 - a bug must not end the loop, because nothing would restart it
                 has_old_claims = True
                 self._log.write_error(error, worker=self._worker)
                 stop.wait(WAIT_AFTER_ERROR.total_seconds())
 
     def do_next(self) -> bool:
-        """Claim work that is due, and do it. Return False if nothing is due. Raises StateError."""
+        """Claim work that is due, and do it.
+
+        Return False if no work is due. Raises StateError if the state cannot be used.
+        """
         claimed = self._queue.claim_work(
             self._worker, self._scope.kinds, BATCH_SIZE, claim_keeper.LEASE, self._scope.least_priority
         )
@@ -71,7 +76,10 @@ class WorkLoop:
         return bool(claimed)
 
     def _delay_interrupted(self, claimed: ClaimedWork) -> bool:
-        """Log that an earlier process ended during this work. Return True if it is delayed, because several did."""
+        """Log that an earlier process ended during this work.
+
+        Return True if the work is delayed because several processes in a row ended during it.
+        """
         if not claimed.was_interrupted:
             return False
         delay = find_interruption_delay(claimed.interruptions)
@@ -96,7 +104,7 @@ class WorkLoop:
                 for result in job(claimed):
                     remaining.pop(result.claimed.key, None)
                     self._store(result, started)
-            except StateError:  # this is no failed attempt, and results cannot be stored now
+            except StateError:  # this is not a failed attempt, and results cannot be stored now
                 raise
             except BasebumpError as caught:
                 error = str(caught)

@@ -1,4 +1,4 @@
-"""The pages of the service. They only read, and contain no scripts."""
+"""The pages of the service. They change nothing, and contain no scripts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.serve.pages.stage_tables import build_stages
 from bot.serve.pages.work_tables import build_queue
 
 PageBuilder = Callable[[PagePorts, HttpRequest, Mapping[str, str]], PageContent]
-"""Builds the values of a page for a request. It also gets the parts of the path that the route names."""
+"""Builds the values of a page for a request. Its last argument contains the parts of the path that match the route."""
 
 PAGES: Mapping[str, PageBuilder] = {
     PageLink.OVERVIEW.address: build_overview,

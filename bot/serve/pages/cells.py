@@ -1,4 +1,4 @@
-"""Builds the cells of tables. Every text from outside is cut to one line of limited length here."""
+"""Builds the cells of tables. Every text that basebump did not write itself is cut to one line of limited length."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey
 from bot.serve.pages.content import Cell, CellStyle, Part, ShownTime
 
 NO_HOST = "-"
-"""The host of folders on this machine in addresses of pages."""
+"""The host in the URL of a page about a local folder, which has no host."""
 MAX_TARGETS = 3
-"""The maximum number of images of a request that are shown."""
+"""The maximum number of images of one proposal that are shown."""
 SHOWN_IDENTIFIER = 8
 """The number of characters of a trace or of the identifier of a delivery that are shown."""
 NOT_SHOWN = "not shown"
-"""The words for findings that are left out."""
+"""The text that is shown instead of findings that are left out."""
 _UNITS = (
     (timedelta(days=60), timedelta(days=30), "months"),
     (timedelta(hours=48), timedelta(days=1), "d"),
@@ -30,7 +30,7 @@ _UNITS = (
     (timedelta(minutes=2), timedelta(minutes=1), "min"),
     (timedelta(), timedelta(seconds=1), "s"),
 )
-"""Each unit of a relative time, after the shortest time for which it is used."""
+"""For each unit of a relative time: the shortest time for which it is used, its length, and its name."""
 _SEVERITY_STYLES: Mapping[FixSeverity, CellStyle] = {
     FixSeverity.EXPLOITED: CellStyle.CRITICAL,
     FixSeverity.CRITICAL: CellStyle.CRITICAL,
@@ -101,25 +101,25 @@ def build_repository_address(forge: str, host: str, repository: str) -> str:
 
 
 def link_request(request: StoredRequest) -> Part:
-    """Return the number of a request, with a link to it if its address is safe."""
+    """Return the number of a proposal, with a link to the proposal if its URL is safe."""
     text = f"#{request.number}" if request.number else make_one_line(request.branch)
     return link_outside(text, request.url)
 
 
 def link_outside(text: str, url: str | None) -> Part:
-    """Return a text with a link to another site. An address that is not safe is left out."""
+    """Return a text with a link to another site. The link is left out if its URL is not safe."""
     return Part(make_one_line(text), address=url if url is not None and is_safe_url(url) else None)
 
 
 def show_targets(request: StoredRequest) -> Cell:
-    """Return the images that a request updates."""
+    """Return the images that a proposal updates."""
     names = list(dict.fromkeys(target.rpartition("@")[0] for target in request.targets))
     parts = tuple(link_image(each) for each in names[:MAX_TARGETS] if each != "*")
     return Cell(parts, describe_rest(len(names), MAX_TARGETS))
 
 
 def show_fixes(fixes: Mapping[str, int] | None, *, is_shown: bool) -> Cell:
-    """Return the numbers of vulnerabilities that a request fixes, the most severe ones first."""
+    """Return the numbers of vulnerabilities that a proposal fixes, the most severe ones first."""
     if not is_shown:
         return show_text(NOT_SHOWN, CellStyle.MUTED)
     if fixes is None:
@@ -129,7 +129,7 @@ def show_fixes(fixes: Mapping[str, int] | None, *, is_shown: bool) -> Cell:
 
 
 def show_severities(counts: Mapping[str, int]) -> Cell:
-    """Return the numbers of vulnerabilities by severity as badges; severities without any are left out."""
+    """Return the numbers of vulnerabilities by severity as badges; severities without vulnerabilities are left out."""
     styles = {each.value: style for each, style in _SEVERITY_STYLES.items()}
     parts = tuple(
         Part(f"{count:,} {severity}", styles.get(severity, CellStyle.PLAIN), is_badge=True)
@@ -140,7 +140,7 @@ def show_severities(counts: Mapping[str, int]) -> Cell:
 
 
 def show_due(due_at: datetime | None, now: datetime) -> Cell:
-    """Return the due date of a request."""
+    """Return the due date of a proposal."""
     if due_at is None:
         return Cell()
     if due_at > now:
@@ -164,11 +164,11 @@ def show_work(key: WorkKey) -> Cell:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """Return words of a closed list as a text, such as `image pushed` for `image-pushed`."""
+    """Return the values of an enumeration as readable words, such as `image pushed` for `image-pushed`."""
     return ", ".join(each.replace("-", " ") for each in words)
 
 
 def show_identifier(text: str) -> Cell:
-    """Return the beginning of an identifier, which is shown whole when the pointer is over it."""
+    """Return the beginning of an identifier. Browsers show the whole identifier when the pointer is over it."""
     line = make_one_line(text)
     return Cell((Part(line[:SHOWN_IDENTIFIER], is_code=True, title=line),))

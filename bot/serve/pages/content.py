@@ -1,6 +1,6 @@
 """The values of a page: headings, figures and tables. The template of all pages shows them.
 
-Texts come from outside and are not escaped for HTML: the template escapes them (`bot.reports.page.fleet_html`).
+Texts are not yet escaped for HTML: the template escapes them (`bot.reports.page.fleet_html`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class CellStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShownTime:
-    """A time in words, and in full for the title of the element."""
+    """A relative time, and the full time for the title of the HTML element."""
 
     iso: str
     full: str
@@ -60,11 +60,11 @@ class Part:
     text: str
     style: CellStyle = CellStyle.PLAIN
     address: str | None = None
-    """The address of a link; None if the text is not a link."""
+    """The URL of the link; None if the text is not a link."""
     is_code: bool = False
     is_badge: bool = False
     title: str = ""
-    """An explanation that browsers show when the pointer is over the text; may be empty."""
+    """An explanation that browsers show when the pointer is over the text; empty if there is none."""
     time: ShownTime | None = None
     """If it is not None, it is shown instead of the text."""
 
@@ -75,7 +75,7 @@ class Cell:
 
     parts: tuple[Part, ...] = ()
     note: str = ""
-    """A second line in small print; may be empty."""
+    """A second line in small print; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +96,19 @@ class Pager:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a heading. The first cell of each row is its heading."""
+    """A table with a heading. The first cell of a row is the heading of the row."""
 
     name: str
-    """The identifier of the section in the page."""
+    """The `id` of the table's section in the page."""
     heading: str
     empty: str
     """The sentence that is shown if there are no rows."""
     columns: tuple[Column, ...] = ()
     rows: Sequence[tuple[Cell, ...]] = ()
     note: str = ""
-    """A sentence under the heading; may be empty."""
+    """A sentence under the heading; empty if there is none."""
     more: Part | None = None
-    """A link to a page with more rows; None if there is none."""
+    """A link to a page with more rows; None if there are no more rows."""
     pager: Pager | None = None
 
 
@@ -138,7 +138,7 @@ class SearchField:
 
     label: str
     words: str
-    """What the user searched for; may be empty."""
+    """The words that the user searched for; empty if the user did not search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class PageContent:
     link: PageLink | None = None
     """The entry of the navigation to which the page belongs; None if it belongs to none."""
     lead: tuple[Part, ...] = ()
-    """What is below the title."""
+    """The text below the title."""
     notices: tuple[str, ...] = ()
     """Sentences that users should read first, such as that evidence was left out."""
     facts: Sequence[tuple[str, Cell]] = ()
@@ -158,9 +158,9 @@ class PageContent:
     filter: SearchField | None = None
     trends: FleetTrends | None = None
     has_all_trends: bool = False
-    """True if the page shows all trends; False if it shows only the lines of the whole fleet."""
+    """True if the page shows all trends; False if it shows only the trends of the whole fleet."""
     alarm: Table | None = None
-    """What users should see before everything else; None if there is no such thing."""
+    """The figure or message that users should see first; None if there is none."""
     bars: tuple[StageBar, ...] = ()
     """How far the updates of an image or of all images got."""
     tables: Sequence[Table] = field(default_factory=tuple)

@@ -28,7 +28,7 @@ OUTCOME_STYLES = {
 """The styles of outcomes. Other outcomes need no attention."""
 
 _WITHOUT_ID = frozenset({DeliveryOutcome.REFUSED, DeliveryOutcome.UNREADABLE})
-"""The outcomes of deliveries whose identifier was not read, and whose records have names that basebump made."""
+"""The outcomes of deliveries from which no identifier was read. Their records have identifiers that basebump made."""
 _NOTE = (
     "Not used: no repository uses the image, or basebump does not read the repository or branch. Refused: the secret "
     "is wrong. All refused deliveries of a sender within an hour are one row."
@@ -71,7 +71,7 @@ def build_delivery_table(
 
 
 def _show_id(delivery: Delivery) -> Cell:
-    """Return the sender's identifier of a delivery, or the hash that stands for it; empty if there is neither."""
+    """Return the sender's identifier of a delivery, or the hash that replaces it; empty if the record has neither."""
     if delivery.outcome in _WITHOUT_ID:
         return Cell()
     digest = parse_sha256(delivery.id)

@@ -27,9 +27,9 @@ from bot.serve.pages.content import Cell, CellStyle, Column, Part, Table
 from bot.serve.pages.ports import PagePorts
 
 MAX_TRANSITIONS = 20
-"""The number of updates of an image or a repository whose evidence is shown."""
+"""The maximum number of updates of an image or a repository whose evidence is shown."""
 MAX_FINDINGS = 20
-"""The number of fixed vulnerabilities that are shown."""
+"""The maximum number of fixed vulnerabilities that are shown."""
 EVIDENCE_LEFT_OUT = (
     "Evidence is left out, because it is private or about private repositories, and `serve.user_header` is not set."
 )
@@ -49,13 +49,13 @@ class ShownEvidence:
 
     evidence: Mapping[Transition, Evidence]
     is_incomplete: bool
-    """True if evidence was left out, because not everyone may see it."""
+    """True if evidence was left out, because not everyone who can open the page is allowed to see it."""
 
 
 def load_shown_evidence(ports: PagePorts, reports: Mapping[BranchKey, RepositoryReport]) -> ShownEvidence:
-    """Return the evidence for the updates in some reports that the page may show.
+    """Return the evidence that the page is allowed to show for the updates in some reports.
 
-    Evidence for the same update in several repositories is shown if it may be shown for one of them.
+    Evidence for the same update in several repositories is shown if it is allowed for one of the repositories.
     """
     users: dict[Transition, set[BranchKey]] = {}
     for key, report in reports.items():
@@ -74,7 +74,7 @@ def load_shown_evidence(ports: PagePorts, reports: Mapping[BranchKey, Repository
 
 
 def build_evidence_tables(shown: ShownEvidence, now: datetime) -> Iterator[Table]:
-    """Yield a table with the evidence of each update, and one with the most severe vulnerabilities that are fixed."""
+    """Yield a table with the evidence of each update, and a table with the most severe fixed vulnerabilities."""
     if not shown.evidence:
         return
     yield Table(
@@ -125,7 +125,7 @@ def _show_findings(findings: Sequence[Finding], evidence: Evidence) -> Cell:
 
 
 def _list_fixed(all_evidence: Collection[Evidence]) -> Iterator[tuple[Finding, Evidence]]:
-    """Return the fixed vulnerabilities, the exploited and most severe ones first. Each of them is returned once."""
+    """Return the fixed vulnerabilities without duplicates, the exploited and most severe ones first."""
     found: dict[tuple[str, str], tuple[Finding, Evidence]] = {}
     for evidence in all_evidence:
         for finding in evidence.delta.fixed if evidence.delta is not None else ():

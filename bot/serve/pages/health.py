@@ -15,7 +15,7 @@ from bot.serve.pages.event_tables import OUTCOME_STYLES
 from bot.serve.pages.ports import PagePorts
 
 HOST_PERIOD = timedelta(hours=24)
-"""The time before now whose work is summarised by host."""
+"""The length of the last period whose work is summarised by host."""
 _SENDER_COLUMNS = (
     *(Column("Sender"), Column("Form"), Column("Last delivery")),
     *(Column(join_words([each]).capitalize(), is_number=True) for each in DeliveryOutcome),
@@ -59,7 +59,7 @@ def _list_facts(ports: PagePorts, now: datetime) -> list[tuple[str, Cell]]:
 
 
 def _build_sender_table(ports: PagePorts, now: datetime) -> Table:
-    """Return the table of the senders in the config, and of other senders whose deliveries are still kept."""
+    """Return the table of the senders in the config, and of other senders whose deliveries are still in the state."""
     kinds = {each.endpoint: each.kind.value for each in ports.settings.events}
     summaries = {each.sender: each for each in ports.service.summarise_senders()}
     names = [*kinds, *(each for each in summaries if each not in kinds)]

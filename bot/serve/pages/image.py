@@ -1,4 +1,4 @@
-"""The page of an image: who uses it, its digests in the registry, and what the next digests change."""
+"""The page of an image: its users, its digests in the registry, and the effect of the next digests."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ from bot.serve.pages.stage_tables import (
 )
 
 MAX_DIGESTS = 20
-"""The number of digests in use, and of digests that a tag pointed to, that are shown."""
+"""The maximum number of digests in use that are shown, and of digests that a tag pointed to."""
 _TAG_COLUMN = Column("Tag")
-"""The column that only pages of images without a tag have."""
+"""The column that is shown only on pages of images without a tag."""
 _USE_COLUMNS = (
     *(Column("Repository"), Column("File"), _TAG_COLUMN, Column("Digest"), Column("Since"), Column("Status")),
     Column("Open proposal"),
@@ -69,7 +69,7 @@ def build_image(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]
     usages = ports.inventory.list_usages(image)
     history = ports.inventory.load_image_history(image)
     if not usages and not history.held:
-        return build_missing_page(f"No base branch uses {image}, and none ever did.", PageLink.IMAGES)
+        return build_missing_page(f"No base branch uses or ever used {image}.", PageLink.IMAGES)
     answer = answer_image_history(name, image, history, ports.inventory.load_coverage())
     page = ListPage.parse(request)
     shown = usages[page.section.offset : page.end]
@@ -100,7 +100,7 @@ def build_image(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]
 
 
 def _choose_examples(usages: Iterable[ImageUsage]) -> Iterable[ImageUsage]:
-    """Return a use of each digest that is not up to date. Their reports contain the evidence for the next digest."""
+    """Return one use of each outdated digest. The report on this use contains the evidence for the next digest."""
     examples: dict[tuple[str | None, str | None], ImageUsage] = {}
     for each in usages:
         if each.status != _UP_TO_DATE and len(examples) < MAX_DIGESTS:
@@ -170,7 +170,7 @@ def _build_use_table(
 
 
 def _remove_tags(table: Table) -> Table:
-    """Return the table without the column of tags, which are all the same."""
+    """Return the table without the column of tags, because all rows have the same tag."""
     index = table.columns.index(_TAG_COLUMN)
     return replace(
         table,
@@ -194,7 +194,7 @@ def _build_use_row(usage: ImageUsage, report: RepositoryReport | None, now: date
 
 
 def link_file(report: RepositoryReport | None, path: str, line_number: int) -> Part:
-    """Return the position of a reference, with a link to the file on its forge if its address is known."""
+    """Return the position of a reference, with a link to the file on its forge if the URL is known."""
     address = f"{report.files_url}{quote(path)}" if report is not None and report.files_url else None
     part = link_outside(f"{path}:{line_number}", address)
     is_safe = part.address is not None

@@ -1,4 +1,4 @@
-"""The first page: the risk of the fleet, fixes over time, what is overdue, and what waits."""
+"""The first page: the risk of the fleet, fixes over time, overdue proposals, and pending work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bot.serve.pages.stage_tables import (
 from bot.serve.pages.work_tables import build_waiting_table
 
 TRENDS_WAIT = timedelta(milliseconds=300)
-"""How long the page waits for the fixes over time, if they are not computed yet."""
+"""How long the page waits for the computation of the fixes over time."""
 _PREVIEW = ListSection(0, PREVIEW_ROWS)
 NOT_COMPUTED = "The fixes over time are being computed. Load the page again in a few seconds."
 
@@ -36,7 +36,7 @@ def build_overview(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str,
     coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
     lead, tables = tuple(_build_lead(ports, coverage, now)), _build_tables(ports, now)
     queue = ports.queue.compute_figures()
-    stages = load_stages(ports)  # both come last, because they slow down everything else
+    stages = load_stages(ports)  # both are computed last, because their threads slow down the other queries
     report = ports.trends.load(TRENDS_WAIT)
     return PageContent(
         title="Overview",

@@ -23,17 +23,17 @@ from bot.state.work.service_reader import DatabaseServiceReader
 from bot.work_ports import WorkQueue
 
 PAGE_ROWS = 50
-"""The number of rows of a list on one page."""
+"""The number of rows on one page of a list."""
 PREVIEW_ROWS = 8
 """The number of rows of a list that continues on another page."""
 MAX_PAGE = 200
-"""The last page of a list. Users search for what comes later."""
+"""The last page of a list. Users have to search for later entries."""
 MAX_RECORD_PAGE = 20
-"""The last page of deliveries and of finished work, whose earlier rows are read, too."""
+"""The last page of deliveries and of finished work. To show such a page, all earlier rows are read, too."""
 MAX_WORDS = 200
-"""The maximum length of the words of a search."""
+"""The maximum number of characters of a search."""
 RECENT = timedelta(days=30)
-"""The time for which merged requests count."""
+"""How long merged proposals are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class PagePorts:
     stages: KeptAnswer[StageReport] | None = None
     """How far the updates of the fleet got; None if `stage_reader` is None."""
     has_private_scanners: bool = True
-    """True if the findings of any scanner may be private. The state does not contain which requests they concern."""
+    """True if the config has a scanner with private findings. The state does not contain which proposals they
+    concern.
+    """
 
     @property
     def has_users(self) -> bool:
@@ -63,17 +65,20 @@ class PagePorts:
         return self.settings.user_header is not None
 
     def can_show_fixes(self, *, is_public: bool) -> bool:
-        """Return True if the page may show what a request fixes. `is_public` is about its repository."""
+        """Return True if the page is allowed to show what a proposal fixes.
+
+        `is_public` is about the proposal's repository.
+        """
         return self.has_users or (is_public and not self.has_private_scanners)
 
     def can_show_evidence(self, evidence: Evidence, *, is_public: bool) -> bool:
-        """Return True if the page may show the evidence for an update in a repository."""
+        """Return True if the page is allowed to show the evidence for an update in a repository."""
         return self.has_users or (is_public and not evidence.is_private)
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """The page of a list that a request asks for."""
+    """The requested page of a list."""
 
     number: int
     last: int
@@ -83,7 +88,7 @@ class ListPage:
 
     @classmethod
     def parse(cls, request: HttpRequest, last: int = MAX_PAGE, rows: int = PAGE_ROWS) -> ListPage:
-        """Return the page in the parameter `page`. The first page is returned if the parameter is not a number."""
+        """Return the page in the query parameter `page`; the first page if the parameter is not a number."""
         text = request.query.get("page", "")
         is_number = text.isascii() and text.isdigit() and len(text) <= len(str(last))
         return cls(min(max(int(text), 1), last) if is_number else 1, last, rows)
@@ -98,7 +103,7 @@ class ListPage:
         return self.number * self.rows
 
     def build_pager(self, request: HttpRequest, total: int, *, is_total_known: bool = True) -> Pager | None:
-        """Return the links to the pages before and after; None if the list fits one page."""
+        """Return the links to the previous and the next page; None if the list fits one page."""
         if total <= self.rows and self.number == 1:
             return None
         first, end = self.section.offset + 1, min(self.end, total)
@@ -114,7 +119,7 @@ class ListPage:
 
 
 def link_rest(listed: ListedEntries[Entry], address: str) -> Part | None:
-    """Return a link to the page with all entries of a list; None if all of them are listed already."""
+    """Return a link to the page with all entries of a list; None if `listed` already contains all entries."""
     return Part(f"All {listed.total:,}", address=address) if listed.total > len(listed.entries) else None
 
 
@@ -124,6 +129,6 @@ def parse_words(request: HttpRequest) -> str:
 
 
 def build_address(request: HttpRequest, **changes: str) -> str:
-    """Return the address of a request with other parameters. Its path is not changed."""
+    """Return the relative URL of the same page with changed query parameters."""
     parameters = {name: value for name, value in {**request.query, **changes}.items() if value}
     return f"?{urlencode(parameters)}"

@@ -18,11 +18,13 @@ from bot.serve.pages.content import PageContent, PageLink
 
 TEMPLATE, LAYOUT, MACROS = "service/content.html.j2", "service/layout.html.j2", "page_macros.html.j2"
 STYLES = ("report.css", "service/service.css")
-"""The stylesheets that are served as one: that of the fleet page, and what the pages of the service add."""
+"""The stylesheets that are served as one file: the stylesheet of the fleet page, and the rules for the service's
+pages.
+"""
 ICON = "service/icon.svg"
 CACHE_FOR_A_DAY = (("Cache-Control", "max-age=86400"),)
 NOT_CACHED = (("Cache-Control", "no-store"),)
-"""The header of pages, which can contain private evidence."""
+"""The header that keeps browsers from storing pages, because pages can contain private evidence."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class PageRenderer:
 
     @property
     def _style_address(self) -> str:
-        """The address of the stylesheet. It changes with its content, so that browsers can keep it."""
+        """The URL of the stylesheet. The URL changes with the content, so that browsers can cache the stylesheet."""
         return f"/static/basebump-{hashlib.sha256(self._style).hexdigest()[:12]}.css"
 
     @cached_property

@@ -35,9 +35,9 @@ from bot.serve.pages.search import build_missing_page
 from bot.serve.pages.stage_tables import list_missing, list_stuck_tables, load_stages, select_branches
 
 MAX_REQUESTS = 15
-"""The number of proposals of a repository that are shown: all open ones, and the last ones."""
+"""The maximum number of proposals of a repository that are shown: open ones first, and then the last opened ones."""
 MAX_REFERENCES = 500
-"""The number of image references of a repository that are shown. Most repositories have fewer than twenty."""
+"""The maximum number of image references of a repository that are shown. Most repositories have fewer than twenty."""
 _REFERENCE_COLUMNS = (
     *(Column("Image"), Column("File"), Column("Branch"), Column("Digest"), Column("Status"), Column("Next digest")),
     Column("Explanation"),
@@ -88,7 +88,7 @@ def build_repository(ports: PagePorts, request: HttpRequest, parts: Mapping[str,
 
 
 def find_branches(ports: PagePorts, parts: Mapping[str, str]) -> Sequence[BranchSummary]:
-    """Return the base branches of the repository that the address names."""
+    """Return the base branches of the repository that the URL names."""
     host, slash, name = parts["path"].partition("/")
     path = f"{slash}{name}" if host == NO_HOST else parts["path"]
     return ports.fleet.list_repository_branches(parts["forge"], path)
@@ -105,7 +105,7 @@ def load_history(ports: PagePorts, keys: Sequence[BranchKey]) -> FleetHistory:
 
 
 def _get_request_order(request: StoredRequest) -> tuple[bool, float, int]:
-    """Return the key that sorts requests: open ones first, and then the last opened ones."""
+    """Return the key that sorts proposals: open ones first, and then the last opened ones."""
     opened = request.opened_at.timestamp() if request.opened_at is not None else 0.0
     return request.state is not RequestState.OPEN, -opened, -request.number
 

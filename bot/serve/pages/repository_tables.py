@@ -68,7 +68,7 @@ def build_branch_list(
 
 
 def show_branch_state(branch: BranchSummary) -> Cell:
-    """Return whether something is left to do in a base branch."""
+    """Return the status of a base branch: up to date, outdated, or to be read again."""
     state = Part("settled", CellStyle.GOOD) if branch.is_settled else Part("to be read again")
     return Cell(
         (state, *((Part("unread files", CellStyle.WARNING, is_badge=True),) if branch.has_unread_files else ()))

@@ -1,4 +1,4 @@
-"""Tables of basebump's requests, and the page that lists them."""
+"""Tables of basebump's proposals, and the page that lists them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CI_STYLES = {CiOutcome.PASSED: CellStyle.GOOD, CiOutcome.FAILED: CellStyle.ALAR
 
 
 def build_proposals(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
-    """Return the page that lists the requests in all base branches."""
+    """Return the page that lists the proposals for all base branches."""
     shown, now, page = parse_filter(request), ports.clock.now(), ListPage.parse(request)
     listed = ports.fleet.list_requests(shown, now, page.section)
     frame = Table(
@@ -74,13 +74,13 @@ def build_proposals(ports: PagePorts, request: HttpRequest, _parts: Mapping[str,
 
 
 def parse_filter(request: HttpRequest) -> RequestFilter:
-    """Return the filter in the parameter `show`; open requests if it is missing or not known."""
+    """Return the filter in the query parameter `show`; open proposals if the parameter is missing or unknown."""
     word = request.query.get("show")
     return RequestFilter(word) if word in set(RequestFilter) else RequestFilter.OPEN
 
 
 def list_notices(ports: PagePorts, requests: Sequence[RequestSummary]) -> tuple[str, ...]:
-    """Return the sentence about findings that are left out, if any are."""
+    """Return the sentence about findings that are left out; nothing if none are."""
     is_complete = all(ports.can_show_fixes(is_public=each.is_public) for each in requests)
     return () if is_complete else (FINDINGS_LEFT_OUT,)
 
@@ -88,7 +88,7 @@ def list_notices(ports: PagePorts, requests: Sequence[RequestSummary]) -> tuple[
 def fill_request_table(
     table: Table, ports: PagePorts, requests: Sequence[RequestSummary], *, has_ended: bool = False
 ) -> Table:
-    """Return the table with a row for each request. If `has_ended` is True, they are not open any more."""
+    """Return the table with a row for each proposal. If `has_ended` is True, the proposals are merged or closed."""
     now = ports.clock.now()
     return replace(
         table,

@@ -1,4 +1,4 @@
-"""The page that searches images and repositories, the page of trends, and the page for what does not exist."""
+"""The search page for images and repositories, the page of trends, and the page for unknown names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bot.serve.pages.ports import PagePorts, link_rest, parse_words
 from bot.serve.pages.repository_tables import build_branch_list
 
 FOUND_ROWS = 20
-"""The number of images and of base branches that the search shows."""
+"""The maximum number of images and of base branches that the search shows."""
 TRENDS_WAIT = timedelta(seconds=20)
-"""How long the page of trends waits until they are computed."""
+"""How long the page of trends waits for the computation of the trends."""
 _NOT_FOUND = 404
 
 
@@ -57,5 +57,5 @@ def build_trends(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, s
 
 
 def build_missing_page(sentence: str, link: PageLink) -> PageContent:
-    """Return the page that is shown if the state does not contain what the address names."""
+    """Return the page that is shown if the URL names an image or a repository that the state does not contain."""
     return PageContent(title="Not found", link=link, lead=(Part(sentence),), status=_NOT_FOUND)

@@ -44,18 +44,18 @@ from bot.serve.pages.content import Cell, CellStyle, Column, Figure, PageContent
 from bot.serve.pages.ports import PREVIEW_ROWS, ListPage, PagePorts, build_address
 
 STAGES_WAIT = timedelta(seconds=20)
-"""How long the page waits until the stages are computed."""
+"""How long the page about stages waits for the computation of the stages."""
 PREVIEW_WAIT = timedelta(milliseconds=300)
-"""How long other pages wait for them."""
+"""How long other pages wait for the computation of the stages."""
 NOT_COMPUTED = "The stages of updates are being computed. Load the page again in a few seconds."
 NAMES_LEFT_OUT = "Names from clusters are left out, because `serve.user_header` is not set."
 STUCK, BY_IMAGE, UNLISTED = "stuck", "images", "unlisted"
 """The values of the parameter `show`."""
 OVERDUE_TITLE = "Overdue after the merge"
 MAX_STUCK = 50
-"""The number of stuck updates of an image or a repository that are shown."""
+"""The maximum number of stuck updates of an image or a repository that are shown."""
 MAX_DIGESTS = 20
-"""The number of running digests of an image that are shown."""
+"""The maximum number of running digests of an image that are shown."""
 _STUCK_COLUMNS = (
     *(Column("Image"), Column("State"), Column("Since"), Column("Repository"), Column("File")),
     *(Column("Why"), Column("Proposal")),
@@ -112,12 +112,12 @@ def _build_lead(ports: PagePorts, report: StageReport) -> tuple[Part, ...]:
 
 
 def list_notices(ports: PagePorts, report: StageReport) -> tuple[str, ...]:
-    """Return the sentence about names that are left out, if any are."""
+    """Return the sentence about names that are left out; nothing if none are."""
     return () if ports.has_users or not report.stages.scope.has_clusters else (NAMES_LEFT_OUT,)
 
 
 def build_stage_figures(report: StageReport | None) -> tuple[Figure, ...]:
-    """Return the figures of what is stuck, and of what is overdue after the merge; nothing if it is not known."""
+    """Return the numbers of stuck updates and of merged fixes that are overdue; nothing if they are not known."""
     if report is None:
         return ()
     stuck, overdue = len(report.stages.list_stuck(report.now)), len(_list_overdue(report))
@@ -134,7 +134,7 @@ def _list_overdue(report: StageReport) -> Sequence[UnfinishedUpdate]:
 
 
 def _list_overdue_tables(ports: PagePorts, report: StageReport) -> tuple[Table, ...]:
-    """Return the merged fixes that do not run although their due dates have passed; nothing if there are none."""
+    """Return the merged fixes that do not run yet although their due dates have passed; nothing if there are none."""
     overdue, scope, now = _list_overdue(report), report.stages.scope, report.now
     if not overdue:
         return ()
@@ -211,7 +211,7 @@ def _build_stuck_row(ports: PagePorts, progress: UpdateProgress, scope: StageSco
 
 
 def build_unwanted_table(ports: PagePorts, report: StageReport | None) -> Table | None:
-    """Return the running images whose digest is gone or blocked; None if there are none."""
+    """Return the table of running images whose digest is gone or blocked; None if there are none."""
     groups = group_unwanted(report.stages.unwanted) if report is not None else ()
     if not groups:
         return None
@@ -239,17 +239,20 @@ def _build_running_row(group: Sequence[RunningImage]) -> tuple[Cell, ...]:
 
 
 def load_stages(ports: PagePorts) -> StageReport | None:
-    """Return how far the updates of the fleet got; None if this is not computed yet, or without clusters and builds."""
+    """Return how far the updates of the fleet got.
+
+    Return None if this is not computed yet, or if there are neither clusters nor builds.
+    """
     return ports.stages.load(PREVIEW_WAIT) if ports.stages is not None else None
 
 
 def list_missing(ports: PagePorts, report: StageReport | None) -> tuple[str, ...]:
-    """Return the sentence about stages that are still being computed."""
+    """Return the sentence that the stages are still being computed; nothing if they are computed or not available."""
     return (NOT_COMPUTED,) if report is None and ports.stages is not None else ()
 
 
 def select_image(report: StageReport | None, image: ImageName) -> StageReport | None:
-    """Return the part of a report that is about an image. Some pods name no tag."""
+    """Return the part of a report that is about an image. A running image without a tag matches every tag."""
     if report is None:
         return None
 

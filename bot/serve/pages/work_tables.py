@@ -172,7 +172,7 @@ def _show_result(finished: FinishedWork) -> Cell:
 
 
 def _show_request(work: PendingWork, now: datetime) -> tuple[Cell, ...]:
-    """Return the cells about the request for a piece of work."""
+    """Return the cells about the request for a piece of work: its cause, priority and times."""
     return (
         show_work(work.key),
         show_text(join_words([work.reason])),
@@ -194,13 +194,13 @@ def _show_due(work: PendingWork, now: datetime) -> Cell:
 
 
 def _build_badge(word: str, count: int) -> tuple[Part, ...]:
-    """Return a badge such as `failed 3 times`. Return nothing if the count is zero."""
+    """Return a badge such as `failed 3 times`; nothing if the count is zero."""
     times = "once" if count == 1 else f"{count:,} times"
     return (Part(f"{word} {times}", CellStyle.ALARM, is_badge=True),) if count else ()
 
 
 def _describe_failure(work: PendingWork) -> str:
-    """Return why the last attempts did not succeed."""
+    """Return why the last attempts at a piece of work did not succeed."""
     if not work.interruptions:
         return work.error or ""
     times = f", {work.interruptions:,} times in a row" if work.interruptions > 1 else ""
