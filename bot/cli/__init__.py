@@ -1,1 +1,1 @@
-"""The command line: parsing and exit codes only, one module per command."""
+"""The command line: argument parsing and exit codes, with one module per command."""

@@ -20,9 +20,9 @@ from bot.model.vocabulary import ExitCode
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """A command: the module that contains it, and its line in the list of commands.
+    """A command: the module that contains the command, and its summary in the list of commands.
 
-    The module is imported only when the command is used. The list of commands imports no module of a command.
+    The module is imported only when the command is used. To list the commands, no such module is imported.
     """
 
     module: str
@@ -51,21 +51,21 @@ COMMANDS = {
     "usage": CommandEntry("bot.cli.usage", "List the repositories and files that use IMAGE, from the state alone."),
     "history": CommandEntry(
         "bot.cli.history",
-        "Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.",
+        "Show which digests a repository or an image had, who changed them and how long it took, from the state alone.",
     ),
     "block": CommandEntry("bot.cli.block", "Add DIGEST to the list of blocked images, and list the files that use it."),
     "serve": CommandEntry(
         "bot.cli.serve", "Receive events, look up tags, and propose updates until the service is stopped."
     ),
-    "work": CommandEntry("bot.cli.work", "Do the work of services that receive events in other processes."),
+    "work": CommandEntry("bot.cli.work", "Do the work that `basebump serve` processes request."),
     "show": CommandEntry("bot.cli.show", "Show the proposals of a repository on the local forge."),
     "close": CommandEntry("bot.cli.close", "Decline a proposal on the local forge."),
     "config": CommandEntry("bot.cli.config", "Check a config file, or print its schema."),
     "doctor": CommandEntry(
         "bot.cli.doctor",
-        "Check whether everything works that a run with this config needs. Nothing is changed without `--try-writes`.",
+        "Check everything that a run with this config needs. Nothing is changed without `--try-writes`.",
     ),
-    "demo": CommandEntry("bot.cli.demo", "Demonstrate basebump on this machine alone, without a network."),
+    "demo": CommandEntry("bot.cli.demo", "Demonstrate basebump on this machine, without a network."),
     "completion": CommandEntry("bot.cli.completion", "Print a script that completes commands and options in a SHELL."),
 }
 
@@ -92,8 +92,8 @@ COLLECT_EVERY = 1_000_000
 """The number of new objects after which Python's collector of reference cycles runs.
 
 By default, the collector runs after some hundred new objects. While a tree of YAML nodes grows, it then walks the tree
-again and again, which takes a third of the time for reading the file. Formats create no cycles, except those that a
-file itself contains.
+again and again, which takes a third of the time for reading the file. The readers of file formats create no cycles,
+except for cycles that a file itself contains.
 """
 
 
@@ -108,8 +108,8 @@ def collect_rarely() -> None:
 def open_streams() -> None:
     """Make sure that every text can be printed to stdout and stderr.
 
-    A stream that is closed is replaced by the null device. Characters that the encoding of a terminal lacks are printed
-    as escapes. A stream that is not a terminal is written in UTF-8, like the files of `--export`.
+    If a stream is closed, the null device replaces it. Characters that the terminal's encoding does not contain are
+    printed as escapes. If a stream is not a terminal, it is written in UTF-8, like the files of `--export`.
     """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
@@ -149,9 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BasebumpError as error:
         return _report_end(render_error(error), ExitCode.FAILED)
     except OSError as error:
-        sys.stdout = None  # otherwise the interpreter flushes it at exit, and reports the same error again
+        sys.stdout = None  # otherwise the interpreter flushes stdout at exit, and reports the same error again
         return _report_end(render_error(error), ExitCode.FAILED)
-    except Exception:  # noqa: BLE001 - any other exception is a bug, and is reported as one
+    except Exception:  # noqa: BLE001 - any other exception is a bug, and is reported as a bug
         return _report_end(_render_bug_report(), ExitCode.BUG)
     return exit_code if isinstance(exit_code, int) else ExitCode.DONE
 

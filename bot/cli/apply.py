@@ -1,4 +1,4 @@
-"""`basebump apply`: the writes of a plan."""
+"""`basebump apply`: performs the writes of a plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`basebump block`: adds a digest to the list of blocked images, and lists who uses it."""
+"""`basebump block`: adds a digest to the list of blocked images, and lists the files that use the digest."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def _parse_digest(_context: click.Context, _argument: click.Parameter, text: str
 def command(digest: Digest, reason: str, link: str | None, image: str | None, config_file: Path) -> None:
     """Add DIGEST to the list of blocked images, and list the files that use it.
 
-    The entry is added to `blocked` in the config, or in the file of blocked images that the config names. All other
-    bytes of the file stay as they are. If an entry already blocks DIGEST, basebump names it and changes nothing, even
-    if the reason is another one. The list of files comes from the state alone, as that of `basebump usage`. It
-    contains the files that are pinned to the digest, and those that follow a tag without a digest if the tag pointed to
-    it at its last lookup. The next `run` with the changed file replaces the digest.
+    The entry is added to `blocked` in the config, or in the file of blocked images that the config names. The rest of
+    the file stays unchanged. If an entry already blocks DIGEST, basebump prints this entry and changes nothing, even if
+    the reasons differ. As in `basebump usage`, the list of files comes from the state alone. A file is listed if it is
+    pinned to DIGEST, or if it contains only a tag and the tag pointed to DIGEST at the last lookup. The next `run` with
+    the changed file replaces the digest.
     """
     entry = BlockedDigest(digest, Block(reason, link), image)
     result = map(make_console_line, _render_result(add_block(config_file, entry), entry))
@@ -57,7 +57,7 @@ def command(digest: Digest, reason: str, link: str | None, image: str | None, co
 
 
 def _render_result(result: AddedBlock | ListedBlock, entry: BlockedDigest) -> Iterator[str]:
-    """Yield the lines that say which entry was added, or which one already blocks the digest."""
+    """Yield the output lines about the added entry, or about the entry that already blocks the digest."""
     digest = shorten_digest(entry.digest)
     match result:
         case AddedBlock(path):
@@ -71,11 +71,11 @@ def _render_result(result: AddedBlock | ListedBlock, entry: BlockedDigest) -> It
 
 
 def _render_users(entry: BlockedDigest, config_file: Path) -> Iterator[Line]:
-    """Yield the lines that list the files that use the digest."""
+    """Yield the output lines with the files that use the digest."""
     from bot.reports.fleet.usage import render_digest_users
 
     users = find_users(config_file, entry)
     if users is None:
-        yield "There is no state of earlier runs, so basebump does not know who uses it."
+        yield "There is no state of earlier runs, so basebump does not know which files use the digest."
         return
     yield from render_digest_users(users, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""`basebump check`: a check for a repository's own CI."""
+"""`basebump check`: checks the images of a repository in the CI of this repository."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _parse_age(_context: click.Context, _option: click.Parameter, text: str | No
 
 @dataclass(frozen=True, slots=True)
 class _CheckArguments:
-    """What the user wants to be checked."""
+    """The options that select what is checked."""
 
     is_offline: bool
     since: str | None
@@ -49,7 +49,7 @@ class _CheckArguments:
 
 
 def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say what is checked. The command gets them as its parameter `arguments`.
+    """Add the options that select what is checked. The command gets their values as its parameter `arguments`.
 
     Raises UsageError if the options contradict each other.
     """
@@ -95,8 +95,8 @@ def command(
     """Check in a CI that all images are pinned, exist and follow the policy.
 
     The exit code is 4 if an image is not pinned, is gone, or breaks a rule of the policy. An image that the policy
-    leaves alone is not a finding. An outdated image is a finding only with --max-age. References that could not be
-    evaluated are counted, and are findings with --strict. Nothing is scanned unless the config lists `scanners`.
+    excludes from updates is not a finding. An outdated image is a finding only with --max-age. References that could
+    not be evaluated are counted, and are findings with --strict. Nothing is scanned unless the config lists `scanners`.
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
@@ -113,7 +113,7 @@ def command(
     policy = options.add_enclosing_rules(policy, path)
     report = check_tree(WorkTree(path), str(path), context, policy, check_options)
     is_whole = write_result(partial(_render_report, report), output_format, exports, partial(_render_screen, report))
-    if output_format == "codequality":  # the only format that has no place for failures
+    if output_format == "codequality":  # the only format that cannot contain failures
         for failure in report.failed:
             write_message(render_error(f"{failure.subject}: {failure.error}"))
     if report.failed or not is_whole:
@@ -122,7 +122,7 @@ def command(
 
 
 def _build_fix_command(path: Path, config_file: Path | None) -> str:
-    """Return the command that fixes the findings that an edit can fix, under the same policy."""
+    """Return the `basebump scan` command that fixes findings under the same policy, as far as edits can fix them."""
     config = ["--config", str(config_file)] if config_file is not None else []
     return shlex.join(["basebump", "scan", str(path), *config, "--write"])
 

@@ -21,15 +21,17 @@ from bot.wiring.local_proposals import open_local_repository
 def command(name: str, branch: str, config_file: Path) -> None:
     """Decline a proposal on the local forge.
 
-    NAME is the name of the repository, and BRANCH the branch of the proposal. Both can be as `run` and `show` print
-    them. basebump does not propose the same digests again.
+    NAME is the name of the repository, and BRANCH the branch of the proposal, as `run` and `show` print them. basebump
+    does not propose the same digests again.
     """
     repository = open_local_repository(config_file, name)
     declined, is_branch_deleted = repository.decline_proposal(branch)
     text = (
-        f"Declined {make_console_line(declined)} of {make_console_line(repository.name)}. The same digests are not "
-        "proposed again; newer digests are."
+        f"Declined {make_console_line(declined)} of {make_console_line(repository.name)}. basebump does not propose "
+        "the same digests again, but proposes newer digests."
     )
     click.echo(show_text(text, sys.stdout))
     if not is_branch_deleted:
-        write_note("the branch was not deleted, because it has commits of other people or is checked out")
+        write_note(
+            "the branch was not deleted, because it is checked out or contains commits that basebump did not write"
+        )

@@ -1,4 +1,4 @@
-"""`basebump compare`: the differences between two images."""
+"""`basebump compare`: shows the differences between two images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bot.reports.compare.comparison_text import render_comparison_lines, render_
 MARKDOWN_CHARACTERS = 65_000
 """The maximum number of characters of the Markdown.
 
-A comment on GitHub may have 65,536 characters, so there is some room for a text before the Markdown.
+GitHub allows 65,536 characters in a comment. The difference leaves space for a text before the Markdown.
 """
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 

@@ -8,7 +8,7 @@ from bot.cli.outputs import show
 
 SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_BASEBUMP_COMPLETE"
-"""The environment variable with which the script asks basebump for completions."""
+"""The environment variable with which the script requests completions from basebump."""
 
 
 @click.command()

@@ -24,8 +24,8 @@ def command() -> None:
 def check(file: Path) -> None:
     """Check a config FILE, and list all its problems.
 
-    The environment variables that FILE names need not be set: for each one that is not, there is only a note. CI can
-    therefore check a config without its secrets.
+    The environment variables that FILE names need not be set. An unset variable causes only a note, so CI can check a
+    config without its secrets.
     """
     settings = load(file, requires_forges=False)
     show(f"{file} is valid: {_summarise_settings(settings)}")

@@ -1,4 +1,4 @@
-"""`basebump demo`: shows everything that basebump does, on loopback, and leaves nothing behind."""
+"""`basebump demo`: demonstrates basebump on loopback, and deletes everything that the demo created."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.model.vocabulary import ExitCode
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Create the demo in FOLDER, and keep the folder."
 )
 def command(keep: Path | None) -> int:
-    """Demonstrate basebump on this machine alone, without a network.
+    """Demonstrate basebump on this machine, without a network.
 
     The demo creates three repositories and a registry, scans images and opens proposals. A second run then changes
     nothing. The images and vulnerabilities are made up.
@@ -56,9 +56,9 @@ def _describe_next_steps(folder: Path) -> str:
 
 
 def get_own_command() -> str:
-    """Return a command that starts this program again from any folder.
+    """Return the shell command that starts this program from any folder.
 
-    The program may not be on PATH: `make demo` starts it as `.venv/bin/basebump`.
+    The program is not always on PATH: `make demo` starts it as `.venv/bin/basebump`.
     """
     program = Path(sys.argv[0])
     if program.name == "__main__.py":

@@ -1,4 +1,4 @@
-"""`basebump doctor`: check whether everything works that a run needs."""
+"""`basebump doctor`: checks everything that a run needs."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def command(
     trial_repository: str | None,
     output_format: str,
 ) -> int:
-    """Check whether everything works that a run with this config needs. Nothing is changed without `--try-writes`.
+    """Check everything that a run with this config needs. Nothing is changed without `--try-writes`.
 
-    Each line is a check with its result. A problem comes with a hint.
+    The output has one line for each check and its result. A problem has a hint.
     """
     target, parts = build_parts(config_file, RunLevel[level.upper()], images, trial_repository)
     diagnosis = diagnose(parts, target, create_progress())

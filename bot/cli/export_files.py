@@ -11,7 +11,7 @@ _USUAL_MODE = 0o666
 
 
 def check_writable(text: str) -> Path:
-    """Check that a file can be written, and return its path. `text` is the path on the command line.
+    """Check that a file can be written, and return its path. `text` is the path in the command line.
 
     Raises click.BadParameter if the folder of the file is missing, if the path itself names a folder, or if it contains
     a symbolic link.
@@ -31,7 +31,7 @@ def check_writable(text: str) -> Path:
 
 
 def is_replaceable(path: Path) -> bool:
-    """Return True if `replace_file` may rename a temporary file to this path.
+    """Return True if `replace_file` is allowed to rename a temporary file to this path.
 
     The path must be a regular file or not exist yet. Renaming a file to the path of a pipe or device would remove the
     pipe or device.
@@ -40,10 +40,10 @@ def is_replaceable(path: Path) -> bool:
 
 
 def replace_file(path: Path, text: str, mode: int = _USUAL_MODE) -> None:
-    """Replace a file atomically, because another program may read it at any moment. Raises OSError.
+    """Replace a file atomically, because another program could be reading the file.
 
     The text is first written to a temporary file with the suffix `.part`, which collectors of metrics ignore. The umask
-    of the process limits `mode`.
+    of the process limits `mode`. Raises OSError if the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -59,9 +59,9 @@ def replace_file(path: Path, text: str, mode: int = _USUAL_MODE) -> None:
 def _has_symbolic_link(path: Path) -> bool:
     """Return True if the file is a symbolic link, or if its path is relative and one of its folders is a link.
 
-    The caller refuses such a path, because a checkout can contain links of other people that lead to any other place.
-    Paths in /dev, such as /dev/stdout, are allowed. Exceptions are paths in /dev/shm, where every user of the machine
-    can create links. The folders of an absolute path are not checked.
+    The caller refuses such a path, because links that other people committed to a checkout can lead to any folder.
+    Return False for paths in /dev, such as /dev/stdout, but not for /dev/shm, where every user of the machine can
+    create links. The folders of an absolute path are not checked.
     """
     is_device = path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm")  # noqa: S108 - nothing is written there
     checked_parents = () if path.is_absolute() else path.parents

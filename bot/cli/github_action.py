@@ -16,7 +16,9 @@ from bot.model.errors import UsageError
 from bot.model.vocabulary import UPDATABLE_STATUSES, ExitCode
 
 TOKEN, APP_KEY = "BASEBUMP_TOKEN", "BASEBUMP_APP_KEY"
-"""The environment variables with the inputs `token` and `app-private-key`, which a config can name."""
+"""The environment variables that contain the inputs `token` and `app-private-key`. A config can name these
+variables.
+"""
 MAX_OUTPUT = 250_000
 """The maximum number of characters of one output.
 
@@ -27,7 +29,7 @@ NEW_STATE_WARNING = (
     "::warning title=basebump::The state is damaged, or was written by a later release. It was renamed, and a new one "
     "is created. The ages of digests start again; nothing else is lost."
 )
-"""The annotation that GitHub shows for the job. The log has the reason."""
+"""The annotation that GitHub shows on the job. The reason is only in the log."""
 
 _SEPARATORS = re.compile(r"[\s,]+")
 
@@ -98,8 +100,8 @@ def build_default_config(environment: Environment) -> dict[str, Any]:
 def _get_state_path(environment: Environment) -> Path | None:
     """Return the absolute path of the state file; None if the input `state` is empty.
 
-    `action.yml` lets `actions/cache` store this file. `~` and relative paths must therefore be resolved in the same way
-    as `actions/cache` does.
+    In `action.yml`, `actions/cache` stores this file. `~` and relative paths must therefore be resolved as
+    `actions/cache` resolves them.
     """
     state_path = _get_input(environment, "STATE")
     return Path(state_path).expanduser().absolute() if state_path else None
@@ -164,12 +166,12 @@ def run_step(environment: Environment, folder: Path) -> int:
     state = _get_state_path(environment)
     quarantine_reason = _quarantine_state(state) if state is not None else None
     if quarantine_reason is not None:
-        print(NEW_STATE_WARNING, flush=True)  # noqa: T201 - a command of our own, before commands are stopped
+        print(NEW_STATE_WARNING, flush=True)  # noqa: T201 - basebump's own runner command, before commands are stopped
     resume_token = secrets.token_hex(16)
     print(f"::stop-commands::{resume_token}", flush=True)  # noqa: T201 - commands to the runner go to stdout
     try:
         if quarantine_reason is not None:
-            print(f"error: {quarantine_reason}", flush=True)  # noqa: T201 - as `basebump` itself prints errors
+            print(f"error: {quarantine_reason}", flush=True)  # noqa: T201 - printed like the errors of `basebump`
         if state is not None:
             state.parent.mkdir(parents=True, exist_ok=True)
         return _run_basebump(build_arguments(environment, folder), environment, _get_report_path(folder))
@@ -186,7 +188,9 @@ def _quarantine_state(state: Path) -> str | None:
     Otherwise, the CI cache would restore the unusable file for every later job. Return the error of the renamed file;
     None if the file was not renamed.
     """
-    from bot.state.quarantine import quarantine_database  # jobs without a state do not import SQLAlchemy
+    from bot.state.quarantine import (
+        quarantine_database,
+    )  # imported here, so that jobs without a state do not import SQLAlchemy
 
     return quarantine_database(state)
 

@@ -1,4 +1,4 @@
-"""`basebump history`: which digests a repository or an image had at which times, from the state alone."""
+"""`basebump history`: shows which digests a repository or an image had at which times, from the state alone."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from bot.wiring.inventory import StoredFleet, open_fleet
 @options.required_config_option
 @options.add_format_option("text", "json", "csv")
 def command(name: str, config_file: Path, output_format: str) -> None:
-    """Show which digests a repository or an image had, who moved them, and how long it took, from the state alone.
+    """Show which digests a repository or an image had, who changed them and how long it took, from the state alone.
 
-    For the present digests, the result also shows whether images were built on them, and whether they run.
+    For the current digests, the result also shows whether images were built on them, and whether these images run.
 
-    NAME is the name of a repository on a forge, such as `acme/web`, or an image, such as `python:3.12`. If there are
-    both, the repository is shown. The full name of an image, such as `docker.io/acme/web`, is always the image.
+    NAME is the name of a repository on a forge, such as `acme/web`, or an image, such as `python:3.12`. If a repository
+    and an image have this name, the repository is shown. The full name of an image, such as `docker.io/acme/web`,
+    always selects the image.
     """
     now = datetime.now(UTC)
     answer = _find_history(open_fleet(config_file), name, now)
@@ -44,7 +45,7 @@ def command(name: str, config_file: Path, output_format: str) -> None:
 
 
 def _find_history(fleet: StoredFleet, name: str, now: datetime) -> HistoryAnswer:
-    """Return the history of the repository `name`, or of the image `name` if the state has no such repository."""
+    """Return the history of the repository `name`; of the image `name` if the state has no such repository."""
     inventory = fleet.inventory
     coverage = inventory.load_coverage()
     history = inventory.load_repository_history(name)

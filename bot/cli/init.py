@@ -1,4 +1,4 @@
-"""`basebump init`: a first config for a folder."""
+"""`basebump init`: writes a first config for a folder."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ CONFIG_NAME = "basebump.yaml"
 def command(path: Path, workflow: str | None) -> None:
     """Write a first config for a folder, which is the current folder by default.
 
-    basebump scans the folder without network access. It writes basebump.yaml, with comments: the forge and the
-    registries that it found, and the rules about images of Renovate and Dependabot, translated. It prints what it could
-    not translate. Existing files are never overwritten.
+    basebump scans the folder without network access. It writes basebump.yaml with comments, the forge and the
+    registries of the folder, and a translation of Renovate's and Dependabot's rules about images. It prints the rules
+    that it could not translate. Existing files are never overwritten.
     """
     from bot.starter.config_text import STATE_IGNORE_PATH, STATE_IGNORE_TEXT, needs_state, write_config_text
     from bot.starter.examine_folder import examine_folder
@@ -62,7 +62,7 @@ def command(path: Path, workflow: str | None) -> None:
 
 
 def _check_site(findings: FolderFindings) -> None:
-    """Raise UsageError if the requested workflow is for repositories on another site than the folder's repository."""
+    """Raise UsageError if the requested workflow is for another site than that of the folder's repository."""
     from bot.starter.workflow_text import WORKFLOWS
 
     forge, workflow = findings.forge, findings.workflow
@@ -82,7 +82,7 @@ def _read_remote(folder: Path) -> str:
 
 
 def _create_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write new files. Raises UsageError, and writes nothing, if one of them exists."""
+    """Write new files. If one of them exists, write nothing and raise UsageError."""
     for name in files:
         if os.path.lexists(folder / name):
             raise UsageError(f"{folder / name} exists, and is never overwritten; hint: rename or delete it first")

@@ -1,4 +1,4 @@
-"""Messages on stderr: every error has the lines `error: WHAT: WHY` and `hint: NEXT STEP`."""
+"""Messages on stderr: every error has a line `error: WHAT: WHY` and a line `hint: NEXT STEP`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class CommandGroup(click.Group):
 
 
 def write_message(text: str) -> None:
-    """Write a message to stderr, on lines of its own, without control characters and CI commands that it quotes.
+    """Write a message to stderr, on separate lines, without quoted control characters and CI commands.
 
-    A progress bar on the last line of the terminal is removed before. If stderr cannot be written, nothing happens.
+    If the terminal shows a progress bar, the bar is removed first. If stderr cannot be written, nothing happens.
     """
     from bot.cli.terminal import remove_progress_bar
     from bot.core.markdown import make_console_text
@@ -58,7 +58,7 @@ def _paint_words(text: str) -> str:
 
 
 def write_note(text: str) -> None:
-    """Write a note to stderr, unless the user wants no notes: with `-q`, or with a `--log` that is not for people."""
+    """Write a note to stderr, unless the user chose `-q` or a `--log` for programs."""
     context = click.get_current_context(silent=True)
     if not is_quiet() and (context is None or context.params.get("log", "auto") == "auto"):
         write_message(f"note: {text}")
@@ -67,7 +67,7 @@ def write_note(text: str) -> None:
 def render_error(error: Exception | str) -> str:
     """Return the lines of an error: `error: …`, and `hint: …` if the message has a hint.
 
-    An error of a config file has a line for each of its problems, and the hint of a problem is below its line.
+    An error of a config file has a line for each problem, followed by the problem's hint.
     """
     if isinstance(error, ConfigError) and len(error.problems) > 1:
         heading = f"error: {error.source} cannot be used, because it has {len(error.problems)} problems"
@@ -79,7 +79,7 @@ def render_error(error: Exception | str) -> str:
 def render_click_error(error: click.ClickException) -> str:
     """Return the lines of an error that click found in the command line.
 
-    If the message has no hint of its own, the hint names a similar option, or the help of the command.
+    If the message contains no hint, the hint names a similar option, or the help of the command.
     """
     message = error.format_message()
     if HINT_SEPARATOR in message:
@@ -95,7 +95,7 @@ def render_click_error(error: click.ClickException) -> str:
 
 
 def _suggest_command(word: str, commands: list[str], path: str) -> str:
-    """Return the hint for an unknown command: the most similar command, or the help if no command is similar."""
+    """Return the hint for an unknown command: the most similar command, or `--help` if no command is similar."""
     similar = get_close_matches(word.lower(), commands, n=1)
     return f"did you mean {similar[0]}?" if similar else f"`{path} --help` lists all commands"
 

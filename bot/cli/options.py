@@ -27,9 +27,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _find_config(context: click.Context, _option: click.Parameter | None, path: Path | None) -> Path | None:
-    """Return the config that the user named, or the config that is found in the current folder; None if there is none.
+    """Return the config that the user named, or the config in the current folder; None if there is none.
 
-    A config that is found is named on stderr.
+    If the config in the current folder is used, a note on stderr names it.
     """
     config = _find_config_silently(context, path)
     if config is not None and config is not path:
@@ -46,12 +46,12 @@ def _find_config_silently(context: click.Context, path: Path | None) -> Path | N
 
 
 def _require_config(context: click.Context, option: click.Parameter | None, path: Path | None) -> Path | None:
-    """Return the config as `_find_config` does. Raises click.UsageError if there is none."""
+    """Return the config as `_find_config` does. Raises click.UsageError if there is no config."""
     return _refuse_missing_config(context, _find_config(context, option, path))
 
 
 def _require_logged_config(context: click.Context, _option: click.Parameter | None, path: Path | None) -> Path | None:
-    """Return the config as `_require_config` does, but without a note, because stderr is a log of JSON lines."""
+    """Return the config as `_require_config` does, but write no note, because stderr is a log of JSON lines."""
     return _refuse_missing_config(context, _find_config_silently(context, path))
 
 
@@ -66,7 +66,7 @@ def _refuse_missing_config(context: click.Context, config: Path | None) -> Path 
 
 
 def config_option(command: Function) -> Function:
-    """Add `-c` and `--no-config`. The command gets the config as its parameter `config_file`, or None."""
+    """Add `-c` and `--no-config`. The parameter `config_file` of the command is the config or None."""
     add_exclusion = click.option(
         "--no-config", is_flag=True, is_eager=True, help="Do not look for a config in the current folder."
     )
@@ -79,7 +79,7 @@ def required_config_option(command: Function) -> Function:
 
 
 def service_config_option(command: Function) -> Function:
-    """Add `-c` to a service, which needs a config, and names it in its log."""
+    """Add `-c` to a service, which needs a config and logs its path."""
     return _build_config_option(_require_logged_config)(command)
 
 
@@ -92,10 +92,13 @@ def optional_config_option(command: Function) -> Function:
 
 
 def require_config(path: Path | None) -> Path:
-    """Return the config that the user named, or the one in the current folder. Raises click.UsageError without one."""
+    """Return the config that the user named, or the config in the current folder.
+
+    Raises click.UsageError if there is no config.
+    """
     context = click.get_current_context()
     config = _require_config(context, None, path)
-    if config is None:  # only while a shell completes a command, which then does not run
+    if config is None:  # this happens only while a shell completes a command; the command then does not run
         raise click.Abort
     return config
 
@@ -123,9 +126,10 @@ def _drop_exclusion(command: Function) -> Function:
 
 
 def add_enclosing_rules(policy: PolicyConfig, folder: Path) -> PolicyConfig:
-    """Return the policy with the rules of the repository around `folder`, if the folder is not its root.
+    """Return the policy, extended by the rules of the repository that contains `folder`.
 
-    The file with the rules is named on stderr. Raises ConfigError if the file cannot be used.
+    If `folder` is the root of the repository, the policy is returned unchanged. Otherwise, a note on stderr names the
+    file with the rules. Raises ConfigError if this file cannot be used.
     """
     from bot.wiring.found_config import read_enclosing_rules
 
@@ -163,8 +167,9 @@ def add_export_option(*formats: str) -> Callable[[Function], Function]:
 
 
 MAX_JOBS = 64
-"""The maximum number of processes that read a folder. A seventh of a scan is done by one process, so that more
-processes make hardly a difference."""
+"""The maximum number of processes that read a folder. A seventh of a scan cannot be divided among processes, so more
+processes would hardly save time.
+"""
 
 
 def _build_reader_slots(_context: click.Context, _option: click.Parameter, jobs: int | None) -> ReaderSlots:
@@ -185,7 +190,7 @@ jobs_option = click.option(
 
 
 def parse_level(_context: click.Context, _option: click.Parameter, word: str) -> RunLevel:
-    """Parse the word for a level on the command line."""
+    """Parse the name of a level on the command line."""
     return RunLevel[word.upper()]
 
 
@@ -197,7 +202,7 @@ level_option = click.option(
     callback=parse_level,
     help="Only report; also push branches; also open pull requests.",
 )
-"""Commands get the level as a RunLevel."""
+"""The option `--level`. Commands get the level as a RunLevel."""
 
 
 advisories_option = click.option(
@@ -209,7 +214,7 @@ advisories_option = click.option(
 
 log_option = click.option(
     "--log",
-    is_eager=True,  # the other options write notes only if the log is for people
+    is_eager=True,  # parsed before the other options, because they write notes only if the log is for people
     type=click.Choice(LogMode, case_sensitive=False),
     default="auto",
     show_default=True,
@@ -218,7 +223,7 @@ log_option = click.option(
 
 
 def parse_image(_context: click.Context, _parameter: click.Parameter, text: str | None) -> ImageName | None:
-    """Parse an image reference on the command line. Return None if the user gave none.
+    """Parse an image reference on the command line. Return None if the user gave no reference.
 
     Raises click.BadParameter if the reference is invalid.
     """
@@ -226,7 +231,7 @@ def parse_image(_context: click.Context, _parameter: click.Parameter, text: str 
 
 
 def parse_images(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[ImageName, ...]:
-    """Parse the image references of an option that may be repeated. Raises click.BadParameter if one is invalid."""
+    """Parse the image references of a repeatable option. Raises click.BadParameter if a reference is invalid."""
     return tuple(map(_parse_reference, texts))
 
 

@@ -1,4 +1,4 @@
-"""Writes the result of a command to stdout, and to the files that `--export` names."""
+"""Write the result of a command to stdout, and to the files that `--export` names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.cli.messages import write_message, write_note
 from bot.cli.presentation import get_output_path
 from bot.model.report import RunReport
 
-if TYPE_CHECKING:  # only HTML pages need them
+if TYPE_CHECKING:  # imported here, because only HTML pages need these modules
     from bot.model.patch_times import FleetTrends
     from bot.reports.page.fleet_html import PageParts
     from bot.reports.page.run_facts import RunFacts
@@ -31,7 +31,7 @@ FormatRenderer = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class ExportTarget:
-    """A file that the result is written to, and its format."""
+    """A file to which the result is written, and its format."""
 
     output_format: str
     path: Path
@@ -82,8 +82,8 @@ def write_result(
         render: Renders the result in a format.
         output_format: The format for stdout.
         exports: Files to write, with their formats.
-        render_for_screen: Renders stdout if its format is `text`, for example with colours. If it is None, stdout gets
-            the same text as a file would.
+        render_for_screen: Renders the text for stdout if `output_format` is `text`, for example with colours. If it is
+            None, stdout gets the same text as a file.
     """
     has_written_all = True
     for export in exports:
@@ -106,8 +106,8 @@ def write_result(
 def show(text: str) -> None:
     """Print a result, or write it to the file that `-o` names.
 
-    Escape sequences are kept, because texts contain only those that the user wants. If the reader closes the pipe early
-    (`| head`), the command nevertheless ends as usual.
+    Escape sequences are kept, because the text contains only the colours and links that the user wants. If the reader
+    closes the pipe early (`| head`), the command still ends normally.
 
     Raises OSError if the file cannot be written.
     """
@@ -119,7 +119,7 @@ def show(text: str) -> None:
     try:
         click.echo(text, nl=bool(text), color=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is flushed later
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards everything that is flushed later
 
 
 def _write_file(path: Path, text: str) -> None:
@@ -134,10 +134,10 @@ def render_html(document: str, stages: StageReport | None = None) -> str:
 
 
 def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None, stages: StageReport | None = None) -> str:
-    """Return the HTML page for a run, or one page for several runs that each handled a part of a fleet (`--shard`).
+    """Return the HTML page for a run, or for several runs that each handled a part of a fleet (`--shard`).
 
-    If `trends` is not None, the page shows the fixes of the fleet over time, and if `stages` is not None, how far
-    updates got.
+    If `trends` is not None, the page shows the fixes of the fleet over time. If `stages` is not None, the page shows
+    how far updates got.
     """
     from bot.reports.page.fleet_html import render_html_page
 
@@ -145,7 +145,7 @@ def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None, sta
 
 
 def read_page_parts() -> PageParts:
-    """Return the files from which HTML pages are built."""
+    """Return the templates, stylesheets and scripts of HTML pages."""
     from bot import resources
     from bot.reports.page.fleet_html import PAGE_TEMPLATES, PageParts
 

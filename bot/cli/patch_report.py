@@ -1,4 +1,4 @@
-"""The part of `basebump report` that answers how long fixes waited, from the state alone."""
+"""The part of `basebump report` that shows how long fixes waited, from the state alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ FORMATS = ("text", "json", "csv", "trends-csv", "html")
 
 
 def render_patch_report(config_file: Path, period: timedelta, output_format: str, *, is_for_file: bool) -> str:
-    """Return the times to patch of a period that ends now, in one of FORMATS. Raises StateError."""
+    """Render the times to patch of a period that ends now, in one of FORMATS.
+
+    Raises StateError if the state cannot be read.
+    """
     from bot.wiring.inventory import open_fleet
 
     report = load_patch_report(open_fleet(config_file), period)
@@ -56,7 +59,10 @@ def _render_text(report: PatchReport, *, is_for_file: bool) -> str:
 
 
 def load_stages(fleet: StoredFleet) -> StageReport | None:
-    """Return how far the updates of a fleet got; None if it reads neither builds nor clusters. Raises StateError."""
+    """Return how far the updates of a fleet got; None if the config has neither builds nor clusters.
+
+    Raises StateError if the state cannot be read.
+    """
     from bot.reports.fleet.stored_answers import answer_stages
 
     has_more = fleet.stages.load_scope().has_more_than_merges
@@ -64,7 +70,10 @@ def load_stages(fleet: StoredFleet) -> StageReport | None:
 
 
 def load_patch_report(fleet: StoredFleet, period: timedelta) -> PatchReport:
-    """Return the times to patch of a period that ends now, and how far updates got. Raises StateError."""
+    """Return the times to patch of a period that ends now, and how far updates got.
+
+    Raises StateError if the state cannot be read.
+    """
     from bot.core.inventory.trends import MEDIAN_PERIOD
     from bot.reports.fleet.stored_answers import build_patch_report
 

@@ -1,4 +1,4 @@
-"""`basebump plan`: everything that a run does before it writes to a forge."""
+"""`basebump plan`: does everything that a run does before it writes to a forge."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
 ) -> int:
     """Plan what a run would write, and store the plan in a file for `basebump apply`.
 
-    Nothing is written to a forge. The result is that of `run --level report`.
+    Nothing is written to a forge. The output is the same as that of `run --level report`.
     """
     from bot.pipeline.plans.plan_run import plan_run
     from bot.plan_file import render_plan

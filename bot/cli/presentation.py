@@ -1,7 +1,7 @@
 """The options with which users choose how every command shows its result: `--color`, `-q`, `-v` and `-o`.
 
-The values are in the context of click, so that they need not be passed through every function. They concern only what
-is shown, and never what a command does.
+The values are stored in click's context, so that they need not be passed through every function. They affect only how
+results are shown, and never what a command does.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class ColorMode(StrEnum):
 
 
 def add_shared_options(command: click.Command) -> click.Command:
-    """Add the options that every command has to `command`, and to the subcommands of a group, and return it.
+    """Add the options that every command has to `command` and its subcommands, and return `command`.
 
-    A command to which they were added before is not changed.
+    A command that already has these options is not changed.
     """
     if isinstance(command, click.Group):
         for each in command.commands.values():
@@ -41,13 +41,13 @@ def add_shared_options(command: click.Command) -> click.Command:
                 type=click.Choice([each.value for each in ColorMode]),
                 default=ColorMode.AUTO.value,
                 show_default=True,
-                help="Whether the text has colours; `auto` means on a terminal.",
+                help="When texts have colours; `auto` means only on a terminal.",
                 **_build_hidden_storage(_COLOR),
             ),
             click.Option(
                 ["-q", "--quiet"],
                 is_flag=True,
-                help="Show only errors on stderr, and in texts only what needs an action.",
+                help="Show only errors on stderr, and only entries that need an action in texts.",
                 **_build_hidden_storage(_QUIET),
             ),
             click.Option(
@@ -61,7 +61,7 @@ def add_shared_options(command: click.Command) -> click.Command:
 
 
 def _build_hidden_storage(key: str) -> dict[str, Any]:
-    """Return the arguments of an option whose value is stored in the context, and not passed to the command."""
+    """Return the arguments of an option whose value is stored in the context instead of passed to the command."""
 
     def store(context: click.Context, _option: click.Parameter, value: object) -> None:
         context.meta[key] = value
@@ -94,7 +94,7 @@ def is_verbose() -> bool:
 
 
 def get_output_path() -> Path | None:
-    """Return the file that gets the result instead of stdout (`-o`); None for stdout."""
+    """Return the file to which the result is written instead of stdout (`-o`); None for stdout."""
     path: Path | None = _get_value(_OUTPUT)
     return path
 
@@ -103,7 +103,7 @@ def has_colors(stream: TextIO) -> bool:
     """Return True if texts for the stream have colours.
 
     `--color` takes precedence over the variables NO_COLOR (https://no-color.org/) and FORCE_COLOR
-    (https://force-color.org/), and these over whether the stream is a terminal.
+    (https://force-color.org/), and these variables take precedence over the check for a terminal.
     """
     mode = ColorMode(_get_value(_COLOR) or ColorMode.AUTO)
     match mode:

@@ -1,4 +1,4 @@
-"""`basebump report`: an HTML page from the JSON output of runs, or how long fixes waited, from the state."""
+"""`basebump report`: creates an HTML page from the JSON output of runs, or shows how long fixes waited."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from bot.reports.page.run_facts import DocumentError, RunFacts, merge_runs, read
 from bot.wiring.inventory import open_fleet
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
-"""The maximum size of all documents together. They then have two million image references, and need much memory."""
+"""The maximum size of all documents together. This size corresponds to two million image references, which need much
+memory.
+"""
 
 _PAGE_SUFFIXES = (".html", ".htm")
 
@@ -52,7 +54,7 @@ def _parse_period(_context: click.Context, _option: click.Parameter, text: str |
     "period",
     metavar="DURATION",
     callback=_parse_period,
-    help="Show how long fixes waited: those merged in the last DURATION, such as `90d`, and those that still wait.",
+    help="Show how long fixes waited: fixes merged in the last DURATION, such as `90d`, and fixes that still wait.",
 )
 @options.optional_config_option
 @click.option(
@@ -77,9 +79,10 @@ def command(
 
     With --fail-overdue, the exit code is 4 if the due date of a proposal had passed at the time of its run.
 
-    With --since and without files, the result is the time from the first sighting of a fix to its merge, and from its
-    publication if it is known, by severity, team, repository and month. It comes from the state of the config alone.
-    With --since and files, the page also shows the fixes of the fleet and of each team over this time.
+    With --since and without files, the result is the time from the first sighting of a fix to its merge. If the
+    publication of a fix is known, the time from its publication to its merge is shown, too. The times are grouped by
+    severity, team, repository and month, and come from the state of the config alone. With --since and files, the page
+    also shows the fixes of the fleet and of each team over this time.
     """
     if not documents and fails_if_overdue:
         raise click.UsageError(
@@ -139,9 +142,9 @@ def _read_runs(documents: tuple[Path, ...]) -> list[RunFacts]:
 
 
 def _read_run(path: Path) -> RunFacts:
-    """Read a document that `run` or `scan` wrote with `--format json`. Raises UsageError if it is anything else.
+    """Read a document that `run` or `scan` wrote with `--format json`. Raises UsageError for any other file.
 
-    A byte order mark at its beginning is skipped, because PowerShell's redirection writes one.
+    A byte order mark at the beginning is skipped, because PowerShell's redirection writes such a mark.
     """
     try:
         return read_document(path.read_text(encoding="utf-8-sig"))

@@ -1,4 +1,4 @@
-"""`basebump resolve`: the facts about one image in its registry."""
+"""`basebump resolve`: shows the facts about one image in its registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`basebump run`: the repositories of a config, up to the given level."""
+"""`basebump run`: updates the repositories of a config, up to the given level."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FleetAnswers:
-    """What the state says about the whole fleet, for some formats."""
+    """Facts about the whole fleet from the state, which only some formats need."""
 
     patches: Sequence[PatchSummary] | None = None
-    """The times to patch by severity; None if they are not known."""
+    """The times to patch by severity; None if the times are not known."""
     stages: StageReport | None = None
     """How far updates got; None if the config has neither clusters nor builds."""
 
@@ -84,7 +84,10 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
 
 
 def load_answers(report: RunReport, settings: Settings, *, has_metrics: bool) -> tuple[RunReport, FleetAnswers]:
-    """Return the report and the answers. If they cannot be read, they are empty, and the report says so."""
+    """Return the report, and the answers for its formats.
+
+    If the state cannot be read, the answers are empty, and the report contains the failure.
+    """
     from bot.cli.patch_report import load_patch_report, load_stages
     from bot.model.patch_times import PatchGrouping
     from bot.reports.run.report_metrics import PATCH_PERIOD
@@ -100,7 +103,7 @@ def load_answers(report: RunReport, settings: Settings, *, has_metrics: bool) ->
 
 
 def render_run_report(report: RunReport, answers: FleetAnswers, output_format: str) -> str:
-    """Render the report of a run, with what the state says about the whole fleet."""
+    """Render the report of a run, with the facts about the whole fleet from the state."""
     match output_format:
         case "metrics":
             from bot.reports.run.report_metrics import render_metrics

@@ -1,4 +1,4 @@
-"""`basebump scan`: the files of one folder, without proposals."""
+"""`basebump scan`: finds updates for the files of one folder, without proposals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bot.worktree import WorkTree
 
 @dataclass(frozen=True, slots=True)
 class _ScanArguments:
-    """How the user wants the files to be read, and what to do with the edits."""
+    """The options that only scans have."""
 
     is_offline: bool
     should_write: bool
@@ -33,7 +33,7 @@ class _ScanArguments:
 
 
 def _add_scan_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that only scans have. The command gets them as its parameter `arguments`.
+    """Add the options that only scans have. The command gets their values as its parameter `arguments`.
 
     Raises UsageError if the options contradict each other.
     """

@@ -1,6 +1,6 @@
 """Options that limit a run to some repositories.
 
-`--shard I/N` selects the I-th of N parts of the repositories. Both numbers can come from the variables of a CI service.
+`--shard I/N` selects the I-th of N parts of the repositories. I and N can come from the variables of a CI service.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ class CiService:
 
     index_variable: str
     total_variable: str | None
-    """None for Kubernetes, which does not tell a pod how many parts there are."""
+    """The environment variable with the number of parts; None for Kubernetes, which does not pass this number to
+    pods.
+    """
     first_index: int
-    """The number that the service gives the first part."""
+    """The number that the CI service gives to the first part."""
 
 
 CI_SERVICES = (
@@ -43,8 +45,10 @@ CI_SERVICES = (
     CiService("BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", 0),
     CiService("JOB_COMPLETION_INDEX", None, 0),
 )
-"""GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/.
-Azure Pipelines: https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables.
+"""Sources:
+
+GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/. Azure Pipelines:
+https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables.
 CircleCI: https://circleci.com/docs/variables/.
 Buildkite: https://buildkite.com/docs/pipelines/configure/environment-variables.
 Bitbucket: https://support.atlassian.com/bitbucket-cloud/docs/set-up-or-run-parallel-steps/.
@@ -57,7 +61,7 @@ _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that limit a run to some repositories. The command gets them as its parameter `scope`."""
+    """Add the options that limit a run to some repositories. The command gets their values as its parameter `scope`."""
 
     @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
     @click.option(
@@ -67,7 +71,7 @@ def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
         "--shard",
         metavar="I/N",
         callback=parse_shard,
-        help="Only the I-th of N parts of the repositories; `auto/N` and `auto` ask the environment of a CI.",
+        help="Only the I-th of N parts of the repositories; `auto/N` and `auto` use the CI's environment variables.",
     )
     @wraps(command)
     def run_with_scope(*, only: tuple[str, ...], image: ImageName | None, shard: Shard | None, **others: object) -> int:

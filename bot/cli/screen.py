@@ -25,7 +25,7 @@ _SEVERITY = re.compile(
 """Matches a number of findings (`3 critical`), and a severity in the first column of a table."""
 _COLUMN_GAP = re.compile(r"(?<=\S) {3,}(?=\S)")
 HANGING_INDENT = 2
-"""The number of blanks by which the rows of a wrapped line are indented more than its first row."""
+"""The number of extra blanks before the second and each further row of a wrapped line."""
 
 
 def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
@@ -53,7 +53,7 @@ def render_run_for_screen(report: RunReport) -> str:
 def choose_fold(environment: Mapping[str, str]) -> Fold:
     """Return the function that renders collapsible sections in the syntax of the current CI service.
 
-    Outside of CI, and for a CI service that is not known, return a function that renders plain lines.
+    Outside of CI, and for an unknown CI service, return a function that renders plain lines.
     """
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
         return render_bracket_fold
@@ -81,7 +81,7 @@ def find_screen_width(stream: TextIO) -> int | None:
 
 
 def show_text(text: str, stream: TextIO) -> str:
-    """Return a text without styles as `show_lines` returns its lines."""
+    """Return a text without styles as `show_lines` would return its lines."""
     return show_lines(text.split("\n"), stream)
 
 
@@ -93,7 +93,10 @@ def _as_styled(line: Line) -> StyledLine:
 
 
 def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> Iterator[str]:
-    """Yield the rows of a terminal that show the line. The line is one row if `columns` is None, or if it fits."""
+    """Yield the terminal rows that show a line.
+
+    The line is not wrapped if `columns` is None, or if it fits one row.
+    """
     head = line.head
     for text in _wrap_text(line, columns) if columns is not None and line.is_wrapped else [line.text]:
         shown = _paint_text(text, _COLOURS.get(line.style)) if has_colours else text
@@ -104,9 +107,10 @@ def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> I
 
 
 def _wrap_text(line: StyledLine, columns: int) -> list[str]:
-    """Return the text in pieces, the first of which fits after `line.head`, and the others after the indent.
+    """Return the text in pieces. The first piece fits after `line.head`, and the others fit after the indent.
 
-    Columns of a table are dropped before anything is wrapped: the blanks that align them become two. No word is broken.
+    Before the text is wrapped, the alignment of table columns is removed: two blanks replace each gap. No word is
+    broken.
     """
     if len(line.head) + len(line.text) <= columns:
         return [line.text]
@@ -124,7 +128,7 @@ def _wrap_text(line: StyledLine, columns: int) -> list[str]:
 def _choose_indent(line: StyledLine, columns: int) -> int:
     """Return the number of blanks before the second and each further row of a line.
 
-    A long word, such as a digest, reduces it if the word does not fit otherwise.
+    The indent is smaller if a long word, such as a digest, would not fit otherwise.
     """
     is_labelled = line.style is Style.EXPLANATION and bool(line.head.strip())
     indent = len(line.head) + (0 if is_labelled else HANGING_INDENT)
@@ -136,7 +140,7 @@ def _choose_indent(line: StyledLine, columns: int) -> int:
 
 
 def _paint_text(text: str, colour: int | None) -> str:
-    """Return the text in a colour. Numbers of findings and words for severities have the colour of their severity."""
+    """Return the text in a colour. Numbers of findings and names of severities have the colour of the severity."""
     base = f"\x1b[{colour}m" if colour is not None else ""
     painted = _SEVERITY.sub(lambda match: f"\x1b[{_SEVERITY_COLOURS[match[1]]}m{match[0]}\x1b[0m{base}", text)
     return f"{base}{painted}\x1b[0m" if base else painted

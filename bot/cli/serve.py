@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 DEFAULT_COLLECTION = (700, 10, 10)
-"""Python's default thresholds of its collector of reference cycles. Other commands raise them, because they soon end
-(`bot.cli.app.collect_rarely`)."""
+"""Python's default thresholds of its collector of reference cycles. Other commands raise the thresholds, because their
+processes soon end (`bot.cli.app.collect_rarely`).
+"""
 
 
 @click.command()
@@ -29,9 +30,9 @@ def command(config_file: Path, level: RunLevel) -> None:
     """Receive events, look up tags, and propose updates until the service is stopped.
 
     The service needs a `state` in the config. It listens on `serve.listen`, receives the events of registries and
-    forges under `/events/NAME`, looks up all used tags from time to time, and lists all repositories every few hours.
-    It writes its log to stderr, as lines of JSON. SIGTERM and SIGINT end it after the work in progress, or after 25
-    seconds. A second signal ends it at once. Work that was not finished is done after the next start.
+    forges under `/events/NAME`, regularly looks up all used tags, and lists all repositories every few hours. It writes
+    its log to stderr, as lines of JSON. SIGTERM and SIGINT end the service when running work is finished, but after 25
+    seconds at the latest. A second signal ends it at once. Unfinished work is done after the next start.
     """
     from bot.queues.thread_signal import ThreadSignal
     from bot.serve.json_log import JsonLog
@@ -54,6 +55,6 @@ def _start(service: Service, settings: Settings) -> str:
     with explain_address(settings.serve.listen, "serve.listen"):
         url = service.start_server()
     if not settings.uses_postgresql_queue:  # otherwise, `basebump work` does the work
-        service.start_workers()  # not before the server, so that a service that cannot start begins no work
+        service.start_workers()  # started after the server, so that a service that cannot listen begins no work
     service.start_upkeep()
     return url

@@ -1,4 +1,4 @@
-"""The end of a process that runs until a signal arrives."""
+"""Ends the process of a service when a signal arrives."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class EndSignals:
     """Receives the signals that ask this process to end.
 
-    The handler only puts the signal into a queue. If it set a `threading.Event` for which the main thread waits, both
-    could wait for the same lock, because the handler interrupts the main thread (`SimpleQueue.put` is reentrant).
+    The handler only puts the signal into a queue. `SimpleQueue.put` is reentrant, but `threading.Event.set` is not: the
+    handler interrupts the main thread, and could wait forever for a lock that this thread holds.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class EndSignals:
 
 @contextmanager
 def explain_address(address: tuple[str, int], setting: str) -> Iterator[None]:
-    """Raise UsageError if a server cannot listen on an address, which the user sets by a key or an option."""
+    """Raise UsageError if a server cannot listen on an address. The hint names the key or option of the address."""
     try:
         yield
     except OSError as error:
@@ -63,7 +63,7 @@ def explain_address(address: tuple[str, int], setting: str) -> Iterator[None]:
 
 
 def run_until_signal(service: Service, log: JsonLog, **options: str) -> None:
-    """Let the threads of a service run until a signal arrives, and then end them. `options` are named in the log."""
+    """Let a service run until a signal arrives, and then end it. `options` are written to the log."""
     signals = EndSignals()
     log.write("started", **options)
     log.write("stopping", signal=signals.wait())
@@ -76,7 +76,7 @@ def run_until_signal(service: Service, log: JsonLog, **options: str) -> None:
 def end_at_once() -> None:
     """End this process with exit code 0, together with its children, without waiting for its threads.
 
-    Python would wait for the threads of a pool, which may wait for a slow server for minutes.
+    A normal exit would wait for the threads of a pool, which can wait for a slow server for minutes.
     """
     process.end_children()
     os._exit(0)

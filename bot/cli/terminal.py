@@ -22,7 +22,7 @@ BAR_WIDTH = 30
 
 
 class NoProgress:
-    """Shows nothing; for logs and pipes."""
+    """Shows no progress; for logs and pipes."""
 
     def start_phase(self, title: str, total: int) -> None: ...
 
@@ -45,7 +45,7 @@ class ProgressBar:
             self._draw()
 
     def advance(self) -> None:
-        """Count one finished step. Several threads may call this at the same time."""
+        """Count one finished step. Several threads can call this method at the same time."""
         with self._lock:
             self._count += 1
             self._draw()
@@ -58,7 +58,7 @@ class ProgressBar:
             sys.stderr.flush()
 
     def remove(self) -> None:
-        """Remove the bar if it is visible. It stays away until the next phase begins."""
+        """Remove the bar if it is visible. The bar stays hidden until the next phase begins."""
         if self._total:
             self.finish_phase()
 
@@ -78,18 +78,18 @@ class StepLog:
         self._title, self._count, self._began = "", 0, 0.0
         self._lock = threading.Lock()
 
-    def start_phase(self, title: str, total: int) -> None:  # noqa: ARG002 - the total is shown only by other logs
+    def start_phase(self, title: str, total: int) -> None:  # noqa: ARG002 - only other classes show the total
         """Begin a phase."""
         with self._lock:
             self._title, self._count, self._began = title, 0, time.monotonic()
 
     def advance(self) -> None:
-        """Count one finished step. Several threads may call this at the same time."""
+        """Count one finished step. Several threads can call this method at the same time."""
         with self._lock:
             self._count += 1
 
     def finish_phase(self) -> None:
-        """Write the line."""
+        """Write the line about the phase."""
         with suppress(OSError):  # a log that cannot be written must not end the run
             seconds = time.monotonic() - self._began
             sys.stderr.write(f"{self._title}: {self._count} in {seconds:.1f} s\n")
@@ -111,7 +111,7 @@ class JsonLinesLog:
         log_line("phase", title=title, total=total)
 
     def advance(self) -> None:
-        """Count one finished step. Several threads may call this at the same time."""
+        """Count one finished step. Several threads can call this method at the same time."""
         with self._lock:
             self._count += 1
 
@@ -142,15 +142,15 @@ _BAR = ProgressBar()
 
 
 def remove_progress_bar() -> None:
-    """Remove the progress bar from the terminal, so that a message does not stand behind it."""
+    """Remove the progress bar from the terminal, so that a message is not written behind the bar."""
     _BAR.remove()
 
 
 def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
     """Return the progress display for a run.
 
-    In the mode `auto`, a terminal gets a bar, and a log or pipe nothing. With `-v`, both get a line for each phase.
-    With `-q`, both get nothing.
+    In the mode `auto`, a terminal shows a bar, and a log or pipe gets no progress. With `-v`, all of them get a line
+    for each phase. With `-q`, none of them gets any progress.
     """
     match log:
         case LogMode.AUTO if is_quiet():

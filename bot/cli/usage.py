@@ -34,7 +34,7 @@ def _parse_digest(_context: click.Context, _option: click.Parameter, text: str |
     "excluded_digest",
     metavar="DIGEST",
     callback=_parse_digest,
-    help="List only references that do not contain DIGEST, such as all that still need a fixed image.",
+    help="List only references without DIGEST. If DIGEST is the fixed image, these references still need the fix.",
 )
 @options.required_config_option
 @options.add_format_option("text", "json", "csv")
@@ -42,8 +42,8 @@ def command(image: ImageName, excluded_digest: Digest | None, config_file: Path,
     """List the repositories and files that use IMAGE, from the state alone.
 
     IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. For each file, the result shows since
-    when it contains the image, the digest to which it is pinned, the open request of basebump, and whether the image
-    was built again and runs. The data is that of the last `run`, and the result states its age. Nothing is read from
+    when the file contains the image, the pinned digest, basebump's open pull request, and whether own images were
+    rebuilt on the image and run. The data comes from the last `run`, and the result shows its age. Nothing is read from
     forges, registries or clusters.
     """
     fleet, now = open_fleet(config_file), datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""`basebump work`: a process that does the work of a service that runs in several processes."""
+"""`basebump work`: does the work that `basebump serve` processes request."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _parse_address(_context: click.Context, _parameter: click.Parameter, text: s
     help="Serve the probes /livez and /readyz, and /metrics for Prometheus, on this address.",
 )
 def command(config_file: Path, level: RunLevel, address: SocketAddress | None) -> None:
-    """Do the work of services that receive events in other processes.
+    """Do the work that `basebump serve` processes request.
 
-    This needs `queue: postgresql` in the config. Then `basebump serve` only receives events, serves pages and requests
-    work, and any number of `basebump work` processes do it. A process writes its log to stderr, as lines of JSON.
-    SIGTERM and SIGINT end it after the work in progress, or after 25 seconds. A second signal ends it at once. Other
-    processes then do the work that was not finished.
+    This command needs `queue: postgresql` in the config. With this key, `basebump serve` only receives events, serves
+    pages and requests work. Any number of `basebump work` processes do the work. A process writes its log to stderr, as
+    lines of JSON. SIGTERM and SIGINT end the process when running work is finished, but after 25 seconds at the latest.
+    A second signal ends it at once. Other processes then do the unfinished work.
     """
     from bot.queues.thread_signal import ThreadSignal
     from bot.serve.json_log import JsonLog
@@ -65,5 +65,5 @@ def command(config_file: Path, level: RunLevel, address: SocketAddress | None) -
     if address is not None:
         with explain_address(address, "--listen"):
             described["url"] = service.start_monitoring(address)
-    service.start_workers()  # not before the server, so that a process that cannot start begins no work
+    service.start_workers()  # started after the server, so that a process that cannot listen begins no work
     run_until_signal(service, log, **described)

@@ -120,7 +120,10 @@ def test_block_adds_entry_to_the_file_of_blocked_images(basebump, config, tmp_pa
     listed.write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     code, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
     assert (code, out.splitlines()[0]) == (0, f"{listed} has a new entry for {OLD[7:19]}.")
-    assert out.splitlines()[-1] == "There is no state of earlier runs, so basebump does not know who uses it."
+    assert (
+        out.splitlines()[-1]
+        == "There is no state of earlier runs, so basebump does not know which files use the digest."
+    )
     assert OLD in load(Path(path), requires_forges=False).policy_config.blocklist.by_digest
 
 

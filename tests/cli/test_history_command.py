@@ -1,4 +1,4 @@
-"""`basebump history`: which digests a repository or an image had, and who moved them."""
+"""`basebump history`: which digests a repository or an image had, and who changed them."""
 
 from __future__ import annotations
 
