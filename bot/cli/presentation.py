@@ -47,7 +47,7 @@ def add_shared_options(command: click.Command) -> click.Command:
             click.Option(
                 ["-q", "--quiet"],
                 is_flag=True,
-                help="Show only errors on stderr, and only entries that need an action in texts.",
+                help="Write only errors to stderr, and limit texts to entries that need an action.",
                 **_build_hidden_storage(_QUIET),
             ),
             click.Option(

@@ -30,9 +30,7 @@ class CiService:
 
     index_variable: str
     total_variable: str | None
-    """The environment variable with the number of parts; None for Kubernetes, which does not pass this number to
-    pods.
-    """
+    """The variable with the number of parts; None for Kubernetes, which does not pass this number to pods."""
     first_index: int
     """The number that the CI service gives to the first part."""
 
@@ -45,10 +43,8 @@ CI_SERVICES = (
     CiService("BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", 0),
     CiService("JOB_COMPLETION_INDEX", None, 0),
 )
-"""Sources:
-
-GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/. Azure Pipelines:
-https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables.
+"""GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/.
+Azure Pipelines: https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables.
 CircleCI: https://circleci.com/docs/variables/.
 Buildkite: https://buildkite.com/docs/pipelines/configure/environment-variables.
 Bitbucket: https://support.atlassian.com/bitbucket-cloud/docs/set-up-or-run-parallel-steps/.

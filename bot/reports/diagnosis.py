@@ -24,9 +24,9 @@ _MEANINGS: dict[CheckStatus, str] = {
 }
 
 MAX_SUBJECTS = 3
-"""The maximum number of subjects that one line names. `--format json` has all of them."""
+"""The maximum number of subjects that one line names. `--format json` contains all subjects."""
 MAX_LINE = 1000
-"""The maximum number of characters of a line. Texts from servers were already shortened before."""
+"""The maximum number of characters of a line. Texts from servers have already been shortened."""
 
 
 def render_diagnosis_text(diagnosis: Diagnosis) -> str:
@@ -37,8 +37,8 @@ def render_diagnosis_text(diagnosis: Diagnosis) -> str:
 def render_diagnosis_lines(diagnosis: Diagnosis, *, is_brief: bool = False) -> list[Line]:
     """Return the text output of `doctor`: a line with the status, subject, action and result of each check.
 
-    Checks of one area with the same status, action and result share a line, which names the first of their subjects. If
-    `is_brief` is true, there are only the checks that did not pass.
+    Checks of one area with the same status, action and result share a line, which names their first subjects. If
+    `is_brief` is true, only checks that did not pass are returned.
     """
     if is_brief:
         failing = tuple((area, check) for area, check in diagnosis.checks if check.status is not CheckStatus.OK)
@@ -81,7 +81,7 @@ def _render_group(status: CheckStatus, checked: str, result: str) -> Iterator[Li
 
 
 def _join_subjects(subjects: Sequence[str]) -> str:
-    """Return the subjects of one line: up to MAX_SUBJECTS of them, and the number of the others."""
+    """Return the subjects of one line: up to MAX_SUBJECTS names, and the number of further subjects."""
     return f"{', '.join(subjects[:MAX_SUBJECTS])} {describe_rest(len(subjects), MAX_SUBJECTS)}".rstrip()
 
 
@@ -91,7 +91,7 @@ def _explain_marks(statuses: Collection[CheckStatus]) -> Iterator[str]:
 
 
 def _summarise(diagnosis: Diagnosis) -> str:
-    """Return the numbers of checks by result. The numbers in the sentence add up to the number of all checks."""
+    """Return a sentence with the numbers of checks by result. They add up to the number of all checks."""
     count = len(diagnosis.checks)
     numbers = ((diagnosis.count(CheckStatus.PROBLEM), "found a problem"), (diagnosis.count(CheckStatus.OK), "passed"))
     unknown = diagnosis.count(CheckStatus.UNKNOWN)

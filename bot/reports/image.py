@@ -30,7 +30,7 @@ def render_image_document(image: ImageName, facts: ImageFacts) -> str:
 
 
 def render_image_text(image: ImageName, facts: ImageFacts) -> str:
-    """Return the text output of `resolve`; values that are not known are left out."""
+    """Return the text output of `resolve`; unknown values are left out."""
     rows = [
         ("repository", image.repository),
         ("digest", facts.digest),
@@ -47,7 +47,7 @@ def render_image_text(image: ImageName, facts: ImageFacts) -> str:
 
 
 def _describe_pin(image: ImageName, facts: ImageFacts) -> str | None:
-    """Return a note that the reference is pinned to another digest than the one to which its tag points.
+    """Return a note that the reference is pinned to another digest than its tag points to.
 
     Return None if the reference has no digest, or if its digest is the current one.
     """

@@ -55,8 +55,8 @@ def test_block_lists_unpinned_references_whose_tag_pointed_to_the_digest(basebum
     descriptors = {PYTHON: TagDescriptor(OLD, ""), TagRef(PYTHON.repository, "3.13"): TagDescriptor(NEW, "")}
     DatabaseStateStore(database, lambda: READ_AT).record_tags(descriptors, READ_AT)
     _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", fleet)
-    followers = out.partition("Without a digest, ")[2]
-    assert followers.startswith(f"following a tag that pointed to it at its last lookup ({READ_AT:%Y-%m-%d}):\n")
+    followers = out.partition("With a tag only, ")[2]
+    assert followers.startswith(f"which pointed to the digest at its last lookup ({READ_AT:%Y-%m-%d}):\n")
     assert "1 base branch uses docker.io/library/python:3.12, in 1 file." in followers
     assert followers.count("acme/api (main)") == 1
     assert NEW[7:19] not in followers
@@ -66,7 +66,7 @@ def test_block_lists_unpinned_references_whose_tag_pointed_to_the_digest(basebum
 
 def test_block_reports_if_no_file_uses_the_digest(basebump, fleet):
     _, out, _ = basebump("block", digest("unused"), "--reason", "malware", "-c", fleet)
-    assert out.splitlines()[2] == "No file uses it, according to the state."
+    assert out.splitlines()[2] == "No file uses the digest, according to the state."
 
 
 def test_block_does_not_add_the_same_entry_twice(basebump, fleet):

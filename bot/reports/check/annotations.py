@@ -1,4 +1,4 @@
-"""Renders `check` as workflow commands of GitHub Actions, which shows them as annotations in a pull request.
+"""Renders `check` as workflow commands. GitHub Actions shows these commands as annotations in a pull request.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -18,7 +18,7 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 def render_check_annotations(report: CheckReport) -> str:
     """Return the output of `check --format github`: one command per line, and two lines with the summary.
 
-    There is one notice for each reason that references were not evaluated, because GitHub shows only ten notices.
+    All references that were not evaluated for the same reason share one notice, because GitHub shows only ten notices.
     """
     errors = map(_render_finding, report.findings)
     notices = (_render_command("notice", text, "basebump", path, line) for path, line, text in list_notes(report))

@@ -26,8 +26,8 @@ def render_counts(counts: CheckCounts) -> dict[str, JsonValue]:
 def describe_counts(report: CheckReport) -> str:
     """Return sentences with the number of image references.
 
-    An example is `2 image references: 1 pinned, 1 unpinned.` References that could not be looked up
-    and texts that hold no readable reference have sentences of their own, because they are not part of the sum.
+    An example is `2 image references: 1 pinned, 1 unpinned.` References that could not be looked up, and texts that
+    contain no readable reference, are not part of this sum. They have separate sentences.
     """
     counts = report.counts
     subject = f"{format_count(counts.found, 'image reference')}"

@@ -1,4 +1,4 @@
-"""What `check` could not determine: notes at single positions, and groups of places that were not evaluated."""
+"""Collects the references and texts that `check` did not evaluate: as notes at single positions, and as groups."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
 
 @dataclass(frozen=True, slots=True)
 class UnevaluatedGroup:
-    """All places in files that were not evaluated for the same reason."""
+    """All positions in files that were not evaluated for the same reason."""
 
     reason: Reason
     positions: tuple[tuple[str, int, str], ...]
-    """The path, the line number and the text of each place, sorted; never empty."""
+    """The path, the line number and the text at each position, sorted; never empty."""
 
 
 def list_unevaluated(report: CheckReport) -> list[UnevaluatedGroup]:
     """Return the image references and the texts that were not evaluated, grouped by reason.
 
-    The result is empty if the check is strict, because each of them is a finding then. Files that could not be read as
-    a whole are not in the result, because they have notes.
+    If the check is strict, the result is empty, because each such reference or text is a finding. Files that could not
+    be read at all are left out, because they have notes.
     """
     if report.is_strict:
         return []
@@ -54,7 +54,10 @@ def list_unevaluated(report: CheckReport) -> list[UnevaluatedGroup]:
 
 
 def describe_group(group: UnevaluatedGroup) -> str:
-    """Return one line about a group for outputs without room for every place: number, reason, hint and first place."""
+    """Return one line about a group: its size, reason, hint and first position.
+
+    For outputs that have no space for all positions.
+    """
     path, line_number, text = group.positions[0]
     hint = f" hint: {step}." if (step := group.reason.facts.next_step) else ""
     first = f"{path}:{line_number}: {text}"

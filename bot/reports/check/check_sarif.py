@@ -28,12 +28,12 @@ _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.NOT_EVALUATED: "warning",
 }
 _SECURITY_KINDS = frozenset({ViolationKind.UNPINNED, ViolationKind.BLOCKED, ViolationKind.POLICY, ViolationKind.STALE})
-"""The violations that are about the security of an image. The others prevent a build, or an evaluation."""
+"""The violations that are about the security of an image. All other violations prevent a build or an evaluation."""
 _HELP_PAGE = "docs/check.md#findings"
 _HELP_TEXTS: dict[ViolationKind, str] = {
-    ViolationKind.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
+    ViolationKind.UNPINNED: "Pin the image by digest: its tag could point to another image tomorrow.",
     ViolationKind.GONE: "Write the new digest: the image in the file can no longer be pulled.",
-    ViolationKind.BLOCKED: "Use another image: the message says why this one is blocked.",
+    ViolationKind.BLOCKED: "Use another image: the message contains the reason for the block.",
     ViolationKind.POLICY: "Use an image that the rule allows.",
     ViolationKind.STALE: "Write the newer digest, or let basebump propose it.",
     ViolationKind.NOT_EVALUATED: "Let basebump evaluate the reference: the message names the next step.",
@@ -84,5 +84,8 @@ def _render_result(finding: CheckFinding) -> SarifObject:
 
 
 def _capitalise(remedy: str) -> str:
-    """Return a remedy as the start of a sentence. A command line, which begins with `basebump`, stays as it is."""
+    """Return a remedy as the start of a sentence.
+
+    A command line, which begins with `basebump`, is returned unchanged.
+    """
     return remedy if remedy.startswith("basebump ") else f"{remedy[:1].upper()}{remedy[1:]}"

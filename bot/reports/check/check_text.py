@@ -16,9 +16,9 @@ from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_blocks,
 MAX_MESSAGE = 600
 """The maximum number of characters of a finding: the image, a reason, and a hint."""
 MAX_PATH = 1000
-"""The maximum number of characters of a path that are shown. Each name in a path has up to 255 bytes."""
+"""The maximum number of characters of a path that are shown. A single file name can already have 255 bytes."""
 MAX_EXAMPLES = 5
-"""The maximum number of places that are listed for one reason. A chart can have hundreds of templated lines."""
+"""The maximum number of positions that are listed for one reason. A chart can have hundreds of templated lines."""
 
 _STYLES = {
     ViolationKind.UNPINNED.value: Style.WARNING,
@@ -27,7 +27,7 @@ _STYLES = {
     ViolationKind.POLICY.value: Style.BAD,
     "note": Style.FAINT,
 }
-"""The styles of findings and notes, by their words. The other findings are warnings."""
+"""The styles of findings and notes, by the word in their line. All other findings are warnings."""
 
 
 def render_check_text(report: CheckReport) -> str:
@@ -36,9 +36,9 @@ def render_check_text(report: CheckReport) -> str:
 
 
 def render_check_lines(report: CheckReport, *, is_brief: bool = False) -> list[Line]:
-    """Return the lines of the text output of `check`. The last line says whether everything was evaluated.
+    """Return the lines of the text output of `check`. The last line states whether everything was evaluated.
 
-    If `is_brief` is true, there are only the findings and the failures, and no lines if there are neither.
+    If `is_brief` is true, only findings and failures are returned; nothing if there are none.
     """
     entries, failures = list(_list_entries(report, has_notes=not is_brief)), list(render_failures(report.failed))
     if is_brief:
@@ -87,7 +87,7 @@ def _format_line(path: str, line_number: int, word: str, text: str) -> str:
 
 
 def _append_count(line: str, count: int) -> str:
-    """Append `(N references)` to an output line if it stands for several image references. `count` is their number.
+    """Append `(N references)` to an output line if `count`, the number of its image references, is more than 1.
 
     A YAML anchor and its aliases are several references with the same output line.
     """

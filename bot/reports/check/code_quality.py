@@ -26,9 +26,9 @@ _SEVERITIES: dict[ViolationKind, str] = {
 def render_check_code_quality(report: CheckReport) -> str:
     """Return the output of `check --format codequality`, a list of findings.
 
-    If something was not evaluated, the list ends with an entry with the severity `info` that contains the counts. Its
+    If something was not evaluated, the last entry contains the counts, and has the severity `info`. The entry's
     fingerprint does not depend on the counts, so merge requests show the entry only if it is new. Failures of basebump
-    are left out, because the format has no place for them.
+    are left out, because the format cannot contain failures.
     """
     return render_json([*map(_render_issue, report.findings), *_render_counts(report)])
 
@@ -45,7 +45,7 @@ def _render_issue(finding: CheckFinding) -> dict[str, JsonValue]:
 
 
 def _render_counts(report: CheckReport) -> Iterator[dict[str, JsonValue]]:
-    """Yield an entry with the counts, at the first place that was not evaluated; nothing if there is no such place."""
+    """Yield an entry with the counts at the first position that was not evaluated; nothing without one."""
     for group in list_unevaluated(report)[:1]:
         path, line_number, _ = group.positions[0]
         yield {

@@ -1,6 +1,6 @@
 """Renders `check` as JUnit XML, which CI services show as tests.
 
-There is one test case for each image reference, for each text that holds no readable reference, and for each failure.
+There is one test case for each image reference, for each text without a readable reference, and for each failure.
 https://github.com/testmoapp/junitxml describes the subset of the format that most services read.
 """
 
@@ -21,7 +21,7 @@ MAX_MESSAGE = 600
 def render_check_junit(report: CheckReport) -> str:
     """Return the output of `check --format junit` in ASCII. The counts are properties of the test suite.
 
-    A place that was not evaluated is a skipped test, so that it does not count as a test that passed.
+    A reference or text that was not evaluated is a skipped test, so that it does not count as a passed test.
     """
     unreadable = _list_unreadable_cases(report)
     cases = [*map(_render_case, report.references), *unreadable, *map(_render_failed_case, report.failed)]
@@ -42,7 +42,10 @@ def render_check_junit(report: CheckReport) -> str:
 
 
 def _render_properties(counts: CheckCounts) -> ET.Element:
-    """Return the counts. References that were not evaluated have one property for each reason."""
+    """Return the counts as properties.
+
+    There is one property for each reason for which references were not evaluated.
+    """
     values = {
         "found": counts.found,
         "pinned": counts.pinned,
@@ -88,7 +91,10 @@ def _build_case(path: str, line_number: int, name: str) -> ET.Element:
 
 
 def _add_skipped(case: ET.Element, reason: Reason | None, detail: str = "") -> None:
-    """Mark a test as skipped. The message has the reason, its sentence or `detail`, and the next step if one exists."""
+    """Mark a test as skipped.
+
+    The message contains the reason, its sentence or `detail`, and the next step if there is one.
+    """
     message = detail if reason is None else f"{reason}: {detail or reason.sentence}"
     hint = f" hint: {step}" if reason is not None and (step := reason.facts.next_step) else ""
     ET.SubElement(case, "skipped", {"message": _shorten(f"{message}{hint}")})

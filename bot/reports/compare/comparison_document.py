@@ -31,7 +31,7 @@ from bot.reports.run.report_document import render_failure
 def render_comparison_document(comparison: Comparison) -> str:
     """Return the output of `compare --format json`.
 
-    A value that is not known is null, never an empty list.
+    An unknown value is null, never an empty list.
     """
     evidence = comparison.evidence
     delta, list_versions = evidence.delta, evidence.list_versions

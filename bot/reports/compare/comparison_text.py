@@ -1,4 +1,4 @@
-"""Renders `compare` as text, with one function for each section. A section without content is left out."""
+"""Renders `compare` as text, with one function for each section. Empty sections are left out."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def render_comparison_text(comparison: Comparison) -> str:
 def render_comparison_lines(comparison: Comparison, screen_width: int | None = None) -> list[Line]:
     """Return the text output of `compare`.
 
-    Tables leave out columns that do not fit a terminal with `screen_width` characters in a line. If it is None, they
-    have all columns.
+    Tables leave out columns that do not fit a terminal with `screen_width` characters in a line. If `screen_width` is
+    None, tables have all columns.
     """
     sections: tuple[Iterable[Line], ...] = (
         _render_image("old", comparison.old),
@@ -92,7 +92,7 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[Line]:
 
 
 def _render_effect(comparison: Comparison) -> Iterator[Line]:
-    """Render the effect of the update in one sentence, and the number of vulnerabilities of both images by severity."""
+    """Render a sentence about the effect of the update, and a table with the vulnerabilities of both images."""
     if comparison.is_same:
         yield "Both references are for the same image."
     delta = comparison.evidence.delta

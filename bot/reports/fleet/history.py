@@ -1,4 +1,4 @@
-"""Renders the output of `history`: which digests base branches held, and who moved them."""
+"""Renders the output of `history`: the digests that base branches contained, and who changed them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bot.reports.parts.stage_section import StageReport
 
 _STAGE_INDENT = " " * 28
-"""The width of the date and the digest of a move."""
+"""As many blanks as the date and the digest of a digest change are wide."""
 _COLUMNS = (
     *BRANCH_COLUMNS,
     *("canonical", "tag", "digest", "since", "since_first_visit"),
@@ -56,17 +56,17 @@ class HistoryAnswer:
     name: str
     """The name on the command line."""
     moves: Sequence[DigestMove]
-    """The moves, newest first."""
+    """The digest changes, newest first."""
     observations: Sequence[TagObservation]
     """The digests that the tags of an image pointed to; empty for the history of a repository."""
     coverage: InventoryCoverage
     outcomes: Mapping[Target, FleetOutcome] = field(default_factory=dict)
-    """The outcomes of CI on the requests that proposed the digests in `observations`."""
+    """The outcomes of CI on the pull requests that proposed the digests in `observations`."""
     stages: StageReport | None = None
-    """How far the updates got to the digests that base branches hold now; None if it was not read."""
+    """How far the updates to the current digests of base branches got; None if this was not read."""
 
     def group_updates(self) -> Mapping[_HeldKey, Sequence[UpdateProgress]]:
-        """Return how far the updates to the digests in files got, in each place that uses them."""
+        """Return how far the updates to the digests in files got, for each use of a digest."""
         updates: dict[_HeldKey, list[UpdateProgress]] = defaultdict(list)
         for each in self.stages.stages.updates if self.stages is not None else ():
             use = each.use
@@ -75,7 +75,7 @@ class HistoryAnswer:
         return updates
 
     def get_outcome(self, observation: TagObservation) -> FleetOutcome | None:
-        """Return the outcome of CI with a digest; None if no request proposed it."""
+        """Return the outcome of CI with a digest; None if no pull request proposed the digest."""
         return self.outcomes.get(f"{observation.tag_ref}@{observation.digest}")
 
 
@@ -102,13 +102,13 @@ def _build_moves(answer: HistoryAnswer) -> JsonValue:
 
 
 def _list_updates(move: DigestMove, updates: Mapping[_HeldKey, Sequence[UpdateProgress]]) -> Sequence[UpdateProgress]:
-    """Return how far an update got in each place, if the base branch still holds its digest."""
+    """Return how far an update got in each file that uses its digest; empty if its digest was replaced."""
     held = move.held
     return updates.get((held.key, held.repository, held.tag, held.digest), ()) if held.ended_at is None else ()
 
 
 def render_history_csv(answer: HistoryAnswer) -> str:
-    """Return the output of `history --format csv`, with a line for each move."""
+    """Return the output of `history --format csv`, with a line for each digest change."""
     return render_records(_COLUMNS, map(_build_move, answer.moves))
 
 
@@ -127,7 +127,7 @@ def render_history_lines(answer: HistoryAnswer, now: datetime) -> list[Line]:
 
 
 def _list_registry_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
-    """Yield the digests that each tag pointed to, newest first, and how CI ended with each of them."""
+    """Yield the digests that each tag pointed to, newest first, and the outcome of CI with each digest."""
     by_tag: dict[TagRef, list[TagObservation]] = {}
     for each in answer.observations:
         by_tag.setdefault(each.tag_ref, []).append(each)
@@ -140,7 +140,7 @@ def _list_registry_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
 
 
 def _describe_outcome(outcome: FleetOutcome | None) -> str:
-    """Return how CI ended with a digest, for the end of a line; empty if nothing is known."""
+    """Return the outcome of CI with a digest, for the end of a line; empty if nothing is known."""
     if outcome is None or not (outcome.finished or outcome.merged):
         return ""
     tested = f"CI passed in {outcome.passed} of {outcome.finished}, " if outcome.finished else ""
@@ -148,7 +148,7 @@ def _describe_outcome(outcome: FleetOutcome | None) -> str:
 
 
 def _list_branch_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
-    """Yield the moves of each tag in each base branch, newest first."""
+    """Yield the digest changes of each tag in each base branch, newest first."""
     updates = answer.group_updates()
     by_place: dict[tuple[BranchKey, str], list[DigestMove]] = {}
     for move in answer.moves:
@@ -165,7 +165,7 @@ def _list_branch_blocks(answer: HistoryAnswer) -> Iterator[list[Line]]:
 
 
 def _render_place(move: DigestMove, updates: Sequence[UpdateProgress], report: StageReport | None) -> Iterator[Line]:
-    """Yield a move, and how far the update got in each file."""
+    """Yield a digest change, and how far the update got in each file."""
     yield from _render_move(move)
     if report is None:
         return
@@ -200,7 +200,7 @@ def _describe_request(request: StoredRequest | None) -> str:
 
 
 def _describe_waits(move: DigestMove) -> str:
-    """Return how long the digest and the request waited; an empty text if nothing of it is known."""
+    """Return how long the digest and its pull request waited; empty if neither time is known."""
     waits = (("first seen {} before", move.wait_since_first_seen), ("open for {}", move.wait_since_opened))
     return ", ".join(text.format(describe_duration(wait.total_seconds())) for text, wait in waits if wait is not None)
 

@@ -1,4 +1,4 @@
-"""Renders the output of `report --since`: how long a fleet took to merge fixes of vulnerabilities."""
+"""Renders the output of `report --since`: how long a fleet took to merge fixes for vulnerabilities."""
 
 from __future__ import annotations
 
@@ -40,19 +40,23 @@ _PUBLISHED_TITLES = {
     PatchGrouping.SEVERITY: "By the most severe vulnerability, since the fix was published",
     PatchGrouping.TEAM: "By team, since the fix was published",
 }
-"""The tables of the times since the publication. The text has no other ones, so that it stays short."""
+"""The groupings for which the text has a table of the times since the publication. Other groupings have none, so that
+the text stays short.
+"""
 _STAGE_TITLES = {
     PatchGrouping.SEVERITY: "By the most severe vulnerability, median until each stage (and waiting fixes)",
     PatchGrouping.TEAM: "By team, median until each stage (and waiting fixes)",
 }
-"""The tables of the text with the times until each stage of a group."""
+"""The groupings for which the text has a table of the times until each stage."""
 _STAGE_DROP_RANKS = {UpdateStage.PROPOSED: 0, UpdateStage.MERGED: 1}
-"""The columns that are left out first on a narrow terminal. Other tables have the times until the merge, too."""
+"""The columns that are left out first on a narrow terminal, because other tables also contain the times until the
+merge.
+"""
 _WAIT_COLUMNS = ("merged", "median_seconds", "percentile_90_seconds", "open", "oldest_open_seconds")
 _STAGE_WAIT_COLUMNS = ("reached", "median_seconds", "percentile_90_seconds", "waiting", "oldest_waiting_seconds")
 _COLUMNS = ("by", "group", *_WAIT_COLUMNS, *(f"published_{name}" for name in _WAIT_COLUMNS))
 _CSV_STAGES = tuple(stage for stage in UpdateStage if stage is not UpdateStage.MERGED)
-"""The stages with their own columns in CSV. The columns without a prefix are about the merge."""
+"""The stages that have separate columns in CSV. The columns without a prefix are about the merge."""
 _CSV_COLUMNS = (*_COLUMNS, *(f"{stage.value}_{name}" for stage in _CSV_STAGES for name in _STAGE_WAIT_COLUMNS))
 _POINT_COLUMNS = ("at", "open", "exploited_open", "overdue", "median_seconds", "published_median_seconds")
 _HEADINGS = (
@@ -67,7 +71,7 @@ _STAGE_HEADINGS = (
 
 @dataclass(frozen=True, slots=True)
 class PatchReport:
-    """The fixes that were merged in a period, or that wait, and their summaries."""
+    """The fixes that were merged in a period, the fixes that still wait, and summaries of these fixes."""
 
     since: datetime
     now: datetime
@@ -77,7 +81,7 @@ class PatchReport:
     trends: FleetTrends | None = None
     """The fixes over time; None if the state contains no visit yet."""
     stages: StageReport | None = None
-    """How far the updates of the fleet got; None if it reads neither builds nor clusters."""
+    """How far the updates of the fleet got; None if the config has neither builds nor clusters."""
 
 
 def render_patch_document(report: PatchReport) -> str:
@@ -105,7 +109,7 @@ def render_patch_document(report: PatchReport) -> str:
 
 
 def render_patch_csv(report: PatchReport) -> str:
-    """Return the output of `report --since … --format csv`: all tables, which differ in the first column."""
+    """Return the output of `report --since … --format csv`: all tables in one. The first column names the table."""
     rows = (
         [*_build_row(grouping, each), *_list_stage_cells(each)]
         for grouping, group in report.summaries.items()
@@ -115,7 +119,7 @@ def render_patch_csv(report: PatchReport) -> str:
 
 
 def render_trend_csv(report: PatchReport) -> str:
-    """Return the output of `report --since … --format trends-csv`: the points of the lines of fleet and teams."""
+    """Return the output of `report --since … --format trends-csv`: the trends of the fleet and of each team."""
     rows = ((by, group, *_build_point(each)) for by, group, points in _list_trends(report.trends) for each in points)
     return render_csv(("by", "group", *_POINT_COLUMNS), rows)
 
@@ -152,7 +156,7 @@ def render_patch_lines(report: PatchReport, screen_width: int | None) -> list[Li
 
 
 def _render_stage_tables(report: PatchReport, screen_width: int | None) -> Iterator[list[Line]]:
-    """Yield the tables of the times until each stage. A fleet that reads neither builds nor clusters has none."""
+    """Yield the tables of the times until each stage; nothing if the config has neither builds nor clusters."""
     for grouping, title in _STAGE_TITLES.items():
         rows = report.summaries.get(grouping, ())
         stages = [stage for stage in UpdateStage if any(stage in each.until_stages for each in rows)]
@@ -165,7 +169,7 @@ def _render_stage_tables(report: PatchReport, screen_width: int | None) -> Itera
 
 
 def _describe_stage(waits: WaitSummary | None) -> str:
-    """Return the median until a stage, and in brackets the number of fixes that wait for it."""
+    """Return the median time until a stage and, in brackets, the number of fixes that wait for this stage."""
     if waits is None:
         return "unknown"
     median = _format_duration(waits.median)
@@ -173,7 +177,7 @@ def _describe_stage(waits: WaitSummary | None) -> str:
 
 
 def _render_published_tables(report: PatchReport, screen_width: int | None) -> Iterator[list[Line]]:
-    """Yield the tables of the times since the publication, each with the number of fixes whose publication is known."""
+    """Yield the tables of the times since the publication, and the number of fixes whose publication is known."""
     known = sum(each.published_at is not None for each in report.patches)
     if not known:
         return
@@ -206,7 +210,7 @@ def _render_table(
 
 
 def _sort(grouping: PatchGrouping, summaries: Sequence[PatchSummary]) -> Sequence[PatchSummary]:
-    """Return the summaries in the order of the text, which shows only the first rows of a long table."""
+    """Return the summaries in the order in which the text shows them. It shows only the first rows of a long table."""
     if grouping is not PatchGrouping.REPOSITORY:
         return summaries
     return sorted(summaries, key=_get_slowness, reverse=True)
@@ -230,7 +234,7 @@ def _build_summary(grouping: PatchGrouping, summary: PatchSummary) -> JsonValue:
 
 
 def _list_stage_cells(summary: PatchSummary) -> Iterator[Cell]:
-    """Yield the cells of _CSV_STAGES. They are empty if nothing is known."""
+    """Yield the cells of the columns of _CSV_STAGES. The cells are empty if nothing is known."""
     for stage in _CSV_STAGES:
         waits = summary.until_stages.get(stage)
         yield from _list_wait_cells(waits) if waits is not None else [None] * len(_STAGE_WAIT_COLUMNS)
@@ -256,7 +260,10 @@ def _list_wait_cells(waits: WaitSummary) -> list[Cell]:
 
 
 def _list_trends(trends: FleetTrends | None) -> Iterator[tuple[str, str, Sequence[TrendPoint]]]:
-    """Yield the grouping, the group and the points of each line: first those of the fleet, then those of the teams."""
+    """Yield the grouping, the group and the points of each trend.
+
+    The trend of the fleet comes before those of teams.
+    """
     if trends is not None:
         yield PatchGrouping.ALL.value, ALL_PATCHES, trends.points
         for each in trends.teams:

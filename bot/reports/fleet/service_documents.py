@@ -1,4 +1,4 @@
-"""Renders the JSON documents of the API that no command has."""
+"""Renders the JSON documents of the API that no command prints."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ServiceSummary:
 
 @dataclass(frozen=True, slots=True)
 class QueueLists:
-    """Lists of pending and finished work."""
+    """The lists of pending and finished work."""
 
     figures: QueueFigures
     running: Sequence[PendingWork]
@@ -80,9 +80,9 @@ def render_summary_document(summary: ServiceSummary) -> str:
 
 
 def _build_fixes(report: PatchReport) -> JsonValue:
-    """Return the result of `report --since … --format json` without what is long in a large fleet.
+    """Return the result of `report --since … --format json` without the lists that are long in a large fleet.
 
-    This is the list of all fixes, and their summaries by repository.
+    These are the list of all fixes, and the summaries by repository.
     """
     summaries: dict[PatchGrouping, Sequence[PatchSummary]] = {
         by: group for by, group in report.summaries.items() if by is not PatchGrouping.REPOSITORY
@@ -101,11 +101,11 @@ def render_stages_document(report: StageReport | None, now: datetime) -> str:
 def render_repository_document(
     branches: Sequence[BranchSummary], report: RunReport, history: HistoryAnswer, *, is_evidence_complete: bool
 ) -> str:
-    """Return the base branches of a repository, the report of their last visits, and the history.
+    """Return the base branches of a repository, the report of their last visits, and the history of the repository.
 
     Args:
         branches: The base branches.
-        report: The reports of the last visits as the report of one run, with the evidence that may be shown.
+        report: The reports of the last visits as the report of one run. It contains only evidence that can be shown.
         history: The history of the repository.
         is_evidence_complete: False if evidence was left out.
     """
@@ -138,7 +138,7 @@ def _build_summary(branch: BranchSummary) -> JsonValue:
 def render_proposals_document(
     requests: Sequence[RequestSummary], shown: Sequence[bool], total: int, now: datetime
 ) -> str:
-    """Return a page of requests. `shown` says for each of them whether the document may contain what it fixes."""
+    """Return a page of proposals. `shown` states for each of them whether its fixes can be shown."""
     return render_json(
         {
             "schema": SCHEMA,
@@ -239,7 +239,7 @@ def _build_finished(work: FinishedWork) -> JsonValue:
 
 
 def _build_key(key: WorkKey) -> dict[str, JsonValue]:
-    """Return the keys that name a piece of work. Those that its kind does not have are null."""
+    """Return the keys that name a piece of work. Keys that do not apply to its kind are null."""
     forge = host = repository = tag = None
     match key:
         case TagWork(tag_ref):

@@ -13,11 +13,11 @@ from bot.reports.parts.json_text import JsonValue, format_time
 from bot.reports.parts.stage_section import StageReport
 
 MAX_WORKLOADS = 100
-"""The maximum number of containers that are listed for one update. `running` of `usage` contains all of them."""
+"""The maximum number of containers that are listed for one update. The key `running` of `usage` lists all of them."""
 
 
 def build_fleet_stages(report: StageReport) -> JsonValue:
-    """Return how far the updates of a fleet got. What is only known from clusters is private evidence."""
+    """Return how far the updates of a fleet got. Facts that come only from clusters are private evidence."""
     stages = report.stages
     has_running = stages.scope.has_clusters and report.shows_names
     return {
@@ -42,7 +42,7 @@ def build_updates(updates: Iterable[UpdateProgress], report: StageReport) -> Jso
 
 
 def build_uses(updates: Iterable[UpdateProgress], report: StageReport) -> JsonValue:
-    """Return how far one update got in each place that uses the image."""
+    """Return how far one update got in each use of the image."""
     return [{"path": each.use.path, "line": each.use.line_number, **_build_update(each, report)} for each in updates]
 
 
@@ -87,7 +87,7 @@ def _build_wait(wait: UpdateWait, report: StageReport) -> JsonValue:
 
 
 def _build_workloads(images: Iterable[RunningImage], report: StageReport) -> JsonValue:
-    """Return the first containers that run an update; None if their names are withheld."""
+    """Return the first containers that run an update; None if their names must not be shown."""
     return [_build_running(each) for each in islice(images, MAX_WORKLOADS)] if report.shows_names else None
 
 
@@ -122,8 +122,8 @@ def _build_running(image: RunningImage) -> dict[str, JsonValue]:
 def build_stages(report: StageReport | None, images: Iterable[RunningImage]) -> dict[str, JsonValue]:
     """Return the funnels, some running images and the clusters.
 
-    Everything is None if `report` is None. The running images and the clusters are None if the config has no clusters,
-    or if their names are withheld.
+    All values are None if `report` is None. The running images and the clusters are None if the config has no clusters,
+    or if their names must not be shown.
     """
     if report is None:
         return {"funnels": None, "running": None, "clusters": None}
@@ -137,7 +137,10 @@ def build_stages(report: StageReport | None, images: Iterable[RunningImage]) -> 
 
 
 def _build_running_images(stages: FleetStages, images: Iterable[RunningImage]) -> JsonValue:
-    """Return running images, and whether a repository names them and the registry still has them."""
+    """Return running images.
+
+    For each: whether a repository contains its name, and whether the registry still has its digest.
+    """
     unlisted = set(stages.unlisted)
     reasons = {each.image: each.reason.value for each in stages.unwanted}
     return [
@@ -153,7 +156,7 @@ def _build_clusters(clusters: Iterable[ClusterCoverage]) -> JsonValue:
 
 
 def _build_funnel(funnel: StageFunnel) -> JsonValue:
-    """Return the numbers of the uses of an image by stage. Stages that no use passes are null."""
+    """Return the numbers of the uses of an image by stage. The number is null if no use passes the stage."""
     counts = {each: funnel.counts.get(each) for each in UpdateStage}
     return {
         "image": funnel.image,

@@ -16,15 +16,15 @@ from bot.reports.parts.stage_words import count_states, describe_clusters, descr
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
 
 MAX_RUNNING = 50
-"""The maximum number of containers that are listed for one image. The JSON output lists all of them."""
+"""The maximum number of containers that are listed for one image. The JSON output lists all containers."""
 _TEXT = Style.EXPLANATION
 
 
 def describe_progress(progress: UpdateProgress, stages: FleetStages, now: datetime, indent: str) -> Iterator[Line]:
-    """Yield lines about how far an update got, and what it waits for.
+    """Yield lines about how far an update got, and the reason why it waits.
 
-    There is no line about what other lines show: an open request, and a file without a digest. Neither is there one
-    about a digest in a file if no stage follows.
+    Nothing is yielded for an open pull request or a file without a digest, because other lines show them. Nothing is
+    yielded either for a merged update if no stage follows the merge.
     """
     wait = progress.wait
     if progress.stage is UpdateStage.PROPOSED or (wait is not None and wait.reason is WaitReason.NOT_PINNED):
@@ -53,7 +53,7 @@ def _add_age(state: str, wait: UpdateWait, now: datetime) -> str:
 
 
 def _list_earlier(progress: UpdateProgress) -> str:
-    """Return when an update was rebuilt before it ran, for the beginning of a line."""
+    """Return the time of the rebuild with a running update, for the beginning of a line."""
     rebuilt = [each for each in progress.reached[:-1] if each.stage is UpdateStage.REBUILT]
     return "".join(f"rebuilt on {each.at:%Y-%m-%d}, " for each in rebuilt)
 
@@ -65,7 +65,7 @@ def _describe_since(progress: UpdateProgress) -> str:
 
 
 def _explain(wait: UpdateWait, indent: str) -> Iterator[Line]:
-    """Yield why an update waits, with the names of what it waits for."""
+    """Yield why an update waits, with the names of the images or workloads for which it waits."""
     yield StyledLine(indent, make_console_line(describe_wait(wait, shows_workloads=True), MAX_NOTE_LENGTH), _TEXT)
     if wait.check is not None:
         words = f"{wait.check.name}: {wait.check.url}" if wait.check.url else wait.check.name
@@ -73,7 +73,7 @@ def _explain(wait: UpdateWait, indent: str) -> Iterator[Line]:
 
 
 def list_running_lines(stages: FleetStages, images: Sequence[RunningImage]) -> Iterator[Line]:
-    """Yield the containers that run an image, with remarks on those that need attention."""
+    """Yield the containers that run an image, with remarks on containers that need attention."""
     unlisted = set(stages.unlisted)
     reasons = {each.image: each.reason.value for each in stages.unwanted}
     if images:
@@ -101,6 +101,6 @@ def summarise_funnels(funnels: Iterable[StageFunnel]) -> Iterator[Line]:
 
 
 def list_cluster_sentences(stages: FleetStages, now: datetime) -> Iterator[str]:
-    """Yield sentences about the age of what is known about each cluster, if the config has clusters."""
+    """Yield sentences about the age of the data from each cluster; nothing if the config has no clusters."""
     if stages.scope.has_clusters:
         yield from map(make_console_line, describe_clusters(stages.clusters, now, shows_names=True))

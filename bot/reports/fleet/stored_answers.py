@@ -1,4 +1,4 @@
-"""Answers from the history of a fleet, which commands, pages and the API render."""
+"""Builds answers from the history of a fleet. Commands, pages and the API render these answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answer_usage(
     *,
     shows_names: bool = True,
 ) -> UsageAnswer:
-    """Return the answer with the uses of an image that do not contain `excluded_digest`, and their stages.
+    """Return the uses of an image that do not contain `excluded_digest`, and their stages.
 
     If `shows_names` is False, documents do not contain the names of clusters and workloads.
     """
@@ -47,7 +47,7 @@ def answer_usage(
 def answer_repository_history(
     name: str, history: FleetHistory, coverage: InventoryCoverage, stages: StageReport | None = None
 ) -> HistoryAnswer:
-    """Return the answer with the history of a repository on a forge."""
+    """Return the history of a repository on a forge."""
     return HistoryAnswer(name, list_moves(history), (), coverage, stages=stages)
 
 
@@ -58,14 +58,14 @@ def answer_image_history(
     coverage: InventoryCoverage,
     stages: StageReport | None = None,
 ) -> HistoryAnswer:
-    """Return the answer with the history of an image, and the outcomes of CI with each of its digests."""
+    """Return the history of an image, and the outcomes of CI with each of its digests."""
     observations = [each for each in history.observations if image.tag in {None, each.tag_ref.tag}]
     outcomes = count_outcomes(history.requests, {f"{each.tag_ref}@{each.digest}" for each in observations})
     return HistoryAnswer(name, list_moves(history), observations, coverage, outcomes, stages)
 
 
 def answer_stages(facts: StageFacts, now: datetime, *, shows_names: bool = True) -> StageReport:
-    """Return how far the updates in some facts got."""
+    """Return how far the updates in `facts` got."""
     return StageReport(find_fleet_stages(facts, now), now, shows_names)
 
 
@@ -76,11 +76,11 @@ def build_patch_report(
     now: datetime,
     facts: StageFacts | None = None,
 ) -> PatchReport:
-    """Return the fixes since a time, with their trends.
+    """Return the fixes since `since`, with their trends.
 
     `history` must begin `bot.core.inventory.trends.MEDIAN_PERIOD` before `since`, because the first medians of the
-    trends are about fixes that were merged before the period. `facts` are those of the whole fleet; None if it reads
-    neither builds nor clusters.
+    trends include fixes that were merged before `since`. `facts` are the facts about the whole fleet; None if the
+    config has neither builds nor clusters.
     """
     known = find_patches(history)
     if facts is not None:

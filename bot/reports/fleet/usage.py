@@ -1,4 +1,4 @@
-"""Renders the output of `usage`: where a fleet uses an image."""
+"""Renders the output of `usage`: the files of a fleet that use an image."""
 
 from __future__ import annotations
 
@@ -43,30 +43,31 @@ from bot.model.usage import DigestUsers
 
 
 def render_digest_users(users: DigestUsers, now: datetime) -> Iterator[Line]:
-    """Yield the files that are pinned to the digest, those that follow a tag to it, and the age of the data."""
+    """Yield the files that are pinned to the digest, the files whose tag pointed to it, and the age of the data."""
     if not users.pinned and not users.followed:
-        yield "No file uses it, according to the state."
+        yield "No file uses the digest, according to the state."
     for repository, usages in users.pinned.items():
         yield "Pinned to the digest:"
         yield from _render_files(users, ImageName.parse(f"{repository}@{users.digest}"), usages, now)
     for each in users.followed:
-        yield f"Without a digest, following a tag that pointed to it at its last lookup ({each.looked_up_at:%Y-%m-%d}):"
+        yield f"With a tag only, which pointed to the digest at its last lookup ({each.looked_up_at:%Y-%m-%d}):"
         yield from _render_files(users, ImageName.parse(str(each.tag_ref)), each.usages, now)
     yield from describe_coverage(users.coverage, now)
 
 
 def _render_files(users: DigestUsers, image: ImageName, usages: Sequence[ImageUsage], now: datetime) -> Iterator[Line]:
-    """Yield the lines of `basebump usage` about these references, without those about all of the data."""
+    """Yield the lines of `basebump usage` about these references, without the lines about the age of the data."""
     lines = render_usage_lines(UsageAnswer(image, None, usages, users.coverage), now)
     yield from lines[: len(lines) - len(list(describe_coverage(users.coverage, now)))]
 
 
 _NOT_PINNED = "not pinned"
 UNLISTED_AFTER = timedelta(days=8)
-"""The time after which a base branch that no run lists gets a remark. Most fleets have a run in each week."""
+"""A base branch that no run has listed for this time gets a remark. Most fleets have at least one run per week."""
 _LOCATION_WIDTH = 37
-"""The maximum width of the columns of files and tags, so that all columns fit 80 characters. A longer path is not cut,
-and moves the rest of its line to the right."""
+"""The maximum width of the columns of files and tags, so that all columns fit 80 characters. A longer path is not
+shortened, so the rest of its line is not aligned.
+"""
 _COLUMNS = (
     *BRANCH_COLUMNS,
     *("path", "line", "format", "written", "tag", "digest", "status"),
@@ -75,7 +76,7 @@ _COLUMNS = (
 )
 
 _Position = tuple[BranchKey, str, int, str | None, Digest | None]
-"""The base branch, the path and the line of a usage, and its tag and digest."""
+"""The base branch, path, line number, tag and digest of a use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,14 @@ class UsageAnswer:
 
     image: ImageName
     excluded_digest: Digest | None
-    """If it is not None, only references that do not contain this digest are in `usages`."""
+    """If this is not None, `usages` has only references that do not contain this digest."""
     usages: Sequence[ImageUsage]
     coverage: InventoryCoverage
     stages: StageReport | None = None
-    """How far the updates of these usages got; None if it was not read."""
+    """How far the updates of these uses got; None if this was not read."""
 
     def group_updates(self) -> Mapping[_Position, Sequence[UpdateProgress]]:
-        """Return how far the updates of each usage got, with the latest one last."""
+        """Return how far the updates of each use got, with the latest update last."""
         updates: dict[_Position, list[UpdateProgress]] = defaultdict(list)
         for each in self.stages.stages.updates if self.stages is not None else ():
             use = each.use
@@ -99,7 +100,7 @@ class UsageAnswer:
         return updates
 
     def list_running(self) -> Sequence[RunningImage]:
-        """Return the containers that run the image, with the tag and the digest of the question."""
+        """Return the containers that run the image with the tag and the digest in the user's argument."""
         if self.stages is None:
             return ()
         image, stages = self.image, self.stages.stages
@@ -141,7 +142,7 @@ def _build_usages(answer: UsageAnswer) -> JsonValue:
 
 
 def render_usage_csv(answer: UsageAnswer) -> str:
-    """Return the output of `usage --format csv`. Several owners or requests are separated by blanks."""
+    """Return the output of `usage --format csv`. Several owners or pull requests are separated by blanks."""
     updates = answer.group_updates()
     records = (
         {**_build_usage(each), **_build_latest_stage(updates.get(_get_position(each), ()))} for each in answer.usages
@@ -206,7 +207,7 @@ def _render_running(answer: UsageAnswer) -> Iterator[Line]:
 
 
 def _render_funnels(answer: UsageAnswer) -> Iterator[Line]:
-    """Yield the numbers of usages in each stage, if there are several usages to count."""
+    """Yield the numbers of uses in each stage; nothing if there is only one use."""
     if answer.stages is not None and len(answer.usages) > 1:
         yield from summarise_funnels(answer.stages.stages.funnels)
         yield ""
@@ -217,7 +218,7 @@ def _get_position(usage: ImageUsage) -> _Position:
 
 
 def _render_unlisted(seen_at: datetime, now: datetime) -> Iterator[Line]:
-    """Yield a remark if no run listed the base branch for some time, although runs may list only some repositories."""
+    """Yield a remark if no run has listed the base branch for UNLISTED_AFTER."""
     if now - seen_at >= UNLISTED_AFTER:
         reason = "it may have been renamed, archived or removed"
         yield StyledLine(f"  not listed since {seen_at:%Y-%m-%d}", f": {reason}", Style.WARNING)
@@ -230,7 +231,7 @@ def _render_request(request: RequestLink) -> Line:
 
 def _locate(usage: ImageUsage) -> str:
     location = f"{make_console_line(usage.path)}:{usage.line_number}"
-    return make_console_line(location, len(location))  # the path `:` would make it begin with `::`
+    return make_console_line(location, len(location))  # with the path `:`, the line would begin with `::`
 
 
 def _build_usage(usage: ImageUsage) -> dict[str, JsonValue]:
@@ -257,7 +258,7 @@ def _build_usage(usage: ImageUsage) -> dict[str, JsonValue]:
 
 
 def _build_latest_stage(updates: Sequence[UpdateProgress]) -> dict[str, JsonValue]:
-    """Return how far the latest of some updates got; empty if there are none."""
+    """Return the stage that the latest update reached, for CSV; empty if there are no updates."""
     if not updates:
         return {}
     latest = updates[-1]

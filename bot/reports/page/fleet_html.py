@@ -1,10 +1,10 @@
-"""Renders HTML pages: of a run, of several runs that each handled a part of a fleet (`--shard`), and of its fixes.
+"""Renders HTML pages about a run, about several runs of parts of a fleet (`--shard`), and about fixes over time.
 
 The pages load no other files.
 
-No other module converts text from outside to HTML. The templates get only the values of the page, and escape all of
-them except the style and the script, which are files of basebump, and the data for the script, which is JSON without
-the character `<`. The script inserts this data as text only.
+No other module converts untrusted text to HTML. The templates get only the values of the page. They escape all values
+except for the style and the script, which are files of basebump, and the data for the script, which is JSON without the
+character `<`. The script inserts this data only as text.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from bot.reports.parts.stage_section import MAX_STUCK, StageReport, build_stage_
 MAX_BYTES = 5_000_000
 """The maximum size of the page. Browsers show it without delay, and mail servers and artifact stores accept it."""
 _ROW_LIMITS = (5000, 2000, 1000, 500, 200, 100, 50, 20, 5, 0)
-"""The numbers of rows in each list that are tried, in this order, until the page fits."""
+"""The maximum numbers of rows of each list. They are tried in this order until the page fits."""
 _SECURITY_POLICY = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 """Allows only the style and the script of the page, by their hashes: https://www.w3.org/TR/CSP3/."""
 RUN_PAGE, FIXES_PAGE = "report.html.j2", "fixes.html.j2"
 PAGE_TEMPLATES = (RUN_PAGE, FIXES_PAGE, "page.html.j2", "page_macros.html.j2")
-"""The templates of the pages, and those that they include."""
+"""The templates of the pages, and the templates that these include."""
 
 
 class PageTooLongError(BasebumpError):
-    """The page has more than MAX_BYTES, even after all rows of its lists were removed."""
+    """Raised if the page has more than MAX_BYTES even without all rows of its lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ def render_html_page(
     trends: FleetTrends | None = None,
     stages: StageReport | None = None,
 ) -> str:
-    """Return the page of a run, or one page for several runs that each handled a part of a fleet.
+    """Return one page for one run, or for several runs that each handled a part of a fleet.
 
-    If `trends` is not None, the page shows the fixes of the fleet over time. If `stages` is not None, it shows how far
-    updates got.
+    If `trends` is not None, the page shows the fixes of the fleet over time. If `stages` is not None, the page shows
+    how far updates got.
 
-    If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if this is not enough.
+    If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if it is still too long.
     """
     run = merge_runs(runs)
     template = _compile_template(tuple(parts.templates.items()), RUN_PAGE)
@@ -102,12 +102,12 @@ def _build_values(parts: PageParts, trends: FleetTrends | None) -> dict[str, obj
 
 @lru_cache(2)
 def _compile_template(templates: tuple[tuple[str, str], ...], name: str) -> Template:
-    """Return the template `name` of these templates, which can include each other."""
+    """Return the template `name`. It can include the other templates in `templates`."""
     return build_environment(dict(templates)).get_template(name)
 
 
 def build_environment(templates: Mapping[str, str]) -> Environment:
-    """Return an environment in which templates, given by name, escape all values and can include each other."""
+    """Return an environment whose templates escape all values and can include each other."""
     environment = Environment(
         loader=DictLoader(templates),
         autoescape=True,

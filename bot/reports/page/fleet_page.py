@@ -45,9 +45,11 @@ class RiskFigure:
     value: str
     note: str
     query: str
-    """The state of the table of images that shows these images, such as `severity=critical`, or a section."""
+    """The target of the link: a filter of the table of images, such as `severity=critical`, or a section of the
+    page.
+    """
     is_alarming: bool
-    """True if somebody must act on it."""
+    """True if the figure needs an action."""
 
 
 def build_risk_figures(
@@ -55,8 +57,8 @@ def build_risk_figures(
 ) -> tuple[RiskFigure, ...]:
     """Return the figures: exploited and critical vulnerabilities, the oldest image, and images without a scan.
 
-    The first figure is the number of references to blocked digests, if there are some. The number of overdue proposals
-    follows, if proposals have due dates.
+    If references use blocked digests, their number is the first figure. If proposals have due dates, the number of
+    overdue proposals follows.
     """
     return (
         *_build_blocked_figures(located),
@@ -85,7 +87,7 @@ def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskF
 
 
 def _build_blocked_figures(located: Sequence[ReferenceInRepository]) -> Iterator[RiskFigure]:
-    """Yield the number of references to blocked digests, if there are some."""
+    """Yield the number of references to blocked digests; nothing if there are none."""
     blocked = [each.reference for each in located if each.reference.status == ReferenceStatus.BLOCKED.value]
     if blocked:
         unreplaced = sum(each.new_digest is None for each in blocked)
@@ -138,9 +140,9 @@ MAX_LISTED = 50
 """The maximum number of proposals under one heading, of references that are not updated, and of failures. All images
 are in the table of images, which draws only a part of its rows."""
 MAX_OWNERS = 5
-"""The maximum number of owners that are shown of one proposal."""
+"""The maximum number of owners that are shown for one proposal."""
 MAX_REPOSITORIES = 100
-"""The maximum number of repositories in their list."""
+"""The maximum number of repositories in the list of repositories."""
 
 _NOT_UPDATED_STATUSES = (
     ReferenceStatus.BLOCKED,
@@ -177,7 +179,7 @@ class ProposalRow:
     """The due date in words; empty if there is none."""
     is_overdue: bool
     owners: str
-    """The owners of the changed files; empty if they are not known."""
+    """The owners of the changed files; empty if the owners are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +213,12 @@ class NotUpdatedRow:
 
 @dataclass(frozen=True, slots=True)
 class PausedRow:
-    """An image with a new digest that is not proposed any more, because CI fails with it in several repositories."""
+    """An image whose new digest is not proposed any more, because CI fails with this digest in several repositories."""
 
     image: str
     why: str
     repository_count: int
-    """The number of repositories that wait."""
+    """The number of repositories that wait for a working digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ class RepositoryRow:
 class FleetPage:
     """All values of the page.
 
-    Every text was shortened to one line of limited length, but is not escaped: the template escapes it for HTML.
+    Every text is one line of limited length. It is not escaped for HTML, because the template escapes it.
     """
 
     levels: str
@@ -252,11 +254,11 @@ class FleetPage:
     not_updated: ShownRows[NotUpdatedRow]
     images: ShownRows[ImageRow]
     image_data: str
-    """The rows in `images` as JSON, which can be inserted into a `script` element as it is."""
+    """The rows in `images` as JSON, which needs no escaping in a `script` element."""
     repositories: ShownRows[RepositoryRow]
     reasons: tuple[tuple[str, str], ...]
     stages: StageSection | None
-    """How far updates got; None if nothing is read besides the base branches."""
+    """How far updates got; None if the config has neither clusters nor builds."""
 
 
 def build_page(run: RunFacts, rows: int, stages: StageReport | None = None) -> FleetPage:
@@ -332,12 +334,12 @@ def _build_proposal_row(entry: tuple[RepositoryFacts, ProposalFacts]) -> Proposa
 
 
 def _get_due_order(proposal: ProposalFacts) -> tuple[bool, datetime]:
-    """Return the key that sorts proposals by their due dates: overdue proposals first, those without a date last."""
+    """Return the key that sorts proposals by due date: overdue proposals first, proposals without a date last."""
     return not proposal.is_overdue, proposal.due_at or datetime.max.replace(tzinfo=UTC)
 
 
 def _format_due_date(proposal: ProposalFacts) -> str:
-    """Return the due date of a proposal, or the risk that was accepted when it was declined; empty without a date."""
+    """Return the due date of a proposal, or the risk that was accepted by declining it; empty if there is neither."""
     if proposal.accepted_risk is not None:
         return f"accepted risk ({shorten_text(proposal.accepted_risk)})"
     if proposal.due_at is None:

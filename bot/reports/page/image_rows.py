@@ -22,7 +22,7 @@ from bot.reports.parts.shown_rows import LinkedText, shorten_text
 MAX_REFERENCES = 50
 """The maximum number of image references that are shown for one image.
 
-It prevents a common image from displacing the others.
+The limit prevents a common image from filling the page.
 """
 _STATUSES_BY_URGENCY = (
     ReferenceStatus.BLOCKED,
@@ -38,7 +38,7 @@ _STATUSES_BY_URGENCY = (
 )
 """The statuses of image references, most urgent first. A status that a later version of basebump added comes last."""
 _QUERY = re.compile(r"[A-Za-z0-9._~%=&/+-]*")
-"""Matches the query of a file's address, as Azure Repos has it."""
+"""Matches the query in the URL of a file on Azure Repos."""
 _DIGITS = re.compile(r"(\d+)")
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.HIGH)
 """The severities that have a column of their own."""
@@ -46,13 +46,13 @@ SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.HIGH)
 
 @dataclass(frozen=True, slots=True)
 class ImageUserRow:
-    """One image reference in the list of all references that use an image."""
+    """One image reference in the list of all references to an image."""
 
     repository: str
     path: str
     line_number: int
     address: str
-    """The address of the repository's files on its forge, to which `path` is added; empty if it is unknown."""
+    """The URL of the repository's files on its forge, to which `path` is added; empty if the URL is unknown."""
     digest: str
     """The shortened digest; empty if the reference has no digest."""
     status: str
@@ -65,12 +65,12 @@ class ImageRow:
     image: str
     registry: str
     page: str
-    """The address of the repository's page on its registry; empty if there is none."""
+    """The URL of the image repository's page on its registry; empty if there is none."""
     repository_count: int
     reference_count: int
     pinned_count: int
     age_days: int | None
-    """The age of the oldest digest in use, in days; None if it is not known."""
+    """The age of the oldest digest in use, in days; None if the age is not known."""
     counts: Mapping[Severity, int] | None
     """The vulnerabilities of the digest in use, by severity; None if no digest in use was scanned."""
     exploited_count: int | None
@@ -95,7 +95,9 @@ class ImageRow:
 
     @property
     def sort_key(self) -> tuple[object, ...]:
-        """The position in the order that begins with the worst image. Versions are in the order of their numbers.
+        """The sort key of the image in the order that begins with the worst image.
+
+        Versions are sorted by their numbers.
 
         A blocked image is worse than any vulnerability.
         """
@@ -112,7 +114,7 @@ def build_image_rows(
     Args:
         located: All image references.
         repositories: All repositories, with their proposals.
-        now: The end of the run, to which ages relate; None if it is not known.
+        now: The end of the run, from which ages are computed; None if the time is not known.
     """
     images: dict[ImageKey, list[ReferenceInRepository]] = {}
     for at in located:
@@ -125,7 +127,8 @@ def build_image_rows(
 def render_image_data(rows: Sequence[ImageRow]) -> str:
     """Return the rows as JSON for the script of the page. The text can be inserted into a `script` element.
 
-    Texts that are repeated often, such as repositories and statuses, are numbers: their positions in the list `names`.
+    Texts that are repeated often, such as repositories and statuses, are replaced by their positions in the list
+    `names`.
     """
     names: dict[str, int] = {}
 
@@ -157,7 +160,7 @@ def render_image_data(rows: Sequence[ImageRow]) -> str:
         for row in rows
     ]
     text = json.dumps({"names": list(names), "images": images}, separators=(",", ":"))
-    return text.replace("<", "\\u003c")  # the other characters have no meaning in a script element
+    return text.replace("<", "\\u003c")  # all other characters have no special meaning in a script element
 
 
 def format_image(key: ImageKey) -> str:
@@ -180,19 +183,19 @@ def format_position(reference: ReferenceFacts) -> str:
 
 
 def link_proposal(proposal: ProposalFacts) -> LinkedText:
-    """Return the title of a proposal, with a link to it if its address is safe."""
+    """Return the title of a proposal, with a link to the proposal if its URL is safe."""
     address = proposal.url if proposal.url is not None and is_safe_url(proposal.url) else None
     return LinkedText(shorten_text(proposal.title) or shorten_text(proposal.branch), address)
 
 
 def _find_files_address(tree: RepositoryFacts) -> str:
-    """Return the address to which the path of a file is appended; empty if it is unknown or not safe."""
+    """Return the URL to which the path of a file is appended; empty if the URL is unknown or not safe."""
     address, _, query = (tree.files_url or "").partition("?")
     return tree.files_url or "" if is_safe_url(address) and _QUERY.fullmatch(query) else ""
 
 
 def _list_requests(repositories: Iterable[RepositoryFacts]) -> Mapping[ImageKey, LinkedText]:
-    """Return an open pull request for each image. If an image has several, it is the first one."""
+    """Return an open pull request for each image. If an image has several open pull requests, return the first one."""
     requests: dict[ImageKey, LinkedText] = {}
     for tree in repositories:
         for proposal in tree.proposals:
@@ -245,7 +248,7 @@ def _build_user_row(at: ReferenceInRepository, address: str) -> ImageUserRow:
 
 
 def _find_worst_counts(updates: Iterable[UpdateFacts]) -> Mapping[Severity, int] | None:
-    """Return the counts of the worst digest in use; None if none of them was scanned."""
+    """Return the counts of the worst digest in use; None if no digest in use was scanned."""
     all_counts = [
         {severity: each.old.counts.get(severity.word, 0) for severity in Severity}
         for each in updates

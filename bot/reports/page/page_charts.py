@@ -32,9 +32,13 @@ class ChartBar:
     counts: tuple[int, ...]
     """One number for each column of the chart."""
     widths: tuple[int, ...]
-    """The numbers in percent of the largest number of the chart, or of this bar if each bar has its own scale."""
+    """The numbers in percent of the largest number in the chart. If each bar has its own scale: of the largest in this
+    bar.
+    """
     severity: str = ""
-    """The severity that the numbers are about, which determines the colour; empty if they are about something else."""
+    """The severity that the numbers are about, which determines the colour; empty if the numbers are not about a
+    severity.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class PageChart:
     columns: tuple[str, ...]
     bars: tuple[ChartBar, ...]
     note: str = ""
-    """An explanation of the numbers, or of why there are no bars; empty if none is needed."""
+    """An explanation of the numbers, or the reason why there are no bars; empty if neither is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def build_charts(located: Sequence[ReferenceInRepository]) -> tuple[PageChart, .
 
 
 def list_distinct_updates(located: Iterable[ReferenceInRepository]) -> list[UpdateFacts]:
-    """Return the updates that can be made now. If several image references get the same update, return it once."""
+    """Return the updates that can be made now, without duplicates."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
         reference = at.reference
@@ -119,7 +123,7 @@ def _build_vulnerability_chart(located: Sequence[ReferenceInRepository]) -> Page
 
 
 def _build_age_chart(located: Sequence[ReferenceInRepository]) -> PageChart:
-    """Return a chart that shows how far the images are behind: the number of image references by difference in age.
+    """Return a chart that shows how old the images are: the number of image references by difference in age.
 
     The difference in age is the time between the builds of the old and the new image. The chart has a row for each
     range of differences, such as `a week to a month`.

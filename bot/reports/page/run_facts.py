@@ -1,6 +1,6 @@
 """Reads from the JSON output of `run` and `scan` the values that the HTML report shows.
 
-Every value is validated, because the file may come from anywhere.
+Every value is validated, because the file is not trusted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bot.model.report import SCHEMA
 
 
 class DocumentError(BasebumpError):
-    """The text is not a JSON document of `run` or `scan`."""
+    """Raised if a text is not a JSON document of `run` or `scan`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class UpdateFacts:
     """None if the image reference had no digest."""
     new: ImageScan
     exploited: ExploitedCounts | None = None
-    """None if it was not looked up which vulnerabilities are known to be exploited."""
+    """None if basebump did not look up which vulnerabilities are known to be exploited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ProposalFacts:
     """True if there is no due date only because scan results are missing."""
     is_overdue: bool = False
     accepted_risk: str | None = None
-    """What a declined proposal fixes, if it would have a due date otherwise."""
+    """The fixes of a declined proposal that would have a due date if it were open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class RepositoryFacts:
     """The number of texts that do not name an image."""
     proposals: tuple[ProposalFacts, ...]
     files_url: str | None = None
-    """The URL to which the path of a file is appended, at the site of the forge; None if it is not known."""
+    """The URL on the forge's site to which the path of a file is appended; None if the URL is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ def _read_scan(part: _DocumentPart) -> ImageScan:
 
 
 class _DocumentPart:
-    """A JSON object in a document, with its position for error messages.
+    """A JSON object in a document. Error messages contain its position.
 
     The `get_…` methods raise DocumentError if a value does not have the expected type. If a value is missing or null,
     methods whose return type includes None return None; other methods raise DocumentError.

@@ -1,4 +1,4 @@
-"""Builds the part of pages about fixes over time: lines of the whole fleet and of each team, and tables."""
+"""Builds the part of pages about fixes over time: line charts of the whole fleet and of each team, and tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bot.reports.parts.inventory_document import describe_duration
 WIDTH, HEIGHT = 300, 80
 """The size of the drawing area of a chart, in the units of its `viewBox`."""
 TEAM_WIDTH, TEAM_HEIGHT = 120, 24
-"""The size of the drawing area of a line of one team."""
+"""The size of the drawing area of one team's line chart."""
 MAX_TEAMS = 20
 """The maximum number of teams that the page lists."""
 NOTHING_MERGED = "no fix was merged"
 NOTHING_MERGED_RECENTLY = "none merged recently"
-"""The words for medians of no fixes."""
+"""The texts that replace a median if there are no fixes."""
 
 Values = Sequence[float | None]
 
@@ -37,19 +37,24 @@ class TrendLine:
     segments: tuple[str, ...]
     """The points of the line as `x,y x,y …`. The line has gaps where the value is not known."""
     severity: str = ""
-    """The severity that the numbers are about, which determines the colour; empty if they are about several."""
+    """The severity that the numbers are about, which determines the colour; empty if the numbers are about several
+    severities.
+    """
     has_values: bool = True
     """False if all values are 0 or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeamTrends:
-    """The lines of several teams, as a table with a row for each team. All lines of a column have the same scale."""
+    """The line charts of several teams, as a table with a row for each team.
+
+    All charts of a column have the same scale.
+    """
 
     columns: tuple[tuple[str, str], ...]
     """The title of each column and its scale, such as `up to 4 days`."""
     rows: tuple[tuple[str, tuple[TrendLine, ...]], ...]
-    """The teams, each with a line for each column."""
+    """The name of each team, with its line chart for each column."""
     left_out: int
 
 
@@ -63,9 +68,9 @@ class TrendTable:
     rows: tuple[tuple[str, ...], ...]
     left_out: int
     has_publications: bool = False
-    """True if the second half of the columns has the times since the fixes were published."""
+    """True if the second half of the columns contains the times since the fixes were published."""
     has_cards: bool = False
-    """True if each row is a list on a narrow screen, which shows all cells without scrolling sideways."""
+    """True if a narrow screen shows each row as a list, so that nobody has to scroll sideways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +90,14 @@ class _Measure:
 
     title: str
     team_title: str
-    """A shorter title, for a column of the lines of teams."""
+    """A shorter title, for a column of the teams' charts."""
     get_value: Callable[[TrendPoint], float | None]
     describe: Callable[[float], str]
     severity: str = ""
 
 
 def build_trend_section(trends: FleetTrends) -> TrendSection:
-    """Return the values of the section. `trends` has at least two points."""
+    """Return the values of the section. `trends` must have at least two points."""
     points, measures = trends.points, _list_measures(trends.points)
     teams = sorted(trends.by_team, key=_get_team_order)
     tables = (
@@ -112,7 +117,10 @@ def build_trend_section(trends: FleetTrends) -> TrendSection:
 
 
 def _list_measures(points: Sequence[TrendPoint]) -> tuple[_Measure, ...]:
-    """Return the measures that the page shows. Some of them are shown only if their values are not all 0 or unknown."""
+    """Return the measures that the page shows.
+
+    Some measures are shown only if their values are not all 0 or unknown.
+    """
     waiting = _Measure("Waiting fixes", "Waiting", lambda point: point.open, _describe_count)
     exploited = _Measure(
         "Waiting fixes of exploited vulnerabilities",
@@ -179,7 +187,7 @@ def _build_line(
     scale: float | None = None,
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> TrendLine:
-    """Return the line of a measure. `scale` is the value at the upper edge; if it is None, the highest value is."""
+    """Return the line chart of a measure. `scale` is the value at the upper edge; None means the highest value."""
     values = [measure.get_value(point) for point in points]
     known = [value for value in values if value is not None]
     highest, last = max(known, default=0.0), values[-1]
@@ -217,7 +225,7 @@ def _build_table(title: str, summaries: Sequence[PatchSummary], reached: str = "
 
 
 def _build_stage_table(title: str, summaries: Sequence[PatchSummary]) -> TrendTable:
-    """Return the table of the times until each stage. It has no rows if nothing is known about stages."""
+    """Return the table of the times until each stage. The table has no rows if nothing is known about stages."""
     stages = [stage for stage in UpdateStage if any(stage in each.until_stages for each in summaries)]
     rows = tuple(
         (make_console_line(each.group), *(_describe_stage(each.until_stages.get(stage)) for stage in stages))
@@ -228,7 +236,7 @@ def _build_stage_table(title: str, summaries: Sequence[PatchSummary]) -> TrendTa
 
 
 def _describe_stage(waits: WaitSummary | None) -> str:
-    """Return the median until a stage, and the number of fixes that wait for it."""
+    """Return the median time until a stage, and the number of fixes that wait for this stage."""
     if waits is None:
         return "unknown"
     return ", ".join(filter(None, (_describe_time(waits.median), f"{waits.open:,} waiting" if waits.open else "")))
@@ -245,7 +253,7 @@ def _list_cells(waits: WaitSummary) -> tuple[str, ...]:
 
 
 def _get_team_order(summary: PatchSummary) -> tuple[int, int, str]:
-    """Return the key that sorts teams: those with the most waiting fixes first, then those with the most fixes."""
+    """Return the key that sorts teams by their waiting fixes, then by all their fixes, largest numbers first."""
     return -summary.since_seen.open, -summary.since_seen.fixes, summary.group
 
 

@@ -16,7 +16,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def render_csv(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table as CSV with a line of names, without a line break at the end.
+    """Return a table as CSV with a line of column names, without a line break at the end.
 
     Texts are untrusted. Their control characters become blanks. A text that a spreadsheet program would evaluate gets a
     `'` in front of it. Values that are None become empty cells.
@@ -31,8 +31,9 @@ def render_csv(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 def render_records(names: Sequence[str], records: Iterable[Mapping[str, JsonValue]]) -> str:
     """Return JSON objects as CSV with the columns `names`. See `render_csv` for the texts.
 
-    The column of a value in an object has both keys in its name: `{"request": {"url": …}}` fills `request_url`. Several
-    values are separated by blanks: `{"requests": [{"url": …}, …]}` fills `request_urls`. Other values are left out.
+    The column of a value in a nested object has the names of both keys: `{"request": {"url": …}}` fills `request_url`.
+    Several values are separated by blanks: `{"requests": [{"url": …}, …]}` fills `request_urls`. Other values are left
+    out.
     """
     flat_records = (dict(_flatten(record)) for record in records)
     return render_csv(names, ([flat.get(name) for name in names] for flat in flat_records))

@@ -16,8 +16,8 @@ def describe_effect(evidence: Evidence | None) -> str:
     - `old image not scanned: REASON`.
     - `has 8 known vulnerabilities`, if the new image was scanned but there is no old image with a comparable scan.
 
-    Return an empty string if there is no evidence. If no scanner is available, return an empty string, too, because
-    reports mention a missing scanner once for the whole run.
+    Return an empty string if there is no evidence, or if no scanner is available. Reports mention a missing scanner
+    once for the whole run.
     """
     if evidence is None or evidence.new == NotScanned(UnscannedReason.NO_SCANNER):
         return ""
@@ -33,9 +33,9 @@ def describe_effect(evidence: Evidence | None) -> str:
 
 
 def summarise_run_effect(report: RunReport) -> str:
-    """Return a sentence about the effect of all updates of a run, and about requests that add grave vulnerabilities.
+    """Return a sentence about the effect of all updates of a run, and about proposals that add severe vulnerabilities.
 
-    An example is `Fixes 252 (16 critical, 2 exploited), adds 2 (1 critical); 1 request adds a critical or exploited
+    An example is `Fixes 252 (16 critical, 2 exploited), adds 2 (1 critical); 1 proposal adds a critical or exploited
     vulnerability.` Return an empty string if no update could be compared with the image in the file.
     """
     transitions = {

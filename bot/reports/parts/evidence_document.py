@@ -21,7 +21,7 @@ from bot.reports.parts.json_text import JsonValue, format_time
 
 
 def render_fleet_outcome(outcome: FleetOutcome) -> JsonValue:
-    """Return the numbers of repositories of the fleet in which CI passed or failed with the new digest."""
+    """Return the numbers of repositories in which CI passed or failed with the new digest."""
     counts: dict[str, JsonValue] = {"passed": outcome.passed, "failed": outcome.failed, "merged": outcome.merged}
     return {**counts, "broken": outcome.broken, "failing": outcome.is_failing}
 
@@ -86,7 +86,7 @@ def render_evidence(transition: Transition, evidence: Evidence, *, shows_names: 
 
 
 def _render_use(use: RunningUse) -> JsonValue:
-    """Return the places in which one image runs as JSON: the updated image, or an own image that was built on it."""
+    """Return the workloads that run one image as JSON: the updated image, or an own image that was built on it."""
     return {
         "own_image": use.own_image,
         "places": [
@@ -102,7 +102,10 @@ def _render_use(use: RunningUse) -> JsonValue:
 
 
 def render_lookups(evidence: Evidence, *, are_signatures_checked: bool) -> JsonValue:
-    """Return for each kind of data whether basebump looked it up, so that null is not mistaken for nothing found."""
+    """Return, for each kind of data, whether basebump looked it up.
+
+    Readers can thus distinguish a null for "not looked up" from a null for "nothing found".
+    """
     return {
         "kev": get_list_lookup(evidence, AdvisoryList.KEV).value,
         "epss": get_list_lookup(evidence, AdvisoryList.EPSS).value,
@@ -129,7 +132,7 @@ def _render_signatures(signatures: TransitionSignatures) -> JsonValue:
 
 
 def render_signature(outcome: SignatureOutcome) -> JsonValue:
-    """Return the state of a signature, and a phrase that names the signer or says why no signer is known."""
+    """Return the state of a signature, and a phrase with the signer or with the reason why no signer is known."""
     return {"state": build_signature_view(outcome).state.value, "detail": describe_signature(outcome)}
 
 
@@ -137,7 +140,7 @@ class EvidenceIndex:
     """The evidence of a report, from which the evidence for one update can be rendered."""
 
     def __init__(self, evidence: Mapping[Transition, Evidence], *, shows_names: bool) -> None:
-        """Prepare the search. `shows_names` is that of `render_evidence`."""
+        """Prepare the search. `shows_names` has the same meaning as in `render_evidence`."""
         self._evidence = evidence
         self._shows_names = shows_names
         transitions = sorted(evidence, key=lambda transition: transition.sort_key, reverse=True)
@@ -153,7 +156,8 @@ class EvidenceIndex:
         """Return the evidence for the update of an image in a proposal; null if there is none.
 
         References to the image may use different platforms, such as `linux/amd64` and `linux/arm64`. There is separate
-        evidence for each list of platforms. Return the evidence for the list that is first in alphabetical order.
+        evidence for each list of platforms. Return the evidence for the list of platforms that is first in alphabetical
+        order.
         """
         return self._render_transition(self._by_image.get((TagRef(image.canonical, image.tag), image.old, image.new)))
 

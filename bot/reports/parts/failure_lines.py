@@ -1,7 +1,7 @@
-"""The failures of a run in text reports.
+"""Renders the failures of a run in text reports.
 
-One failure can affect many image references: if a registry is unreachable, all of its images have the same error. Text
-reports show the error once, in the list of failures, and not at every reference.
+One failure can affect many image references: if a registry is unreachable, all references to its images have the same
+error. Text reports show the error once, in the list of failures, and not at every reference.
 """
 
 from __future__ import annotations

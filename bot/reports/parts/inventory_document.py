@@ -1,4 +1,4 @@
-"""Parts of all outputs that come from the inventory: names of base branches, durations, and the age of the data."""
+"""Renders parts of all outputs from the inventory: names of base branches, durations, and the age of the data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def describe_coverage(coverage: InventoryCoverage, now: datetime) -> Iterator[st
 
 
 def build_coverage(coverage: InventoryCoverage) -> JsonValue:
-    """Return the age and the gaps of the data as JSON."""
+    """Return the age of the data, and the numbers of unread branches and files, as JSON."""
     return {
         "branches": coverage.branches,
         "branches_with_unread_files": coverage.branches_with_unread_files,

@@ -16,7 +16,7 @@ def render_json(document: JsonValue) -> str:
 
     ASCII output contains no terminal control characters, and bytes of a path that are not UTF-8 are preserved as
     escapes. The output contains no commands for CI services either (`dump_json`). Each object in a list is on its own
-    line. Users can therefore search the output with `grep`, and writing it is much faster than with indented JSON.
+    line. Users can therefore search the output with `grep`. This format is also written much faster than indented JSON.
     """
     return _format_value(document, "")
 
@@ -24,7 +24,7 @@ def render_json(document: JsonValue) -> str:
 def dump_json(value: JsonValue) -> str:
     """Return a value as JSON in ASCII on one line, which contains no commands for CI services.
 
-    A second `#` in a row is escaped, because `##vso[` and `##[` begin commands. Only strings contain this character.
+    The second of two `#` is escaped, because `##vso[` and `##[` begin commands. Only strings in JSON can contain `#`.
     """
     return _encode(value).replace("##", "#\\u0023")
 

@@ -26,7 +26,7 @@ class MetricType(StrEnum):
 def render_family(
     name: str, meaning: str, samples: Iterable[Sample], metric_type: MetricType = MetricType.GAUGE
 ) -> Iterator[str]:
-    """Yield the lines of all samples of a metric. A metric without samples has no lines."""
+    """Yield the lines of all samples of a metric; nothing if there are no samples."""
     lines = [_render_sample(name, labels, value) for labels, value in samples]
     if lines:
         yield from _render_head(name, meaning, metric_type)
@@ -38,8 +38,8 @@ def render_histogram(
 ) -> Iterator[str]:
     """Yield the lines of a histogram without labels.
 
-    `values` is the number of values in each bucket, whose key is its upper bound. The key of the last bucket is
-    infinity. `total` is the sum of the values.
+    `values` maps the upper bound of each bucket to the number of values in the bucket. The last upper bound is
+    infinity. `total` is the sum of all values.
     """
     yield from _render_head(name, meaning, MetricType.HISTOGRAM)
     count = 0

@@ -20,7 +20,7 @@ from bot.resources import find_install_source
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_MESSAGE_LENGTH = 1000
-"""The maximum number of characters of a message; GitHub shows only the beginning."""
+"""The maximum number of characters of a message. GitHub shows only the beginning of a longer message."""
 SOURCE_ROOT = "%SRCROOT%"
 """The base of relative paths. GitHub interprets this name as the root of the repository."""
 
@@ -36,7 +36,7 @@ SCORES: dict[Urgency, str] = {
 """The value of `security-severity` for each severity: the lowest score of the severity on GitHub.
 
 Scanners report severities, but no scores. A vulnerability that is known to be exploited gets the highest score,
-whatever its severity is. Vulnerabilities of unknown severity have no score.
+independently of its severity. Vulnerabilities of unknown severity have no score.
 """
 POLICY_SCORES: dict[str, str] = {"error": "7.0", "warning": "4.0"}
 """The value of `security-severity` for each level of a rule that is about security, but not about a vulnerability.
@@ -92,9 +92,9 @@ def render_message(text: str) -> SarifObject:
 
 
 def render_sentences(*sentences: str) -> SarifObject:
-    """Return a SARIF message that consists of sentences, which may lack a full stop. Empty sentences are left out.
+    """Return a SARIF message with these sentences. Missing full stops are added. Empty sentences are left out.
 
-    If they have little space, services show only the first sentence, so it must be clear without the others.
+    Services with little space show only the first sentence, so it must be clear without the other sentences.
     """
     return render_message(
         " ".join(each if each.endswith((".", "!", "?")) else f"{each}." for each in sentences if each)
@@ -102,7 +102,7 @@ def render_sentences(*sentences: str) -> SarifObject:
 
 
 def get_level(urgency: Urgency | None) -> str:
-    """Return the level of a result about vulnerabilities, from the most urgent of them; None if there are none."""
+    """Return the level of a result about vulnerabilities: that of the most urgent one; None if there are none."""
     match urgency:
         case AdvisoryList.KEV | Severity.CRITICAL:
             return "error"
@@ -122,11 +122,11 @@ class SarifRule:
     level: str
     """`error`, `warning` or `note`."""
     help_address: str | None = None
-    """The validated address of a page about the rule; None if there is none."""
+    """The validated URL of a page about the rule; None if there is none."""
     help_page: str | None = None
     """The section of basebump's documentation about the rule, such as `docs/check.md#findings`; None if there is none.
 
-    Its address is known only if basebump was installed from a repository.
+    The section's URL is known only if basebump was installed from a repository.
     """
     security_score: str | None = None
     """The security severity from 0.1 to 10; None if the rule is not about security."""
@@ -168,7 +168,7 @@ def render_location(path: str, line_number: int) -> SarifObject:
 
 
 def render_partial_fingerprints(*identity: str) -> SarifObject:
-    """Return the SARIF property with the id of a result, by which services recognise the result in later reports.
+    """Return the SARIF property with the ID of a result. Services recognise the result in later reports by this ID.
 
     Args:
         identity: Texts that together identify the result even if its line number changes, such as its file and its
@@ -185,7 +185,8 @@ def compute_result_id(*identity: str) -> str:
 def _encode_text(text: str) -> bytes:
     """Return a text in UTF-8, even if it contains surrogates.
 
-    In a path, Python represents bytes that are not valid UTF-8 as surrogates. These become the original bytes again.
+    In a path, Python represents bytes that are not valid UTF-8 as surrogates. They are converted back to the original
+    bytes.
     """
     try:
         return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Rows of tables on pages: a limited number of rows, and texts from outside in their cells."""
+"""Limits the number of rows of tables on pages, and shortens untrusted texts in their cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Facts = TypeVar("Facts")
 
 @dataclass(frozen=True, slots=True)
 class LinkedText:
-    """A text that is a link to `address`. If `address` is None, because there is no safe address, it is plain text."""
+    """A text that is a link to the URL `address`.
+
+    If there is no safe URL, `address` is None and the text is not a link.
+    """
 
     text: str
     address: str | None
@@ -35,5 +38,5 @@ def cut_rows(entries: Sequence[Facts], rows: int, build_row: Callable[[Facts], R
 
 
 def shorten_text(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
-    """Return a text from outside on one line of limited length. It is not escaped for HTML."""
+    """Return an untrusted text on one line of limited length. The result is not escaped for HTML."""
     return make_console_line(text, limit)

@@ -1,7 +1,7 @@
 """Renders how far updates got as metrics in Prometheus' text format, for runs and for the service.
 
-Every label has a fixed set of values. Series about stages that the config does not have are left out, as well as series
-about clusters that were never read.
+Every label has a fixed set of values. Series about stages that are not configured are left out, and also series about
+clusters that were never read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds the part of pages about how far updates got: proposed, merged, rebuilt, running."""
+"""Builds the part of pages that shows how far updates got: proposed, merged, rebuilt, running."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from bot.reports.parts.stage_words import (
 )
 
 MAX_FUNNELS = 50
-"""The maximum number of images with a row of numbers."""
+"""The maximum number of images in the table of images."""
 MAX_STUCK = 50
 MAX_RUNNING = 50
 """The maximum number of running images under one heading."""
 BAR_COLUMNS = ("done", "waiting", "stuck", "not known")
-"""The columns of the chart, and the parts of its bars. They do not overlap."""
+"""The columns of the chart, which are also the parts of its bars. No use is counted in two columns."""
 
 _BarCounts = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """How far the updates of a fleet got at a time."""
+    """How far the updates of a fleet had got at the time `now`."""
 
     stages: FleetStages
     now: datetime
@@ -45,17 +45,17 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True)
 class BarPart:
-    """A part of a bar. The numbers are percent of the longest bar."""
+    """A part of a bar. `start` and `width` are percent of the longest bar."""
 
     column: int
-    """The position of its column in BAR_COLUMNS; the first one is 1."""
+    """The position of the part's column in BAR_COLUMNS, beginning with 1."""
     start: float
     width: float
 
 
 @dataclass(frozen=True, slots=True)
 class StageBar:
-    """The uses in one stage: numbers and a bar."""
+    """The uses of images in one stage: numbers and a bar."""
 
     label: str
     counts: _BarCounts
@@ -80,7 +80,7 @@ class FunnelRow:
 
     image: str
     cells: tuple[FunnelCell, ...]
-    """One for each column of the table."""
+    """One cell for each column of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class RunningRow:
     digest: str
     workloads: str
     why: str = ""
-    """Why the digest must be replaced; empty if that is not the subject."""
+    """Why the digest must be replaced; empty in tables about other facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,14 @@ class StageSection:
     bars: tuple[StageBar, ...]
     bar_columns: tuple[str, ...]
     columns: tuple[str, ...]
-    """The titles of the columns of `funnels`, without that of the image."""
+    """The titles of the columns of `funnels`, without the column of the image."""
     funnels: ShownRows[FunnelRow]
     stuck: ShownRows[StuckRow]
     has_clusters: bool
     unwanted: ShownRows[RunningRow]
     unlisted: ShownRows[RunningRow]
     coverage: tuple[str, ...]
-    """Sentences about the age of what is known about clusters."""
+    """Sentences about the age of the data from clusters."""
 
     @property
     def has_unwanted(self) -> bool:
@@ -133,7 +133,10 @@ class StageSection:
 
 
 def build_stage_section(report: StageReport, rows: int) -> StageSection:
-    """Return the values of the sections, with at most `rows` rows in each list. All names are shown."""
+    """Return the values of the sections, with at most `rows` rows in each list.
+
+    Names from clusters are not left out.
+    """
     stages, now = report.stages, report.now
     scope = stages.scope
     columns = list_columns(scope)
@@ -153,7 +156,7 @@ def build_stage_section(report: StageReport, rows: int) -> StageSection:
 
 
 def sort_funnels(funnels: Iterable[StageFunnel]) -> Sequence[StageFunnel]:
-    """Return the funnels of images, those with the most stuck uses first, then those with the most waiting uses."""
+    """Return the funnels of images, sorted by their numbers of stuck uses, then of waiting uses, largest first."""
     return sorted(funnels, key=lambda each: (-each.stuck, -_count_waiting(each), each.image))
 
 
@@ -162,7 +165,7 @@ def _count_waiting(funnel: StageFunnel) -> int:
 
 
 def build_bars(funnels: Iterable[StageFunnel], scope: StageScope) -> tuple[StageBar, ...]:
-    """Return the chart of several images together; no bars if they have no uses."""
+    """Return one chart for all of these images; no bars if they have no uses."""
     rows = [
         (state, (count.done, count.waiting - count.stuck, count.stuck, count.unknown))
         for state, count in count_states(funnels, list_fleet_stages(scope))
@@ -190,7 +193,7 @@ def _list_parts(counts: _BarCounts, longest: int) -> tuple[BarPart, ...]:
 
 
 FunnelColumn = tuple[str, Callable[[StageFunnel], FunnelCell]]
-"""The title of a column, and the function that returns the cell of an image."""
+"""The title of a column, and the function that returns the cell for an image."""
 
 
 def list_columns(scope: StageScope) -> tuple[FunnelColumn, ...]:
@@ -215,7 +218,7 @@ def _build_cell_builder(stage: UpdateStage) -> Callable[[StageFunnel], FunnelCel
 
 
 def describe_count(count: StageCount) -> str:
-    """Return what the number of uses in a stage consists of, such as `2 stuck, 1 not known`."""
+    """Return a note about the uses in a stage, such as `2 stuck, 1 not known`."""
     words = ((count.stuck, "stuck"), (count.waiting - count.stuck, "waiting"), (count.unknown, "not known"))
     return ", ".join(f"{number:,} {word}" for number, word in words if number)
 
@@ -240,12 +243,12 @@ def _build_stuck_row(progress: UpdateProgress, scope: StageScope, now: datetime)
 
 
 def link_check(name: str, url: str | None) -> LinkedText:
-    """Return the name of a check that failed, with a link if its address is safe."""
+    """Return the name of a check that failed, with a link if the check's URL is safe."""
     return LinkedText(shorten_text(name), url if url is not None and is_safe_url(url) else None)
 
 
 def group_running(images: Iterable[RunningImage]) -> Sequence[Sequence[RunningImage]]:
-    """Return running images by repository and digest, those with the most pods first."""
+    """Return running images, grouped by repository and digest. Groups with the most pods come first."""
     groups: dict[tuple[str, str], list[RunningImage]] = {}
     for each in images:
         groups.setdefault((each.repository, each.digest or ""), []).append(each)
@@ -253,7 +256,7 @@ def group_running(images: Iterable[RunningImage]) -> Sequence[Sequence[RunningIm
 
 
 def group_unwanted(unwanted: Iterable[UnwantedImage]) -> Sequence[Sequence[UnwantedImage]]:
-    """Return running images whose digest must be replaced by repository and digest, blocked digests first."""
+    """Group running images whose digest must be replaced by repository and digest. Blocked digests come first."""
     groups: dict[tuple[str, str, str], list[UnwantedImage]] = {}
     for each in unwanted:
         groups.setdefault((each.reason.value, each.image.repository, each.image.digest or ""), []).append(each)

@@ -1,4 +1,4 @@
-"""Words for how far an update got, which all outputs share."""
+"""Describes in words how far an update got. All outputs use these words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNWANTED_SENTENCES: Mapping[UnwantedReason, str] = {
 
 
 def count_states(funnels: Iterable[StageFunnel], stages: Iterable[UpdateStage]) -> tuple[tuple[str, StageCount], ...]:
-    """Return the uses of several images together, by the state of their latest update, in words such as `held`."""
+    """Return the numbers of uses of several images by the state of their latest update, in words such as `held`."""
     funnels = tuple(funnels)
     return (
         ("not proposed", StageCount(waiting=sum(each.not_proposed for each in funnels))),
@@ -50,7 +50,10 @@ def _add_counts(counts: Sequence[StageCount]) -> StageCount:
 
 
 def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:
-    """Return why an update did not reach its next stage. Names of workloads and clusters are private evidence."""
+    """Return why an update did not reach its next stage.
+
+    The result can contain names of workloads and clusters, which are private evidence.
+    """
     details = ", ".join(_list_details(wait, shows_workloads=shows_workloads))
     sentence = f"{wait.reason.sentence.removesuffix('.')}: {details}." if details else wait.reason.sentence
     if not wait.workloads or not wait.manifests:
@@ -60,7 +63,7 @@ def describe_wait(wait: UpdateWait, *, shows_workloads: bool) -> str:
 
 
 def _list_details(wait: UpdateWait, *, shows_workloads: bool) -> Iterator[str]:
-    """Yield what an update waits for: own images, manifests, workloads or clusters."""
+    """Yield the names of the own images, manifests, workloads or clusters for which an update waits."""
     yield from _cut(wait.images)
     yield from _cut([f"{each.key.repository} {each.path}:{each.line_number}" for each in wait.manifests])
     if wait.workloads and not wait.manifests:
@@ -70,19 +73,19 @@ def _list_details(wait: UpdateWait, *, shows_workloads: bool) -> Iterator[str]:
 
 
 def _cut(names: Sequence[str]) -> Iterator[str]:
-    """Yield the first names, and the number of the others."""
+    """Yield the first names, and the number of further names."""
     return _add_rest(names[:MAX_DETAILS], len(names))
 
 
 def _add_rest(shown: Iterable[str], count: int) -> Iterator[str]:
-    """Yield the first of `count` names, and the number of the others."""
+    """Yield the first of `count` names, and the number of further names."""
     yield from shown
     if rest := describe_rest(count, MAX_DETAILS):
         yield rest
 
 
 def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool) -> str:
-    """Return the workloads of running images, such as `prod/payments/Deployment/web (12 pods)`, or their numbers."""
+    """Return the workloads of running images, such as `prod/payments/Deployment/web (12 pods)`, or only counts."""
     pods = count_pods(images)
     if not shows_workloads:
         workloads = count_things(len(pods), "workload", "workloads")
@@ -94,7 +97,7 @@ def describe_workloads(images: Iterable[RunningImage], *, shows_workloads: bool)
 
 
 def describe_clusters(clusters: Iterable[ClusterCoverage], now: datetime, *, shows_names: bool) -> Iterator[str]:
-    """Yield sentences about the age of what is known about the clusters. Their names are private evidence."""
+    """Yield sentences about the age of the data from the clusters. The names of clusters are private evidence."""
     clusters = tuple(clusters)
     if not clusters:
         yield "No cluster was read yet, so nothing is known about running images."

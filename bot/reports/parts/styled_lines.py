@@ -16,7 +16,9 @@ class Style(Enum):
     BAD = auto()
     FAINT = auto()
     EXPLANATION = auto()
-    """A sentence without a colour. If it is wrapped, and `head` is a label, the sentence stays in its own column."""
+    """A sentence without a colour. If `head` is a label and the sentence is wrapped, its further lines begin below its
+    first word.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,10 @@ class StyledLine:
     link: str | None = None
     """The URL to which a terminal links the text; None for no link."""
     is_wrapped: bool = True
-    """False if the line stays one line on a narrow terminal, such as a line of a diff."""
+    """False if the line must not be wrapped on a narrow terminal, such as a line of a diff."""
 
     def __str__(self) -> str:
-        """Return the line without its style."""
+        """Return the text of the line without its style."""
         return self.head + self.text
 
 

@@ -13,7 +13,7 @@ MAX_ROWS = 200
 MAX_CELL_WIDTH = 60
 """The maximum width of a column. The last cell of a row may be longer."""
 MIN_TEXT_WIDTH = 24
-"""If a sentence in the last column has less room than this, its column is left out."""
+"""If a sentence in the last column would have less space than this, the column is left out."""
 _GAP = "  "
 """The blanks before each column."""
 
@@ -26,15 +26,17 @@ class Column:
 
     name: str
     drop_rank: int | None = None
-    """The position in the order in which columns are left out on a narrow terminal; None if it is always shown."""
+    """The position in the order in which columns are left out on a narrow terminal; None if the column is always
+    shown.
+    """
     is_text: bool = False
-    """True if its cells are sentences, which are shortened at the end of a word before the column is left out."""
+    """True if the cells are sentences. They are shortened at the end of a word before the column is left out."""
 
 
 def render_table(columns: Sequence[Column], rows: Sequence[Row], screen_width: int | None) -> Iterator[Line]:
-    """Yield the headings, a line for each row, and a line that names the columns for which there is no room.
+    """Yield the headings, a line for each row, and a line with the names of the columns that do not fit.
 
-    If a row is too long without these columns, too, its last cells can be wrapped. Control characters are removed,
+    If a row is too long even without these columns, its last cells can be wrapped. Control characters are removed,
     because texts are untrusted. If `screen_width` is None, all columns are shown.
     """
     shown_rows = [_format_cells(row) for row in rows[:MAX_ROWS]]
@@ -52,7 +54,10 @@ def render_table(columns: Sequence[Column], rows: Sequence[Row], screen_width: i
 
 
 def _fit_columns(columns: Sequence[Column], widths: list[int], screen_width: int) -> list[str]:
-    """Set the widths of columns to 0 until the others fit the screen. Return the names of these columns."""
+    """Set the widths of columns to 0 until the remaining columns fit the screen.
+
+    Return the names of the removed columns.
+    """
     left_out: list[str] = []
     ranks = {column.drop_rank: index for index, column in enumerate(columns) if column.drop_rank is not None}
     for _, index in sorted(ranks.items()):
@@ -69,7 +74,7 @@ def _fit_columns(columns: Sequence[Column], widths: list[int], screen_width: int
 def render_changes(rows: Sequence[Row], screen_width: int | None) -> Iterator[Line]:
     """Yield a line for each row, which ends with an old and a new value: `user  app  →  root`.
 
-    The columns of the values are aligned if every row fits `screen_width`. If not, each line can be wrapped.
+    The old and new values are aligned in columns if every row fits `screen_width`. If not, each line can be wrapped.
     """
     shown_rows = [_format_cells((*labels, old, "→", new)) for *labels, old, new in rows[:MAX_ROWS]]
     widths = [max(map(len, cells)) for cells in zip(*shown_rows, strict=True)]
@@ -97,7 +102,7 @@ def _format_cells(texts: Row) -> Row:
 
 
 def _measure(widths: Sequence[int]) -> int:
-    """Return the length of a line with columns of these widths, of which a column with the width 0 is not shown."""
+    """Return the length of a line with columns of these widths. A column with the width 0 is not shown."""
     return sum(len(_GAP) + width for width in widths if width)
 
 

@@ -1,4 +1,4 @@
-"""Renders every decision of a run as JSON lines for tables and queries. Each line can be understood by itself."""
+"""Renders every decision of a run as a JSON line for tables and queries. Each line can be understood by itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEADING_KEYS = (
     "successor",
     "evidence",
 )
-"""Keys that come first in the line of an image reference, because readers look for them.
+"""The keys that come first in the line of an image reference, because they are the most important ones.
 
 A line has all of these keys, even those that the JSON document leaves out if they have no value.
 """

@@ -1,6 +1,6 @@
 """Renders the lines of each repository as a collapsible section (a fold) in the log of a CI service.
 
-The log is therefore complete, but short at first sight.
+The log is therefore complete, but short while the sections are collapsed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from bot.reports.parts.styled_lines import Line
 Fold = Callable[[int, str, Sequence[Line]], Iterator[Line]]
 """Yields a title and its lines as a collapsible section (a fold) in the syntax of a CI service.
 
-The number distinguishes the folds of one log. The title and the lines were made safe by `make_console_line`: they have
-no control characters, and do not begin with a command for the CI service.
+The number distinguishes the folds of one log. `make_console_line` has already removed control characters and commands
+for the CI service from the title and the lines.
 """
 
 
@@ -29,8 +29,8 @@ def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iter
 
     Azure Pipelines documents these lines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
 
-    GitHub documents only the command `::group::`, which its runner translates to `##[group]`. That command would have
-    no effect here, because basebump's action disables commands in its output (`::stop-commands::`). A line with
+    GitHub documents only the command `::group::`, which its runner translates to `##[group]`. `::group::` would have no
+    effect here, because basebump's action disables commands in its output (`::stop-commands::`). A line with
     `##[group]` starts a section even then:
     https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs.
 

@@ -30,7 +30,7 @@ from bot.reports.run.report_text import (
 MAX_BYTES = 1_000_000
 """The maximum size of a summary. GitHub accepts 1 MiB from each step, and drops a larger summary completely."""
 _ROW_LIMITS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
-"""The numbers of rows in each list that are tried, in this order, until the summary fits."""
+"""The maximum numbers of rows of each list. They are tried in this order until the summary fits."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -70,7 +70,7 @@ def _render_sections(report: RunReport, rows: int) -> Iterator[str]:
 
 
 def _render_failures(report: RunReport, rows: int) -> Iterator[str]:
-    """Render the failures. This section is the first, because the data in the other sections may be incomplete."""
+    """Render the failures. This section comes first, because failures can make the other sections incomplete."""
     if report.failed:
         yield "### basebump could not do its work here"
         yield ""
@@ -99,7 +99,7 @@ def _render_proposals(report: RunReport, rows: int) -> Iterator[str]:
     yield from _render_left_out(len(entries) - len(shown), "proposals")
 
 
-def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
+def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - as in other sections
     if report.level < RunLevel.PROPOSE and any(tree.proposals for tree in report.repositories):
         yield f"Level {report.level.word}: no proposal was opened or changed; `--level propose` does this."
         yield ""
@@ -110,7 +110,7 @@ def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG
 def _render_repositories(report: RunReport, rows: int) -> Iterator[str]:
     """Render a section for each repository that has a note, or image references that need attention.
 
-    These references are in a table that is collapsed at first.
+    These references are in a table that is initially collapsed.
     """
     notable = [tree for tree in report.repositories if tree.note or _list_notable(tree)]
     shown = notable[:rows]

@@ -12,12 +12,13 @@ MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
 MAX_WANTED_NAME = 30
-"""Columns are left out before a name with up to this many characters is shortened."""
+"""The width of names down to which columns are left out before names are shortened."""
 _NAME_HEADING = "repository"
 _HEADINGS = ("references", "updatable", "current", "not updated", "skipped", "pinned", "open", "would open", "waiting")
-"""The columns. References that are not updated are those on which a user may want to act.
+"""The columns. References count as not updated if a user might want to act on them.
 
-The numbers of the second to the fifth column add up to the number in the first one."""
+The numbers of the second to the fifth column add up to the number in the first one.
+"""
 _DROP_ORDER = ("pinned", "skipped", "current", "waiting", "not updated", "references", "updatable")
 """The columns that are left out on a narrow terminal, the least important first."""
 
@@ -53,7 +54,10 @@ def render_overview(report: RunReport, columns: int) -> str:
 
 
 def _choose_columns(total: Sequence[int], room: int) -> list[int]:
-    """Return the indexes of the columns to show. Columns without any number, and columns without room, are left out."""
+    """Return the indexes of the columns to show.
+
+    Columns without any number, and columns that do not fit, are left out.
+    """
     used = [index for index, count in enumerate(total) if count]
     for heading in _DROP_ORDER:
         width = sum(max(len(_HEADINGS[index]), len(str(total[index]))) + GAP for index in used)

@@ -12,7 +12,7 @@ from bot.reports.parts.styled_lines import Line, Style, StyledLine
 _COMMENT_START, _COMMENT_END = "<!--", "-->"
 _TAG = re.compile(r"</?(?:details|summary|b|strong|sub|sup|p|br|kbd)\b[^<>]*>")
 _LINK = re.compile(r"\[([^\[\]\n]+)\]\(https?://[^()\s]+\)")
-"""A link. Its label contains no `[`, so that a search in a long row of `[` reads each of them only once."""
+"""A link. The label contains no `[`, so that a search in a long row of `[` reads each character only once."""
 _CELL_END = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
 _BOLD = re.compile(r"^\*\*([^*`]+)\*\*$")
@@ -21,7 +21,7 @@ _DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.UPDATE}
 
 
 def render_proposal_list(repository: str, rows: Sequence[tuple[str, str, str]]) -> list[Line]:
-    """Return a line for each proposal of a repository. A row has the branch, the state and the title."""
+    """Return a line for each proposal of a repository, with the branch, the state and the title."""
     if not rows:
         return [f"{make_console_line(repository)} has no proposals; hint: run basebump with --level propose"]
     width = max(len(branch) for branch, _, _ in rows)
@@ -38,8 +38,8 @@ def render_proposal_list(repository: str, rows: Sequence[tuple[str, str, str]]) 
 def render_proposal_lines(title: str, heading: str, body: str, changes: str) -> list[Line]:
     """Return the title, the branches, the text and the changes of a proposal.
 
-    The text is Markdown. Comments, which contain basebump's mark, tags of folds and the addresses of links are left
-    out. `changes` is a diff, or empty.
+    The text is Markdown. Comments (one of them contains basebump's mark), the tags of collapsible sections and the URLs
+    of links are left out. `changes` is a diff, or empty.
     """
     text = _LINK.sub(r"\1", _TAG.sub("", _remove_comments(body).replace("<summary>", "▸ ")))
     text = _EMPTY_LINES.sub("\n\n", make_console_block(text)).strip("\n")
@@ -51,7 +51,10 @@ def render_proposal_lines(title: str, heading: str, body: str, changes: str) -> 
 
 
 def _remove_comments(text: str) -> str:
-    """Remove comments, and the line breaks after them. Unlike a pattern, this reads a text with many openings once."""
+    """Remove comments, and the line breaks after them.
+
+    Unlike a regular expression, this function reads a text with many `<!--` only once.
+    """
     kept: list[str] = []
     at = 0
     while (start := text.find(_COMMENT_START, at)) >= 0:

@@ -46,7 +46,8 @@ def render_run_document(report: RunReport) -> str:
 def build_evidence_index(report: RunReport, *, shows_names: bool = True) -> EvidenceIndex | None:
     """Return an index of the report's evidence; None if the report has no evidence.
 
-    The module of the index is imported only if it is needed. `shows_names` is that of `render_evidence`.
+    The module of the index is imported only if it is needed. `shows_names` has the same meaning as in
+    `render_evidence`.
     """
     if not report.evidence:
         return None
@@ -126,8 +127,8 @@ def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
 def _render_digest_span(reference: Reference) -> JsonValue:
     """Return the start and end of the bytes that an edit of the digest replaces, as byte offsets.
 
-    These are the bytes of the digest (`sha256:…`), or the bytes of a `null` in its place. If there is neither, both are
-    the offset at which a digest would be inserted. Return null if the reference cannot be edited.
+    These are the bytes of the digest (`sha256:…`), or the bytes of a `null` in its place. If there is neither, start
+    and end are both the offset at which a digest would be inserted. Return null if the reference cannot be edited.
     """
     if not isinstance(reference.digest_slot, EditSlot):
         return None
@@ -136,7 +137,7 @@ def _render_digest_span(reference: Reference) -> JsonValue:
 
 
 def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
-    """Return as JSON a text that cannot be parsed as an image reference, or a file that cannot be parsed."""
+    """Return a text that is not a valid image reference, or a file that cannot be parsed, as JSON."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,

@@ -3,8 +3,8 @@
 Every label has a fixed set of values, so the number of series does not depend on the size of the fleet.
 
 A metric has a series for every combination of label values, even if its value is zero, because queries and alerts do
-not work well on series that come and go. Series are left out only if their value is unknown, as is the number of
-vulnerabilities if no image was scanned.
+not work well on series that come and go. Series are left out only if their value is unknown. For example, the number of
+vulnerabilities is unknown if no image was scanned.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FOLDER = "folder"
 """The forge of a scanned folder in labels, because Prometheus has no empty labels."""
 IN_USE, OFFERED = "in-use", "offered"
 PATCH_PERIOD = timedelta(days=90)
-"""The times to patch are those of the fixes that were merged in this time before the end of the run."""
+"""The times to patch are computed from the fixes that were merged in this period before the end of the run."""
 FIRST_SEEN, PUBLISHED = "first-seen", "published"
 """The start of a time to patch: the first sighting of the fix, or its publication."""
 _SCAN_STATES = (SCANNED, *(why.value for why in UnscannedReason))
@@ -149,10 +149,10 @@ def _render_scans(report: RunReport) -> Iterator[str]:
 
 
 def _render_patch_times(summaries: Iterable[PatchSummary]) -> Iterator[str]:
-    """Yield the percentiles of the times to patch, and the numbers of fixes that they are about.
+    """Yield the percentiles of the times to patch, and the numbers of fixes from which they are computed.
 
-    They are gauges, because they are about the last days, so that they can fall. Histograms and summaries count all
-    events since a start, which the state does not remember.
+    These metrics are gauges, because they are about the last days and can therefore fall. Histograms and summaries
+    would have to count all events since a start, which the state does not contain.
     """
     by_severity = {each.group: each for each in summaries}
     times: list[Sample] = []

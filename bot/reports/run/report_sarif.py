@@ -43,7 +43,7 @@ LEVELS: dict[ReferenceStatus, str] = {
 """The statuses that are reported as results, with their levels. The other statuses need no action.
 
 If the fixes of an update are known, its result has the level of the most urgent fix. This level can be higher than the
-level of the status, but only for an update it can be lower.
+level of the status. Only the result for an update can have a lower level.
 """
 
 _SECURITY_REASONS = frozenset(
@@ -57,11 +57,11 @@ _SECURITY_REASONS = frozenset(
 )
 """The reasons that are about security: blocked digests, signatures, and tags that no longer receive fixes."""
 _NO_REPOSITORY = RepositoryReport("", "", None)
-"""Stands in for the repositories if no repository was read."""
+"""Replaces the repositories in the output if no repository was read."""
 _UPDATE_TITLE = "There is a newer image than the image in the file, or the file does not pin the image by digest."
 _HELP_TEXTS: dict[ReferenceStatus, str] = {
     ReferenceStatus.GONE: "Write the new digest: the image in the file can no longer be pulled.",
-    ReferenceStatus.BLOCKED: "Use another image: the message says why this one is blocked, and names a replacement.",
+    ReferenceStatus.BLOCKED: "Use another image: the message contains the reason for the block, and a replacement.",
     ReferenceStatus.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
     ReferenceStatus.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
     ReferenceStatus.SUPERSEDED: "Use another tag: the message names the successor if it is known.",
@@ -89,11 +89,11 @@ class _ResultKind:
     status: ReferenceStatus
     reason: Reason | None
     fix: Urgency | None
-    """The most urgent fix of an update; None if it is unknown, if there is none, or for other statuses."""
+    """The most urgent fix of an update; None if the fix is unknown, if there is none, or for other statuses."""
 
     @property
     def identity(self) -> str:
-        """The part of the rule ID that does not change if other vulnerabilities become known."""
+        """The part of the rule ID that stays the same when further vulnerabilities become known."""
         return f"{self.status}/{self.reason}" if self.reason is not None else self.status.value
 
     @property
@@ -123,7 +123,7 @@ class _ResultKind:
 
 def render_report_sarif(report: RunReport) -> str:
     """Return the output of `--format sarif`: one SARIF run for each repository, and at least one run."""
-    # Services for code scanning show a SARIF file to everyone who can read the alerts of a repository.
+    # Code scanning services show a SARIF file to everyone who can read the alerts of a repository.
     evidence_index = build_evidence_index(report, shows_names=False)
     trees = report.repositories or (_NO_REPOSITORY,)
     return render_sarif(
@@ -139,7 +139,8 @@ def _group_failures_by_repository(
 ) -> Iterator[tuple[RepositoryReport, Sequence[RunFailure]]]:
     """Yield each repository with its failures.
 
-    If a failure does not belong to a repository, for example a failure of a registry, it is yielded with the first one.
+    A failure that does not belong to a repository, such as a failure of a registry, is yielded with the first
+    repository.
     """
     names = {tree.name for tree in trees}
     others = [each for each in failed if each.subject not in names]
@@ -180,9 +181,9 @@ def _determine_kind(verdict: Verdict, evidence: Evidence | None) -> _ResultKind:
 
 
 def _find_most_urgent_fix(evidence: Evidence | None) -> Urgency | None:
-    """Return the most urgent fix of an update; None if it is unknown, if there is none, or if its severity is unknown.
+    """Return the most urgent fix of an update; None if there is none, or if the fix or its severity is unknown.
 
-    A fix of a vulnerability that is known to be exploited is the most urgent one, whatever its severity is.
+    A fix for a vulnerability that is known to be exploited is the most urgent one, independently of its severity.
     """
     effect = summarise_effect([evidence]) if evidence is not None else None
     if effect is None:
@@ -193,7 +194,7 @@ def _find_most_urgent_fix(evidence: Evidence | None) -> Urgency | None:
 
 
 def _determine_level(status: ReferenceStatus, evidence: Evidence | None) -> str:
-    """Return the level of a result: that of the most urgent fix if it is known, and otherwise that of the status."""
+    """Return the level of the most urgent fix of a result; if the fix is not known, the level of the status."""
     if evidence is None or evidence.delta is None:
         return LEVELS[status]
     fix_level = get_level(_find_most_urgent_fix(evidence))

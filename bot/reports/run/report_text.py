@@ -67,7 +67,7 @@ NO_INSTALLED_SCANNER = (
     "neither Trivy nor Grype is installed; hint: install one of them, or set `scanners: [{kind: osv}]` to send the "
     "package names of images on public registries to api.osv.dev."
 )
-"""The reason that nothing was scanned if the config lists no scanners."""
+"""The reason why nothing was scanned if the config lists no scanners."""
 _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
     ProposalOutcome.OPENED: Style.GOOD,
     ProposalOutcome.REFRESHED: Style.GOOD,
@@ -78,15 +78,16 @@ _OUTCOME_STYLES: dict[ProposalOutcome, Style] = {
     ProposalOutcome.REFUSED: Style.BAD,
     ProposalOutcome.FAILED: Style.BAD,
 }
-"""The styles of outcomes that are not usual."""
+"""The styles of unusual outcomes."""
 
 MAX_COLUMN_WIDTH = 60
 """The maximum width of the column for references. A longer reference is not shortened."""
 MAX_PROPOSAL_NOTE = 1000
 """The maximum number of characters of the note of a proposal, such as a refused label with a hint."""
 MAX_NOTE_REPETITIONS = 3
-"""The number of image references of a repository below which the same note is shown. A note of more image references is
-shown only below the first of them."""
+"""The maximum number of image references of a repository below which the same note is repeated. If more image
+references have the note, it is shown only below the first one.
+"""
 
 
 def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
@@ -102,7 +103,7 @@ def render_scan_lines(
     Args:
         report: The report of one folder.
         written_paths: The files that `--write` changed; None without `--write`.
-        is_brief: Whether the output has only the references that need an action, and failures.
+        is_brief: True if the output contains only failures, and references that need an action.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
@@ -126,8 +127,8 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brie
     """Return the text output of `run`.
 
     `fold` renders the title and the lines of each repository, for example as a collapsible section for a CI service. If
-    `is_brief` is true, the output has only what needs an action, and failures. If nothing was found and something
-    failed, the output has only the failures.
+    `is_brief` is true, the output contains only failures, and entries that need an action. If nothing was found and
+    something failed, the output contains only the failures.
     """
     report = drop_repeated_errors(report)
     lines: list[Line] = []
@@ -150,7 +151,7 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brie
 
 
 def keep_actions(repository: RepositoryReport) -> RepositoryReport:
-    """Return a copy of a report with only the image references and proposals on which somebody may want to act."""
+    """Return a copy of a report with only the image references and proposals that can need an action."""
     return replace(
         repository,
         verdicts=tuple(each for each in repository.verdicts if each.status.needs_action),
@@ -164,7 +165,9 @@ def keep_actions(repository: RepositoryReport) -> RepositoryReport:
 def _render_repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
     yield from (indent_line(line) for line in _render_references(repository, evidence) if line)
     if repository.configured_name:
-        yield make_console_line(f"  The config calls it {repository.configured_name}: write its new name there.")
+        yield make_console_line(
+            f"  The config still uses the name {repository.configured_name}: write its new name there."
+        )
     yield from (f"  {make_console_line(line)}" for line in repository.note.splitlines())
     yield from (indent_line(line) for proposal in repository.proposals for line in _render_proposal(proposal))
 
@@ -189,7 +192,7 @@ def _render_references(repository: RepositoryReport, evidence: Mapping[Transitio
     shown_notes: set[str] = set()
     for path, found in places.items():
         yield make_console_line(path)
-        for (first, *notes), same in groupby(found):  # an anchor and its aliases have the same line
+        for (first, *notes), same in groupby(found):  # a YAML anchor and its aliases have the same output line
             count = len(list(same))
             yield _append_count(first, count)
             for note in notes:
@@ -256,7 +259,7 @@ def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mappin
 
 
 def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
-    """Return the old digest, the new tag (if it changes) and the new digest, followed by the effect of the update."""
+    """Return the old digest, the new tag (if the tag changes), the new digest, and the effect of the update."""
     pinned_digest, transition = verdict.reference.image.digest, verdict.transition
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
     old = shorten_digest(pinned_digest) if pinned_digest else "no digest"
@@ -272,13 +275,13 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
 def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
     """Return a sentence with the number of image references by status.
 
-    An example is `3 image references: 1 up-to-date, 2 update.` If there are texts that hold no readable reference,
-    a second sentence has their number.
+    An example is `3 image references: 1 up-to-date, 2 update.` If there are texts that contain no readable reference, a
+    second sentence has their number.
 
     Args:
         repositories: The repositories whose image references are counted.
-        mark: The end of the second sentence. The default names `!`, the character that marks such texts in the text
-            output.
+        mark: The end of the second sentence. The default contains `!`, which marks texts without a readable reference
+            in the text output.
     """
     statuses: Counter[ReferenceStatus] = Counter()
     unsupported, is_complete, has_repositories = 0, True, False
@@ -301,7 +304,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
 
 
 def _explain_output(repositories: Sequence[RepositoryReport]) -> Iterator[Line]:
-    """Yield a legend of the signs in the output, and explanations of the reasons that it mentions only by name."""
+    """Yield a legend of the signs in the output, and explanations of reasons that have only a name in the output."""
     used_statuses = {verdict.status for repository in repositories for verdict in repository.verdicts}
     statuses_by_mark: dict[str, list[str]] = {}
     for status, (mark, _) in _MARKS.items():
@@ -354,7 +357,7 @@ def _render_proposal(proposal: ProposalReport) -> Iterator[Line]:
         yield StyledLine(f"{'':>13}  ", describe_due_date(proposal.due), style)
     if proposal.accepted_risk is not None:
         yield StyledLine(f"{'':>13}  ", f"Accepted risk ({proposal.accepted_risk}).", Style.EXPLANATION)
-    # The note of a failure is in the list of failures, with its hint.
+    # The list of failures contains the note of a failure with its hint.
     if proposal.note and proposal.outcome is not ProposalOutcome.FAILED:
         yield StyledLine(f"{'':>13}  ", make_console_line(proposal.note, MAX_PROPOSAL_NOTE), Style.EXPLANATION)
 
