@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import socket
 import sys
 import tempfile
 from itertools import count
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from support.forges.claims import claims_table, mark_slow_forges, note_claims
 from support.forges.kill_points import summarize_kills
 from support.parts import OPTIONAL, PARTS
+from urllib3.connection import HTTPConnection
 
 MEMORY_FOR_TEMPORARY_FILES = 4 << 30
 """Bytes that must be free, a multiple of what the tests need at any time. Without them, temporary files are on disk."""
@@ -111,6 +113,29 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if kills is not None:
         terminalreporter.section("runs that were killed")
         terminalreporter.line(kills)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _connections_with_deadlines():
+    """Fail if code of basebump opens a connection of `urllib3` that is not limited by `bot.net.deadlines`.
+
+    A client library that creates a session of its own would otherwise wait without end for a slow server.
+    """
+    open_socket = HTTPConnection._new_conn
+
+    def open_checked(connection: HTTPConnection) -> socket.socket:
+        callers = []
+        frame = sys._getframe(1)
+        while frame is not None:
+            callers.append(frame.f_globals.get("__name__", ""))
+            frame = frame.f_back
+        is_own = any(each.startswith("bot.") for each in callers)
+        assert not is_own or "bot.net.deadlines" in callers, f"a connection without a deadline: {callers}"
+        return open_socket(connection)
+
+    HTTPConnection._new_conn = open_checked
+    yield
+    HTTPConnection._new_conn = open_socket
 
 
 @pytest.fixture(scope="session")

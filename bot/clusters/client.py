@@ -10,13 +10,22 @@ from http import HTTPStatus
 from typing import Any, assert_never
 
 from kubernetes.client import ApiClient, AppsV1Api, BatchV1Api, Configuration, CoreV1Api
+from kubernetes.config.config_exception import ConfigException
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
 from bot.clusters.cluster_errors import ClusterError, ExpiredListError
 from bot.clusters.object_kind import ObjectKind
 from bot.model.workload import ClusterProblem
-from bot.net import CA_ADVICE, describe_cause, sanitize_text
+from bot.net import (
+    CA_ADVICE,
+    ExchangeAllowance,
+    UnsendableSecretError,
+    clean_secret,
+    describe_cause,
+    limit_exchanges,
+    sanitize_text,
+)
 
 PAGE_SIZE = 250
 """The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB.
@@ -35,7 +44,7 @@ CONNECT_TIMEOUT = 10
 """Seconds to wait for a connection. An API server that does not answer by then is not reachable from this network."""
 READ_TIMEOUT = 60
 """Seconds to wait for the next bytes of a response. API servers end requests after this time by default."""
-MAX_DURATION = 600
+MAX_DURATION = 300
 """Seconds in which a cluster must be read, so that a slow cluster does not stop a run. 5,000 pods take a few."""
 _CHUNK = 256 * 1024
 _CA_ADVICE = "set `ca`, or `certificate-authority` in the kubeconfig"
@@ -66,7 +75,7 @@ class ClusterClient:
         self._now = now
         self._configuration = configuration
         self._clients = {
-            accept: _BoundedApiClient(configuration, accept, self._receive)
+            accept: _BoundedApiClient(configuration, accept, self._receive, self._get_remaining_seconds)
             for accept in ("application/json", _METADATA_ONLY)
         }
 
@@ -123,6 +132,8 @@ class ClusterClient:
             body: bytes = self._find_method(kind, namespace)(**options)
         except _RefusedError as error:
             raise self._translate_refusal(error, kind, namespace) from None
+        except (ConfigException, OSError, ValueError):  # the client reads the token of a pod again every minute
+            raise ClusterError(ClusterProblem.LOGIN_FAILED, "the token of the service account cannot be read") from None
         return body
 
     def _find_method(self, kind: ObjectKind, namespace: str | None) -> Callable[..., bytes]:
@@ -145,6 +156,13 @@ class ClusterClient:
         found: Callable[..., bytes] = method
         return found
 
+    def _get_remaining_seconds(self) -> float:
+        """Return the seconds until the cluster must be read. Raises ClusterError if none is left."""
+        remaining = self._deadline - self._now()
+        if remaining <= 0:
+            raise ClusterError(ClusterProblem.UNREACHABLE, "reading the cluster took too long")
+        return remaining
+
     def _receive(self, response: BaseHTTPResponse) -> bytes:
         """Return the body of a response. Raises ClusterError if it exceeds a limit, and _RefusedError for an error."""
         self._cost.requests += 1
@@ -154,8 +172,7 @@ class ClusterClient:
         while chunk := response.read1(_CHUNK, decode_content=True):
             body += chunk
             self._cost.received += len(chunk)
-            if self._now() > self._deadline:
-                raise ClusterError(ClusterProblem.UNREACHABLE, "reading the cluster took too long")
+            self._get_remaining_seconds()
             if len(body) > limit or self._cost.received > MAX_TOTAL_BYTES:
                 is_large_page = is_success and self._cost.received <= MAX_TOTAL_BYTES
                 error = _LargePageError if is_large_page else ClusterError
@@ -207,21 +224,35 @@ class _RefusedError(Exception):
 class _BoundedApiClient(ApiClient):  # type: ignore[misc]  # the client has no types
     """The official client, which builds requests, with limits on the responses.
 
-    The official client reads a response completely before it checks anything, and follows redirects.
+    The official client reads a response completely before it checks anything, and follows redirects. Its timeouts start
+    again with each byte. Its errors quote the headers of a request, and thus the credential.
     """
 
-    def __init__(self, configuration: Configuration, accept: str, receive: Callable[[BaseHTTPResponse], bytes]) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        accept: str,
+        receive: Callable[[BaseHTTPResponse], bytes],
+        get_remaining_seconds: Callable[[], float],
+    ) -> None:
         super().__init__(configuration)
         self.set_default_header("Accept", accept)
-        self._receive = receive
+        self._receive, self._get_remaining_seconds = receive, get_remaining_seconds
+        self._allowance = ExchangeAllowance(get_remaining_seconds())
+        limit_exchanges(self.rest_client.pool_manager, self._allowance)
 
     def request(self, method: str, url: str, **options: Any) -> bytes:
+        self._allowance.seconds = self._get_remaining_seconds()
+        try:
+            headers = {name: clean_secret(value) for name, value in options["headers"].items()}
+        except UnsendableSecretError as error:
+            raise ClusterError(ClusterProblem.LOGIN_FAILED, f"the credential cannot be sent: {error}") from None
         try:
             response: BaseHTTPResponse = self.rest_client.pool_manager.request(
                 method,
                 url,
                 fields=options.get("query_params"),
-                headers=options.get("headers"),
+                headers=headers,
                 preload_content=False,
                 redirect=False,
                 retries=False,
@@ -231,7 +262,7 @@ class _BoundedApiClient(ApiClient):  # type: ignore[misc]  # the client has no t
                 return self._receive(response)
             finally:
                 response.close()
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             cause = describe_cause(error)[0].replace(CA_ADVICE, _CA_ADVICE)
             raise ClusterError(ClusterProblem.UNREACHABLE, f"the server did not answer: {cause}") from None
 

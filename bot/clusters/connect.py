@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from kubernetes.client import Configuration
@@ -33,7 +33,7 @@ def connect_in_cluster(environment: Mapping[str, str], account: Path | None = No
     configuration = Configuration()
     try:
         InClusterConfigLoader(token, ca, environ=environment).load_and_set(configuration)
-    except (ConfigException, OSError):
+    except (ConfigException, OSError, ValueError):  # a message could quote the token
         raise ClusterError(
             ClusterProblem.LOGIN_FAILED,
             "this process has no token of a service account; hint: `auth: in-cluster` works only in a pod of the "
@@ -47,13 +47,14 @@ def connect_with_kubeconfig(
     context: str | None,
     environment: Mapping[str, str],
     get_token: Callable[[], str] | None = None,
+    credential_files: Collection[Path] = (),
 ) -> ClusterClient:
-    """Open a connection to the server in a kubeconfig.
+    """Open a connection to the server in a kubeconfig, which may name files in its folder, and `credential_files`.
 
     If `get_token` is not None, its token is sent instead of the credential in the kubeconfig. Raises ClusterError, and
     the errors of `get_token`.
     """
-    configuration = load_kubeconfig(path, context, environment, has_own_login=get_token is not None)
+    configuration = load_kubeconfig(path, context, environment, credential_files, has_own_login=get_token is not None)
     if get_token is not None:
         _set_token(configuration, get_token)
     return _open(configuration, configuration.proxy or _find_proxy(configuration, environment))

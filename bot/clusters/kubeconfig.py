@@ -9,7 +9,9 @@ secrets in basebump's environment, and a kubeconfig that someone else can change
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from bot.clusters.cluster_errors import ClusterError
 from bot.model.workload import ClusterProblem
-from bot.net import HttpError, Url
+from bot.net import HttpError, UnsendableSecretError, Url, clean_secret
 
 MAX_FILE_SIZE = 4 * 1024 * 1024
 """Bytes of one kubeconfig. An entry for a cluster has about five thousand, so there is room for hundreds of them."""
@@ -29,14 +31,30 @@ MAX_FILES = 100
 _LISTS = ("clusters", "contexts", "users")
 _THIS_MACHINE = ("127.0.0.1", "[::1]", "localhost")
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+MAX_CREDENTIAL_BYTES = 1024 * 1024
+"""Bytes of a file that a kubeconfig names. A file with the CA certificates of all public authorities has 200 KB."""
 _PROGRAM_HINT = (
     "basebump starts no programs for a login; hint: use `auth: azure` for Azure Kubernetes Service, `auth: in-cluster` "
     "in a pod of the cluster, or a kubeconfig with the token of a service account (`kubectl create token`)"
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A cluster, context or user of a kubeconfig."""
+
+    value: dict[str, Any]
+    folder: Path
+    """The folder of the kubeconfig that contains the entry."""
+
+
 def load_kubeconfig(
-    path: Path | None, context: str | None, environment: Mapping[str, str], *, has_own_login: bool
+    path: Path | None,
+    context: str | None,
+    environment: Mapping[str, str],
+    credential_files: Collection[Path] = (),
+    *,
+    has_own_login: bool,
 ) -> Configuration:
     """Return the connection of a context of a kubeconfig. Its proxy is that of the kubeconfig, or None.
 
@@ -44,6 +62,7 @@ def load_kubeconfig(
         path: The file; None for the files in the variable KUBECONFIG, or `~/.kube/config`.
         context: The name of the context; None for the current context.
         environment: The environment variables.
+        credential_files: The files that a kubeconfig may name although they are in other folders.
         has_own_login: True if only the address and the certificates of the server are used, and no credential.
 
     Raises:
@@ -54,13 +73,15 @@ def load_kubeconfig(
     name = context or document.get("current-context")
     if not isinstance(name, str) or not name:
         raise _make_error(paths, "has no current context; hint: set `context` in the config")
-    selected = _find_entry(document["contexts"], name, "context", paths)
-    cluster = _find_entry(document["clusters"], str(selected.get("cluster")), "cluster", paths)
+    selected = _find_entry(document["contexts"], name, "context", paths).value
+    cluster = _resolve_files(
+        _find_entry(document["clusters"], str(selected.get("cluster")), "cluster", paths), credential_files, paths
+    )
     user: dict[str, Any] = {}
     if not has_own_login:
         user_name = selected.get("user")
         if isinstance(user_name, str) and user_name:
-            user = _find_entry(document["users"], user_name, "user", paths)
+            user = _resolve_files(_find_entry(document["users"], user_name, "user", paths), credential_files, paths)
         _check_user(user, paths)
     _check_server(cluster, paths)
     return _build_configuration(name, cluster, user, paths)
@@ -86,7 +107,7 @@ def _merge_files(paths: list[Path]) -> dict[str, Any]:
             for entry in entries if isinstance(entries, list) else ():
                 name, value = _parse_entry(entry, key.removesuffix("s"))
                 if name is not None:
-                    merged[key].setdefault(name, _make_paths_absolute(value, path.absolute().parent))
+                    merged[key].setdefault(name, _Entry(value, path.absolute().parent))
     return merged
 
 
@@ -115,13 +136,59 @@ def _parse_entry(entry: object, key: str) -> tuple[str | None, dict[str, Any]]:
     return entry["name"], value if isinstance(value, dict) else {}
 
 
-def _make_paths_absolute(value: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return an entry whose paths no longer depend on the folder of its file."""
-    paths = {key: str(folder / value[key]) for key in _FILE_KEYS if isinstance(value.get(key), str) and value[key]}
-    return {**value, **paths}
+def _resolve_files(entry: _Entry, credential_files: Collection[Path], paths: list[Path]) -> dict[str, Any]:
+    """Return the value of an entry with absolute paths of certificates, and with the content of the token file.
+
+    Whoever can change a kubeconfig also chooses the server to which a token is sent. Therefore it can name only files
+    beside it, and `credential_files`. Raises ClusterError.
+    """
+    value = dict(entry.value)
+    for key in _FILE_KEYS:
+        if not isinstance(value.get(key), str) or not value[key]:
+            continue
+        file = Path(os.path.normpath(entry.folder / value[key]))
+        content = _read_credential_file(file, key, paths) if _is_allowed(file, entry.folder, credential_files) else None
+        if content is None:
+            hint = "list it in `credential_files` of the cluster, if this is intended"
+            raise _make_error(paths, f"names a `{key}` outside of its folder, which is not read; hint: {hint}")
+        if key == "tokenFile":
+            del value[key]
+            value.setdefault("token", _parse_token_file(content, paths))
+        else:
+            value[key] = str(file)
+    return value
 
 
-def _find_entry(entries: dict[str, dict[str, Any]], name: str, kind: str, paths: list[Path]) -> dict[str, Any]:
+def _parse_token_file(content: bytes, paths: list[Path]) -> str:
+    try:
+        return clean_secret(content.decode("utf-8-sig", errors="replace"))
+    except UnsendableSecretError as error:
+        raise _make_error(paths, f"names a `tokenFile` whose token cannot be sent: {error}") from None
+
+
+def _is_allowed(file: Path, folder: Path, credential_files: Collection[Path]) -> bool:
+    """Return True if a file is beside its kubeconfig, also after links were followed, or in `credential_files`.
+
+    Kubernetes mounts a secret as links to files in a folder below.
+    """
+    is_beside = file.parent == folder and file.resolve().is_relative_to(folder.resolve())
+    return is_beside or any(file == Path(os.path.normpath(each.absolute())) for each in credential_files)
+
+
+def _read_credential_file(file: Path, key: str, paths: list[Path]) -> bytes:
+    """Return the content of a regular file of limited size. Raises ClusterError."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # opening a named pipe would wait for its writer
+        with os.fdopen(descriptor, "rb") as opened:
+            content = opened.read(MAX_CREDENTIAL_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except (OSError, ValueError):
+        raise _make_error(paths, f"names a `{key}` that does not exist or cannot be read") from None
+    if content is None or len(content) > MAX_CREDENTIAL_BYTES:
+        raise _make_error(paths, f"names a `{key}` that is no regular file of at most {MAX_CREDENTIAL_BYTES} bytes")
+    return content
+
+
+def _find_entry(entries: dict[str, _Entry], name: str, kind: str, paths: list[Path]) -> _Entry:
     if name not in entries:
         raise _make_error(paths, f"has no {kind} with the name `{name}`")
     return entries[name]

@@ -6,6 +6,7 @@ responses and the rate of requests.
 
 from bot.net.causes import CA_ADVICE, PROXY_ADVICE, describe_cause
 from bot.net.client import HttpClient, Response
+from bot.net.deadlines import ExchangeAllowance, limit_exchanges
 from bot.net.exchange_errors import (
     BlockedError,
     BlockedRedirectError,
@@ -17,7 +18,7 @@ from bot.net.exchange_errors import (
 from bot.net.guard import HostTrust, RequestGuard, is_public_address
 from bot.net.pace import HostPace
 from bot.net.proxy import HttpsProxy
-from bot.net.safe_text import mask_secrets, sanitize_text
+from bot.net.safe_text import UnsendableSecretError, clean_secret, mask_secrets, sanitize_text
 from bot.net.session import ApiSession, OperatorSession
 from bot.net.url import Url
 
@@ -27,6 +28,7 @@ __all__ = [
     "ApiSession",
     "BlockedError",
     "BlockedRedirectError",
+    "ExchangeAllowance",
     "HostPace",
     "HostTrust",
     "HttpClient",
@@ -38,9 +40,12 @@ __all__ = [
     "RequestGuard",
     "Response",
     "UnreachableError",
+    "UnsendableSecretError",
     "Url",
+    "clean_secret",
     "describe_cause",
     "is_public_address",
+    "limit_exchanges",
     "mask_secrets",
     "sanitize_text",
 ]

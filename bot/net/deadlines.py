@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
@@ -47,8 +48,8 @@ def open_unchecked_socket(connection: HTTPConnection) -> socket.socket:
 
 
 @dataclass(slots=True)
-class _Allowance:
-    """The seconds that each exchange of an adapter may take."""
+class ExchangeAllowance:
+    """The seconds that each exchange which starts from now on may take."""
 
     seconds: float
 
@@ -65,7 +66,7 @@ class DeadlineAdapter(HTTPAdapter):
 
         `open_socket` connects the socket of a new connection, or raises an error of urllib3.
         """
-        self._allowance = _Allowance(compute_allowance(limit))
+        self._allowance = ExchangeAllowance(compute_allowance(limit))
         self._open_socket = open_socket
         super().__init__(max_retries=0)
 
@@ -75,15 +76,25 @@ class DeadlineAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of HTTPAdapter
         super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = _make_pools(self._allowance, self._open_socket)
+        limit_exchanges(self.poolmanager, self._allowance, self._open_socket)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        manager.pool_classes_by_scheme = _make_pools(self._allowance, self._open_socket)
+        limit_exchanges(manager, self._allowance, self._open_socket)
         return manager
 
 
-def _make_pools(allowance: _Allowance, open_socket: OpenSocket) -> dict[str, type[HTTPConnectionPool]]:
+def limit_exchanges(
+    manager: PoolManager, allowance: ExchangeAllowance, open_socket: OpenSocket = open_unchecked_socket
+) -> None:
+    """Let a pool manager of `urllib3` end every exchange at its deadline.
+
+    This is for client libraries that create a pool manager themselves. `allowance` can be changed before each exchange.
+    """
+    manager.pool_classes_by_scheme = _make_pools(allowance, open_socket)
+
+
+def _make_pools(allowance: ExchangeAllowance, open_socket: OpenSocket) -> dict[str, type[HTTPConnectionPool]]:
     """Return urllib3's connection pools by URL scheme, with connections that end every exchange at its deadline.
 
     The pools do not refer to the adapter. If they did, connections of an adapter that is no longer used would stay open

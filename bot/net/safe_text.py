@@ -33,6 +33,22 @@ def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTE
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+class UnsendableSecretError(ValueError):
+    """A secret contains characters that an HTTP header cannot contain. The message does not quote it."""
+
+
+def clean_secret(secret: str) -> str:
+    """Return a secret as HTTP headers can contain it, without the line breaks at the end of a text file.
+
+    Raises UnsendableSecretError if the rest is empty, or has other characters than the printable ones of ASCII
+    (RFC 9110, section 5.5).
+    """
+    cleaned = secret.rstrip("\r\n")
+    if not cleaned or not cleaned.isascii() or not cleaned.isprintable():
+        raise UnsendableSecretError("it is empty, or contains characters that HTTP does not allow in a header")
+    return cleaned
+
+
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return `text` in which HIDDEN replaces every secret. A secret that contains another one is replaced first.
 

@@ -6,16 +6,23 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 from __future__ import annotations
 
 import base64
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from bot.model.cloud_hosts import PUBLIC_ECR, parse_ecr_region
+from bot.net import HostTrust, HttpClient, HttpError, Url
 from bot.registries.clouds import CloudError, CloudProvider, CloudToken, make_missing_library_error
 from bot.registries.credentials import PasswordLogin
 
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
 PUBLIC_REGION = "us-east-1"
 """The only region that issues logins to Amazon's public registry."""
-CONNECT_TIMEOUT, READ_TIMEOUT, MAX_TRIES = 10, 30, 3
-"""Seconds, seconds and attempts. The values are the same as in `bot.net`."""
+MAX_TRIES = 3
+"""The maximum number of attempts if AWS answers with an error. `bot.net` repeats a request without an answer."""
+MAX_RESPONSE_BYTES = 1024 * 1024
+"""Bytes. A login has about three thousand."""
 
 
 def fetch_ecr_token(host: str) -> CloudToken:
@@ -35,13 +42,13 @@ def fetch_ecr_token(host: str) -> CloudToken:
     service = "ecr-public" if is_public else "ecr"
     region, is_fips = (PUBLIC_REGION, False) if is_public else parse_ecr_region(host)
     config = Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
         retries={"total_max_attempts": MAX_TRIES, "mode": "standard"},
         **({"use_fips_endpoint": True} if is_fips else {}),
     )
+    session = Session()
+    session.events.register("before-send", _send_with_limits)  # also for requests to STS, which issues credentials
     try:
-        client = Session().client(service, region_name=region, config=config)
+        client = session.client(service, region_name=region, config=config)
         response = client.get_authorization_token()
     except ClientError as error:
         raise CloudError(
@@ -50,6 +57,31 @@ def fetch_ecr_token(host: str) -> CloudToken:
     except BotoCoreError as error:
         raise CloudError(f"the request to AWS in the region {region} failed ({type(error).__name__})") from None
     return _parse_token(response)
+
+
+def _send_with_limits(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+    """Send a request of AWS's library with a deadline and a size limit, which the library itself does not have.
+
+    This is a handler of https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html. Raises CloudError.
+    """
+    from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - as above
+    from botocore.session import get_session  # noqa: PLC0415 - as above
+
+    target = Url.parse(request.url)
+    trust = HostTrust(target.scheme == "http", get_session().get_config_variable("ca_bundle"))
+    try:
+        response = HttpClient({target.authority: trust}).request(
+            request.method,
+            request.url,
+            limit=MAX_RESPONSE_BYTES,
+            headers=dict(request.headers),
+            body=request.body,
+            max_redirects=0,
+        )
+    except HttpError as error:
+        raise CloudError(f"the request to AWS failed: {error}") from None
+    body = SimpleNamespace(stream=lambda: iter([response.body]))  # the library reads a response of `urllib3`
+    return AWSResponse(request.url, response.status, response.headers, body)
 
 
 def _parse_token(response: dict[str, Any]) -> CloudToken:

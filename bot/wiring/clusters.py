@@ -91,4 +91,4 @@ def _connect(cluster: ClusterEntry, get_token: Callable[[], str] | None) -> Clus
         return connect_in_cluster(os.environ)
     if cluster.server is not None and get_token is not None:
         return connect_with_token(cluster.server, cluster.ca, get_token, os.environ)
-    return connect_with_kubeconfig(cluster.kubeconfig, cluster.context, os.environ, get_token)
+    return connect_with_kubeconfig(cluster.kubeconfig, cluster.context, os.environ, get_token, cluster.credential_files)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
 import sys
+import traceback
 from contextlib import suppress
 
 import pytest
@@ -18,6 +20,7 @@ from support.registries.docker_registry import SelfSignedCertificate
 
 from bot.clusters.cluster_errors import ClusterError
 from bot.clusters.connect import connect_in_cluster, connect_with_kubeconfig, connect_with_token
+from bot.clusters.kubeconfig import MAX_CREDENTIAL_BYTES
 from bot.clusters.object_kind import ObjectKind
 from bot.model.errors import BasebumpError
 from bot.model.workload import ClusterProblem
@@ -43,6 +46,82 @@ def test_token_file_path_is_relative_to_the_kubeconfig(tmp_path):
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
         assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
+
+
+@pytest.mark.parametrize("content", [f"{TOKEN}\n", f"{TOKEN}\r\n", f"\ufeff{TOKEN}\n\n"])
+def test_line_breaks_and_byte_order_mark_of_token_file_are_not_sent(tmp_path, content):
+    (tmp_path / "token").write_bytes(content.encode())
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
+        assert count_pods(connect_with_kubeconfig(config, None, {})) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"%b\nX-Injected: 1", b"%b\xc3\xa9", b"\xff\xfe%b", b"%b\x00", b"%b\t1"]
+)
+def test_token_file_that_no_header_can_contain_is_refused_without_its_content(tmp_path, content):
+    (tmp_path / "token").write_bytes(content.replace(b"%b", TOKEN.encode()))
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
+        with pytest.raises(ClusterError) as raised:
+            count_pods(connect_with_kubeconfig(config, None, {}))
+        assert stand.asked == []
+    assert raised.value.problem is ClusterProblem.LOGIN_FAILED
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
+
+
+def test_token_of_variable_that_no_header_can_contain_is_refused_without_showing_it():
+    with KubernetesStand() as stand, pytest.raises(ClusterError, match="credential cannot be sent") as raised:
+        count_pods(connect_with_token(stand.url, None, lambda: f"{TOKEN}\n1", {}))
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("key", ["tokenFile", "client-certificate", "client-key", "certificate-authority"])
+@pytest.mark.parametrize("path", ["/proc/self/environ", "../outside", "link", "below/file"])
+def test_kubeconfig_cannot_name_files_outside_of_its_folder(tmp_path, key, path):
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    for each in (tmp_path / "outside", folder / "below" / "file"):
+        each.write_text(TOKEN)
+    (folder / "link").symlink_to(tmp_path / "outside")
+    user, cluster = ({}, {key: path}) if key == "certificate-authority" else ({key: path}, {})
+    with KubernetesStand() as stand:
+        config = stand.write_kubeconfig(folder / "config", user, **cluster)
+        with pytest.raises(ClusterError, match=f"names a `{key}` outside of its folder.*`credential_files`"):
+            connect_with_kubeconfig(config, None, {})
+
+
+def test_kubeconfig_can_name_files_listed_in_credential_files(tmp_path):
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "folder").mkdir()
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        config = stand.write_kubeconfig(tmp_path / "folder" / "config", {"tokenFile": "../token"})
+        listed = [tmp_path / "folder" / ".." / "token"]
+        assert count_pods(connect_with_kubeconfig(config, None, {}, credential_files=listed)) == 1
+
+
+def test_kubeconfig_can_name_files_of_a_mounted_secret(tmp_path):
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "token").write_text(TOKEN)
+    (tmp_path / "token").symlink_to("..data/token")
+    with KubernetesStand(pods=[make_pod("web")]) as stand:
+        stand.write_kubeconfig(tmp_path / "..data" / "config", {"tokenFile": "token"})
+        (tmp_path / "config").symlink_to("..data/config")
+        assert count_pods(connect_with_kubeconfig(tmp_path / "config", None, {})) == 1
+
+
+def test_token_file_that_is_no_regular_file_or_too_large_is_refused(tmp_path):
+    with KubernetesStand() as stand:
+        config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
+        os.mkfifo(tmp_path / "token")
+        with pytest.raises(ClusterError, match="no regular file"):
+            connect_with_kubeconfig(config, None, {})
+        (tmp_path / "token").unlink()
+        (tmp_path / "token").write_bytes(b"x" * (MAX_CREDENTIAL_BYTES + 1))
+        with pytest.raises(ClusterError, match="no regular file of at most"):
+            connect_with_kubeconfig(config, None, {})
+        with pytest.raises(ClusterError, match="no regular file"):
+            connect_with_kubeconfig(config, None, {}, credential_files=[tmp_path / "token"])
 
 
 def test_entry_in_first_of_several_kubeconfigs_is_used(tmp_path):

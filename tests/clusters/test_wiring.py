@@ -109,9 +109,9 @@ def test_kubernetes_client_is_imported_only_to_connect():
         "from bot.settings import Settings",
         "from bot.settings.sections.clusters import ClusterEntry",
         "from bot.wiring.clusters import build_cluster_services",
-        "build_cluster_services(Settings(), None)",
+        "build_cluster_services(Settings())",
         "assert 'bot.clusters.reader' not in sys.modules",
-        "build_cluster_services(Settings(clusters=(ClusterEntry(name='prod'),)), None)",
+        "build_cluster_services(Settings(clusters=(ClusterEntry(name='prod'),)))",
         "assert 'kubernetes' not in sys.modules",
     ]
     done = subprocess.run(

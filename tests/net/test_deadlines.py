@@ -19,11 +19,15 @@ from support.listener import HttpListener, HttpReply
 from support.registries.docker_registry import SelfSignedCertificate
 from support.waiting import wait_until
 
+from bot.clusters.connect import connect_with_token
+from bot.clusters.object_kind import ObjectKind
 from bot.forges.github.client import create_client
 from bot.forges.github.connection import GitHubConnection, StaticToken
 from bot.forges.gitlab.connection import GitLabConnection
 from bot.model.errors import BasebumpError
 from bot.net import ApiSession, HostTrust, HttpClient, UnreachableError, deadlines
+from bot.registries import ecr
+from bot.registries.clouds import CloudError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -113,10 +117,15 @@ def _fetch_from_gitlab(url):
     return connection.read("identify the token", lambda client: client.http_get("/user"))
 
 
+def _fetch_from_cluster(url):
+    connect_with_token(url, None, lambda: "token", {}, max_duration=0.3).try_list(ObjectKind.PODS, None)
+
+
 FETCHERS = {
     "registry": lambda url: _make_client(url).request("GET", url, limit=1000),
     "GitHub": _fetch_from_github,
     "GitLab": _fetch_from_gitlab,
+    "cluster": _fetch_from_cluster,
 }
 
 
@@ -125,9 +134,20 @@ FETCHERS = {
 def test_endless_response_is_cut_off_at_deadline_without_retry(server, part, monkeypatch):
     monkeypatch.setattr(deadlines, "SLOWEST_RATE", 2**40)  # the allowance for large answers
     with endless_server(*ENDLESS_RESPONSES[part]) as (url, connections):
-        with pytest.raises(BasebumpError, match="exchange took too long"):
+        with pytest.raises(BasebumpError, match=r"(exchange|reading the cluster) took too long"):
             FETCHERS[server](url)
         wait_until(lambda: connections)  # the thread of the server may begin after the deadline
+        assert len(connections) == 1
+
+
+def test_endless_response_of_aws_is_cut_off_at_deadline(monkeypatch):
+    monkeypatch.setattr(deadlines, "SLOWEST_RATE", 2**40)
+    with endless_server(*ENDLESS_RESPONSES["header"]) as (url, connections):
+        for variable in ("AWS_ENDPOINT_URL_ECR", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(variable, url)
+        with pytest.raises(CloudError, match="exchange took too long"):
+            ecr.fetch_ecr_token("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+        wait_until(lambda: connections)
         assert len(connections) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
 import threading
@@ -128,6 +129,7 @@ def test_google_registry_host_is_recognised_only_by_complete_name():
 @responses.activate
 def test_ecr_login_allows_pull_of_private_image_in_region_of_registry(aws):
     serve_private_image(ECR, "team/web", basic("AWS", aws.password))
+    responses.add_passthru(os.environ["AWS_ENDPOINT_URL_ECR"])
     oci = OciRegistry([RegistryEntry(ECR, cloud=CloudProvider.ECR)], environment={})
     assert oci.fetch_descriptor(TagRef(f"{ECR}/team/web", "1")).digest == IMAGE.digest
     assert aws.logins == ["ecr eu-west-1"], "the region is the one in the registry's name"

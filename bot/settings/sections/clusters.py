@@ -60,6 +60,10 @@ class ClusterEntry:
     """
     context: Annotated[texts.Text | None, Example("prod")] = None
     """A context of the kubeconfig. Default: its current context."""
+    credential_files: Annotated[tuple[ConfigPath, ...], OrText(), Example(["secrets/prod-token"])] = ()
+    """The paths of token and certificate files in other folders than the kubeconfig, relative to this config file. A
+    kubeconfig may name only these, and files in its own folder. Default: none.
+    """
     server: Annotated[addresses.ServiceUrl | None, Example("https://staging.example.com:6443", _SERVER)] = None
     """The URL of the API server, instead of a kubeconfig. Requires `token_env` or `auth: azure`."""
     ca: Annotated[ConfigPath | None, Example("certificates/staging.pem", _SERVER)] = None
