@@ -91,7 +91,7 @@ def _fill_template(template: re.Match[bytes]) -> bytes:
 def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images in which the commands of a task run, and a `TaskFileBuild` for each Dockerfile that it builds.
 
-    Yield nothing if `document` is not a task. Raises TooDeepError.
+    Yield nothing if `document` is not a task. Raises TooDeepError if a nesting or visit limit is exceeded.
     """
     steps = _list_steps(document)
     if not _is_task(document, steps):

@@ -37,7 +37,10 @@ def read_helmfile(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def _list_uses(document: YamlDocument, path: FilePath) -> Iterator[ValuesFileUse]:
-    """Yield the values files of the releases in a document. Raises TooDeepError."""
+    """Yield the values files of the releases in a document.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
+    """
     for _, release in document.walk(document.root, ("releases", ALL_ITEMS), ""):
         chart = document.get_string(release, "chart") or ""
         folder = resolve_in_tree(path, chart) if chart.startswith(_LOCAL_CHART) else None

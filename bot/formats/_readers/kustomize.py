@@ -69,7 +69,7 @@ def _is_kustomization(document: YamlDocument) -> bool:
 def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images in a kustomization, and the facts that it states about images in other files.
 
-    Yield nothing if the document is not a kustomization. Raises TooDeepError.
+    Yield nothing if the document is not a kustomization. Raises TooDeepError if a nesting or visit limit is exceeded.
     """
     if not _is_kustomization(document):
         return
@@ -108,7 +108,10 @@ class _KustomizationNodes:
 
     @classmethod
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
-        """Collect the nodes of `document` that contain images. Raises TooDeepError."""
+        """Collect the nodes of `document` that contain images.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
+        """
 
         def find_nodes(*key_path: str) -> list[tuple[str, YamlNode]]:
             return list(document.walk(document.root, key_path, str(document.index)))

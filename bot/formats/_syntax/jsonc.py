@@ -135,7 +135,10 @@ class _JsonToken:
 
 
 def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonToken]:
-    """Yield the tokens of a file. The last token has the kind `end`. Raises BrokenAtError."""
+    """Yield the tokens of a file. The last token has the kind `end`.
+
+    Raises BrokenAtError if the text is invalid or exceeds a limit.
+    """
     at = find_text_start(content)
     token_count = 0
     while at < len(content):

@@ -131,7 +131,10 @@ class _XmlParser:
         self._open = [self._document]
 
     def parse_file(self) -> XmlElement:
-        """Return the root element. Raises BrokenAtError."""
+        """Return the root element.
+
+        Raises BrokenAtError if the text is invalid or exceeds a limit.
+        """
         if self._content.count(b"=") > MAX_EQUALS_SIGNS:
             raise BrokenAtError(0, Reason.TOO_LARGE)
         parser = self._parser

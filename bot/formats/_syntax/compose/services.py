@@ -71,7 +71,9 @@ class ComposeService(NamedTuple):
         return self.document.get_string(self.node, "platform")
 
     def walk(self, *path: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at the keys `path` below the service, with their locators. Raises TooDeepError.
+        """Yield the nodes at the keys `path` below the service, with their locators.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
 
         For example, the keys `build`, `args` lead to the build arguments of the service.
         """
@@ -88,7 +90,10 @@ class BuildArgument(NamedTuple):
 
 
 def list_services(document: YamlDocument) -> Iterator[ComposeService]:
-    """Yield the services in a document, or nothing if the document is a Kubernetes object. Raises TooDeepError."""
+    """Yield the services in a document, or nothing if the document is a Kubernetes object.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
+    """
     root = document.root
     keys = document.list_keys(root)
     if "apiVersion" in keys and "kind" in keys:
@@ -105,7 +110,10 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
 
 
 def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
-    """Yield the arguments in the `build.args` of a service, which may be a mapping or a list. Raises TooDeepError."""
+    """Yield the arguments in the `build.args` of a service, which may be a mapping or a list.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
+    """
     document = service.document
     yield from (
         BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
@@ -113,7 +121,10 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
 
 
 def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
-    """Yield the `build.additional_contexts` of a service, a mapping or a list of `NAME=value`. Raises TooDeepError."""
+    """Yield the `build.additional_contexts` of a service, a mapping or a list of `NAME=value`.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
+    """
     document = service.document
     yield from (
         BuildArgument(*each)
@@ -125,7 +136,9 @@ def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
 def list_environment_uses(
     document: YamlDocument, services: Collection[ComposeService], image_events: Collection[int]
 ) -> Iterator[str | None]:
-    """Yield the name of every variable that the document uses outside image references. Raises TooDeepError.
+    """Yield the name of every variable that the document uses outside image references.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
 
     The value of such a variable must not be changed to update an image. If a service passes the whole `.env` file to a
     container, the result also contains None, because the container may use any variable.

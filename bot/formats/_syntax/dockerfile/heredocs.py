@@ -73,7 +73,7 @@ class TooManyHeredocsError(Exception):
 def find_heredocs(instruction: bytes) -> tuple[Heredoc, ...]:
     """Return the heredocs that an instruction opens, in order. `instruction` is the text of the instruction.
 
-    Raises TooManyHeredocsError.
+    Raises TooManyHeredocsError if more than MAX_HEREDOCS words look like heredocs.
     """
     text = instruction.decode(errors="surrogateescape")
     try:
@@ -112,7 +112,10 @@ class _ShellWordSplitter:
         """True if quotes and escapes are kept in the words."""
 
     def list_words(self) -> list[str]:
-        """Return the words of the text. Raises _UnsplittableError."""
+        """Return the words of the text.
+
+        Raises _UnsplittableError if the text cannot be split.
+        """
         return list(self._iterate_words())
 
     def list_heredoc_words(self) -> list[str]:

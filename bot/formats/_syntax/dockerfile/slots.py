@@ -36,7 +36,7 @@ class _FileSlot(NamedTuple):
 class ComposedReference(NamedTuple):
     """A reference that contains arguments, with the slots of its digest and its tag in the file.
 
-    These slots may not be editable, because other texts use the same arguments. `SlotClaims` determines this later.
+    These slots might not be editable, because other texts might use the arguments. `SlotClaims` determines this later.
     """
 
     reference: Reference

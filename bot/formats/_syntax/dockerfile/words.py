@@ -48,7 +48,7 @@ _DOUBLE_QUOTE = ord('"')
 def expand_word(
     instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None
 ) -> WordExpansion:
-    """Return the text to which a word of an instruction expands. Raises WordError.
+    """Return the text to which a word of an instruction expands. Raises WordError if the word cannot be expanded.
 
     Args:
         instruction: The instruction that contains the word.

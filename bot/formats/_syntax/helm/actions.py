@@ -115,7 +115,9 @@ class TemplateAction(NamedTuple):
 
 
 def read_actions(text: str, *, with_texts: bool = True) -> list[str | TemplateAction]:
-    """Split a template into its literal texts, which are strings, and its actions. Raises UnsupportedTemplateError.
+    """Split a template into its literal texts, which are strings, and its actions.
+
+    Raises UnsupportedTemplateError if the template cannot be analysed.
 
     Comments are left out, and so is the space that `{{-` and `-}}` remove. If `with_texts` is False, literal texts are
     left out, too.
@@ -148,7 +150,10 @@ def read_actions(text: str, *, with_texts: bool = True) -> list[str | TemplateAc
 
 
 def _parse_action(inside: str) -> TemplateAction:
-    """Parse the text between `{{` and `}}`. Raises UnsupportedTemplateError."""
+    """Parse the text between `{{` and `}}`.
+
+    Raises UnsupportedTemplateError if the template cannot be analysed.
+    """
     if len(inside) > MAX_ACTION_LENGTH:
         raise UnsupportedTemplateError
     pieces = _TOKEN.split(inside)
@@ -158,7 +163,10 @@ def _parse_action(inside: str) -> TemplateAction:
 
 
 def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
-    """Return the action that consists of `tokens`. Raises UnsupportedTemplateError."""
+    """Return the action that consists of `tokens`.
+
+    Raises UnsupportedTemplateError if the template cannot be analysed.
+    """
     keyword = tokens[0] if tokens and tokens[0] in _KEYWORDS else ""
     name = ""
     variables: tuple[str, ...] = ()
@@ -185,7 +193,8 @@ def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
 def _split_assignment(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split `$a, $b := EXPRESSION` into the names of the variables and the tokens of the expression.
 
-    If `tokens` are not an assignment, return no variables and all tokens. Raises UnsupportedTemplateError.
+    If `tokens` are not an assignment, return no variables and all tokens.
+    Raises UnsupportedTemplateError if the template cannot be analysed.
     """
     if not tokens or tokens[0][0] != "$":
         return (), tokens

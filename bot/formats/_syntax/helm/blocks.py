@@ -25,7 +25,7 @@ def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, li
     """Parse a template file. Return the nodes of the file itself, and (name, nodes) of each template that it defines.
 
     A file defines templates with `define` and `block`. If `with_texts` is False, literal texts are left out, which
-    saves time. Raises UnsupportedTemplateError.
+    saves time. Raises UnsupportedTemplateError if the template cannot be analysed.
     """
     reader = _BlockReader(iter(read_actions(text, with_texts=with_texts)))
     body = reader.read_body(0)

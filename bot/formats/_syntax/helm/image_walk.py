@@ -135,7 +135,10 @@ class ImageWalk:
         """The text that is output so far on the current line, or after the last key of an image on this line."""
 
     def walk(self, body: TemplateBody) -> None:
-        """Record how the template `body` uses chart values. Raises UnsupportedTemplateError."""
+        """Record how the template `body` uses chart values.
+
+        Raises UnsupportedTemplateError if the template cannot be analysed.
+        """
         self._next_following = iter(_list_following(body))
         self._walk_body(body, ROOT_VALUE, _LineState.OTHER)
 

@@ -73,7 +73,10 @@ class _PlainWalk:
         """The expressions of recorded outputs for each value of `.`. Templates repeat many outputs."""
 
     def walk(self, body: TemplateBody, dot: ExpressionValue = ROOT_VALUE) -> None:
-        """Record how `body` uses chart values. Raises UnsupportedTemplateError."""
+        """Record how `body` uses chart values.
+
+        Raises UnsupportedTemplateError if the template cannot be analysed.
+        """
         recorded_outputs = self._recorded_outputs[dot]
         for node in body:
             match node:

@@ -196,7 +196,9 @@ class ImageCandidate(NamedTuple):
 
 
 def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
-    """Yield the texts and mappings below `root`, the mapping of all values, that look like images. Raises TooDeepError.
+    """Yield the texts and mappings below `root`, the mapping of all values, that look like images.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
 
     Pass them to `read_images` only after all images of the document have been found.
     """
@@ -204,7 +206,9 @@ def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> I
 
 
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
-    """Yield the texts and mappings among `values` that look like images. Raises TooDeepError.
+    """Yield the texts and mappings among `values` that look like images.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
 
     `values` is the result of `walk_values`. Pass the results of all calls for the document to `read_images` together,
     after the last call.

@@ -54,7 +54,10 @@ class ValuesEntry(NamedTuple):
 
 
 def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]:
-    """Yield all values below `root`, the mapping of all values. Raises TooDeepError."""
+    """Yield all values below `root`, the mapping of all values.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
+    """
     if not isinstance(root, YamlMapping | YamlSequence):
         return
     pending = [ValuesCollection(root, document.get_entries(root))]

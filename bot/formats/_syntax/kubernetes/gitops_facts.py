@@ -52,7 +52,9 @@ _KINDS_BY_GROUP = {
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig | ValuesFileUse]:
-    """Yield facts that an object of Argo CD or Flux states about images in other files. Raises TooDeepError.
+    """Yield facts that an object of Argo CD or Flux states about images in other files.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
 
     - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
     - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.

@@ -78,7 +78,9 @@ class ImageEntry(NamedTuple):
 
 
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
-    """Yield the entries of `node`, the list `images` of a kustomization. Raises TooDeepError.
+    """Yield the entries of `node`, the list `images` of a kustomization.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
 
     Pass all entries of the document to `read_entries` together, after the last call of this function for the document.
     """

@@ -13,7 +13,10 @@ _TEMPLATE_OPENERS = ("{{", "{%", "${")
 
 
 def find_texts(document: YamlDocument, node: YamlNode, path: KeyPath) -> Iterator[str]:
-    """Yield the texts at `path` below `node`. Raises TooDeepError."""
+    """Yield the texts at `path` below `node`.
+
+    Raises TooDeepError if a nesting or visit limit is exceeded.
+    """
     for _, found in document.walk(node, path, ""):
         if isinstance(found, YamlScalar) and found.tag == STRING:
             yield found.value

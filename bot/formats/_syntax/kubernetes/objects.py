@@ -290,7 +290,9 @@ class _ObjectSearch:
         return lock_reference(reference, found_field.reason) if found_field.reason is not None else reference
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
-        """Record the image fields of the object `node` and of all objects inside it. Raises TooDeepError.
+        """Record the image fields of the object `node` and of all objects inside it.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
 
         `read_fields` reads the recorded fields later. `locator` is the position of `node` in the document. `list_type`
         is the (apiVersion, kind) of `node` if it states no kind itself. In a list such as a `PodList`, kubectl allows
@@ -317,7 +319,10 @@ class _ObjectSearch:
         self._depth -= 1
 
     def find_patched_values(self, root: YamlNode, locator: str) -> None:
-        """Record the image fields in the operations of a JSON patch. Raises TooDeepError."""
+        """Record the image fields in the operations of a JSON patch.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
+        """
         for value in _find_patched_values(self.document, root, locator):
             if value.image_paths is None:
                 self._find_by_shape(value.node, value.locator)
@@ -344,7 +349,9 @@ class _ObjectSearch:
         reason: Reason | None = None,
         list_item: YamlNode = None,
     ) -> None:
-        """Record the image fields below `node` at the paths in `image_paths`, for `read_fields`. Raises TooDeepError.
+        """Record the image fields below `node` at the paths in `image_paths`, for `read_fields`.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
 
         If `reason` is given, the fields are not editable for this reason. If `node` is a list item or a value in a list
         item, `list_item` is this item, such as the container around an `image`. It is needed because comments above the
@@ -435,7 +442,7 @@ def _find_patched_values(document: YamlDocument, root: YamlNode, locator: str) -
     """Yield the values in a JSON patch that may contain images. `root` is the list of operations.
 
     Kustomize, Flux and Argo CD apply such patches to objects. The patch does not contain the kind of the object. Yield
-    nothing if `root` is not a list of operations. Raises TooDeepError.
+    nothing if `root` is not a list of operations. Raises TooDeepError if a nesting or visit limit is exceeded.
 
     The operations are defined in https://www.rfc-editor.org/rfc/rfc6902, and their paths in
     https://www.rfc-editor.org/rfc/rfc6901.

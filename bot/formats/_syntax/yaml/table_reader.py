@@ -46,14 +46,20 @@ class TableReader(NamedTuple):
         return read_file(file, is_relevant, lambda document: self._read(document, file.path))
 
     def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Reference | UnsupportedText]:
-        """Yield the images of a document in the order of their lines. Raises TooDeepError."""
+        """Yield the images of a document in the order of their lines.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
+        """
         reader = YamlImageReader(document, path, self.name, Role.BASE)
         images = list(self._find_images(document))  # walk all paths before reading, which depends on shared scalars
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 
     def _find_images(self, document: YamlDocument) -> Iterator[_LocatedImage]:
-        """Yield the nodes at the paths of the format that may contain an image. Raises TooDeepError."""
+        """Yield the nodes at the paths of the format that may contain an image.
+
+        Raises TooDeepError if a nesting or visit limit is exceeded.
+        """
         for path in self.anchor_paths if document.anchored_positions else ():
             for _ in self._walk(document, document.root, path, ""):
                 pass

@@ -28,7 +28,7 @@ STRING = "tag:yaml.org,2002:str"
 NULL = "tag:yaml.org,2002:null"
 _resolve_tag: Callable[..., str] = yaml.resolver.Resolver().resolve
 _FIRST_CHARACTERS = frozenset(yaml.resolver.Resolver.yaml_implicit_resolvers)
-"""The first characters of plain scalars that may not be strings. The empty text is one of them."""
+"""The first characters of plain scalars that might have a type other than string. The empty text is one of them."""
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser of libyaml, or PyYAML's own parser if PyYAML was built without libyaml."""
 _SCALAR, _ALIAS = yaml.ScalarEvent, yaml.AliasEvent
