@@ -48,7 +48,7 @@ class BrokenUnitError(Exception):
 
 
 def read_settings(content: bytes) -> Iterator[UnitSetting]:
-    """Yield the settings of a unit file in order. Raises BrokenUnitError.
+    """Yield the settings of a unit file in order. Raises BrokenUnitError if the unit is invalid or too large.
 
     If a section contains a key several times, each of these settings is yielded. The last of them applies.
     """
