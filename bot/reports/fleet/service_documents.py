@@ -138,7 +138,7 @@ def _build_summary(branch: BranchSummary) -> JsonValue:
 def render_proposals_document(
     requests: Sequence[RequestSummary], shown: Sequence[bool], total: int, now: datetime
 ) -> str:
-    """Return a page of proposals. `shown` states for each of them whether its fixes can be shown."""
+    """Return a page of proposals. `shown` states for each proposal whether its fixes can be shown."""
     return render_json(
         {
             "schema": SCHEMA,

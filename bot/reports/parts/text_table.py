@@ -9,7 +9,7 @@ from bot.core.markdown import describe_rest, make_console_line
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
 
 MAX_ROWS = 200
-"""The maximum number of rows that a table shows; `--format json` has all of them."""
+"""The maximum number of rows that a table shows; `--format json` has all rows."""
 MAX_CELL_WIDTH = 60
 """The maximum width of a column. The last cell of a row may be longer."""
 MIN_TEXT_WIDTH = 24
