@@ -29,7 +29,7 @@ memory.
 _PAGE_SUFFIXES = (".html", ".htm")
 
 MAX_NAMED = 20
-"""The maximum number of overdue proposals that `--fail-overdue` names. The page lists more of them."""
+"""The maximum number of overdue proposals that `--fail-overdue` names. The page lists more proposals."""
 
 
 def _parse_page_file(_context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
