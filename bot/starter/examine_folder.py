@@ -208,7 +208,7 @@ def _make_unread_translation(bot: str, path: FilePath) -> BotTranslation:
 
 
 def _read_file(tree: FileTree, entry: TreeEntry) -> bytes:
-    """Return the content of a file. Raises TreeError."""
+    """Return the content of a file. Raises TreeError if the file cannot be read."""
     (content,) = tree.read([entry])
     if isinstance(content, TreeError):
         raise content

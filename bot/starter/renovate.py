@@ -240,7 +240,7 @@ class _RenovateTranslator:
 
 
 def _translate_types(rule: ConfigLayer) -> Mapping[str, RuleValue]:
-    """Return the keys for a rule about some kinds of updates. Raises UntranslatableError."""
+    """Return the keys for a rule about some kinds of updates. Raises UntranslatableError if no such rule exists."""
     types = list_texts(rule.get(_UPDATE_TYPES))
     others = sorted(
         key for key in rule if not key.startswith("match") and key not in {*_TYPE_OPTIONS, *_HANDLED_OPTIONS}

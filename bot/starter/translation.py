@@ -96,7 +96,7 @@ def convert_image_name(name: str) -> str:
 
 
 def convert_path_glob(glob: str) -> str:
-    """Return the basebump glob that corresponds to a glob of another bot. Raises UntranslatableError."""
+    """Return the basebump glob for a glob of another bot. Raises UntranslatableError if there is no such glob."""
     if _UNSUPPORTED_GLOB.intersection(glob) or not glob.strip():
         raise UntranslatableError(f"basebump's globs cannot express `{glob}`")
     return glob
