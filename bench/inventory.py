@@ -47,7 +47,7 @@ from bot.state.lookups.state_store import DatabaseStateStore  # noqa: E402
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
 ROUNDS = (300 * DAY, 100 * DAY, DAY)
-"""How long ago the visits of a repository were. In each of them, all tags have new digests."""
+"""How long ago the visits of a repository were. In each visit, all tags have new digests."""
 TAGS = [TagRef(f"docker.io/library/base{number}", f"{number % 7}-slim") for number in range(300)]
 BATCH = 1000
 OWN_IMAGES, OTHER_CONTAINERS = 400, 1000

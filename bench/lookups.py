@@ -22,7 +22,7 @@ from bot.demo.images import DemoPackage, ImageIndex, build_debian_root, build_im
 
 IMAGES = 215
 FILES = 430
-"""The number of files; every image is in two of them."""
+"""The number of files; every image is in two files."""
 ROUNDS = 3
 PROJECT = Path(__file__).resolve().parent.parent
 

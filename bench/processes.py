@@ -42,7 +42,7 @@ MANIFESTS = {"managerFilePatterns": [r"/\.(?:ya?ml|json)$/"]}
 """Renovate must be told which files these are. basebump examines all YAML and JSON files."""
 
 AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Lets Python write compiled files, as installers do. In a checkout, the first round writes them."""
+"""Lets Python write compiled files, as installers do. In a checkout, the first round writes these files."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def add_work(database: Database) -> None:
 
 
 def measure_pages(database: Database, stage_reader: StageReader) -> None:
-    """Print the times of each page, first without what is computed in the background, and then with it."""
+    """Print the times of each page, first without the data computed in the background, then with these data."""
     ports = build_ports(database, NOW, ServeSection(user_header="User"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     began = time.monotonic()
