@@ -1,1 +1,4 @@
-"""Adapters for forges, one folder each; they carry out steps and decide nothing. `hosted/` is common to servers."""
+"""Adapters for forges, with one folder for each forge.
+
+An adapter only executes operations and decides nothing. `hosted/` is the code that all forge servers share.
+"""

@@ -1,4 +1,4 @@
-"""Facts about git objects that do not depend on where they are stored: regular files, limits for merges."""
+"""Facts about git objects that do not depend on where the objects are stored: regular files, limits for merges."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from bot.model.forge import TreeEntry
 
 BRANCHES = "refs/heads/"
-"""The beginning of the full names of branches."""
+"""The beginning of the full name of every branch."""
 REGULAR, EXECUTABLE = "100644", "100755"
 """File modes of regular files."""
 
 MAX_MERGES = 20
-"""Merges of the base that are followed down to basebump's commit. A branch updated more often is rebased instead."""
+"""The largest number of merges of the base branch that are followed back to basebump's commit. A branch with more such
+merges is rebased."""
 PARENTS_OF_MERGE = 2
 
 
@@ -21,7 +22,7 @@ PARENTS_OF_MERGE = 2
 class RegularFile:
     """A regular file in a commit.
 
-    Two objects are equal if the mode and the object id, and thus the content, are equal. The size is not compared.
+    Two instances are equal if their modes and their object ids are equal. The size is not compared.
     """
 
     mode: str
@@ -44,7 +45,7 @@ def split_into_batches(
 def split_by_cost(
     entries: Sequence[TreeEntry], get_cost: Callable[[TreeEntry], int], max_cost: int, max_files: int | None = None
 ) -> Iterator[list[TreeEntry]]:
-    """Yield the entries in batches whose costs are at most `max_cost` together, as `split_into_batches` does."""
+    """Yield the entries in batches whose total costs are at most `max_cost`, like `split_into_batches`."""
     batch: list[TreeEntry] = []
     cost = 0
     for entry in entries:

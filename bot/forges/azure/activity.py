@@ -1,7 +1,7 @@
 """The activity of the repositories of one project on Azure DevOps.
 
-Two lists contain it: the active pull requests of the whole project, and the branches of each repository, among which is
-the default branch. The whole text of each pull request of basebump takes further requests.
+Two lists contain the activity: the active pull requests of the whole project, and the branches of each repository,
+including the default branch. Further API calls read the whole texts of basebump's pull requests.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AzureActivityReader:
     """Adds the last commits and the activities to the repositories of one project. Never raises RefusedError."""
 
     def __init__(self, connection: AzureConnection, project: str, scope: ActivityScope) -> None:
-        """Prepare to read. The pull requests of the project are listed when they are first needed."""
+        """Prepare to read activities; the pull requests of the project are listed when they are first needed."""
         self._connection = connection
         self._project = project
         self._scope = scope
@@ -39,7 +39,8 @@ class AzureActivityReader:
     def add_activity(self, listed: ListedRepository) -> ListedRepository:
         """Return a repository with the last commit of its default branch, and with its activity.
 
-        If they cannot be read, or if the branches do not fit on one page, return the repository as it is.
+        If the commit or the activity cannot be read, or if the branches do not fit on one page, return `listed`
+        unchanged.
         """
         remote = AzureRemote(self._connection, listed.name, listed.server_id)
         try:
@@ -54,9 +55,10 @@ class AzureActivityReader:
         return replace(listed, head_commit=head_commit, activity=activity.state_hash if activity is not None else None)
 
     def _read_activity(self, remote: AzureRemote, branches: Mapping[str, str]) -> RepositoryActivity | None:
-        """Return the activity, as `read_activity` in `bot.forges.hosted.activity` does with more requests.
+        """Return the activity of a repository, derived from the list of the project's pull requests.
 
-        Return None if the pull requests of the project cannot be listed.
+        Return None if the pull requests of the project cannot be listed. `read_activity` in
+        `bot.forges.hosted.activity` returns the same activity, but needs more API calls.
         """
         account, prefix = self._connection.get_account(), self._scope.branch_prefix
         active_by_repository = self._active.get(self._list_active)
@@ -76,9 +78,10 @@ class AzureActivityReader:
         )
 
     def _list_active(self) -> Mapping[str, list[Mapping[str, Any]]] | None:
-        """Return all active pull requests of the project, by the id of their repository.
+        """Return all active pull requests of the project, grouped by the id of their repository.
 
-        Return None if they cannot be listed. They are not requested again then, because all repositories need them.
+        Return None if the pull requests cannot be listed. The failed list is not requested again for the next
+        repository of the project.
 
         https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests/get-pull-requests-by-project
         """

@@ -1,8 +1,8 @@
 """Attributes of pull requests on Azure DevOps: labels, reviewers, and automatic completion.
 
-A pull request that is set to complete automatically is completed at once if no blocking policy of the target branch has
-to wait for anything. Therefore basebump sets it only if the target branch has a blocking policy that waits for users or
-for CI, whatever files the pull request changes.
+Azure DevOps completes a pull request with automatic completion immediately if no blocking policy of the target branch
+waits for anything. Therefore basebump sets automatic completion only if the target branch has a blocking policy that
+waits for users or for CI, and that applies to all files.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import STATUS_CONTEXT, TEAM_PREFIX, RequestAttributes
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-"""The id that ends automatic completion."""
+"""The id that the API expects in place of a user's id to turn off automatic completion."""
 MERGE_STRATEGY_POLICY = "fa4e907d-c16b-4a4c-9dfa-4916e5d171ab"
-"""The type of the policy that limits the ways to complete a pull request."""
+"""The type of the policy that limits the allowed merge strategies."""
 BUILD_POLICY = "0609b952-1397-4640-95ec-e00a01b2c241"
 STATUS_POLICY = "cbdc66da-9728-4af8-aada-9a5a32e4a226"
 _REVIEWERS_POLICY = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
 _NAMED_REVIEWERS_POLICY = "fd2167ab-b0be-447a-8ec8-39368250530e"
 _WAITING_POLICIES = frozenset({BUILD_POLICY, STATUS_POLICY, _REVIEWERS_POLICY, _NAMED_REVIEWERS_POLICY})
-"""The types of policies that wait for users or CI. Others are met from the start, such as the policy that limits the
-ways to complete a pull request, and the policy that waits for comments to be resolved."""
+"""The types of policies that wait for users or CI. A new pull request already satisfies policies of other types, such
+as the limit for merge strategies, and the requirement to resolve comments."""
 MAX_TEAMS, MAX_MEMBERS = 200, 500
-"""The largest numbers of teams of a project, and of members of a team, that are searched for reviewers."""
+"""The largest number of teams of a project, and of members of a team, that are searched for reviewers."""
 
 _STRATEGIES = ("squash", "noFastForward", "rebaseMerge", "rebase")
-"""The ways to complete a pull request, of which the first allowed one is used."""
+"""The merge strategies in order of preference. The first one that the policies allow is used."""
 _DEFAULT_STRATEGY = "noFastForward"
 
 
 def parse_attributes(data: Mapping[str, Any]) -> RequestAttributes:
     """Return the current attributes of a pull request, as far as `data` contains them.
 
-    Automatic completion counts as set if it was set at any time: if it is ended, its options stay.
+    Automatic completion counts as set if it was set at any time, because its options remain after a user turns it off.
     """
     reviewers = data.get("reviewers") or ()
     return RequestAttributes(
@@ -56,14 +56,17 @@ def _was_set(data: Mapping[str, Any]) -> bool:
 
 
 def _get_reviewer_name(identity: Mapping[str, Any]) -> str:
-    """Return the name by which the config names a reviewer: the beginning of the email address, or a team's name."""
+    """Return the name by which the config names a reviewer: the local part of an email address, or a team's name."""
     if identity.get("isContainer"):
         return f"{TEAM_PREFIX}{str(identity.get('displayName') or '').rpartition(chr(92))[2]}"
     return str(identity.get("uniqueName") or identity.get("displayName") or "").partition("@")[0]
 
 
 class AzureAttributes:
-    """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
+    """Reads and changes the attributes of pull requests in one repository; implements `AttributeApi`.
+
+    Methods raise RefusedError if Azure DevOps refuses an API call.
+    """
 
     takes_single_names = True
 
@@ -71,7 +74,7 @@ class AzureAttributes:
         self._remote = remote
 
     def ensure_label(self, label: str) -> None:
-        """Do nothing, because Azure DevOps creates labels when they are added."""
+        """Do nothing, because Azure DevOps creates a label when the label is added to a pull request."""
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
         for label in labels:
@@ -96,18 +99,18 @@ class AzureAttributes:
         raise RefusedError("Azure Repos has no milestones for pull requests", status=None)
 
     def set_milestone(self, number: int, milestone: int) -> None:
-        """Never called, because there are no milestones."""
+        """Never called, because pull requests on Azure DevOps have no milestones."""
 
     @cached_property
     def _teams(self) -> Mapping[str, str]:
-        """The ids of the teams of the project by name in lower case."""
+        """The ids of the project's teams, by their names in lower case."""
         path = f"/_apis/projects/{self._remote.project}/teams"
         teams = self._remote.connection.list_pages("list the teams", path, max_items=MAX_TEAMS)
         return {str(each["name"]).lower(): str(each["id"]) for each in teams}
 
     @cached_property
     def _members(self) -> Mapping[str, str]:
-        """The ids of the members of all teams by name in lower case."""
+        """The ids of the members of all teams, by their names in lower case."""
         path, action = f"/_apis/projects/{self._remote.project}/teams", "list the members of a team"
         members = [
             each["identity"]
@@ -153,13 +156,16 @@ class AzureAutomerge(CheckedAutomerge[AzureRemote]):
 
 
 def read_request(remote: AzureRemote, number: int) -> Mapping[str, Any]:
-    """Return the current data of a pull request, without its labels. Raises RefusedError."""
+    """Return the current data of a pull request, without its labels.
+
+    Raises RefusedError if the pull request cannot be read.
+    """
     data: Mapping[str, Any] = remote.read_json(f"read pull request !{number}", f"/pullrequests/{number}")
     return data
 
 
 def list_blocking_policies(remote: AzureRemote, repository_id: str, ref: str) -> Sequence[Mapping[str, Any]]:
-    """Return the enabled, blocking policies of a branch. Raises RefusedError."""
+    """Return the enabled, blocking policies of a branch. Raises RefusedError if they cannot be read."""
     policies = remote.connection.list_values(
         f"list the policies of {ref} of {remote.name}",
         f"/{remote.project}/_apis/git/policy/configurations",
@@ -169,9 +175,10 @@ def list_blocking_policies(remote: AzureRemote, repository_id: str, ref: str) ->
 
 
 def _is_waiting(policy: Mapping[str, Any]) -> bool:
-    """Return True if a policy waits for users or for CI, whatever files a pull request changes.
+    """Return True if a policy waits for users or for CI for every pull request, whatever files it changes.
 
-    A policy with a path filter may not apply, and the status of basebump itself says nothing about CI.
+    A policy with a path filter does not apply to every pull request, and the status that basebump sets itself does not
+    depend on CI.
     """
     return (
         str(policy["type"]["id"]).lower() in _WAITING_POLICIES
@@ -187,7 +194,7 @@ def is_own_status_policy(policy: Mapping[str, Any]) -> bool:
 
 
 def _choose_strategy(policies: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return a way to complete a pull request that the policies allow; None if they allow none."""
+    """Return the preferred merge strategy among those that the policies allow; None if they allow none."""
     limits = [each["settings"] for each in policies if each["type"]["id"] == MERGE_STRATEGY_POLICY]
     if not limits:
         return _DEFAULT_STRATEGY

@@ -1,8 +1,7 @@
 """The errors of Azure DevOps, and their meanings.
 
-Azure DevOps reports an error as JSON with a message, which usually begins with a code such as TF401027, and with the
-name of an exception. Not every refusal has an error status: an expired token may be answered with status 203 and a page
-for signing in.
+An error is JSON with the name of an exception and a message, which usually begins with a code such as TF401027. Not
+every refusal has an error status: for an expired token, Azure DevOps may return status 203 and the sign-in page.
 """
 
 from __future__ import annotations
@@ -34,12 +33,10 @@ NOT_EDITABLE_CODE = "TF401181"
 """The pull request was abandoned or completed."""
 
 DEFAULT_WAIT = 60.0
-"""Seconds to wait if no header states when the rate limit ends. The limit counts the work of five minutes.
-
-https://learn.microsoft.com/en-us/azure/devops/integrate/concepts/rate-limits
-"""
+"""Seconds to wait if no header states when the rate limit ends. The limit applies to the load of the last five minutes.
+https://learn.microsoft.com/en-us/azure/devops/integrate/concepts/rate-limits"""
 SIGN_IN_MESSAGE = "the page for signing in"
-"""The message of a refusal that has no error status, but leads to the page for signing in."""
+"""The message for a response that has no error status, but is or leads to the sign-in page."""
 _ANY_ERROR = range(SERVER_ERROR)
 
 AZURE_ERRORS = ServerErrors(

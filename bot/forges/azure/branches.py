@@ -1,11 +1,12 @@
-"""Branches on Azure DevOps and their commits.
+"""Branches on Azure DevOps, and creating their commits.
 
-A push creates a commit on top of a branch, or on top of any commit if the branch does not exist yet. In both cases, the
-request names the commit, and Azure DevOps refuses the push if the branch points to another one.
+A push creates a commit on top of a branch, or on top of any commit if the branch does not exist yet. The call names the
+commit to which the branch must point, and Azure DevOps refuses the push if the branch points to another commit.
 
 No push can replace the commits of a branch. To rebuild a branch on a new base, basebump therefore pushes to a temporary
-branch, and then moves the branch and deletes the temporary one in a single request. This request, too, names the commit
-to which each branch must point. Azure DevOps reports the result of each of its items, so one of them can fail alone.
+branch. Then a single API call moves the branch and deletes the temporary branch. This call, too, names the commit to
+which each branch must point. Azure DevOps reports a result for each branch, so the change of one branch can fail while
+the other succeeds.
 
 https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pushes/create,
 https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/update-refs
@@ -38,15 +39,16 @@ from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
 
 TEMPORARY_PREFIX = "basebump-tmp/"
-"""The prefix of temporary branches, which exist for a moment while a branch is rebuilt."""
+"""The prefix of temporary branches, which exist only while a branch is rebuilt."""
 _ALL_OURS = "basebump"
-"""The beginning of temporary branches and of branches with the default prefix, so that one request lists both."""
+"""The common prefix of temporary branches and of branches with the default prefix, so that one API call lists both."""
 _NO_COMMIT = "0" * 40
 _STALE, _DONE_STATUSES = "staleOldObjectId", frozenset({"succeeded", "succeededNonExistentRef", "succeededCorruptRef"})
 _NAME_BYTES = 8
 _TEMPORARY_NAME = re.compile(rf"{TEMPORARY_PREFIX}[0-9a-f]{{{2 * _NAME_BYTES}}}", re.ASCII)
 MAX_LEFTOVERS = 50
-"""The largest number of temporary branches that one run deletes. Everyone who can push can create branches."""
+"""The largest number of temporary branches that one run deletes. The number is limited because everyone who can push
+can create branches."""
 
 _UPDATE_HINTS = {
     "forcePushRequired": "another account created the branch; hint: delete the branch, or give the account the "
@@ -57,14 +59,14 @@ _UPDATE_HINTS = {
     "locked": "somebody locked the branch; hint: unlock it",
     "refNameConflict": "there is a branch whose name differs only in upper and lower case; hint: delete that branch",
 }
-"""Explanations and hints for statuses of ref updates: the schema of `GitRefUpdateResult`."""
+"""Explanations and hints for the results of updates of refs (schema `GitRefUpdateResult`)."""
 _FINAL_STATUSES = frozenset({*_DONE_STATUSES, _STALE, *_UPDATE_HINTS})
-"""Statuses that are about the item itself. Any other can be the consequence of another item in the same request."""
+"""Results whose cause is the updated ref itself. Any other result can be caused by another ref in the same API call."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RefUpdate:
-    """A change of one branch; the commits are `_NO_COMMIT` if the branch does not exist before or after it."""
+    """A change of one branch; `old` or `new` is `_NO_COMMIT` if the branch is created or deleted."""
 
     branch: str
     old: str
@@ -72,22 +74,23 @@ class _RefUpdate:
 
 
 class AzureBranches:
-    """The branches of one repository; implements `BranchApi`. Methods raise ForgeError."""
+    """The branches of one repository; implements `BranchApi`. Methods raise ForgeError if a change fails."""
 
     def __init__(self, remote: AzureRemote, commits: AzureCommits) -> None:
         self._remote = remote
         self._commits = commits
         self._leftovers: dict[str, str] = {}
-        """Temporary branches that the next write deletes, with their commits: those of this object, and those of
-        interrupted runs that were listed."""
+        """Temporary branches to delete with the next write, each with its commit. They were created by this object, or
+        were listed after an interrupted run."""
         self._own_temporary: set[str] = set()
         """The temporary branches that this object created."""
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
         """Return the branches whose names begin with `prefix`, each with the commit that it points to, by branch name.
 
-        Temporary branches are left out, and noted to be deleted. They are listed together with basebump's branches if
-        the prefix is the default one, and by a request of their own if it is another prefix that ends in a slash.
+        Temporary branches are left out, and the next write deletes them. If `prefix` is the default prefix, one API
+        call lists them together with basebump's branches. If it is another prefix that ends in a slash, a second API
+        call lists them.
         """
         listed = self._list(_ALL_OURS if prefix.startswith(_ALL_OURS) else prefix)
         if prefix.endswith("/") and not prefix.startswith(_ALL_OURS):
@@ -103,7 +106,7 @@ class AzureBranches:
     def read_tip(self, branch: str) -> BranchTip | None:
         """Return the commit that a branch points to; None if the branch does not exist.
 
-        The API has only a filter for the beginning of names, so the answer can contain further branches.
+        The API filters by the beginning of the name, so the response can contain other branches.
         """
         oid = self._list(branch).get(branch)
         return self._build_tip(oid) if oid is not None else None
@@ -114,8 +117,8 @@ class AzureBranches:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
         If `expected_head` is None, one request creates both the branch and the commit. If `expected_head` is given, the
-        branch is rebuilt with the help of a temporary branch. Its name is random, so that nobody can block it. The
-        stored files are compared with the sent ones before the branch is moved.
+        branch is rebuilt with the help of a temporary branch. The name of the temporary branch is random, so that
+        nobody can block it. Before the branch is moved, the files that Azure DevOps stored are compared with `changes`.
         """
         base_files = self._commits.folders.find_files(self._commits.read_tree_id(base), [each.path for each in changes])
         expected = build_expected_files(changes, base_files, self._remote.name)
@@ -157,7 +160,7 @@ class AzureBranches:
             return find_pushed_commit(branch, self._remote.name, base, message, None, refusal, self.read_tip)
 
     def _push(self, base: str, branch: str, changes: Sequence[FileChange], message: str) -> str:
-        """Send a push, and return the id of the new commit. Raises RefusedError."""
+        """Send a push, and return the id of the new commit. Raises RefusedError if Azure DevOps refuses the push."""
         body = {
             "refUpdates": [{"name": f"{BRANCHES}{branch}", "oldObjectId": base}],
             "commits": [{"comment": message, "changes": [_build_change(change) for change in changes]}],
@@ -167,9 +170,9 @@ class AzureBranches:
     def _verify_stored_files(
         self, base: str, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]
     ) -> None:
-        """Compare the commit that Azure DevOps stored with the sent one.
+        """Compare the commit that Azure DevOps stored with the pushed commit.
 
-        If its parent, or the modes or contents of its files differ, delete the branch and raise ForgeError.
+        If the parent or the modes or contents of files differ, delete the branch and raise ForgeError.
         """
         facts = self._commits.read_commit(commit)
         differences = self._commits.list_differences(base, commit) if facts.parents == (base,) else None
@@ -189,11 +192,11 @@ class AzureBranches:
         )
 
     def _move(self, update: _RefUpdate) -> None:
-        """Change a branch, and delete all leftover temporary branches in the same request.
+        """Change a branch, and delete all leftover temporary branches in the same API call.
 
         Raises ForgeError if the branch was not changed. If only a temporary branch could not be deleted, a later write
-        tries again. If the branch may not have been changed because a temporary branch of another run could not be
-        deleted, the request is repeated without such branches.
+        tries again. The branch can also fail to change because a temporary branch of another run could not be deleted.
+        In this case, the API call is repeated without temporary branches of other runs.
         """
         try:
             statuses = self._update_and_sweep([update], self._leftovers)
@@ -215,7 +218,7 @@ class AzureBranches:
         )
 
     def _settle(self, update: _RefUpdate, refusal: RefusedError) -> None:
-        """Find out whether a change of a branch was done although the request failed with `refusal`.
+        """Find out whether a branch was changed although the API call failed with `refusal`.
 
         Raises `refusal` if the branch did not change.
         """
@@ -234,7 +237,7 @@ class AzureBranches:
                 self._update_and_sweep([], self._leftovers)
 
     def _update_and_sweep(self, updates: Sequence[_RefUpdate], leftovers: Collection[str]) -> Mapping[str, str]:
-        """Change branches and delete some leftovers in one request. Return the results as `_update_refs` does."""
+        """Change branches and delete `leftovers` in one API call; return the result of each branch by its name."""
         sweeping = [_RefUpdate(name, self._leftovers[name], _NO_COMMIT) for name in leftovers]
         statuses = self._update_refs([*updates, *sweeping])
         for name in [*leftovers]:
@@ -243,7 +246,10 @@ class AzureBranches:
         return statuses
 
     def _update_refs(self, updates: Sequence[_RefUpdate]) -> Mapping[str, str]:
-        """Send changes of branches, and return the status of each of them by branch. Raises RefusedError."""
+        """Send changes of branches, and return the result of each of them by branch.
+
+        Raises RefusedError if Azure DevOps refuses the whole API call.
+        """
         body = [
             {"name": f"{BRANCHES}{each.branch}", "oldObjectId": each.old, "newObjectId": each.new} for each in updates
         ]
@@ -252,7 +258,7 @@ class AzureBranches:
 
 
 def _build_change(change: FileChange) -> Mapping[str, Any]:
-    """Return the edit of one file. It is sent in base64, so that Azure DevOps stores exactly these bytes."""
+    """Return the edit of one file in Base64, so that Azure DevOps stores exactly these bytes."""
     content = base64.b64encode(change.content).decode("ascii")
     return {
         "changeType": "edit",

@@ -1,7 +1,7 @@
-"""The checks of commits on Azure DevOps: commit statuses, and policies that let CI check pull requests.
+"""The checks of commits on Azure DevOps: commit statuses, and policies that require CI for pull requests.
 
-A *build validation* policy builds the result of merging a pull request. The outcome is in the evaluation of the policy
-for this pull request, and in no status of the commit.
+A *build validation* policy builds the result of merging a pull request. Only the evaluation of the policy for the pull
+request contains the outcome, and no status of the commit does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _EVALUATIONS = {
     "running": CiOutcome.PENDING,
     "notapplicable": CiOutcome.NONE,
 }
-"""The statuses of evaluations in lower case. An evaluation that is `broken` has no result."""
+"""The outcomes for the statuses of policy evaluations, in lower case. An evaluation with status `broken` has no
+result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class AzureCi:
     remote: AzureRemote
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit, with one request for each, and one more for each pull request."""
+        """Return the outcome of CI on each commit, with one API call per commit and one per pull request."""
         return {
             commit: combine_checks(
                 (*(each.outcome for each in self.list_checks(commit)), *self._list_evaluations(commit, number))
@@ -86,9 +87,11 @@ class AzureCi:
 
 
 def _parse_evaluation(data: Mapping[str, Any], commit: str) -> CiOutcome:
-    """Return the outcome of a policy for a commit. If it was evaluated for an earlier commit, it is pending.
+    """Return the outcome of a policy for a commit.
 
-    A build that only users start, and that nobody started, is no check.
+    If the policy was evaluated for an earlier commit, the outcome is pending.
+
+    A build that must be started by hand, and has not been started, does not count as a check.
     """
     outcome = _EVALUATIONS.get(str(data["status"]).lower(), CiOutcome.UNKNOWN)
     context = data.get("context") or {}

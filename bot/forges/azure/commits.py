@@ -1,7 +1,7 @@
 """Reading commits on Azure DevOps, and comparing them with their base branches.
 
-The API reports neither the modes nor the changed lines of files. basebump therefore compares the trees of two commits
-folder by folder, and computes the changed lines from the contents.
+The API for comparing commits reports neither the modes nor the changed lines of files. basebump therefore compares the
+trees of two commits folder by folder, and computes the changed lines from the contents.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MAX_KEPT_COMMITS = 200
 
 
 class AzureCommits(ComparedCommits):
-    """The commits of one repository; implements `CommitReader`. They are kept, because they never change.
+    """The commits of one repository; implements `CommitReader`.
 
-    Methods raise RefusedError.
+    Commits are cached, because they never change. Methods raise RefusedError if a commit cannot be read.
     """
 
     def __init__(self, remote: AzureRemote) -> None:
@@ -45,10 +45,11 @@ class AzureCommits(ComparedCommits):
         return open_tree(self._remote, commit, lambda: self.read_tree_id(commit))
 
     def list_new_commits(self, base_commit: str, commit: str, max_commits: int) -> Sequence[CommitFacts] | None:
-        """Return the commits to which the first parents of `commit` lead, as many as Azure DevOps counts.
+        """Return the newest commits on the first-parent chain of `commit`, as many as Azure DevOps counts as new.
 
-        If a merge brought other commits into the branch, the commits in the result are therefore not exactly those of
-        the branch, but there are as many of them, so that they cannot all be merges on top of basebump's commit.
+        If a user merged another branch, the result contains older commits of the first-parent chain in place of the
+        merged commits. The number of commits is still right, so the result cannot look as if it had only merges on top
+        of basebump's commit. Return None if there are more than `max_commits`.
         """
         query = {
             "baseVersion": base_commit,
@@ -56,7 +57,7 @@ class AzureCommits(ComparedCommits):
             "targetVersion": commit,
             "targetVersionType": "commit",
             "diffCommonCommit": "true",
-            "$top": 1,  # the changes lack the modes of files, so they are not used
+            "$top": 1,  # the list of changes is not used, because it lacks the modes of files
         }
         relation = self._remote.read_json(f"compare {commit} with its base branch", "/diffs/commits", query=query)
         number = int(relation["aheadCount"])
@@ -88,10 +89,10 @@ class AzureCommits(ComparedCommits):
         return self._commits[commit]
 
     def _is_own(self, data: Mapping[str, Any]) -> bool:
-        """Return True if the token's account pushed a commit, and is its author and its committer.
+        """Return True if the token's account pushed a commit, and is the commit's author and committer.
 
-        Azure DevOps itself records the account that pushed a commit, so this cannot be forged. If the answer does not
-        contain it, the email addresses of author and committer must be the account's.
+        Azure DevOps itself records the account that pushed a commit, so a user cannot forge this account. If the
+        response does not contain the pusher, the email addresses of author and committer must be those of the account.
         """
         account = self._remote.connection.get_account()
         emails = {str(data[role]["email"]).lower() for role in ("author", "committer")}

@@ -19,8 +19,8 @@ from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, AnswerError, Refu
 from bot.forges.hosted.rest import JSON, Query, RestAccount, RestAnswer, RestCall, RestConnection, RestRemote
 
 API_VERSIONS = ("7.1", "7.0", "6.0", "5.0")
-"""The versions of the API that basebump uses, newest first: those of Azure DevOps Services and of Azure DevOps Server
-2022, 2020 and 2019."""
+"""The versions of the API that basebump uses, newest first. They belong to Azure DevOps Services, and to Azure DevOps
+Server 2022, 2020 and 2019."""
 PAGE = 100
 """The number of pull requests in one page. Lists of refs have up to `REF_PAGE` entries."""
 REF_PAGE = 1_000
@@ -32,18 +32,18 @@ https://learn.microsoft.com/en-us/azure/devops/integrate/get-started/authenticat
 BYTES, ZIP, JSON_PATCH = "application/octet-stream", "application/zip", "application/json-patch+json"
 
 EVALUATIONS_PATH = "/_apis/policy/evaluations"
-"""The path below a project at which the results of policies for a pull request are."""
+"""The path of the evaluations of policies for a pull request, below the path of a project."""
 _ACCOUNT_PATH = "/_apis/connectionData"
 _PREVIEW_PATHS = (_ACCOUNT_PATH, EVALUATIONS_PATH)
-"""The ends of paths that every version of the API has only as a preview."""
+"""The ends of paths that are available only as a preview in every version of the API."""
 _UNKNOWN_VERSION_MESSAGE = "is out of range for this server"
 _NON_AUTHORITATIVE = 203
 _REDIRECTS, _REFUSALS = 300, 400
-"""The lowest statuses of redirects and of refusals."""
+"""The lowest HTTP status of redirects, and the lowest one of errors."""
 
 
 class CredentialKind(Enum):
-    """The kinds of tokens that Azure DevOps accepts."""
+    """The kind of a token that Azure DevOps accepts."""
 
     PERSONAL = "personal access token"
     ENTRA = "token of Microsoft Entra"
@@ -56,16 +56,17 @@ class AzureCredential:
 
     kind: CredentialKind
     fetch_secret: Callable[[], str] = field(repr=False)
-    """Returns the token. Tokens of Microsoft Entra are renewed before they expire. Raises BasebumpError."""
+    """Returns the token. Tokens of Microsoft Entra are renewed before they expire. Raises BasebumpError if no token can
+    be obtained."""
 
 
 class AzureConnection(RestConnection):
-    """The access to one organization, which all threads share. Methods raise RefusedError."""
+    """The access to one organization, which all threads share. Methods raise RefusedError if a call fails."""
 
     errors = AZURE_ERRORS
     read_permission, write_permission = READ_ACCESS, WRITE_ACCESS
-    timeout = 60.0  # a push of many files takes some seconds
-    can_redirect = False  # the target would be the page for signing in
+    timeout = 60.0  # seconds; a push of many files can take some of them
+    can_redirect = False  # a redirect would lead to the sign-in page
     extra_headers = MappingProxyType({"X-TFS-FedAuthRedirect": "Suppress"})
 
     def __init__(self, url: str, credential: AzureCredential | None, **options: Any) -> None:
@@ -74,7 +75,7 @@ class AzureConnection(RestConnection):
         Args:
             url: The URL of the organization or of the collection.
             credential: The token; None to read public projects.
-            options: Those of `RestConnection`.
+            options: The arguments of `RestConnection`.
         """
         super().__init__(url, "", credential.fetch_secret if credential is not None else None, **options)
         self.credential = credential
@@ -95,7 +96,7 @@ class AzureConnection(RestConnection):
         return {"$top": PAGE, "$skip": (page - 1) * PAGE}
 
     def get_items(self, answer: Any) -> list[Any]:
-        """Return the items of a list. Raises TypeError if the answer has another form."""
+        """Return the items of a list in a response. Raises TypeError if the response has another form."""
         values = answer["value"]
         if not isinstance(values, list):
             raise TypeError("the answer has no list of values")
@@ -106,7 +107,7 @@ class AzureConnection(RestConnection):
             yield " ".join(data["message"].split())
 
     def list_values(self, action: str, path: str, query: Query | None = None) -> list[Any]:
-        """Return the items of a list. A header of each page contains the token of the next page."""
+        """Return the items of all pages of a list. A header of each page contains the token for the next page."""
         values: list[Any] = []
         parameters = dict(query or {})
 
@@ -125,7 +126,7 @@ class AzureConnection(RestConnection):
             return RestAccount(str(user["id"]), str(user.get("providerDisplayName") or email), email)
 
     def build_origin(self, name: str) -> GitOrigin:
-        """Return the clone URL of the repository PROJECT/REPOSITORY, together with the login. Raises RefusedError.
+        """Return the clone URL of the repository PROJECT/REPOSITORY, together with the login for git.
 
         https://learn.microsoft.com/en-us/azure/devops/repos/git/auth-overview
         """
@@ -149,9 +150,9 @@ class AzureConnection(RestConnection):
         raise AssertionError("there is always a last version")
 
     def check_answer(self, call: RestCall, answer: RestAnswer) -> None:
-        """Raise AnswerError if an answer reports an error, or if it is not of the requested type.
+        """Raise AnswerError if a response reports an error, or is not of the requested type.
 
-        A token that is not valid any more may be answered with status 203 or 302, and with a page for signing in.
+        For a token that is no longer valid, Azure DevOps can return status 203 or 302 and the sign-in page.
         """
         content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_success = answer.status < _REDIRECTS and answer.status != _NON_AUTHORITATIVE
@@ -164,7 +165,10 @@ class AzureConnection(RestConnection):
 
 
 def _is_unknown_version(error: AnswerError) -> bool:
-    """Return True if a server does not know the version of the API. It answers with a message, or 404 and a page."""
+    """Return True if the error means that the server does not have the requested version of the API.
+
+    Such a server returns status 400 with a message, or status 404 with a page.
+    """
     is_named = any(_UNKNOWN_VERSION_MESSAGE in message for message in error.answer.server_messages)
     return is_named or (error.answer.status == NOT_FOUND and error.is_page)
 
@@ -189,7 +193,7 @@ class AzureRemote(RestRemote[AzureConnection]):
     def fetch_bytes(
         self, action: str, method: str, path: str, accept: str, query: Query | None = None, body: object = None
     ) -> bytes:
-        """Return the content of an answer that is not JSON. The parameters are explained at `RestCall`."""
+        """Return the content of a response that is not JSON. `RestCall` explains the parameters."""
         action, path = f"{action} of {self.name}", self.path + path
         call = RestCall(action, READ_ACCESS, method, path, query, body, accept=accept)
         return self.connection.fetch(call).content
@@ -197,7 +201,7 @@ class AzureRemote(RestRemote[AzureConnection]):
     def write_request(
         self, number: int, action: str, method: str, path: str, body: object = None, content_type: str = JSON
     ) -> Any:
-        """Send a request that changes a pull request, and return the JSON value in the answer; None if it has none.
+        """Send an API call that changes a pull request, and return the JSON value in the response, or None.
 
         `action` is the beginning of a description, such as `comment on`. `path` is below that of the pull request.
         """
@@ -206,7 +210,7 @@ class AzureRemote(RestRemote[AzureConnection]):
         return self.write_json(action, method, path, body, PROPOSE_ACCESS, content_type)
 
     def fetch_project_id(self) -> str:
-        """Return the id of the project. It takes a request unless an answer contained the id before."""
+        """Return the id of the project. An API call is needed unless an earlier response contained the id."""
         name = self.name.partition("/")[0].lower()
         known_ids = self.connection.project_ids
         if name not in known_ids:

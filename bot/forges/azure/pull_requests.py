@@ -1,6 +1,7 @@
 """Pull requests and commit statuses of one repository on Azure DevOps.
 
-Lists of pull requests cut off long descriptions, and only lists contain the labels.
+A list of pull requests contains the labels, but cuts off long descriptions. A single pull request has the whole
+description, but no labels.
 
 https://learn.microsoft.com/en-us/rest/api/azure/devops/git/pull-requests
 """
@@ -42,10 +43,10 @@ ACTIVE, ABANDONED = "active", "abandoned"
 LISTED_DESCRIPTION = 400
 """The largest number of characters of a description in a list. A longer description is cut off."""
 MAX_FOREIGN_REQUESTS = 20
-"""The largest number of pull requests of other accounts whose whole texts are read in one list. Everyone who can push
-can open many of them, and each takes up to two requests."""
+"""The largest number of pull requests in one list that other accounts opened and whose whole texts are read. Everyone
+who can push can open many of them, and reading each of them needs up to two API calls."""
 MIN_APPROVAL = 5
-"""The votes 10 (approved) and 5 (approved with suggestions) accept a pull request."""
+"""The lowest vote that approves a pull request: 5 is approved with suggestions, and 10 is approved."""
 
 _STATES = {ACTIVE: RequestState.OPEN, ABANDONED: RequestState.CLOSED, "completed": RequestState.MERGED}
 _UNKNOWN_MERGES = frozenset({"notSet", "queued"})
@@ -60,7 +61,7 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
         self._branches = branches
         self._texts = AzureTexts(remote)
         self._active: Sequence[ListedRequest] | None = None
-        """The active pull requests that `list_open` read, until `list_without_branch` uses them."""
+        """The active pull requests that `list_open` read, kept for `list_without_branch`."""
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
         self._active = self._list_matching("list the active pull requests", {"status": ACTIVE})
@@ -73,7 +74,7 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
         return self.complete(requests)
 
     def list_without_branch(self, prefix: str, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the active pull requests of the token's account whose branches begin with `prefix`, and do not exist.
+        """Return the active pull requests of the token's account whose branch was deleted and begins with `prefix`.
 
         Azure DevOps leaves a pull request active if its branch is deleted. `branches` are the existing branches.
         """
@@ -99,8 +100,8 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether the pull request has conflicts.
 
-        Azure DevOps computes the state again some time after the base branch has moved. The state is not known until it
-        is the state for the current commit of the base branch.
+        Azure DevOps computes the state again some time after the base branch has moved. Until then, the result is that
+        the state is not known.
         """
         data = read_request(self.remote, number)
         status = str(data["mergeStatus"])
@@ -126,17 +127,18 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
         return {each.number: ReviewState(each.is_approved, each.attributes) for each in requests}
 
     def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
-        """Return the numbers of those pull requests that basebump abandoned, as far as Azure DevOps reports it.
+        """Return the numbers of the pull requests that basebump abandoned, as far as Azure DevOps reports this.
 
-        A pull request stays active if its branch is deleted.
+        Deleting a branch does not close its pull request on Azure DevOps.
         """
         return frozenset(each.number for each in requests if self.account.has_id(each.closed_by))
 
     def complete(self, requests: Iterable[ListedRequest]) -> list[ListedRequest]:
-        """Return pull requests with their whole texts, and with all attributes that basebump ever set.
+        """Return pull requests with their whole texts, and with all attributes that basebump ever set on them.
 
-        A list contains the beginning of the description, and the current attributes. Merged pull requests are returned
-        as they were listed, and so are those of other accounts if there are more than `MAX_FOREIGN_REQUESTS`.
+        A list contains only the beginning of the description, and the current attributes. Merged pull requests are
+        returned as they were listed. If more than `MAX_FOREIGN_REQUESTS` pull requests belong to other accounts, these
+        are also returned as they were listed.
         """
         foreign_count, completed = 0, []
         for each in requests:
@@ -149,7 +151,7 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
 
     def _complete_one(self, request: ListedRequest) -> ListedRequest:
         description = request.body
-        if count_characters(description) >= LISTED_DESCRIPTION - 1:  # one less if a character with two units was cut
+        if count_characters(description) >= LISTED_DESCRIPTION - 1:  # one less after a cut inside a character
             description = str(read_request(self.remote, request.number).get("description") or "")
         return complete_request(request, description, self._texts.read_stored(request.number))
 
@@ -170,7 +172,10 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
 
 
 def parse_requests(listed: Iterable[Mapping[str, Any]], own_account: str | None) -> list[ListedRequest]:
-    """Return the pull requests in a list whose branches are not in a fork. `own_account` is that of the token."""
+    """Return the pull requests in a list whose branches are not in a fork.
+
+    `own_account` is the id of the token's account.
+    """
     return [_parse_request(each, own_account) for each in listed if not each.get("forkSource")]
 
 
@@ -206,14 +211,17 @@ def _parse_request(data: Mapping[str, Any], own_account: str | None) -> ListedRe
 
 
 def _build_url(data: Mapping[str, Any]) -> str:
-    """Return the address of the page of a pull request. It is derived from the repository's own address."""
+    """Return the URL of the page of a pull request, derived from the URL of the repository."""
     repository = data["repository"]
     site = repository.get("webUrl") or repository.get("remoteUrl") or repository["url"]
     return f"{site}/pullrequest/{int(data['pullRequestId'])}"
 
 
 class AzureRequestWriter:
-    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
+    """Changes the pull requests of one repository; implements `RequestWriter`.
+
+    Methods raise RefusedError if Azure DevOps refuses a change.
+    """
 
     def __init__(self, remote: AzureRemote, work_items: Sequence[int]) -> None:
         """`work_items` are the work items to which each new pull request is linked."""
@@ -224,7 +232,7 @@ class AzureRequestWriter:
         self._text_writer = TextWriter(self._texts)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request with its body, and then set its attributes, the rest of its text and its status."""
+        """Create a pull request, and then set its attributes, the rest of its description, and its status."""
         body = {
             "sourceRefName": f"{BRANCHES}{proposal.branch}",
             "targetRefName": f"{BRANCHES}{target_branch}",
@@ -272,7 +280,7 @@ class AzureRequestWriter:
     def _open(self, branch: str, body: Mapping[str, object]) -> tuple[Any, tuple[str, ...]]:
         """Create a pull request that is linked to the work items, and return its data.
 
-        If it cannot be linked, create it without links, and also return a note.
+        If it cannot be linked, create it without links, and also return a note for the report.
         """
         notes: tuple[str, ...] = ()
         if self._work_items:

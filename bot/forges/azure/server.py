@@ -31,7 +31,7 @@ __all__ = ["ENTRA_SCOPE", "KIND", "AzureCredential", "CredentialKind", "open_ser
 
 KIND = "azure"
 MAX_DESCRIPTION = 4_000
-"""Characters. Azure DevOps refuses a longer description."""
+"""The largest number of characters of a description. Azure DevOps refuses a longer description."""
 MAX_TITLE = 400
 MAX_COMMENT = 150_000
 _LIMITS = ForgeLimits(
@@ -56,7 +56,7 @@ def open_server(
         url: The URL of the organization, `https://dev.azure.com/ORGANIZATION`, or of the collection on a server.
         credential: The token; None to read public projects.
         work_items: The work items to which each new pull request is linked.
-        options: Those of `AzureConnection`.
+        options: The arguments of `AzureConnection`.
     """
     connection = AzureConnection(url, credential, **options)
     return AzureServer(connection.url, connection, tuple(work_items))
@@ -71,7 +71,7 @@ class AzureServer(RestServer[AzureConnection]):
 
     work_items: tuple[int, ...] = ()
     omitted: dict[str, list[str]] = field(default_factory=dict, compare=False)
-    """For each project that was listed, the reasons for which repositories were left out, such as `2 disabled`."""
+    """For each listed project, the number of repositories that were left out for each reason, such as `2 disabled`."""
 
     kind = KIND
     clone_host = None
@@ -101,7 +101,7 @@ class AzureServer(RestServer[AzureConnection]):
         return self._parse_repository(data)
 
     def list_all(self, owner: str) -> Iterable[ListedRepository]:
-        """Return the repositories of a project, without those of the version control TFVC and hidden ones (wikis)."""
+        """Return the git repositories of a project, without hidden repositories (wikis)."""
         path = f"/{quote(owner, safe='')}/_apis/git/repositories"
         repositories = self.connection.list_values(f"list the repositories of {owner}", path)
         counts = Counter(reason for each in repositories if (reason := _find_omission(each)) is not None)
@@ -139,13 +139,13 @@ class AzureServer(RestServer[AzureConnection]):
         )
 
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        yield from super(AzureServer, self).examine(target, repositories)  # slots replace the class
+        yield from super(AzureServer, self).examine(target, repositories)  # with slots, super() fails
         for project, reasons in self.omitted.items():
             if reasons:
                 yield report_ok(project, "leave out repositories", f"{', '.join(reasons)}")
 
     def _parse_repository(self, data: Mapping[str, Any]) -> ListedRepository:
-        """Return the repository in an answer of the API. The id of its project is remembered."""
+        """Return the repository in a response of the API. The id of its project is remembered."""
         project, branch = data["project"], data.get("defaultBranch")
         self.connection.project_ids[str(project["name"]).lower()] = str(project["id"])
         visibility = project.get("visibility")
@@ -158,9 +158,10 @@ class AzureServer(RestServer[AzureConnection]):
         )
 
     def _create_readers(self, counts: Mapping[str, int], scope: ActivityScope | None) -> dict[str, AzureActivityReader]:
-        """Return a reader of activities for each project with more than one repository, by project.
+        """Return a reader of activities for each project with more than one repository, by the project's name.
 
-        The activity of a single repository takes fewer requests without the list of the whole project.
+        If a project has a single repository, reading its activity without the list of the whole project needs fewer API
+        calls.
         """
         if scope is None:
             return {}
@@ -169,9 +170,9 @@ class AzureServer(RestServer[AzureConnection]):
 
 
 _UNUSABLE = frozenset({"disabled", "in maintenance"})
-"""The reasons for which a repository cannot be used even if the config names it."""
+"""The reasons that make a repository unusable even if the config names it."""
 _OMISSIONS = {"isDisabled": "disabled", "isInMaintenance": "in maintenance", "isFork": "forked"}
-"""The fields of repositories that are left out, and what they mean."""
+"""The fields that mark a repository to leave out, each with the reason."""
 
 
 def _find_omission(data: Mapping[str, Any]) -> str | None:

@@ -18,13 +18,13 @@ from bot.forges.hosted.texts import AppendixComment, StoredData
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, RequestAttributes, StatusState
 
 MARK_PROPERTY = "basebump.mark"
-"""The property of a pull request that contains the mark."""
+"""The name of the property of a pull request that contains basebump's mark."""
 SET_PROPERTY = "basebump.set"
-"""The property of a pull request that contains the attributes that basebump ever set."""
+"""The name of the property of a pull request that contains the attributes that basebump ever set."""
 APPENDIX_PROPERTY = "basebump.appendix"
-"""The property of the thread that contains the appendix."""
+"""The name of the property of the thread that contains the appendix."""
 CLOSED_THREAD = 4
-"""The status of a thread that needs no answer, so that the policy Comment requirements does not block the merge."""
+"""The status of a thread that needs no reply, so that the policy Comment requirements does not block the merge."""
 _TEXT_COMMENT = 1
 STATUS_GENRE, STATUS_NAME = STATUS_CONTEXT.split("/")
 STATUS_WORDS = MappingProxyType({StatusState.SUCCESS: "succeeded", StatusState.FAILURE: "failed"})
@@ -32,7 +32,10 @@ STATUS_WORDS = MappingProxyType({StatusState.SUCCESS: "succeeded", StatusState.F
 
 @dataclass(frozen=True, slots=True)
 class AzureTexts:
-    """The texts of the pull requests of one repository; implements `TextApi`. Methods raise RefusedError."""
+    """The texts of the pull requests of one repository; implements `TextApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     remote: AzureRemote
 
@@ -51,7 +54,7 @@ class AzureTexts:
         self.remote.write_request(number, "comment on", "POST", "/threads", body)
 
     def find_appendix(self, number: int) -> AppendixComment | None:
-        """Return the comment that contains the appendix, which is the first one of its thread."""
+        """Return the comment that contains the appendix: the first comment of its thread."""
         account = self.remote.connection.get_account()
         for thread in list_threads(self.remote, number)[:MAX_COMMENTS]:
             is_marked = APPENDIX_PROPERTY in (thread.get("properties") or {}) and not thread.get("isDeleted")
@@ -68,9 +71,9 @@ class AzureTexts:
             self.remote.write_request(number, "edit a comment on", "PATCH", comment.path, {"content": appendix})
 
     def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
-        """Write the properties that changed, and check that Azure DevOps stored them as they were sent.
+        """Write the properties that changed, and check that Azure DevOps stored them unchanged.
 
-        An empty mark removes the old one.
+        If the new mark is empty, the property of the old mark is removed.
         """
         patch: list[Mapping[str, str]] = []
         if new.ever_set != old.ever_set:
@@ -90,7 +93,7 @@ class AzureTexts:
             )
 
     def set_status(self, number: int, status: CommitStatus) -> None:
-        """Set the status for which the policy Status check waits. The policy ignores the statuses of commits."""
+        """Set the status of the pull request itself, because the policy Status check ignores statuses of commits."""
         self.remote.write_request(number, "set the status of", "POST", "/statuses", build_status(status))
 
 
@@ -101,12 +104,15 @@ def build_status(status: CommitStatus) -> dict[str, object]:
 
 
 def list_threads(remote: AzureRemote, number: int) -> Sequence[Mapping[str, Any]]:
-    """Return the threads of comments on a pull request. Raises RefusedError."""
+    """Return the threads of comments on a pull request. Raises RefusedError if they cannot be read."""
     return remote.list_values(f"read the comments on pull request !{number}", f"/pullRequests/{number}/threads")
 
 
 def _parse_stored(answer: Mapping[str, Any]) -> StoredData:
-    """Return the data in the properties of a pull request. Everyone can write them, so other forms are ignored."""
+    """Return the data in the properties of a pull request.
+
+    Everyone can write properties, so values of another form are ignored.
+    """
     stored = ((name, answer["value"].get(name)) for name in (MARK_PROPERTY, SET_PROPERTY))
     values = {name: str(each.get("$value", "")) for name, each in stored if isinstance(each, Mapping)}
     try:

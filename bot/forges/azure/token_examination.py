@@ -45,7 +45,7 @@ class AzureExamination(RestExamination[AzureConnection]):
         return hosted.requests.list_open(())
 
     def check_writing(self, name: str, target: DiagnosisTarget) -> Iterator[Check]:
-        """Check that no branch policy matches basebump's branches. Azure DevOps would refuse to update them."""
+        """Check that no branch policy matches basebump's branches, because it would prevent updates of them."""
         yield report_unknown(
             name,
             PUSH_ACTION,

@@ -1,8 +1,8 @@
 """The files of one commit on Azure DevOps.
 
-The API lists a whole tree in one answer. The documentation does not state whether it leaves out entries of large trees.
-Therefore basebump computes the id of the tree from the entries, and reads the tree with git if the ids differ. git also
-reads many files with fewer requests than the API.
+The API lists a whole tree in one response. Its documentation does not state whether the list of a large tree is
+complete. Therefore basebump computes the id of the tree from the entries, and reads the tree with git if the ids
+differ. git also reads many files with fewer requests than the API.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from bot.forges.hosted.rest import Query
 from bot.model.forge import TreeEntry
 
 FILES_BY_API = 1_000
-"""The largest number of files of one commit that are read by the API, with ten requests. git reads more files with
-fewer requests."""
+"""The largest number of files of one commit that are read by the API, which takes ten API calls. For more files, git
+needs fewer requests."""
 MAX_BATCH_FILES = 100
 """The largest number of files in one request. The documentation states no limit."""
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -38,17 +38,20 @@ _FOLDER_KIND = "tree"
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The compressions whose size in memory Python can limit. An archive with another one is not unpacked."""
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, RuntimeError)
-"""The exceptions that are raised for damaged archives, besides ValueError."""
+"""The exceptions that a damaged archive raises, in addition to ValueError."""
 
 
 def open_tree(remote: AzureRemote, commit: str, read_tree_id: Callable[[], str]) -> ListedTree:
     """Return the tree of one commit. Its files are listed when they are first needed.
 
-    `read_tree_id` returns the id of the tree, and raises RefusedError.
+    `read_tree_id` returns the id of the tree, and raises RefusedError if it cannot be read.
     """
 
     def list_files(_: int | None) -> TreeListing:
-        """List the files in one answer. The result is complete if its hash is that of the tree."""
+        """List the files in one response.
+
+        The result is complete if the hash of the listed entries is the id of the tree.
+        """
         tree = read_tree_id()
         nodes = _read_nodes(remote, "list the files", tree, {"recursive": "true"})
         return ListedNodes(nodes, is_whole_tree(tree, nodes)).select_files()
@@ -67,7 +70,10 @@ def create_folder_reader(remote: AzureRemote) -> FolderReader:
 
 
 def _read_nodes(remote: AzureRemote, action: str, tree: str, query: Query | None = None) -> dict[str, TreeNode]:
-    """Return the entries of a folder by path. Raises RefusedError. `action` describes the request in messages."""
+    """Return the entries of a folder by path.
+
+    Raises RefusedError if the folder cannot be read. `action` describes the API call in messages.
+    """
     entries = remote.read_json(action, f"/trees/{tree}", query=query)["treeEntries"]
     return {str(each["relativePath"]): _parse_node(each) for each in entries}
 
@@ -91,8 +97,8 @@ class AzureBatchQuery:
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
         """Return the contents of the entries of one batch, by object id.
 
-        The files are identified by their hashes, whatever their names in the archive. Raises RefusedError. Raises
-        UnsupportedQueryError if the answer is not a usable archive.
+        The files are identified by their hashes, whatever their names in the archive. Raises RefusedError if the call
+        fails, and UnsupportedQueryError if the response is not a usable archive.
         """
         packed = self.remote.fetch_bytes("read files", "POST", "/blobs", ZIP, body=[each.oid for each in entries])
         max_bytes = sum(each.size or 0 for each in entries)
@@ -107,7 +113,7 @@ class AzureBatchQuery:
 def _unpack(archive: zipfile.ZipFile, max_bytes: int, max_files: int) -> Iterator[bytes]:
     """Yield the contents of the files in an archive, at most `max_bytes` bytes and `max_files` files in total.
 
-    Raises BadZipFile if a file is compressed in another way than those in `_COMPRESSIONS`.
+    Raises BadZipFile if a file is not compressed with one of `_COMPRESSIONS`.
     """
     remaining = max_bytes
     for member in archive.infolist()[:max_files]:
@@ -122,5 +128,5 @@ def _unpack(archive: zipfile.ZipFile, max_bytes: int, max_files: int) -> Iterato
 
 
 def _fetch_blob(remote: AzureRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Return the content of one file. Raises RefusedError."""
+    """Return the content of one file. Raises RefusedError if the file cannot be read."""
     return remote.fetch_bytes(f"read {entry.path}", "GET", f"/blobs/{oid}", BYTES, {"$format": "octetstream"})

@@ -1,1 +1,1 @@
-"""Access to git repositories with git itself, in a local folder and over HTTP."""
+"""Access to git repositories in a local folder or over HTTP, with the program git."""

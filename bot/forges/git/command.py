@@ -1,7 +1,6 @@
-"""Running git in a repository that another user may have configured.
+"""Running git in a repository whose configuration is not trusted.
 
-Hooks, file system watchers and network access are turned off, because the repository's own configuration is not
-trusted.
+Hooks, file system watchers and network access are turned off, because another user may have configured them.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ TIMEOUT = 120.0
 few seconds."""
 
 _BATCH_FIELDS = 3
-"""The number of fields in the line before each blob: object, type and size. The line of a missing object has fewer."""
+"""The number of fields in the line that `git cat-file --batch` prints before each blob: object id, type and size. The
+line for a missing object has fewer fields."""
 
 _GIT = (
     "git",
     *SAFE_SETTINGS,
-    *("-c", "core.splitIndex=false"),  # our index stays in one temporary file
+    *("-c", "core.splitIndex=false"),  # the index stays in one temporary file
     *("-c", "i18n.commitEncoding=UTF-8"),
     *("-c", "safe.bareRepository=all"),  # bare repositories are supported; git still checks who owns them
 )
@@ -34,8 +34,8 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",  # a replaced commit is not what the branch points to
-    "GIT_ALLOW_PROTOCOL": "",  # a partial clone must not fetch missing objects without being told
+    "GIT_NO_REPLACE_OBJECTS": "1",  # read the commit that the branch points to, not its replacement
+    "GIT_ALLOW_PROTOCOL": "",  # a partial clone must not fetch missing objects on its own
     "GIT_ATTR_NOSYSTEM": "1",
     "LC_ALL": "C",  # git's error messages are parsed
     "TZ": "UTC",
@@ -59,7 +59,7 @@ class RefUpdate:
 
     - If `old` is None, the update creates the ref.
     - If `new` is None, the update deletes the ref.
-    - If `old` and `new` are equal, the ref does not change. git only checks that the ref has this value.
+    - If `old` and `new` are equal, git only checks that the ref has this value.
 
     If the ref does not have the value `old`, git refuses the update.
     """
@@ -84,7 +84,7 @@ class RefUpdate:
 class GitRunner:
     """Runs git in one repository, which may be a bare repository.
 
-    Methods raise ProcessError, whose message contains a hint.
+    Methods raise ProcessError if git fails. The message contains a hint.
     """
 
     directory: Path
@@ -135,7 +135,7 @@ class GitRunner:
         return self.read_output("cat-file", "blob", oid)
 
     def read_blobs(self, oids: Iterable[str]) -> list[bytes]:
-        """Return the contents of the blobs `oids` in the same order, all from a single git process.
+        """Return the contents of the blobs `oids` in their order, read by a single git process.
 
         Raises ProcessError if the repository lacks one of these blobs.
 
@@ -154,7 +154,7 @@ class GitRunner:
         return blobs
 
     def read_sizes(self, oids: Iterable[str]) -> list[int]:
-        """Return the sizes in bytes of the objects `oids` in the same order.
+        """Return the sizes in bytes of the objects `oids`, in their order.
 
         Raises ProcessError if the repository lacks one of these objects.
         """
@@ -185,15 +185,14 @@ class GitRunner:
     def update_refs(self, updates: Iterable[RefUpdate], reason: str) -> None:
         """Apply all updates in one transaction: if one of them fails, no ref is changed, and ProcessError is raised.
 
-        If a ref is symbolic, the symbolic ref itself is changed, not the ref that it names. `reason` is written to the
-        reflog.
+        A symbolic ref is changed itself, and the ref to which it points is not. `reason` is written to the reflog.
         """
         commands = "".join(move.command for move in updates)
         self.read_output("update-ref", "-m", reason, "--stdin", "-z", stdin=encode_text(f"start\0{commands}commit\0"))
 
     def _build_environment(self) -> dict[str, str]:
         return {
-            "GIT_CEILING_DIRECTORIES": str(self.directory.parent),  # never use a repository around this folder
+            "GIT_CEILING_DIRECTORIES": str(self.directory.parent),  # never use a repository in a parent folder
             "GIT_AUTHOR_NAME": self.identity.name,
             "GIT_AUTHOR_EMAIL": self.identity.email,
             "GIT_COMMITTER_NAME": self.identity.name,

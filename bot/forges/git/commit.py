@@ -14,10 +14,11 @@ from bot.model.source import FileChange, FilePath
 
 
 def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files of a commit by path. Symbolic links and submodules are left out. Raises ProcessError.
+    """Return the regular files of a commit by path, without symbolic links and submodules.
 
-    If `with_sizes` is False, the sizes of the files in the result are None. This is necessary in a partial clone that
-    lacks the contents of the files, because git must read a file to determine its size.
+    If `with_sizes` is False, the sizes of the files in the result are None. `with_sizes` must be False in a partial
+    clone that lacks the contents of the files, because git reads a file to determine its size. Raises ProcessError if
+    git fails.
     """
     files: dict[FilePath, RegularFile] = {}
     options = ("-l",) if with_sizes else ()
@@ -35,7 +36,7 @@ def create_commit(
     """Create a commit with the parent `parent` and these changed files, and return its id.
 
     The files keep their modes. No branch is moved to the commit. `is_partial` is True if the repository lacks the
-    contents of the other files.
+    contents of the unchanged files.
 
     Raises:
         ProcessError: If git fails.

@@ -1,8 +1,8 @@
 """Pushing commits to a server with git over HTTP.
 
-git creates the commit in a temporary repository that contains only the folders of its parent. The push compares and
-swaps: the server moves a branch only if the branch still points to the expected commit. A single request moves the
-branch, so that no other branch is needed and nothing is left behind if a run is interrupted.
+git creates the commit in a temporary repository that contains only the folders of its parent. The push is a
+compare-and-swap: the server moves a branch only if the branch still points to the expected commit. A single request
+moves the branch. Therefore no temporary branch is needed, and an interrupted run leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from bot.model.source import FileChange
 from bot.net import PROXY_ADVICE
 
 _STALE = re.compile(r"^!\t.*\[rejected\] \(stale info\)$", re.MULTILINE)
-"""git's report that the branch does not point to the expected commit."""
+"""Matches git's message that the branch does not point to the expected commit."""
 _STATUS = re.compile(
     r"The requested URL returned error: (?P<status>\d{3})|(?P<login>Authentication failed|could not read Username)"
 )
-"""git's reports of the status of an answer. If the server refuses the login, git asks for another one, which fails."""
+"""Matches git's messages about the HTTP status of a response. If the server refuses the login, git asks for another
+login, and the message states that this failed."""
 _PUSH = ("push", "--porcelain", "--no-verify")
 _HEADER = "Connection: close"
-"""Without this header, curl sends a request again if the server closes an earlier connection without an answer."""
+"""Without this header, curl reuses connections, and sends a request again if the server closes a reused connection
+without a response."""
 _REMOTE_LINE = re.compile(r"^remote: (?P<text>.*\w.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class GitPush:
-    """Moves the branches of one repository on a server. Methods raise RefusedError."""
+    """Moves the branches of one repository on a server. Methods raise RefusedError if a push fails."""
 
     origin: GitOrigin
     repository: str
@@ -45,7 +47,8 @@ class GitPush:
     permission: str
     """The permission that a push requires, for hints."""
     read_tip: Callable[[str], BranchTip | None]
-    """Reads the commit that a branch points to, to find out whether a push that failed moved the branch."""
+    """Reads the commit that a branch points to. It is used after a failed push, to find out whether the branch was
+    moved."""
 
     def push_commit(
         self,
@@ -70,7 +73,7 @@ class GitPush:
             git = replace(clone.local_git, identity=identity)
             try:
                 commit = create_commit(git, base, changes, message, is_partial=True)
-                # git would fetch the old contents of the files, to send only the differences to them
+                # otherwise git would fetch the old contents of the files, to send only differences
                 git.read_output("config", "--remove-section", "remote.origin")
             except ProcessError as error:
                 raise self.origin.build_refusal(str(error)) from error
@@ -90,7 +93,10 @@ class GitPush:
                 raise
 
     def _push(self, git: GitRunner, branch: str, commit: str | None, expected_head: str | None) -> None:
-        """Move a branch, or delete it if `commit` is None. If the push fails, find out whether it was done."""
+        """Move a branch, or delete it if `commit` is None.
+
+        If the push fails, find out whether the branch was changed.
+        """
         refusal = self._try_push(git, branch, commit or "", expected_head)
         if refusal is not None:
 
@@ -100,7 +106,7 @@ class GitPush:
             settle_branch(branch, self.repository, expected_head, refusal, self.read_tip, is_done)
 
     def _try_push(self, git: GitRunner, branch: str, commit: str, expected_head: str | None) -> RefusedError | None:
-        """Move a branch, or delete it if `commit` is empty. Return the error of the push; None if it succeeded."""
+        """Move a branch, or delete it if `commit` is empty. Return the error if the push failed."""
         ref = f"refs/heads/{branch}"
         lease = f"--force-with-lease={ref}:{expected_head or ''}"
         try:

@@ -1,4 +1,4 @@
-"""Access to a server with git over HTTP: the default branch, and some files of one commit.
+"""Access to a server with git over HTTP, to read the default branch and some files of one commit.
 
 git uses no configuration of the machine and follows no redirects. git gets the login from environment variables, so
 that the login is neither in the list of processes nor in a file.
@@ -28,7 +28,7 @@ from bot.net import PROXY_ADVICE, HostPace, HttpError, sanitize_text
 from bot.process import ProcessResult
 
 TIMEOUT = 300.0
-"""Seconds after which a fetch fails. The trees of a large repository, without files, have about ten megabytes."""
+"""Seconds after which a fetch fails. The folders of a large repository, without the files, take about ten megabytes."""
 MAX_SILENCE_SECONDS = 30
 """Seconds without data after which git cancels a fetch."""
 
@@ -36,7 +36,8 @@ _UNUSED_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEAD = re.compile(r"^ref: refs/heads/(?P<branch>\S+)\tHEAD\n(?P<commit>[0-9a-f]+)\tHEAD$", re.MULTILINE)
 _NO_CONNECTION = re.compile(r"unable to access '[^']*': (?!The requested URL returned error)")
-"""Matches git's error for a server that did not answer; an answer with an error status has another text."""
+"""Matches git's message if the server sent no response. The message for a response with an error status is
+different."""
 _SIZES = "%(objectname) %(objectsize)"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
 _SCHEMES = ("https", "http")
@@ -59,7 +60,7 @@ class PartialClone:
     commit: str
 
     def list_files(self) -> TreeListing:
-        """Return the regular files of the commit. Raises RefusedError."""
+        """Return the regular files of the commit. Raises RefusedError if git fails."""
         try:
             return TreeListing(list_regular_files(self.local_git, self.commit, with_sizes=False), is_complete=True)
         except ProcessError as error:
@@ -71,7 +72,7 @@ class PartialClone:
         If a single file cannot be read, the iterator yields a TreeError instead of its content.
 
         Raises:
-            RefusedError: If no file can be fetched. It is raised by the call itself, and not later by the iterator.
+            RefusedError: If no file can be fetched. The call itself raises it, not the iterator.
         """
         oids = sorted({each.oid for each in entries if each.oid and _OBJECT.fullmatch(each.oid)})
         object_list = "".join(f"{oid}\n" for oid in oids).encode("ascii")
@@ -85,7 +86,7 @@ class PartialClone:
         size_texts = dict(line.split() for line in size_output.decode("ascii").splitlines())
         sizes = {
             oid: int(size) for oid, size in size_texts.items() if size.isdigit()
-        }  # `missing` if the server sent none
+        }  # the size is `missing` if the server did not send the file
         sized_entries = [replace(each, size=sizes[each.oid]) if each.oid in sizes else each for each in entries]
         return LocalTree(self.local_git, self.commit).read(sized_entries)
 
@@ -101,10 +102,10 @@ class GitOrigin:
     ca: Path | None = None
     """A file with certificates to trust instead of the default ones."""
     pace: HostPace | None = field(default=None, repr=False)
-    """Limits the time that slow exchanges with the server take in a run, together with those of its API."""
+    """Limits the total time that slow exchanges with the server and with its API take in a run."""
 
     def read_default_branch(self) -> tuple[str, str] | None:
-        """Return name and commit of the default branch; None if the repository has no commits. Raises RefusedError."""
+        """Return name and commit of the default branch; None if the repository has no commits."""
         with self._create_scratch_folder() as folder:
             output = self.run(self._build_remote_git(folder), "ls-remote", "--symref", "--", self.url, "HEAD")
         match = _HEAD.search(output.decode("utf-8", "replace"))
@@ -114,7 +115,7 @@ class GitOrigin:
     def clone(self, commit: str) -> Iterator[PartialClone]:
         """Fetch one commit into a temporary repository, with its folders but without file contents.
 
-        The temporary repository is deleted at the end of the `with` block. Raises RefusedError.
+        The temporary repository is deleted at the end of the `with` block. Raises RefusedError if git fails.
         """
         with self.open_empty_repository(commit) as remote_git:
             local_git = GitRunner(remote_git.directory, _UNUSED_IDENTITY, build_isolation(remote_git.directory.parent))
@@ -123,9 +124,9 @@ class GitOrigin:
 
     @contextmanager
     def open_empty_repository(self, commit: str) -> Iterator[GitRunner]:
-        """Yield a runner of git with network access in a temporary repository with the hash function of `commit`.
+        """Yield a git runner with network access, in a temporary repository with the hash function of `commit`.
 
-        The repository is deleted at the end of the `with` block. Raises RefusedError.
+        The repository is deleted at the end of the `with` block. Raises RefusedError if `commit` is not an object id.
         """
         if not _OBJECT.fullmatch(commit):
             raise self.build_refusal(f"{commit!r} is not a commit")
@@ -148,7 +149,7 @@ class GitOrigin:
         return completed.output
 
     def contact(self, git: GitRunner, *arguments: str, stdin: bytes = b"") -> ProcessResult:
-        """Run git, which contacts the server, and return its result even if git fails.
+        """Run a git command that contacts the server, and return the result even if git fails.
 
         Raises ProcessError if git cannot be started or takes too long, or if slow exchanges with the server have taken
         too much time.
@@ -168,7 +169,8 @@ class GitOrigin:
     def build_refusal(self, reason: str) -> RefusedError:
         """Return the error for a git command that failed because of `reason`.
 
-        If `reason` contains the login, the login is removed. If there was no connection, the error has a hint.
+        If `reason` contains the login, the login is removed. If git could not connect to the server, the error has a
+        hint.
         """
         message = f"git could not read '{self.url}': {self.hide_login(reason)}"
         if _NO_CONNECTION.search(reason):
@@ -186,7 +188,7 @@ class GitOrigin:
             yield Path(folder)
 
     def _build_remote_git(self, folder: Path) -> GitRunner:
-        """Return a runner of git with network access, which sends the login only to this server."""
+        """Return a git runner with network access that sends the login only to this server."""
         certificates = str(self.ca) if self.ca is not None else os.environ.get("SSL_CERT_FILE")
         git_settings = [
             ("http.followRedirects", "false"),

@@ -1,4 +1,4 @@
-"""Temporary bare repositories, in which git uses no configuration of this machine or of another repository."""
+"""Temporary bare repositories, in which git uses no configuration of this machine or of other repositories."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bot.forges.git.command import GitRunner
 
 @contextmanager
 def open_scratch_repository(source: GitRunner, commit: str) -> Iterator[GitRunner]:
-    """Yield a runner of git in a temporary repository that contains all objects of the repository `source`.
+    """Yield a git runner in a temporary repository that has access to all objects of the repository `source`.
 
     The temporary repository has neither the config nor the attributes of `source`, so git starts no merge driver, no
     filter and no other program that `source` names. Built-in merge drivers such as `union` follow the attributes in
     `commit`. New objects are written to the temporary repository, which is deleted at the end of the `with` block.
 
-    Raises ProcessError.
+    Raises ProcessError if git fails.
     """
     with tempfile.TemporaryDirectory(prefix="basebump-") as folder:
         objects, shallow = (
@@ -37,15 +37,15 @@ def open_scratch_repository(source: GitRunner, commit: str) -> Iterator[GitRunne
         }
         scratch = replace(source, directory=Path(folder) / "scratch.git", base_environment=environment)
         create_bare_repository(scratch, commit)
-        if shallow.exists():  # lists the commits whose parents are missing
+        if shallow.exists():  # the file lists the commits whose parents are missing
             shutil.copyfile(shallow, scratch.directory / "shallow")
         yield scratch
 
 
 def create_bare_repository(git: GitRunner, commit: str) -> None:
-    """Create a bare repository without hooks in the folder of `git`, whose hash function is that of `commit`.
+    """Create a bare repository without hooks in the folder of `git`, with the hash function of `commit`.
 
-    Raises ProcessError.
+    Raises ProcessError if git fails.
     """
     object_format = "sha256" if len(commit) == SHA256_OID_LENGTH else "sha1"
     git.directory.mkdir()

@@ -14,21 +14,21 @@ from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
-"""Bytes of files that are read from one git process at once."""
+"""The largest number of bytes that one git process reads at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFileHistory:
-    """The history of the files of one commit of a local repository; implements `bot.ports.FileHistory`."""
+    """The earlier contents of files in a local repository; implements `bot.ports.FileHistory`."""
 
     git: GitRunner
     commit: str
 
     def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
-        """Yield the contents of a file before its last change, newest first. Raises TreeError."""
+        """Yield the earlier contents of a file, newest first. Raises TreeError if git fails."""
         try:
             contents = read_committed_contents(self.git.run, self.commit, path, max_commits + 1)
-            next(contents, None)  # the file still has this content
+            next(contents, None)  # skip the current content
             yield from contents
         except ProcessError as error:
             raise TreeError(str(error)) from error
@@ -50,7 +50,7 @@ class LocalTree:
         return LocalFileHistory(self._git, self._commit)
 
     def list_entries(self) -> Iterable[TreeEntry]:
-        """Return the regular files, without symbolic links and submodules. Raises TreeError."""
+        """Return the regular files, without symbolic links and submodules. Raises TreeError if git fails."""
         try:
             files = list_regular_files(self._git, self._commit)
         except ProcessError as error:
@@ -65,7 +65,7 @@ class LocalTree:
         for batch in split_into_batches(entries, MAX_BATCH_BYTES):
             try:
                 yield from self._git.read_blobs([entry.oid or "" for entry in batch])
-            except ProcessError:  # read them one by one, so that each failure has its own reason
+            except ProcessError:  # read the blobs one by one, so that each failure has its own reason
                 yield from map(self._read_alone, batch)
 
     def _read_alone(self, entry: TreeEntry) -> bytes | TreeError:

@@ -1,4 +1,4 @@
-"""Reading the files of one commit by an API if they are few, and with git otherwise."""
+"""Reading the files of one commit with the API if there are few files, and with git otherwise."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ FileContents = Iterator[bytes | TreeError]
 
 @dataclass(frozen=True, slots=True)
 class ApiLimits:
-    """The amounts up to which an API is used. git needs fewer requests for larger ones."""
+    """The limits up to which the API is used. Above them, git needs fewer requests."""
 
     entries: int | None
-    """The largest number of entries in a tree that is listed by the API first; None if one request lists all."""
+    """The largest number of entries to list with the API before git is tried; None if one API call lists a whole
+    tree."""
     max_entries: int | None
-    """The largest number of entries that are listed by the API if git cannot list them; None if `entries` is None."""
+    """The largest number of entries to list with the API if git cannot list them; None if `entries` is None."""
     files: int
-    """The largest number of files that are read by the API first."""
+    """The largest number of files to read with the API before git is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,11 @@ class TreeByGit:
     """The files of one commit, read with git."""
 
     build_origin: Callable[[], GitOrigin]
-    """Returns the URL and the login with which git clones the repository. Raises RefusedError without a login."""
+    """Returns the URL and the login with which git clones the repository. Raises RefusedError if there is no login."""
     commit: str
 
     def list_files(self) -> TreeListing:
-        """Return the regular files, without their sizes. Raises RefusedError."""
+        """Return the regular files, without their sizes. Raises RefusedError if git fails."""
         with self.build_origin().clone(self.commit) as clone:
             return clone.list_files()
 
@@ -48,16 +49,16 @@ class TreeByGit:
         limits: ApiLimits,
         translate: Callable[[], AbstractContextManager[None]],
     ) -> ListedTree:
-        """Return the tree of the commit, which is listed and read by the API if it is small, and with git otherwise.
+        """Return the tree of the commit, listed and read with the API if it is small, and with git otherwise.
 
         If git is needed and fails, the API is used beyond its limits.
 
         Args:
-            list_by_api: Lists at most this number of entries with the API, and raises RefusedError. If there are more,
-                the result is incomplete.
+            list_by_api: Lists entries with the API, at most as many as its argument. If there are more entries, the
+                result is incomplete. Raises RefusedError if the API call fails.
             blobs: Reads files with the API.
-            limits: The amounts up to which the API is used.
-            translate: Converts errors of malformed answers, as `ServerErrors.translate` does.
+            limits: The limits up to which the API is used.
+            translate: Converts errors of malformed responses, as `ServerErrors.translate` does.
         """
 
         def list_tree() -> TreeListing:
@@ -76,8 +77,7 @@ class TreeByGit:
     ) -> FileContents:
         """Yield the content of each entry in order, fetched with git.
 
-        If git cannot fetch the files, `read_without_git` is called with the error, and the contents that it returns are
-        yielded.
+        If git cannot fetch the files, yield the contents that `read_without_git` returns for the error.
         """
         with ExitStack() as opened:
             try:
@@ -87,7 +87,7 @@ class TreeByGit:
             yield from contents
 
     def _list_after_api(self, list_by_api: Callable[[int | None], TreeListing], limits: ApiLimits) -> TreeListing:
-        """Return the regular files. An answer of the API that is too large is one more reason to use git."""
+        """Return the regular files, listed with the API, or with git if the tree or the API's response is too large."""
         listing, refusal = TreeListing({}, is_complete=False), None
         try:
             listing = list_by_api(limits.entries)

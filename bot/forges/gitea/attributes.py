@@ -1,7 +1,8 @@
 """Attributes of pull requests on Gitea and Forgejo, such as labels and reviewers, and auto-merge.
 
-The request that enables auto-merge merges immediately if the base branch requires no status check
-(https://docs.gitea.com/usage/automerge). Therefore it is sent only if the protection of the base branch has one.
+The API call that enables auto-merge merges immediately if the base branch requires no status check
+(https://docs.gitea.com/usage/automerge). Therefore basebump sends it only if the protection of the base branch requires
+a status check.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from bot.forges.hosted.refusal import CONFLICT, FORBIDDEN, NOT_ALLOWED, NOT_FOUN
 
 @dataclass(frozen=True, slots=True)
 class GiteaAttributes(PullAttributes[GiteaRemote]):
-    """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
+    """The attributes of the pull requests of one repository; implements `AttributeApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     _label_ids: dict[str, int] = field(default_factory=dict)
     """The ids of the labels of the repository and of its organization, by name in lower case."""
@@ -42,7 +46,7 @@ class GiteaAttributes(PullAttributes[GiteaRemote]):
             self.write(action, "DELETE", f"/issues/{number}/labels/{key}")
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
-        """Assign users in addition to those who are assigned, whom the request must name as well."""
+        """Assign users in addition to the current assignees. The API call replaces all, so it names both."""
         path = f"/issues/{number}"
         current = _get_assignees(self.remote.read_json(f"read pull request #{number}", path, READ_ISSUE))
         body = {"assignees": [*current, *people]}
@@ -55,7 +59,10 @@ class GiteaAttributes(PullAttributes[GiteaRemote]):
         return next((int(each["id"]) for each in pages if each["title"].casefold() == title.casefold()), None)
 
     def _list_labels(self) -> None:
-        """Fill `_label_ids`. If the owner is a user, or the token may not read the organization, it has no labels."""
+        """Fill `_label_ids`.
+
+        If the owner is a user, or the token cannot read the organization, there are no labels of an organization.
+        """
         connection, owner = self.remote.connection, self.remote.name.partition("/")[0]
         labels = list(self.remote.list_pages("list the labels", "/labels", READ_ISSUE))
         try:
@@ -78,7 +85,7 @@ _STYLES = {
     "rebase-merge": "allow_rebase_explicit",
     "fast-forward-only": "allow_fast_forward_only_merge",
 }
-"""The merge styles, with the setting of a repository that allows each of them."""
+"""The merge styles, each with the repository setting that allows the style."""
 _ADVICE = {
     CONFLICT: "another user pushed to the branch",
     NOT_ALLOWED: "the token has no permission to merge into the base branch; hint: allow it in the branch protection",

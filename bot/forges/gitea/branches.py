@@ -1,7 +1,8 @@
-"""Branches on Gitea and Forgejo. Commits are pushed with git, which moves a branch only from the expected commit.
+"""Branches on Gitea and Forgejo. Commits are pushed with git, which checks the old commit of the branch.
 
-The API creates commits only on the newest commit of a branch, and only Gitea 1.26 and later compare the old commit when
-the API moves a branch. A push with git has neither restriction, and works in the same way on all versions.
+The API can create a commit only on top of the newest commit of a branch. If the API moves a branch, only Gitea 1.26 and
+later check that the branch points to the expected commit. A push with git has neither restriction, and works in the
+same way with all versions.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ _NO_BRANCH = (NOT_FOUND, CONFLICT)
 
 @dataclass(frozen=True, slots=True)
 class GiteaBranches:
-    """The branches of one repository; implements `BranchApi`. Nothing is cached. Methods raise ForgeError."""
+    """The branches of one repository, without a cache; implements `BranchApi`.
+
+    Methods raise ForgeError if a call fails.
+    """
 
     remote: GiteaRemote
 
     def list_tips(self, prefix: str) -> dict[str, BranchTip]:
-        """List all branches with one request: https://docs.gitea.com/api/next/#tag/repository, `repoListGitRefs`."""
+        """List all branches with one API call: `repoListGitRefs` in https://docs.gitea.com/api/next/#tag/repository."""
         path = f"/git/refs/{quote(f'heads/{prefix}'.rstrip('/'))}"
         try:
             refs = self.remote.read_json(f"list the branches {prefix}*", path)
@@ -40,7 +44,7 @@ class GiteaBranches:
             raise
         commits = {
             str(each["ref"]).removeprefix(BRANCHES): str(each["object"]["sha"])
-            for each in (refs if isinstance(refs, list) else [refs])  # an object if the only ref has exactly this name
+            for each in (refs if isinstance(refs, list) else [refs])  # one object if one ref has this name
             if str(each["ref"]).startswith(BRANCHES + prefix)
         }
         return {branch: self._build_tip(commit) for branch, commit in commits.items()}

@@ -1,4 +1,4 @@
-"""The commit statuses of commits on Gitea and Forgejo, which also contain the results of their own Actions."""
+"""The commit statuses on Gitea and Forgejo, which include the results of Gitea and Forgejo Actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model.ci import CiOutcome
 from bot.model.request_attributes import STATUS_CONTEXT
 
 MAX_STATUSES = 200
-"""The largest number of statuses of one commit that are read. Each change of a check adds one."""
+"""The largest number of statuses of one commit that are read. Each change of a check adds one status."""
 _STATES = {
     "success": CiOutcome.PASSED,
     "failure": CiOutcome.FAILED,
@@ -24,12 +24,15 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class GiteaCi:
-    """The checks of the commits of one repository; implements `CiApi`. Methods raise RefusedError."""
+    """The checks of the commits of one repository; implements `CiApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     remote: GiteaRemote
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit, with at least one request for each."""
+        """Return the outcome of CI on each commit, with at least one API call for each."""
         return {commit: self._read_outcome(commit) for commit in sorted(commits)}
 
     def list_checks(self, commit: str) -> Sequence[CommitCheck]:

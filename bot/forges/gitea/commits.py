@@ -16,12 +16,15 @@ from bot.model.branch_ownership import FileDifference
 from bot.model.source import FilePath
 
 _ONLY_FACTS = {"stat": "false", "verification": "false", "files": "false"}
-"""Parameters that leave out of an answer what is slow to compute."""
+"""Parameters that omit the parts of the response that the server computes slowly."""
 
 
 @dataclass(frozen=True, slots=True)
 class GiteaCommits(ComparedCommits):
-    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError."""
+    """The commits of one repository; implements `CommitReader`.
+
+    Methods raise RefusedError if a commit cannot be read.
+    """
 
     remote: GiteaRemote
 
@@ -43,7 +46,7 @@ class GiteaCommits(ComparedCommits):
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         """Return the paths at which the trees of two commits differ; None if a tree has too many entries.
 
-        If a tree has two entries of the same name, return None, because programs disagree on which of them counts.
+        If a tree has two entries with equal names, return None, because programs disagree on which entry counts.
         """
         old, new = (list_nodes(self.remote, each) for each in (base_commit, commit))
         return compare_nodes(old.nodes, new.nodes) if old.is_complete and new.is_complete else None
@@ -52,7 +55,11 @@ class GiteaCommits(ComparedCommits):
         return open_tree(self.remote, commit)
 
     def _parse_commit(self, data: Mapping[str, Any]) -> CommitFacts:
-        """Return a commit. Both addresses must be the account's, because basebump's commits contain this address."""
+        """Return a commit with the facts that show whether the token's account created it.
+
+        Author and committer must both have the account's email address, because basebump's commits contain this address
+        twice.
+        """
         parents, people = [str(each["sha"]) for each in data["parents"] or ()], data["commit"]
 
         def is_own() -> bool:

@@ -26,14 +26,14 @@ from bot.forges.hosted.refusal import FORBIDDEN, UNAUTHORIZED, RefusedError
 from bot.forges.hosted.rest import Query, RestAccount, RestConnection, RestRemote
 
 PER_PAGE = 50
-"""The default of the largest page (`MAX_RESPONSE_ITEMS`). Larger pages are not requested, because the answers contain
-the repository of each pull request twice."""
+"""The largest number of items on a page to request, which is the servers' default limit (`MAX_RESPONSE_ITEMS`). Larger
+pages would be very long, because each pull request contains its repository twice."""
 RULES = "/branch_protections"
 """The path of the rules for protected branches, which only administrators of a repository can read."""
 FORGEJO_MARK = "+gitea-"
-"""The part of Forgejo's version that names the Gitea version with which its API is compatible."""
+"""The part of Forgejo's version before the Gitea version with which Forgejo's API is compatible."""
 _FEW_ITEMS = 30
-"""The number of items on a page, and of files in an answer, if the server does not state its limits."""
+"""The number of items to request on a page, and of files in a response, if the server does not state its limits."""
 _FEW_TREE_ENTRIES = 1_000
 
 
@@ -44,7 +44,7 @@ class GiteaLimits:
     page_items: int
     """The largest number of items on a page of a list."""
     files: int
-    """The largest number of files whose contents one answer contains."""
+    """The largest number of files whose contents one response contains."""
     tree_entries: int
     """The largest number of entries on a page of a tree."""
 
@@ -52,7 +52,8 @@ class GiteaLimits:
 class GiteaConnection(RestConnection):
     """The access to one server, which all threads share. The header `Sudo` is never sent.
 
-    What is the same for all requests is fetched only once. Methods raise RefusedError.
+    The server's version, its limits and the token's account are fetched only once. Methods raise RefusedError if an API
+    call fails.
     """
 
     errors = GITEA_ERRORS
@@ -61,13 +62,13 @@ class GiteaConnection(RestConnection):
     def __init__(self, url: str, token: str | None, **options: Any) -> None:
         """Prepare requests to the server whose web interface is at `url`. No request is sent yet.
 
-        `options` are those of `RestConnection`.
+        `options` are the arguments of `RestConnection`.
         """
         super().__init__(url, "/api/v1", (lambda: token) if token is not None else None, **options)
         self._version = SharedValue[str]()
         self._limits = SharedValue[GiteaLimits]()
         self.has_file_contents = True
-        """False after the server turned out to have no request for the contents of several files."""
+        """True until the server turns out to have no API call for the contents of several files."""
 
     def build_authorization(self, secret: str) -> str:
         return f"token {secret}"
@@ -79,7 +80,7 @@ class GiteaConnection(RestConnection):
         return {"limit": self.get_page_size(), "page": page}
 
     def list_messages(self, data: Any) -> Iterator[str]:
-        """Yield the messages: https://docs.gitea.com/development/api-usage."""
+        """Yield the messages of an error response: https://docs.gitea.com/development/api-usage."""
         if isinstance(data, dict):
             message, errors = data.get("message"), data.get("errors")
             if isinstance(message, str):
@@ -88,7 +89,7 @@ class GiteaConnection(RestConnection):
                 yield from (each for each in errors if isinstance(each, str))
 
     def get_version(self) -> str:
-        """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` of a Forgejo."""
+        """Return the version of the server, such as `1.26.0`, or `16.0.1+gitea-1.22.0` for Forgejo."""
         return self._version.get(self._fetch_version)
 
     def get_limits(self) -> GiteaLimits:
@@ -139,10 +140,10 @@ class GiteaRemote(RestRemote[GiteaConnection]):
         return self.connection.get_account().has_id(get_login(user))
 
     def get_identity(self) -> GitIdentity:
-        """Return the author of commits in the repository, which is the token's account.
+        """Return the author of commits in the repository: the token's account.
 
-        Raises RefusedError if the account administrates the server, because a token of such an account can act as every
-        user of the server.
+        Raises RefusedError if there is no token, or if the account is an administrator of the server. The token of an
+        administrator can act as every user of the server.
         """
         account = self.connection.get_account()
         if account.id is None:
@@ -159,5 +160,5 @@ ADMIN_MESSAGE = (
 
 
 def get_login(user: Mapping[str, Any] | None) -> str | None:
-    """Return the login of a user in an answer; None if the answer contains none, because the account was deleted."""
+    """Return the login of a user in a response; None if the response has no user, because the account was deleted."""
     return str(user["login"]) if user is not None else None

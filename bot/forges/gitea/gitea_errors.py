@@ -18,8 +18,8 @@ READ_USER, READ_ORGANIZATION = "the scope `read:user`", "the scope `read:organiz
 """The scopes of a token: https://docs.gitea.com/development/oauth2-provider#scopes."""
 
 DEFAULT_WAIT = 60.0
-"""Seconds to wait if no header states when a rate limit ends. The servers have no rate limit of their own, but the
-proxies in front of them have."""
+"""Seconds to wait if no header states when a rate limit ends. Gitea and Forgejo have no rate limit, but the proxies in
+front of them can have one."""
 ARCHIVED = 423
 _QUOTA = 413
 
@@ -47,6 +47,6 @@ GITEA_ERRORS = ServerErrors(
         RefusalMeaning({ARCHIVED}, "{message}; hint: unarchive the repository, or remove it from the config"),
         RefusalMeaning({_QUOTA}, "{message}; hint: raise the quota of the owner", default_message="a quota is used up"),
         NOT_FOUND_MEANING,
-        RefusalMeaning(range(300, 400), "it has moved to another address; hint: write the new address in the config"),
+        RefusalMeaning(range(300, 400), "it has moved to another URL; hint: write the new URL in the config"),
     ),
 )

@@ -1,4 +1,4 @@
-"""The history of a pull request on Gitea or Forgejo, which is a list of comments and events (the timeline).
+"""The history of a pull request on Gitea or Forgejo: a list of comments and events (the timeline).
 
 https://docs.gitea.com/api/next/#tag/issue/operation/issueGetCommentsAndTimeline
 """
@@ -16,7 +16,7 @@ from bot.forges.hosted.request_reader import is_closed_by_deletion, parse_reques
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_EVENTS = 1_000
-"""The largest number of comments and events of one pull request that are read, oldest first."""
+"""The largest number of comments and events of one pull request to read, oldest first."""
 _SCHEDULED, _CANCELLED = "pull_scheduled_merge", "pull_cancel_scheduled_merge"
 
 
@@ -38,7 +38,7 @@ class RequestHistory:
 
 
 def read_history(remote: GiteaRemote, number: int) -> RequestHistory:
-    """Return the history of a pull request. Raises RefusedError."""
+    """Return the history of a pull request. Raises RefusedError if it cannot be read."""
     action = f"read the history of pull request #{number}"
     return parse_history(remote.list_pages(action, f"/issues/{number}/timeline", READ_ISSUE, max_items=MAX_EVENTS))
 

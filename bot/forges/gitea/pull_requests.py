@@ -21,15 +21,19 @@ from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
 
 DRAFT_PREFIX = "WIP: "
-"""The beginning of a draft's title, which is the first one in the default settings (`WORK_IN_PROGRESS_PREFIXES`)."""
+"""The prefix that marks the title of a draft: the first default of the server's setting `WORK_IN_PROGRESS_PREFIXES`."""
 MAX_LISTED_ENDED = 500
-"""The largest number of ended pull requests of one repository that are searched for those of a branch, newest first."""
+"""The largest number of ended pull requests of one repository to search for the pull requests of a branch, newest
+first."""
 _AGIT = 1
-"""The `flow` of a pull request that was pushed to `refs/for/`, and has no branch. Only Forgejo reports it."""
+"""The `flow` of a pull request that was pushed to `refs/for/` and has no branch. Only Forgejo reports `flow`."""
 
 
 class GiteaRequestReader(RestRequestReader[GiteaRemote]):
-    """Reads the pull requests of one repository; implements `RequestReader`. Methods raise RefusedError."""
+    """Reads the pull requests of one repository; implements `RequestReader`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def __init__(self, remote: GiteaRemote) -> None:
         super().__init__(remote)
@@ -37,7 +41,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
         self._histories: dict[int, RequestHistory] = {}
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the open pull requests of these branches. Only the history of each shows whether it has auto-merge."""
+        """Return the open pull requests of `branches`, without auto-merge, which only their histories show."""
         found = []
         for each in self._list("open"):
             if each.branch in branches:
@@ -48,7 +52,8 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest closed and merged pull requests of a branch that the token's account opened.
 
-        The servers cannot list those of a branch. The list of the account's is therefore read once for all branches.
+        The API cannot list the pull requests of one branch. The list of the account's pull requests is therefore read
+        once for all branches.
         """
         if self._ended is None:
             login = self.account.id
@@ -60,9 +65,10 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
         return [each for each in self._list("open") if (each.branch, each.target_branch) == names]
 
     def list_comments(self, number: int) -> Iterable[tuple[str | None, str]]:
-        """Return all comments, because the servers send all of them in one answer.
+        """Return all comments on a pull request, however many there are.
 
-        A user could otherwise write so many that basebump did not find its own, and commented in each run.
+        The servers send all comments in one response. If basebump read only some of them, many comments of users could
+        hide its own comment, and each run would comment again.
         """
         comments = self.remote.read_json(f"read the comments on #{number}", f"/issues/{number}/comments", READ_ISSUE)
         return [(get_login(each["user"]), str(each["body"])) for each in comments]
@@ -70,8 +76,9 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     def read_merge_state(self, number: int) -> MergeState:
         """Return whether a pull request has conflicts.
 
-        The server reports in the same way that a pull request has conflicts, that this is not known yet, and that the
-        pull request is a draft. The state is therefore read again, and conflicts of drafts are not found.
+        The server reports the same value if a pull request has conflicts, if the conflicts are not known yet, and if
+        the pull request is a draft. The state is therefore read again after a while, and conflicts of drafts are not
+        found.
         """
         data = self.remote.read_json(f"read pull request #{number}", f"/pulls/{number}")
         is_mergeable = bool(data["mergeable"]) or _is_draft(data)
@@ -80,7 +87,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     def is_current_branch_required(self, branch: str) -> bool:
         """Return True if the protection of `branch` requires pull requests to be up to date.
 
-        If the token may not read the rules, which takes an administrator of the repository, the result is False.
+        Only administrators of the repository can read the rules. If the token cannot read them, return False.
         """
         try:
             rules = self.remote.read_json(f"read the protection of {branch}", RULES)
@@ -93,7 +100,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
     ) -> Mapping[int, ReviewState]:
-        """Return the approvals and the attributes ever set. Reviews are read only if the history contains one."""
+        """Return the approvals and the attributes ever set. Reviews are read only if the history contains a review."""
         return {
             each.number: ReviewState(
                 each.number in own_numbers
@@ -117,7 +124,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
         return self._histories[number]
 
     def _is_approved(self, number: int) -> bool:
-        """Return True if the last review of any user whose approval counts is an approval that was not dismissed."""
+        """Return True if a user whose approval counts approved the pull request in the last review."""
         reviews = self.remote.list_pages(f"read the reviews of pull request #{number}", f"/pulls/{number}/reviews")
         opinions = {
             str(each["user"]["login"]): each["state"] == "APPROVED" and not each["dismissed"]
@@ -135,8 +142,9 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     def _is_from_own_branch(self, data: Mapping[str, Any], state: str) -> bool:
         """Return True if the branch of a pull request is in the repository itself.
 
-        A pull request that was pushed to `refs/for/` (AGit) has no branch, but a name like a branch. Gitea reports
-        pull requests whose branch was deleted in the same way. These count only if the token's account opened them.
+        A pull request that was pushed to `refs/for/` (AGit) has no branch, but its name looks like a branch. Gitea
+        reports a pull request whose branch was deleted in the same way. In both cases, return True only if the token's
+        account opened the pull request.
         """
         head = data["head"]
         is_own = state == "closed" and self.remote.is_own_user(data["user"]) and data.get("flow") != _AGIT
@@ -166,9 +174,11 @@ def _parse_request(data: Mapping[str, Any]) -> ListedRequest:
 
 
 class GiteaRequestWriter(PullWriter[GiteaRemote]):
-    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError.
+    """Changes the pull requests of one repository; implements `RequestWriter`.
 
-    A server may be configured to mark drafts with other prefixes.
+    Methods raise RefusedError if a change fails.
+
+    On a server whose settings have other prefixes for drafts, `DRAFT_PREFIX` does not mark a draft.
     """
 
     def __init__(self, remote: GiteaRemote) -> None:
@@ -186,7 +196,7 @@ class GiteaRequestWriter(PullWriter[GiteaRemote]):
 
 
 class GiteaStatuses(PullStatuses[GiteaRemote]):
-    """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
+    """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError if a call fails."""
 
     def list_statuses(self, commit: str) -> Iterable[tuple[Mapping[str, Any], str]]:
         statuses = self.remote.list_pages(f"read the status of {commit}", f"/statuses/{commit}")
@@ -194,7 +204,7 @@ class GiteaStatuses(PullStatuses[GiteaRemote]):
 
 
 class GiteaIssues(PullIssues[GiteaRemote]):
-    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError."""
+    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError if a call fails."""
 
     def list_issues(self, label: str) -> Sequence[Mapping[str, Any]]:
         query = {"type": "issues", "state": "all", "labels": label}

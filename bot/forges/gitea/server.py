@@ -31,10 +31,10 @@ from bot.model.forge import ForgeLimits
 
 KIND = "gitea"
 _LIMITS = ForgeLimits(
-    body_characters=262_144,  # the database accepts more, but pages with such texts take long
+    body_characters=262_144,  # the server stores longer texts, but shows them slowly
     title_characters=255 - len(DRAFT_PREFIX),
     has_statuses=True,
-    has_alerts=True,  # since Gitea 1.22 and Forgejo 8; before, they are quotes
+    has_alerts=True,  # Gitea before 1.22 and Forgejo before 8 show alerts as quotes
 )
 _PUBLIC = "public"
 _EXCLUDED = ("archived", "empty", "fork", "mirror")
@@ -43,7 +43,7 @@ _EXCLUDED = ("archived", "empty", "fork", "mirror")
 def open_server(url: str, token: str | None, **options: Any) -> GiteaServer:
     """Return a server that is accessed with a token, or without one. No request is sent yet.
 
-    `options` are those of `GiteaConnection`.
+    `options` are the arguments of `GiteaConnection`.
     """
     connection = GiteaConnection(url, token, **options)
     return GiteaServer(connection.url, connection)
@@ -65,7 +65,10 @@ class GiteaServer(RestServer[GiteaConnection]):
         return _parse_repository(GiteaRemote(self.connection, name).read_json("read the settings"))
 
     def list_all(self, owner: str) -> Iterable[ListedRepository]:
-        """Return the repositories of the organization `owner`. If there is none, return those of the user `owner`."""
+        """Return the repositories of the organization `owner`.
+
+        If the organization does not exist, return the repositories of the user `owner`.
+        """
         try:
             listed = self._list(owner, "orgs", READ_ORGANIZATION)
         except RefusedError as refusal:
@@ -101,7 +104,7 @@ class GiteaServer(RestServer[GiteaConnection]):
 
 
 def _parse_repository(data: Mapping[str, Any]) -> ListedRepository:
-    """Return a repository in an answer. A public one of an organization or user that is not public is not public."""
+    """Return a repository in a response. It counts as public only if its owner is public, too."""
     is_hidden = data["private"] or data.get("internal") or data["owner"].get("visibility", _PUBLIC) != _PUBLIC
     return ListedRepository(
         name=str(data["full_name"]),

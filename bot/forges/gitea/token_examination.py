@@ -1,7 +1,7 @@
 """The diagnosis of a token's rights on Gitea or Forgejo, which changes nothing.
 
-The servers do not report the scopes of a token. The reading scopes are checked by reading; of the writing ones, only
-the rights of the account can be checked.
+The servers do not report the scopes of a token. The scopes for reading are checked by reading. The scopes for writing
+cannot be checked, but the account's right to write can.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class GiteaExamination(RestExamination[GiteaConnection]):
             yield report_unknown(self.connection.url, "check the scopes of the token", message)
 
     def read_requests(self, hosted: HostedRepository) -> object:
-        """Read a pull request, and its issue, whose history shows labels and the like. They need different scopes."""
+        """Read a pull request and its issue, whose history shows labels and assignees.
+
+        The two need different scopes.
+        """
         remote = GiteaRemote(self.connection, hosted.name)
         remote.read_json("list the pull requests", "/pulls", query={"limit": 1})
         return remote.read_json("list the issues", "/issues", READ_ISSUE, {"type": "pulls", "limit": 1})
@@ -64,15 +67,18 @@ class GiteaExamination(RestExamination[GiteaConnection]):
 
 
 def _check_account(remote: GiteaRemote) -> Check:
-    """Check whether the account may write to a repository that accepts pull requests. Raises RefusedError."""
+    """Check whether the account can write to the repository, and whether it accepts pull requests.
+
+    Raises RefusedError if it cannot be read.
+    """
     data = remote.read_json("read the settings")
     reasons = {
         "the repository is archived; hint: unarchive it, or remove it from the config": data["archived"],
         "the repository is a mirror, which is not writable; hint: remove it from the config": data["mirror"],
         "it accepts no pull requests; hint: enable them in its settings": not data["has_pull_requests"],
-        "the account may not write to it; hint: make the account a collaborator": not data["permissions"]["push"],
+        "the account has no write access; hint: make the account a collaborator": not data["permissions"]["push"],
     }
     reason = next((text for text, applies in reasons.items() if applies), None)
     if reason is not None:
         return report_problem(remote.name, PUSH_ACTION, reason)
-    return report_ok(remote.name, PUSH_ACTION, "the account may write to the repository")
+    return report_ok(remote.name, PUSH_ACTION, "the account can write to the repository")

@@ -1,4 +1,4 @@
-"""The files of one commit on Gitea or Forgejo. The API lists and reads a few files; for many files, git is used."""
+"""The files of one commit on Gitea or Forgejo. The API reads a few files, and git reads many."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from bot.forges.hosted.rest import RestAnswer
 from bot.model.forge import TreeEntry
 
 ENTRIES_BY_API = 20_000
-"""The largest number of entries in a tree that is listed by the API, with twenty requests by default. git lists a
-larger tree with fewer requests."""
+"""The largest number of entries in a tree to list with the API, which takes twenty API calls by default. For a larger
+tree, git needs fewer requests."""
 MAX_ENTRIES = 100_000
-"""The largest number of entries that are listed by the API if git cannot list them."""
+"""The largest number of entries to list with the API if git cannot list them."""
 FILES_BY_API = 300
-"""The largest number of files of one commit that are read by the API, with about ten requests. git reads more files
-with fewer requests."""
+"""The largest number of files of one commit to read with the API, which takes about ten API calls. For more files, git
+needs fewer requests."""
 MAX_BATCH_BYTES = 1024 * 1024
-"""The largest size of all files in one answer, in bytes."""
+"""The largest size of all files in one response, in bytes."""
 MAX_URL_CHARACTERS = 1_800
-"""The largest length of the paths or object ids in the URL of one request. Servers and proxies accept longer URLs, but
-Forgejo's documentation warns of 2,083."""
+"""The largest total length of the paths or object ids in one URL. Servers and proxies accept longer URLs, but Forgejo's
+documentation warns of URLs over 2,083 characters."""
 
 
 def open_tree(remote: GiteaRemote, commit: str) -> ListedTree:
@@ -46,9 +46,9 @@ def open_tree(remote: GiteaRemote, commit: str) -> ListedTree:
 
 
 def list_nodes(remote: GiteaRemote, commit: str, max_entries: int | None = None) -> ListedNodes:
-    """List the entries of a commit's tree without its folders, `MAX_ENTRIES` at most by default. Raises RefusedError.
+    """List the entries of a commit's tree, without folders and at most `MAX_ENTRIES` by default.
 
-    If two entries have the same name, the result is incomplete.
+    If two entries have equal names, the result is marked as incomplete. Raises RefusedError if an API call fails.
 
     https://docs.gitea.com/api/next/#tag/repository/operation/GetTree
     """
@@ -77,8 +77,8 @@ def list_nodes(remote: GiteaRemote, commit: str, max_entries: int | None = None)
 class GiteaBatchQuery:
     """The requests for the contents of several files of one commit; implements `BatchQuery`.
 
-    Gitea reads files by their paths, and Forgejo by their object ids. Gitea also has a POST request, but it requires a
-    token that may write.
+    Gitea reads files by their paths, and Forgejo by their object ids. Gitea also has a POST call for this, but it
+    requires a token with permission to write.
     """
 
     remote: GiteaRemote
@@ -110,12 +110,12 @@ class GiteaBatchQuery:
 
 
 def _measure_name(entry: TreeEntry) -> int:
-    """Return the characters that the path or the object id of an entry takes in a URL, with a separator."""
+    """Return the number of characters that the path or the object id of an entry takes in a URL, with a separator."""
     return max(len(json.dumps(entry.path)), len(entry.oid or "")) + 1
 
 
 def _decode(blob: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a file in an answer; no bytes if they are not in Base64."""
+    """Return the bytes of a file in a response; no bytes if they are not in Base64."""
     try:
         return base64.b64decode(blob["content"])
     except binascii.Error:
@@ -123,7 +123,9 @@ def _decode(blob: Mapping[str, Any]) -> bytes:
 
 
 def _fetch_blob(remote: GiteaRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Return the content of one file. Raises RefusedError. The caller compares it with the object id.
+    """Return the content of one file.
+
+    Raises RefusedError if it cannot be read. The caller checks the content against the object id.
 
     https://docs.gitea.com/api/next/#tag/repository/operation/GetBlob
     """

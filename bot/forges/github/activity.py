@@ -1,7 +1,7 @@
-"""The activity of repositories in GraphQL queries that list a hundred repositories.
+"""The activity of repositories, read with GraphQL queries that return a hundred repositories each.
 
-Every repository costs one connection for its branches, one for its open pull requests, and one for its dashboard. By
-GitHub's formula, this is one point for each of them and for each page of a hundred repositories:
+A query has three connections per repository: for its branches, its open pull requests and its dashboard. By GitHub's
+formula, a query for a hundred repositories costs one point for each kind of connection:
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api.
 """
 
@@ -25,13 +25,13 @@ _DASHBOARD_FIELDS = f"""
 
 
 def build_activity_fields(scope: ActivityScope) -> str:
-    """Return the fields of a repository from which `parse_activity` and `parse_tree` read.
+    """Return the GraphQL fields of a repository that `parse_activity` and `parse_tree` read.
 
     GitHub documents only prefixes like `refs/heads/` for `refPrefix`. The argument `query` therefore selects the
     branches, and `parse_activity` filters them again.
 
-    The title, the target branch, and whether the pull request is a draft are scalars, which cost nothing. With them,
-    the hash depends less on the time of the last change, for which GitHub does not document when it changes.
+    The title, the target branch and the draft state of a pull request are scalars, which cost nothing. They make
+    changes visible even if `updatedAt` stays the same, because GitHub does not document which changes update it.
     """
     return f"""
   defaultBranchRef {{ target {{ ... on Commit {{ tree {{ oid }} }} }} }}
@@ -54,10 +54,10 @@ def parse_tree(node: Mapping[str, Any]) -> str | None:
 
 
 def parse_activity(node: Mapping[str, Any], scope: ActivityScope) -> str | None:
-    """Return the hash of the activity in a repository; None if the answer does not contain all of it.
+    """Return the hash of the activity in a repository; None if the response does not contain all of it.
 
-    If a list has more than one page, the activity is unknown. It is also unknown if the branch of a pull request is
-    missing in the list of branches, or points to another commit there.
+    Return None if a list has more than one page. Also return None if the branch of a pull request is missing in the
+    list of branches, or has another commit there.
     """
     refs, pulls = _get_all_nodes(node, "refs"), _get_all_nodes(node, "pullRequests")
     issues = _get_all_nodes(node, "issues") if scope.has_dashboard else []
@@ -77,7 +77,7 @@ def parse_activity(node: Mapping[str, Any], scope: ActivityScope) -> str | None:
 
 
 def _get_all_nodes(node: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]] | None:
-    """Return the nodes of a connection; None if it has another page, or nodes that the token cannot read."""
+    """Return the nodes of a connection; None if there are more pages, or nodes that the token cannot read."""
     connection = node.get(name)
     if connection is None or connection["pageInfo"]["hasNextPage"]:
         return None

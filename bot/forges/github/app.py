@@ -21,15 +21,15 @@ from bot.forges.github.github_errors import METADATA_READ, WORKFLOWS_WRITE
 from bot.forges.hosted.refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
 
 READ_PERMISSIONS: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
-"""The permissions of every token. A read token has them for all repositories of its installation. A write token is
-valid for one repository, and has only the one additional permission that its request requires."""
+"""The permissions of every token. A token for reading has these permissions for all repositories of its installation. A
+token for writing is valid for one repository. It has one additional permission, which the API call requires."""
 MIN_REMAINING = timedelta(minutes=5)
-"""The shortest remaining lifetime of a token that is used. The token must be valid until all pages of a list are read,
-including the waits between them."""
+"""The shortest remaining lifetime of a token that is used again. The token must stay valid until all pages of a list
+are read, including the waits between pages."""
 PAGE = 100
-"""The largest page that GitHub returns."""
+"""The largest number of items on a page that GitHub returns."""
 MAX_PAGES = 100
-"""The largest number of pages of installations that are read. A company's own App has few installations."""
+"""The largest number of pages of installations to read. An App of a company has few installations."""
 
 
 class InvalidKeyError(ValueError):
@@ -53,8 +53,8 @@ class AppKey:
             object.__setattr__(self, "_app_auth", _create_signer(self.id, self.key.replace("\\n", "\n")))
             self.sign()
         except Exception as error:
-            # Any exception: a bad key fails in PyGithub, PyJWT or cryptography, with AssertionError, TypeError,
-            # ValueError, AttributeError, or direct subclasses of Exception in modules that are not public.
+            # All exceptions are caught. For a bad key, PyGithub, PyJWT or cryptography raise AssertionError, TypeError,
+            # ValueError, AttributeError, or direct subclasses of Exception from private modules.
             raise InvalidKeyError from error
 
     def sign(self) -> str:
@@ -65,7 +65,7 @@ class AppKey:
 def _create_signer(app: int, key: str) -> Auth.AppAuth:
     """Return a signer that loads the private key only once.
 
-    OpenSSL checks the primes of a key when it loads the key, which takes longer than an API request.
+    When OpenSSL loads a key, it checks the primes of the key. This takes longer than an API call.
     """
     private_key = serialization.load_pem_private_key(key.encode(), password=None)
     return Auth.AppAuth(app, lambda: private_key)  # type: ignore[arg-type,return-value]  # PyJWT accepts loaded keys, too
@@ -105,7 +105,7 @@ class AppTokens:
     """The access tokens of a GitHub App's installations; implements `TokenSource`. Thread-safe.
 
     A token that only reads is valid for all repositories of an installation. A token that can write is valid for a
-    single repository. Methods raise RefusedError.
+    single repository. Methods raise RefusedError if an API call fails.
     """
 
     def __init__(
@@ -120,8 +120,8 @@ class AppTokens:
     def get_token(self, about: str, permission: str) -> str:
         """Return a token that has the permission `permission`, such as `contents: write`.
 
-        If an earlier token with the same permissions is valid for at least `MIN_REMAINING`, this token is returned. If
-        there is none, a new one is requested.
+        An earlier token with equal permissions is returned again if it stays valid for at least `MIN_REMAINING`.
+        Otherwise, a new token is requested.
 
         Args:
             about: The owner or the `owner/name` whose repositories are accessed with the token.
@@ -143,7 +143,10 @@ class AppTokens:
             return issued.token
 
     def get_bot_login(self) -> str:
-        """Return the login of the App's bot account, such as `my-app[bot]`. This account is the author of commits."""
+        """Return the login of the App's bot account, such as `my-app[bot]`.
+
+        The bot is the author of basebump's commits.
+        """
         slug: str = self._send_read("identify the App", lambda client: _get_json(client, "/app")["slug"])
         return f"{slug}[bot]"
 
@@ -168,7 +171,7 @@ class AppTokens:
         return installation
 
     def _get_installations(self) -> Mapping[str, _AppInstallation]:
-        """Return all installations, by the name of the account in lower case. They are fetched only once."""
+        """Return all installations, by the account's name in lower case. The list is fetched only once."""
         if self._installations is None:
             installations = self._send_read("list the installations of the App", _list_installations)
             self._installations = {each.owner.lower(): each for each in installations}
@@ -224,7 +227,7 @@ def _list_installations(client: Github) -> list[_AppInstallation]:
         installations += [
             _AppInstallation(each["id"], each["account"]["login"], each["suspended_at"] is not None)
             for each in listed
-            if "login" in (each["account"] or {})  # an enterprise has no login, and no repositories
+            if "login" in (each["account"] or {})  # an enterprise has neither a login nor repositories
         ]
         if len(listed) < PAGE:
             break
@@ -239,10 +242,10 @@ def _get_json(client: Github, address: str, **parameters: int) -> Any:
 def _explain_refused_token(
     server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]
 ) -> str:
-    """Return the error message if GitHub refused to create a token for the installation of the App on `owner`.
+    """Return the error message after GitHub refused to create a token for the App's installation on `owner`.
 
-    The message gives the reason: either the installation does not include `repository`, or it lacks one of
-    `permissions`.
+    The message gives the reason: either the installation does not include `repository`, or the installation lacks one
+    of `permissions`.
     """
     if "not accessible" in server_message and repository is not None:
         return (

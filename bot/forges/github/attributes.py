@@ -1,4 +1,4 @@
-"""Attributes of pull requests, such as labels and reviewers, and auto-merge.
+"""Attributes of pull requests on GitHub, such as labels and reviewers, and auto-merge.
 
 For auto-merge see https://docs.github.com/en/graphql/reference/mutations#enablepullrequestautomerge
 """
@@ -20,14 +20,17 @@ from bot.forges.hosted.pulls import PullAttributes
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 
 MAX_MILESTONES = 500
-"""The largest number of open milestones that are searched for a title."""
+"""The largest number of open milestones to search for a title."""
 
 
 class GitHubAttributes(PullAttributes[GitHubRemote]):
-    """The attributes of the pull requests of one repository; implements `AttributeApi`. Methods raise RefusedError."""
+    """The attributes of the pull requests of one repository; implements `AttributeApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def ensure_label(self, label: str) -> None:
-        """Create a label in the repository with our colour and description; do nothing if the label exists.
+        """Create a label with basebump's colour and description; do nothing if the label exists.
 
         https://docs.github.com/en/rest/issues/labels
         """
@@ -43,7 +46,7 @@ class GitHubAttributes(PullAttributes[GitHubRemote]):
         self.write(action, "DELETE", f"/issues/{number}/labels/{quote(label, safe='')}")
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
-        """Assign users to a pull request in addition to others, and return the logins of all assignees.
+        """Assign further users to a pull request, and return the logins of all its assignees.
 
         https://docs.github.com/en/rest/issues/assignees
         """
@@ -91,12 +94,12 @@ _ADVICE = (
     ("draft", "it is a draft"),
     ("doesn't exist on type", "the server is too old for auto-merge"),
 )
-"""Phrases in GitHub's messages, with their meanings and hints."""
+"""Phrases in GitHub's messages, each with its meaning and a hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class _PullRequestNode:
-    """The data about a pull request that are needed to enable or disable auto-merge."""
+    """The data of a pull request that are needed to enable or disable auto-merge."""
 
     node_id: str
     head_commit: str

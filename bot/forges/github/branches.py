@@ -1,7 +1,7 @@
-"""Branches on GitHub, and creating their commits. A branch is moved only if it points to the expected commit.
+"""Branches on GitHub, and creating their commits. A branch is changed only if it points to the expected commit.
 
 The new commit is created completely before the branch is moved to it (https://docs.github.com/en/rest/git). Therefore
-the branch never points to the commit of the base branch in between. If it did, GitHub would close the pull request
+the branch never temporarily points to the commit of the base branch, which would make GitHub close the pull request
 permanently.
 """
 
@@ -43,7 +43,7 @@ from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.source import FileChange
 
 _NO_COMMIT = "0" * 40
-"""The commit id that means in `updateRefs` that a ref does not exist."""
+"""In `updateRefs`, this commit id means that a ref does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class _BranchMove:
 
 @dataclass(frozen=True, slots=True)
 class GitHubBranches:
-    """The branches of one repository; implements `BranchApi`. Nothing is cached. Methods raise ForgeError."""
+    """The branches of one repository; implements `BranchApi`.
+
+    Nothing is cached. Methods raise ForgeError if a change fails.
+    """
 
     remote: GitHubRemote
 
@@ -106,7 +109,7 @@ class GitHubBranches:
         """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
 
         If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
-        branch must not exist yet.
+        branch must not exist.
         """
         with translate_errors(self.remote.name):
             commit = _create_commit(self.remote, base, changes, message)
@@ -119,9 +122,9 @@ class GitHubBranches:
     def delete_branch(self, branch: str, expected_commit: str) -> None:
         """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
-        Old servers cannot compare and delete in one request. On such a server, the branch is read first and then
-        deleted. A commit that a user pushes in between is lost. Raises ForgeError if the branch points to another
-        commit.
+        An old server cannot compare and delete in one API call. There, basebump first reads the branch and then deletes
+        it, and a commit that a user pushes between the two API calls is lost. Raises ForgeError if the branch points to
+        another commit.
         """
         self._move_branch(branch, expected_commit, None, CONTENTS_WRITE)
 
@@ -149,12 +152,12 @@ class GitHubBranches:
     def _move_branch(self, branch: str, old_commit: str, new_commit: str | None, permission: str) -> None:
         """Move a branch from `old_commit` to `new_commit`, or delete the branch if `new_commit` is None.
 
-        If the branch already points to `new_commit`, nothing is done. `permission` is the permission that the token
-        needs to push the new commit.
+        Do nothing if the branch already points to `new_commit`. `permission` is the permission that the token needs to
+        push the new commit.
 
-        With GraphQL, the server compares the old commit and moves the branch in one request. REST cannot compare. If an
-        old server lacks this GraphQL mutation, one request reads the branch and another one moves it. A commit that a
-        user pushes between these two requests is lost.
+        With GraphQL, the server compares the old commit and moves the branch in one request. With REST, the server does
+        not compare. If an old server lacks this GraphQL mutation, one REST call reads the branch and a second one moves
+        the branch. A commit that a user pushes between these two calls is lost.
 
         Raises:
             ForgeError: If the branch points neither to `old_commit` nor to `new_commit`.
@@ -178,12 +181,11 @@ class GitHubBranches:
     def _move_and_check(self, move: _BranchMove, send_move: Callable[[_BranchMove], None]) -> None:
         """Call `send_move` to move a branch. If the call fails, read the branch to find out whether it was moved.
 
-        If the branch was moved although the call failed, for example because only the answer was lost, no error is
-        raised.
+        No error is raised if the branch was moved although the call failed, for example because the response was lost.
 
         Raises:
             RefusedError: If the branch did not change.
-            ForgeError: If somebody else moved the branch.
+            ForgeError: If another account moved the branch.
         """
         try:
             send_move(move)
@@ -198,7 +200,7 @@ class GitHubBranches:
             )
 
     def _move_by_graphql(self, move: _BranchMove) -> None:
-        """Move a branch by GraphQL; the server refuses if the branch does not point to the old commit.
+        """Move a branch with GraphQL; the server refuses if the branch does not point to the old commit.
 
         Raises RefusedError, and UnsupportedQueryError if the server does not have the mutation.
 
@@ -213,7 +215,7 @@ class GitHubBranches:
         self.remote.write(move.action, lambda repository: _update_refs(repository, mutation_input), move.permission)
 
     def _move_by_rest(self, move: _BranchMove) -> None:
-        """Move a branch by REST, whichever commit it points to. Raises RefusedError.
+        """Move a branch with REST, whichever commit it points to. Raises RefusedError if an API call fails.
 
         PyGithub's `GitRef` is not used, because it would first read the branch.
         """
@@ -246,16 +248,14 @@ def _update_refs(repository: Repository, mutation_input: dict[str, Any]) -> None
 
 
 WORKFLOWS_FOLDER = ".github/workflows/"
-"""The folder of workflow files. GitHub accepts changes in this folder only if the token has a special permission.
-
-https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps, `workflow`
-"""
+"""The folder of workflow files. GitHub accepts changes in this folder only from tokens with the permission for
+workflows. https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps, `workflow`"""
 
 
 def _get_push_permission(changes: Iterable[FileChange]) -> str:
     """Return the permission that the token needs to push these changes.
 
-    This is a special permission if the changes contain a workflow file, because GitHub protects workflow files.
+    If the changes contain a workflow file, this is the permission for workflows.
     """
     touches_workflows = any(change.path.startswith(WORKFLOWS_FOLDER) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
@@ -264,12 +264,12 @@ def _get_push_permission(changes: Iterable[FileChange]) -> str:
 def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange], message: str) -> str:
     """Create a commit with the parent `base` and these changed files, and return its id. No branch is changed.
 
-    The request names neither an author nor a committer, so that GitHub uses the token's account for both. If the token
+    The API call names neither an author nor a committer, so that GitHub uses the token's account for both. If the token
     belongs to an App, GitHub also signs the commit
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
 
     Raises:
-        ProtectedFileError: If the token may not change workflow files.
+        ProtectedFileError: If the token is not allowed to change workflow files.
         ForgeError: If the commit cannot be created for another reason.
     """
     parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
@@ -298,9 +298,9 @@ def _create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange
 
 
 def _is_permission_missing(refusal: RefusedError) -> bool:
-    """Return True if GitHub refused a change of workflow files because the token lacks the permission for them.
+    """Return True if GitHub refused a change because the token lacks the permission for workflow files.
 
-    The status may be 403 or 404, because GitHub answers with 404 if a classic token lacks the scope `workflow`.
+    The status is 403 or 404: GitHub returns 404 if a classic token lacks the scope `workflow`.
     """
     return (
         refusal.retry_after is None

@@ -23,8 +23,8 @@ _REPOSITORY_FIELDS = """
   id nameWithOwner isArchived isDisabled isFork isPrivate
   defaultBranchRef { name target { oid } }
   repositoryTopics(first: 20) { nodes { topic { name } } }"""
-"""A repository has at most twenty topics. A page of a hundred repositories costs one of the five thousand points that
-a token has for each hour."""
+"""A repository has at most twenty topics. A page of a hundred repositories costs one point, and a token has five
+thousand points per hour."""
 _OWNED_QUERY = """query($owner: String!, $first: Int!, $after: String) {
   repositoryOwner(login: $owner) {
     repositories(
@@ -35,16 +35,16 @@ _OWNED_QUERY = """query($owner: String!, $first: Int!, $after: String) {
 }"""
 _GATEWAY_TIMEOUT = 504
 _NOT_FOUND = "NOT_FOUND"
-"""The type of the problem that a repository does not exist, or that the token cannot see it."""
+"""The type of GraphQL error for a repository that does not exist, or that the token cannot see."""
 _IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }"
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubCatalogue:
-    """Finds and lists the repositories of one GitHub server. Methods raise RefusedError.
+    """Finds and lists the repositories of one GitHub server. Methods raise RefusedError if an API call fails.
 
-    GraphQL returns a hundred repositories at once, with the commits of their default branches. If the server has no
-    GraphQL API or refuses the query, REST is used, which returns no commits.
+    GraphQL returns a hundred repositories at once, with the commits of their default branches. If GraphQL is not
+    available or refuses the query, REST is used, whose lists contain no commits.
     """
 
     connection: GitHubConnection
@@ -52,11 +52,13 @@ class GitHubCatalogue:
     def find_named(
         self, names: Sequence[str], scope: ActivityScope | None
     ) -> Mapping[str, ListedRepository | RefusedError]:
-        """Look up repositories by name. For each name, return the repository or the error if it cannot be read.
+        """Look up repositories by name.
+
+        For each name, return the repository, or the error if the repository cannot be read.
 
         If `scope` is None, the repositories have no trees and no activities.
 
-        If a repository was renamed and `names` contains the old name, it is returned under the old name.
+        If `names` contains the old name of a renamed repository, the result contains the repository under its old name.
         """
         repositories: dict[str, ListedRepository | RefusedError] = {}
         for batch in _group_by_owner(names):
@@ -69,8 +71,8 @@ class GitHubCatalogue:
     ) -> list[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
 
-        If the server is accessed as an App, only repositories in the App's installation are returned, because the App
-        cannot write to any others. `scope` is explained at `find_named`.
+        With the credentials of an App, only repositories in the App's installation are returned, because the App cannot
+        write to other repositories. `find_named` explains `scope`.
         """
         is_app = self.connection.get_account().is_app
         repositories = self._list_installed(owner, is_selected, scope) if is_app else self._list_all_owned(owner, scope)
@@ -81,9 +83,9 @@ class GitHubCatalogue:
     def _find_by_graphql(
         self, names: Sequence[str], scope: ActivityScope | None
     ) -> dict[str, ListedRepository | RefusedError]:
-        """Look up repositories of one owner with one GraphQL query. Return the repositories that were found, by name.
+        """Look up repositories of one owner with one GraphQL query. Return the existing repositories by name.
 
-        For names that are missing in the result, the caller sends REST requests, whose error messages are better.
+        For each missing name, the caller uses REST, whose error messages are better.
         """
         owner = names[0].partition("/")[0]
         fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
@@ -115,7 +117,10 @@ class GitHubCatalogue:
             return self._list_by_rest(owner) if scope is None else self._list_all_owned(owner, None)
 
     def _list_by_graphql(self, owner: str, scope: ActivityScope | None) -> list[ListedRepository]:
-        """Return all repositories of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        """Return all repositories of an owner, listed with GraphQL.
+
+        Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not support it.
+        """
         return list_by_pages(lambda size, cursor: self._query_page(owner, size, cursor, scope))
 
     def _query_page(self, owner: str, size: int, cursor: str | None, scope: ActivityScope | None) -> CataloguePage:
@@ -136,7 +141,7 @@ class GitHubCatalogue:
     ) -> list[ListedRepository]:
         """Return the repositories in the App's installation on `owner` for which `is_selected` returns True.
 
-        REST lists the repositories, and GraphQL adds the newest commit of each selected repository.
+        REST lists the repositories. GraphQL then returns the newest commit of each selected repository.
         """
         listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
         heads: dict[str, ListedRepository] = {}
@@ -146,7 +151,10 @@ class GitHubCatalogue:
         return [_add_head(each, heads.get(each.server_id or "")) for each in listed]
 
     def _find_by_ids(self, owner: str, ids: Sequence[str], scope: ActivityScope | None) -> dict[str, ListedRepository]:
-        """Return the repositories with these GraphQL ids, by id. Repositories that GraphQL cannot read are left out."""
+        """Return the repositories with these GraphQL ids, by id.
+
+        Repositories that the token cannot read are left out.
+        """
         try:
             data = self._run_query(f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner, scope)
             with translate_errors(owner):
@@ -162,11 +170,12 @@ class GitHubCatalogue:
     def _run_query(
         self, action: str, query: str, variables: Mapping[str, Any], owner: str, scope: ActivityScope | None
     ) -> Mapping[str, Any]:
-        """Send a query whose results are repositories, and return its data.
+        """Send a query for repositories, and return the data of the response.
 
-        If the token cannot read a part of an activity, GitHub omits the whole repository. The query is then repeated
-        without activities. If GitHub omits parts because the query is too large, RefusedError is raised, as after a
-        timeout. Raises RefusedError and UnsupportedQueryError.
+        If the token cannot read a part of an activity, GitHub omits the whole repository, and the query is repeated
+        without activities. If the query is so large that GitHub omits parts of the response, raise RefusedError, as
+        after a timeout. Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not
+        support it.
         """
         fields = _REPOSITORY_FIELDS + (build_activity_fields(scope) if scope is not None else "")
         answer = run_query(
@@ -190,7 +199,7 @@ class GitHubCatalogue:
         return self.connection.read(f"list the repositories of {owner}", fetch, METADATA_READ, about=owner)
 
     def _list_visible(self, client: Github, owner: str) -> PaginatedList[Repository]:
-        """Return the repositories of an owner that the token can see, in pages that are fetched when needed.
+        """Return the repositories of an owner that the token can see, with pages that are fetched when needed.
 
         A user's private repositories are visible only to a token of this user.
 
@@ -208,7 +217,7 @@ class GitHubCatalogue:
 
 
 def _group_by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the names in batches, each of which fits into one query and contains only names of one owner."""
+    """Yield the names in batches that fit into one query, with names of only one owner in each batch."""
     owners: dict[str, list[str]] = {}
     for name in names:
         owners.setdefault(name.partition("/")[0].lower(), []).append(name)
@@ -236,7 +245,7 @@ def _parse_graphql(node: Mapping[str, Any], scope: ActivityScope | None) -> List
 
 
 def _add_head(listed: ListedRepository, found: ListedRepository | None) -> ListedRepository:
-    """Return a repository that REST listed, with everything about its head that GraphQL found."""
+    """Return a repository that REST listed, with the default branch, commit, tree and activity from GraphQL."""
     if found is None:
         return listed
     return replace(listed, head_commit=found.head_commit, tree=found.tree, activity=found.activity)

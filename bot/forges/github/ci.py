@@ -26,8 +26,8 @@ _CHECK_FIELDS = """
     }
   }
 """
-"""https://docs.github.com/en/graphql/reference/objects#statuscheckrollup. A commit of basebump's rarely has more than
-a hundred checks. If it has more, only a failure among the first hundred is certain."""
+"""https://docs.github.com/en/graphql/reference/objects#statuscheckrollup. basebump's commits rarely have more than a
+hundred checks. If a commit has more, its outcome is known only if one of the first hundred checks failed."""
 
 _COMPLETED = "COMPLETED"
 _CONCLUSIONS = {
@@ -38,8 +38,8 @@ _CONCLUSIONS = {
     "TIMED_OUT": CiOutcome.FAILED,
     "STARTUP_FAILURE": CiOutcome.FAILED,
 }
-"""https://docs.github.com/en/graphql/reference/enums#checkconclusionstate. A check with another conclusion, such as one
-that was cancelled, has no result."""
+"""https://docs.github.com/en/graphql/reference/enums#checkconclusionstate. A check with another conclusion, such as a
+cancelled check, has no result."""
 _STATES = {
     "SUCCESS": CiOutcome.PASSED,
     "FAILURE": CiOutcome.FAILED,
@@ -52,26 +52,32 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class GitHubCi:
-    """The checks of the commits of one repository; implements `CiApi`. Methods raise RefusedError."""
+    """The checks of the commits of one repository; implements `CiApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     remote: GitHubRemote
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit, with one query. Without GraphQL, the result is empty."""
+        """Return the outcome of CI on each commit, with one GraphQL query.
+
+        If GraphQL is not available, the result is empty.
+        """
         nodes, is_complete = self._fetch_nodes(commits)
         with translate_errors(self.remote.name):
             outcomes = {commit: _parse_checks(node, is_complete=is_complete) for commit, node in nodes.items()}
         return {commit: outcome for commit, outcome in outcomes.items() if outcome is not None}
 
     def list_checks(self, commit: str) -> Sequence[CommitCheck]:
-        """Return the checks of a commit, with one query. Without GraphQL, there are none."""
+        """Return the checks of a commit, with one GraphQL query. If GraphQL is not available, the result is empty."""
         nodes, _ = self._fetch_nodes([commit])
         with translate_errors(self.remote.name):
             rollups = [node.get("statusCheckRollup") for node in nodes.values()]
             return [check for each in rollups if each for check in _list_checks(each["contexts"]["nodes"])]
 
     def _fetch_nodes(self, commits: Collection[str]) -> tuple[Mapping[str, Mapping[str, Any]], bool]:
-        """Return the commits that the repository has, and whether the answer is complete."""
+        """Return the data of those `commits` that exist, and whether the response is complete."""
         ordered = sorted(commits)
         fields = [f"c{index}: object(oid: $o{index}) {{ {_CHECK_FIELDS} }}" for index in range(len(ordered))]
         parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(ordered)))
@@ -93,10 +99,10 @@ class GitHubCi:
 
 
 def _parse_checks(node: Mapping[str, Any], *, is_complete: bool) -> CiOutcome | None:
-    """Return the outcome of CI on a commit. Return None if the token may not read the checks.
+    """Return the outcome of CI on a commit. Return None if the token is not allowed to read the checks.
 
-    The rollup is null if the commit has no checks. If the token may not read the checks, it is null, too, and the
-    answer has a problem, so that it is not complete.
+    The rollup is null if the commit has no checks, and also if the token is not allowed to read the checks. In the
+    second case, the response contains an error, so `is_complete` is False.
     """
     rollup = node.get("statusCheckRollup")
     if rollup is None:
@@ -109,7 +115,7 @@ def _parse_checks(node: Mapping[str, Any], *, is_complete: bool) -> CiOutcome | 
 
 def _list_checks(nodes: Collection[Mapping[str, Any] | None]) -> Iterator[CommitCheck]:
     for node in nodes:
-        if node is None:  # the token cannot read it
+        if node is None:  # the token cannot read this check
             yield CommitCheck(CiOutcome.UNKNOWN, "")
         elif "conclusion" in node:
             is_completed = node["status"] == _COMPLETED

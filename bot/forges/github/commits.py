@@ -32,16 +32,17 @@ MAX_FILES = 300
 https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
 
 _UNRELATED_MESSAGE = "No common ancestor"
-"""The beginning of the message with which GitHub refuses to compare two commits that have no common ancestor. Everyone
-who can push can create such a commit."""
+"""The beginning of GitHub's error message if two commits to compare have no common ancestor. Everyone who can push can
+create such a commit."""
 
 _WEB_FLOW = "web-flow"
-"""The login of the committer of commits that GitHub signs for an App: https://github.com/web-flow."""
+"""The login of GitHub's own account, which is the committer of commits that GitHub signs:
+https://github.com/web-flow."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubCommits:
-    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError."""
+    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError if an API call fails."""
 
     remote: GitHubRemote
 
@@ -54,7 +55,7 @@ class GitHubCommits:
         )
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+        """Return the commits in `commit` that `base_commit` does not contain, and the files that they change.
 
         If there are too many commits to inspect (more than `MAX_MERGES` + 1), or if the commits have no common
         ancestor, return None.
@@ -90,10 +91,10 @@ class GitHubCommits:
 
 
 def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> BranchComparison | None:
-    """Return the commits and changes of a comparison in GitHub's answer.
+    """Return the commits and changes of a comparison in GitHub's response.
 
     If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None. If there are too many files (at
-    least `MAX_FILES`), the result has no changes.
+    least `MAX_FILES`), the changes in the result are None.
     """
     if comparison.total_commits > MAX_MERGES + 1:
         return None
@@ -128,7 +129,8 @@ def _is_by_account(commit: Commit, account: GitHubAccount) -> bool:
 
     The author must be the account. The committer must be the account or GitHub, because GitHub is the committer of
     commits that it signs for an App. If GitHub signs the commits of the account, or if GitHub is the committer, the
-    signature must be valid: everybody can write any name and address into a commit, but only GitHub has its key.
+    signature must be valid: everybody can write any name and email address into a commit, but only GitHub has GitHub's
+    key.
     """
     author, committer = get_login(commit.author), get_login(commit.committer)
     must_be_signed = account.has_signed_commits or committer == _WEB_FLOW

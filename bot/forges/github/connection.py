@@ -62,41 +62,43 @@ class GitHubAccount:
     It is None if there is no token, or if the token belongs to an App whose login cannot be determined.
     """
     is_app: bool = False
-    """True for an App. Its installations determine which repositories it can access."""
+    """True for an App, which can access only the repositories of its installations."""
     has_signed_commits: bool = False
-    """True if GitHub signs each commit that the account creates. It does so for Apps, except on an Enterprise Server.
-
-    https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots
-    """
+    """True if GitHub signs each commit that the account creates. GitHub does this for Apps, except on an Enterprise
+    Server.
+    https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots"""
 
     def is_account(self, user: NamedUser | Organization | None) -> bool:
         """Return True if `user` is this account. If the login of an App is not known, every bot counts as the App."""
         return user is not None and self.has_login(user.login, user.type)
 
     def has_login(self, login: str, user_type: str) -> bool:
-        """Return True if this account has this login and type, as `is_account` does."""
+        """Return True if this account has this login and type, or could be this bot."""
         return user_type == "Bot" if self.login is None else login.lower() == self.login.lower()
 
 
 _BOT_SUFFIX = "[bot]"
-"""The end of the login of every App's account in the REST API."""
+"""In the REST API, the login of every App's account ends with this text."""
 
 
 def _is_hosted_by_github(url: str) -> bool:
-    """Return True for the API of github.com, or of a company's subdomain of ghe.com."""
+    """Return True for the API of github.com or of a subdomain of ghe.com."""
     host = urlsplit(url).netloc.lower()
     return host == "api.github.com" or host.endswith(".ghe.com")
 
 
 class TokenSource(Protocol):
-    """Returns the token for each request, such as a fixed token or tokens of an App. Methods raise RefusedError."""
+    """Returns the token for each request, such as a fixed token or tokens of an App.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def get_token(self, about: str, permission: str) -> str | None:
         """Return the token for a request; None to send the request without a token.
 
         Args:
-            about: The owner or the `owner/name` that the request is about. For an App, it determines the installation
-                whose token is used.
+            about: The owner or the `owner/name` that the request is about. For an App, the owner determines whose
+                installation issues the token.
             permission: The permission that the request requires, such as `contents: write`.
         """
         ...
@@ -104,7 +106,7 @@ class TokenSource(Protocol):
     def get_bot_login(self) -> str | None:
         """Return the login of the App whose installations issue the tokens.
 
-        Returns None if the tokens do not come from an App, or if the login of the App is not known.
+        Return None if the tokens do not come from an App, or if the login of the App is not known.
         """
         ...
 
@@ -125,7 +127,7 @@ class StaticToken:
 class GitHubConnection(ClientConnection[Github]):
     """The access to one GitHub server, which all threads share.
 
-    If the server lacks a feature, this is recorded, so that the feature is not requested again.
+    The object remembers which features the server lacks, so that these are not requested again.
     """
 
     read_permission, write_permission = METADATA_READ, CONTENTS_WRITE
@@ -155,11 +157,12 @@ class GitHubConnection(ClientConnection[Github]):
         self._clients = ClientPool(lambda: create_client(url, ca, pace))
         self._account = SharedValue[GitHubAccount]()
         self.can_compare_and_swap = True
-        """False after the server refused the mutation `updateRefs`, because the server is too old."""
+        """True until the server refuses the mutation `updateRefs`, because the server is too old."""
         self.can_query_reviews = True
-        """False after the server refused the query for reviews, because the server or the token does not support it."""
+        """True until the server refuses the query for reviews, because the server or the token does not support the
+        query."""
         self.has_graphql = True
-        """False after the server turned out to have no GraphQL API."""
+        """True until the server turns out to have no GraphQL API."""
         self.has_job_token: bool | None = None
         """True if the token is the `GITHUB_TOKEN` of a job of GitHub Actions; None until this has been checked."""
 
@@ -167,7 +170,10 @@ class GitHubConnection(ClientConnection[Github]):
         return self._tokens.get_token(about, permission)
 
     def get_account(self) -> GitHubAccount:
-        """Return the account of the token. The account is fetched only once. Raises RefusedError."""
+        """Return the account of the token.
+
+        The account is fetched only once. Raises RefusedError if an API call fails.
+        """
         return self._account.get(self._fetch_account)
 
     def _fetch_account(self) -> GitHubAccount:
@@ -189,7 +195,7 @@ class GitHubConnection(ClientConnection[Github]):
     def _query_bot_login(self) -> str | None:
         """Return the login of the App to which an installation's token belongs; None if it cannot be determined.
 
-        REST does not report the account of such a token, and GraphQL does: https://docs.github.com/en/graphql/reference/queries#viewer
+        For such a token, only GraphQL reports the account: https://docs.github.com/en/graphql/reference/queries#viewer
         """
         try:
             answer = run_query(self, "identify the token", "query { viewer { login } }", {}, "")
@@ -232,8 +238,8 @@ class GitHubRemote:
     def read(self, action: str, call: Callable[[Repository], Answer], permission: str = CONTENTS_READ) -> Answer:
         """Make a call that reads something in this repository, and return its result.
 
-        The parameters, and the failures after which the call is repeated, are those of `GitHubConnection.read`. Raises
-        RefusedError.
+        `GitHubConnection.read` explains the parameters, and the failures after which the call is repeated. Raises
+        RefusedError if an API call fails.
         """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
@@ -242,8 +248,8 @@ class GitHubRemote:
     def write(self, action: str, call: Callable[[Repository], Answer], permission: str) -> Answer:
         """Make a call that changes something in this repository, and return its result.
 
-        The parameters, and the failures after which the call is repeated, are those of `GitHubConnection.write`. Raises
-        RefusedError.
+        `GitHubConnection.write` explains the parameters, and the failures after which the call is repeated. Raises
+        RefusedError if an API call fails.
         """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
@@ -256,9 +262,10 @@ class GitHubRemote:
     def read_json(
         self, action: str, path: str, permission: str = PULLS_READ, query: Mapping[str, object] | None = None
     ) -> Any:
-        """Send a GET request for which PyGithub has no method, or one that sends more requests.
+        """Send a GET request without PyGithub's methods, and return the JSON value in the response.
 
-        Returns the JSON value in the answer. `path` is below the repository's. Raises RefusedError.
+        It is used if PyGithub has no method for the request, or if PyGithub's method sends more requests. `path` is
+        relative to the path of the repository. Raises RefusedError if an API call fails.
         """
 
         def get(repository: Repository) -> Any:
@@ -269,7 +276,7 @@ class GitHubRemote:
         return self.read(action, get, permission)
 
     def write_json(self, action: str, method: str, path: str, body: object, permission: str) -> Any:
-        """Send a request that changes something, as `read_json` does, and return the JSON value in the answer."""
+        """Send a request that changes data, like `read_json`, and return the JSON value in the response."""
 
         def send(repository: Repository) -> Any:
             return repository.requester.requestJsonAndCheck(method, repository.url + path, input=body)[1]
@@ -277,7 +284,7 @@ class GitHubRemote:
         return self.write(action, send, permission)
 
     def is_own_user(self, user: Mapping[str, Any] | None) -> bool:
-        """Return True if a user in an answer is the token's account, or a bot if the login of an App is not known."""
+        """Return True if a user in a response is the token's account, or a bot if the login of an App is not known."""
         return user is not None and self.connection.get_account().has_login(str(user["login"]), str(user["type"]))
 
 
@@ -291,14 +298,14 @@ _TIMEOUT_MESSAGE = re.compile(r"timeout|something went wrong|resource limits", r
 
 @dataclass(frozen=True, slots=True)
 class GitHubQueryAnswer:
-    """The answer to a GraphQL query. If one part of a query fails, the answer contains the other parts."""
+    """The response to a GraphQL query. If one part of a query fails, the response contains only the other parts."""
 
     data: Mapping[str, Any]
     problems: Sequence[Mapping[str, Any]] = ()
 
     @property
     def is_truncated(self) -> bool:
-        """True if GitHub omitted parts of the answer because the query was too large."""
+        """True if GitHub omitted parts of the response because the query was too large."""
         return any(_is_resource_limit(each) for each in self.problems)
 
 
@@ -310,7 +317,7 @@ def run_query(
     about: str,
     permission: str = CONTENTS_READ,
 ) -> GitHubQueryAnswer:
-    """Send a GraphQL query once, and return the answer.
+    """Send a GraphQL query once, and return the response.
 
     The query is not repeated after a failure, because callers can send a smaller query or use REST.
 
@@ -319,7 +326,7 @@ def run_query(
         action: A description of the query for error messages, such as `read the reviews`.
         text: The query in GraphQL.
         variables: The variables of the query.
-        about: The owner or the `owner/name` that the query is about, which determines the token.
+        about: The owner or the `owner/name` that the query is about. For an App, it determines the token.
         permission: The permission that the query requires.
 
     Raises:
@@ -359,11 +366,12 @@ def is_unsupported_query(error: GithubException) -> bool:
 
 
 def _parse_answer(headers: Mapping[str, str], answer: Any) -> GitHubQueryAnswer:
-    """Return the parsed answer to a query.
+    """Return the parsed response to a query.
 
     Raises:
         UnsupportedQueryError: If the server's schema lacks a name that the query uses.
-        GithubException: If the answer reports a rate limit, or has no data although the schema has all names.
+        GithubException: If the response reports a rate limit, or has no data although the schema has all names in the
+            query.
     """
     problems = [each for each in answer.get("errors") or () if isinstance(each, Mapping)]
     data = answer.get("data")

@@ -38,10 +38,9 @@ CHECKS_READ = "checks: read, statuses: read"
 ISSUES_READ = "issues: read"
 ISSUES_WRITE = "issues: write"
 METADATA_READ = "metadata: read"
-"""Permissions, named as in the settings of Apps and fine-grained tokens. There, `statuses` is called commit statuses.
-
-https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
-"""
+"""Permissions as the settings of Apps and fine-grained tokens name them, except that `statuses` is called "Commit
+statuses" there.
+https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens"""
 
 SECONDARY_WAIT = 60.0
 """Seconds to wait if no header states when a secondary rate limit ends. GitHub's documentation recommends this time.
@@ -51,7 +50,7 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
 _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
-"""The HTTP statuses that correspond to the error types in answers of GraphQL, whose own status is 200."""
+"""The HTTP statuses that correspond to the error types of GraphQL. The response with such an error has status 200."""
 
 GITHUB_ERRORS = ServerErrors(
     server="GitHub",
@@ -61,7 +60,7 @@ GITHUB_ERRORS = ServerErrors(
         AssertionError,  # PyGithub refuses to follow a link to another host
         RuntimeError,  # PyGithub refuses to follow a redirect to another host
         HttpError,
-        ValueError,  # the answer is not JSON
+        ValueError,  # the response is not JSON
     ),
     rate_limit=RateLimitRule(
         statuses=frozenset({FORBIDDEN, TOO_MANY}),
@@ -74,7 +73,7 @@ GITHUB_ERRORS = ServerErrors(
         INVALID_TOKEN_MEANING,
         RefusalMeaning(
             {FORBIDDEN},
-            "the token of GitHub Actions may not open pull requests here; hint: enable "
+            "the token of GitHub Actions is not allowed to open pull requests here; hint: enable "
             '"Allow GitHub Actions to create and approve pull requests" in the settings under Actions, or use the '
             "token of an App",
             phrases=("is not permitted to create or approve pull requests",),
@@ -101,9 +100,9 @@ GITHUB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
+    """Convert exceptions to RefusedError while the code in the `with` block parses a response of the server.
 
-    Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind of
+    Such exceptions occur if the response has an unexpected form, for example because the URL belongs to another kind of
     server. `name` is the repository or owner that the message names.
     """
     return GITHUB_ERRORS.translate(name)
@@ -115,7 +114,7 @@ def explain_error(error: Exception, action: str, permission: str, *, secret: str
     Args:
         error: The exception.
         action: A description of the request for the message, such as `read the label security`.
-        permission: The permission to name in the hint if GitHub's answer names no permissions.
+        permission: The permission to name in the hint if GitHub's response names no permissions.
         secret: The token, which is removed from the message.
         now: The current time.
     """
@@ -137,9 +136,9 @@ def _get_status(error: GithubException) -> int:
 
 
 def _list_messages(error: GithubException) -> Iterator[str]:
-    """Yield the messages in GitHub's answer.
+    """Yield the messages in GitHub's response.
 
-    If the status is 422, the answer has a general message and one for each invalid field.
+    If the status is 422, the response has a general message, and a message for each invalid field.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """

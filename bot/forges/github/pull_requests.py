@@ -33,7 +33,10 @@ from bot.model.request_attributes import RequestAttributes
 
 @dataclass(frozen=True, slots=True)
 class GitHubRequestReader:
-    """Reads the pull requests of one repository; implements `RequestReader`. Methods raise RefusedError."""
+    """Reads the pull requests of one repository; implements `RequestReader`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     remote: GitHubRemote
 
@@ -53,8 +56,7 @@ class GitHubRequestReader:
     def is_own_automerge(self, request: ListedRequest) -> bool:
         """Return True if the token's account enabled auto-merge for the pull request.
 
-        If the token belongs to an App whose login is not known, the login of the bot that opened the pull request is
-        used instead.
+        If the login of the App is not known, return True if the bot that opened the pull request enabled auto-merge.
         """
         own_login = self.remote.connection.get_account().login or request.opened_by_bot
         return (
@@ -83,7 +85,7 @@ class GitHubRequestReader:
         return self.remote.read(f"read the comments on pull request #{number}", fetch, PULLS_READ)
 
     def read_merge_state(self, number: int) -> MergeState:
-        """Return whether a pull request has conflicts or must be updated."""
+        """Return whether a pull request has conflicts or is behind its base branch."""
         return read_merge_state(self.remote, number)
 
     def is_current_branch_required(self, branch: str) -> bool:
@@ -169,13 +171,16 @@ def _parse_request(pull: PullRequest) -> ListedRequest:
 
 
 class GitHubRequestWriter(PullWriter[GitHubRemote]):
-    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
+    """Creates and changes the pull requests of one repository; implements `RequestWriter`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def __init__(self, remote: GitHubRemote) -> None:
         super().__init__(remote, GitHubAttributes(remote), GITHUB_ERRORS)
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request, and set its attributes with further requests.
+        """Create a pull request, and set its attributes with further API calls.
 
         If the repository does not support drafts, a draft is created as a normal pull request. The result contains a
         note about this.
@@ -204,10 +209,13 @@ class GitHubRequestWriter(PullWriter[GitHubRemote]):
 
 
 class GitHubStatuses(PullStatuses[GitHubRemote]):
-    """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
+    """The commit statuses of one repository; implements `StatusApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def list_statuses(self, commit: str) -> Iterable[tuple[Mapping[str, Any], str]]:
-        """Return the statuses on the first page, newest first, because a commit rarely has more.
+        """Return the statuses on the first page, newest first. A commit rarely has more statuses than one page.
 
         https://docs.github.com/en/rest/commits/statuses#list-commit-statuses-for-a-reference
         """
@@ -217,10 +225,10 @@ class GitHubStatuses(PullStatuses[GitHubRemote]):
 
 
 class GitHubIssues(PullIssues[GitHubRemote]):
-    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError."""
+    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError if an API call fails."""
 
     def list_issues(self, label: str) -> Sequence[Mapping[str, Any]]:
-        """Return the first page: https://docs.github.com/en/rest/issues/issues#list-repository-issues."""
+        """Return the first page of the issues with a label: https://docs.github.com/en/rest/issues/issues#list-repository-issues."""
         query = {"state": "all", "labels": label, "per_page": MAX_ISSUES}
         issues: Sequence[Mapping[str, Any]] = self.remote.read_json("find the dashboard", "/issues", ISSUES_READ, query)
         return issues

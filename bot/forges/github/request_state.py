@@ -1,6 +1,6 @@
 """Facts about pull requests that GitHub's list of pull requests does not contain.
 
-They are the reviews, the attributes that were ever set, the merge state, and the reason why a pull request was closed.
+These facts are the reviews, the attributes that were ever set, the merge state, and why a pull request was closed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from bot.forges.hosted.request_reader import MergeState, ReviewState, is_closed_
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_REVIEWS = 100
-"""The largest number of reviews of one pull request that are read, which is one page."""
+"""The largest number of reviews of one pull request to read, which is one page."""
 
 _APPROVED, _CHANGES_REQUESTED, _DISMISSED = "APPROVED", "CHANGES_REQUESTED", "DISMISSED"
 _OPINIONS = frozenset({_APPROVED, _CHANGES_REQUESTED, _DISMISSED})
-"""The kinds of reviews that replace an earlier review of the same user. A comment does not replace it."""
+"""The states of reviews that replace an earlier review of the same user. A review with the state "commented" does not
+replace an earlier review."""
 _WRITERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-"""The authors whose approvals count if reviews are read by REST: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
+"""The kinds of authors whose approvals count if reviews are read with REST:
+https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
 
 _REVIEW_FIELDS = """
   latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state } }
@@ -59,7 +61,8 @@ def read_review_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[
     """Return the approvals of each open pull request, and the attributes ever set on it, by number.
 
     One GraphQL query reads up to `BATCH` pull requests. If the server or the token does not support this query, one
-    REST request reads each pull request. REST does not show which attributes were ever set. Raises RefusedError.
+    REST call reads the reviews of each pull request. REST does not show which attributes were ever set. Raises
+    RefusedError if an API call fails.
     """
     states: dict[int, ReviewState] = {}
     for start in range(0, len(numbers), BATCH):
@@ -89,9 +92,9 @@ def _parse_review_state(pull: Mapping[str, Any]) -> ReviewState:
 
 
 def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
-    """Return all attributes, such as labels and reviewers, that events in a pull request's timeline set.
+    """Return all attributes, such as labels and reviewers, that the events of a pull request's timeline set.
 
-    If GitHub no longer reports a name, for example that of a deleted user, the name is left out.
+    Names that GitHub no longer reports, such as the names of deleted users, are left out.
     """
 
     def select_values(kind: str, key: str) -> Iterator[Mapping[str, Any]]:
@@ -126,7 +129,7 @@ def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, 
     """Return the state of each user's last review, such as `APPROVED`, by login.
 
     Comments, and reviews of users without write access, are ignored. `reviews` must be in chronological order, which is
-    the order in GitHub's answers.
+    the order in GitHub's responses.
     """
     counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
     opinions: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
@@ -134,20 +137,23 @@ def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, 
 
 
 BATCH = 20
-"""The largest number of pull requests in one query. Each is about a hundred nodes of the 500,000 that GitHub allows:
+"""The largest number of pull requests in one query. Each pull request needs about a hundred nodes, and GitHub allows
+500,000 nodes per query:
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
 
 
 def query_pull_requests(
     remote: GitHubRemote, action: str, numbers: Sequence[int], name: str, fields: str
 ) -> Mapping[int, Mapping[str, Any]]:
-    """Return some GraphQL fields of up to `BATCH` pull requests, by number. Raises RefusedError.
+    """Return the given GraphQL fields of up to `BATCH` pull requests, by number.
+
+    Raises RefusedError if an API call fails.
 
     Args:
         remote: The repository.
         action: What the query does, for error messages, such as `read the reviews`.
         numbers: The numbers of the pull requests.
-        name: Any name for the GraphQL query and its fragment. It has no effect on the answer.
+        name: Any name for the GraphQL query and its fragment. It has no effect on the response.
         fields: The fields of `PullRequest` to return, written in GraphQL as in the body of a fragment.
     """
     selections = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
@@ -165,7 +171,7 @@ def query_pull_requests(
 
 
 def is_query_unavailable(refusal: RefusedError) -> bool:
-    """Return True if the server does not support a query, or if the token lacks a permission for the query."""
+    """Return True if the server does not support the query, or if the token lacks a permission for it."""
     is_refused = refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND)
     return is_refused or UNKNOWN_NAME_MESSAGE.search(refusal.server_message) is not None
 
@@ -182,7 +188,7 @@ def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[
     `closing_times` contains the time at which each pull request was closed, by number. One GraphQL query reads up to
     `BATCH` pull requests.
 
-    If GitHub does not support the query, the result is empty, so that all these pull requests count as closed by users.
+    If GitHub does not support the query, the result is empty, so all these pull requests count as closed by users.
     Raises RefusedError if the query fails for another reason.
     """
     numbers, closed_by_deletion = sorted(closing_times), set[int]()
@@ -209,15 +215,17 @@ def _is_closed_by_branch_deletion(pull: Mapping[str, Any], closed_at: datetime) 
 
 _CONFLICTED, _BEHIND = "dirty", "behind"
 """Merge states: https://docs.github.com/en/graphql/reference/enums#mergestatestatus. GitHub reports a conflict even if
-other reasons prevent the merge, too."""
+there are further reasons that prevent the merge."""
 
 _STATUS_CHECKS = "required_status_checks"
 
 
 def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
-    """Return whether a pull request has conflicts or must be updated. Raises RefusedError.
+    """Return whether a pull request has conflicts or is behind its base branch.
 
-    If GitHub is still computing this, `is_known` of the result is False.
+    Raises RefusedError if an API call fails.
+
+    If GitHub is still computing the merge state, `is_known` of the result is False.
     """
 
     def fetch(repository: Repository) -> MergeState:
@@ -234,9 +242,9 @@ def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
 def is_current_branch_required(remote: GitHubRemote, branch: str) -> bool:
     """Return True if a ruleset or branch protection of `branch` requires pull requests to be up to date before merging.
 
-    If the token may not read the rules, the result is False. The rules are read because a pull request's merge state
-    does not always show the requirement: GitHub reports `behind` only if nothing else prevents the merge. Raises
-    RefusedError.
+    If the token is not allowed to read the rules, the result is False. The rules are read because a pull request's
+    merge state does not always show the requirement: GitHub reports `behind` only if nothing else prevents the merge.
+    Raises RefusedError if an API call fails.
     """
     return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(
         lambda: _has_strict_protection(remote, branch)
@@ -253,7 +261,9 @@ def _check_if_visible(check: Callable[[], bool]) -> bool:
 
 
 def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
-    """Return True if a ruleset of `branch` requires pull requests to be up to date. Raises RefusedError.
+    """Return True if a ruleset of `branch` requires pull requests to be up to date.
+
+    Raises RefusedError if an API call fails.
 
     https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch
     """
@@ -264,7 +274,9 @@ def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
 
 
 def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
-    """Return True if the protection of `branch` requires pull requests to be up to date. Raises RefusedError.
+    """Return True if the protection of `branch` requires pull requests to be up to date.
+
+    Raises RefusedError if an API call fails.
 
     https://docs.github.com/en/rest/branches/branch-protection
     """

@@ -1,4 +1,4 @@
-"""A GitHub server, which is github.com or an Enterprise Server."""
+"""A GitHub server: github.com or an Enterprise Server."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ __all__ = ["API", "KIND", "AppKey", "InvalidKeyError", "open_server"]
 KIND = "github"
 API = "https://api.github.com"
 MAX_BODY = 65_536
-"""Characters; GitHub refuses longer bodies."""
+"""The largest number of characters of a body that GitHub accepts."""
 MAX_TITLE = 256
-"""Characters; GitHub refuses longer titles."""
+"""The largest number of characters of a title that GitHub accepts."""
 
 
 def open_server(
@@ -67,7 +67,7 @@ def open_server(
 
 @dataclass(frozen=True, slots=True)
 class GitHubServer(HostedServer):
-    """A GitHub server. Every token that can read a repository can list its branches."""
+    """A GitHub server. Every token that can read a repository can also list the branches of the repository."""
 
     connection: GitHubConnection = field(repr=False)
     app: AppTokens | None = field(repr=False)
@@ -87,9 +87,9 @@ class GitHubServer(HostedServer):
 
     @property
     def must_list_owners(self) -> bool:
-        """True for an App, because only the list shows which repositories are in the App's installations.
+        """True for an App, because only the owner's list shows which repositories are in the App's installations.
 
-        Looking up a repository by name does not show this: an App can read public repositories outside its
+        Looking up a repository by its name is not sufficient: an App can read public repositories outside its
         installations, but cannot write to them.
         """
         return self.app is not None
@@ -108,12 +108,12 @@ class GitHubServer(HostedServer):
     ) -> Sequence[ListedRepository]:
         """Return the repositories of an owner for which `is_selected` returns True, sorted by name.
 
-        Raises RefusedError.
+        Raises RefusedError if an API call fails.
         """
         return GitHubCatalogue(self.connection).list_owned(owner, is_selected, activity_scope)
 
     def list_default_owners(self) -> Sequence[str]:
-        """Return the accounts that installed the App. If the server is accessed with a token, return an empty list.
+        """Return the accounts that installed the App. With other tokens, return an empty list.
 
         Raises RefusedError if no account installed the App.
         """
@@ -126,7 +126,7 @@ class GitHubServer(HostedServer):
         return owners
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
-        """Return the objects that access one repository. No request is sent yet.
+        """Return the objects that access one repository. No HTTP request is sent yet.
 
         `server_id` is the repository's id in GraphQL; None if this id is not known.
         """
@@ -168,7 +168,7 @@ class GitHubServer(HostedServer):
 
 
 def _get_clone_host(url: str) -> str:
-    """Return the host from which git clones the repositories of the server with this API URL.
+    """Return the host from which git clones the repositories of the server whose API has this URL.
 
     https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api lists the URLs of all kinds.
     """

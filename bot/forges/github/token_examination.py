@@ -1,6 +1,6 @@
 """The diagnosis of a token's rights on GitHub, which changes nothing.
 
-The required permissions depend on the level of a run. The way in which they are checked depends on the kind of token.
+The required permissions depend on the level of a run. How the permissions are checked depends on the kind of token.
 GitHub reports the scopes of classic tokens, but not the permissions of other tokens. The permissions of an App are
 checked by requesting tokens that are never used.
 """
@@ -49,7 +49,7 @@ class PermissionNeed:
     permission: str
     """The name of the permission in the settings of an App or a fine-grained token."""
     alternative: str = ""
-    """The alternative to granting the permission, which is appended to the hint."""
+    """A setting that makes the permission unnecessary; it is appended to the hint."""
 
 
 NEEDS_BY_LEVEL: Mapping[RunLevel, tuple[PermissionNeed, ...]] = {
@@ -67,7 +67,7 @@ DISPATCH_NEED = PermissionNeed("start workflows", ACTIONS_WRITE, ", or remove `d
 def list_write_needs(target: DiagnosisTarget, *, starts_workflows: bool) -> Iterator[PermissionNeed]:
     """Yield the writing actions that a run performs at the target's level, with the required permissions.
 
-    Reading actions are not included, because the diagnosis performs them to see whether they succeed.
+    Reading actions are not included, because the diagnosis checks reading by reading.
 
     Args:
         target: The kind of run, which has a level (report, push or propose).
@@ -97,8 +97,8 @@ class ClassicToken:
 class FineGrainedToken:
     """A fine-grained token of an account.
 
-    GitHub does not report the permissions of such a token, but only the rights of the account. The rights of the token
-    can be fewer than those of its account, but not more.
+    GitHub reports the rights of the account, but not the permissions of the token. The token never has more rights than
+    its account, but can have fewer.
     """
 
     login: str
@@ -147,7 +147,7 @@ class GitHubExamination:
     def identify_token(self) -> tuple[Credential, Check]:
         """Return the kind of the token with its account, and the result to show for this check.
 
-        Raises RefusedError if the token is invalid or the server does not answer.
+        Raises RefusedError if the token is invalid or the server does not respond.
 
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
         """
@@ -179,8 +179,8 @@ class GitHubExamination:
     ) -> Iterator[Check]:
         """Check the token's rights in one repository, and yield a result for each required right.
 
-        Which rights are required depends on the level in `target`. `credential` is the token as `identify_token`
-        returned it. If `base_branch` is None, reading of files is not checked.
+        Which rights are required depends on the level in `target`. `credential` is the result of `identify_token`. If
+        `base_branch` is None, reading files is not checked.
         """
         remote = GitHubRemote(self.connection, hosted.name)
         yield from check_reading(
@@ -249,7 +249,7 @@ def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_
         name: The repository.
         need: The writing action and its permission.
         is_public: True if the repository is public, so that a classic token needs only the scope `public_repo`.
-        may_push: False if GitHub reports that the token's account may not push to the repository.
+        may_push: False if GitHub reports that the token's account is not allowed to push to the repository.
     """
     match credential:
         case AppCredential(tokens):
@@ -304,8 +304,8 @@ def _report_no_access(name: str, need: PermissionNeed, login: str) -> Check:
 def _check_workflows(credential: Credential, name: str) -> Check:
     """Check whether the token can change workflow files.
 
-    If the token cannot change them, the result is "unknown" instead of "problem". Such a token is usable, because a run
-    can leave out changes in workflow files.
+    If the token cannot change them, the result is "unknown" instead of "problem". A token without this right is usable,
+    because a run can leave out changes of workflow files.
     """
     action, hint = "change workflow files", f"hint: check that the token has `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
     match credential:

@@ -1,6 +1,6 @@
 """The files of one commit on GitHub.
 
-The Git Trees API lists the files. One GraphQL query reads the contents of many files.
+The REST API for git trees lists the files. One GraphQL query reads the contents of many files.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 MAX_TREE_REQUESTS = 200
-"""The largest number of requests that list the files of one commit. One request returns up to 100,000 entries. In a
-larger tree, this number of requests returns about a million files."""
+"""The largest number of requests that list the files of one commit. A single request returns up to 100,000 entries. In
+a larger tree, 200 requests list about a million files."""
 
 
 def open_tree(remote: GitHubRemote, commit: str) -> ListedTree:
@@ -39,7 +39,9 @@ def open_tree(remote: GitHubRemote, commit: str) -> ListedTree:
 
 
 def list_files(remote: GitHubRemote, tree: str) -> TreeListing:
-    """Return the regular files of a tree. `tree` is the id of the tree or of a commit. Raises RefusedError.
+    """Return the regular files of a tree.
+
+    `tree` is the id of the tree or of a commit. Raises RefusedError if an API call fails.
 
     If GitHub returns the whole tree, one request is sent. If GitHub truncates the tree, one or two requests are sent
     for each folder. The limits are documented at https://docs.github.com/en/rest/git/trees#get-a-tree
@@ -66,16 +68,16 @@ def list_files(remote: GitHubRemote, tree: str) -> TreeListing:
 
 
 MAX_COMPARED_TREES = 100
-"""The largest number of trees that are read to compare two commits whose trees GitHub truncates. A proposal that edits
-files in more folders of such a large repository is left to the users."""
+"""The largest number of trees that are read to compare two commits whose trees GitHub truncates. In such a large
+repository, a proposal that edits files in more folders is left to the users."""
 
 
 def list_differences(remote: GitHubRemote, old_commit: str, new_commit: str) -> list[FileDifference] | None:
     """Return the paths at which the trees of two commits differ; None if too many trees must be read.
 
-    If a tree has two entries of the same name, return None, because programs disagree on which of them counts. Usually,
+    If a tree has two entries with equal names, return None, because programs disagree on which entry counts. Usually,
     two requests are sent. If GitHub truncates the trees, only folders that differ are read, with two requests each.
-    Raises RefusedError.
+    Raises RefusedError if an API call fails.
     """
     differences: list[FileDifference] = []
     pending = [("", old_commit, new_commit)]
@@ -107,7 +109,7 @@ def list_differences(remote: GitHubRemote, old_commit: str, new_commit: str) -> 
 
 
 def _build_difference(path: str, old: GitTreeElement | None, new: GitTreeElement | None) -> FileDifference | None:
-    """Return the difference at one path; None if both commits have the same object there."""
+    """Return the difference at one path; None if both commits have the same object at this path."""
     old_object, new_object = (
         TreeObject(each.mode, each.sha, each.size) if each is not None else None for each in (old, new)
     )
@@ -119,10 +121,10 @@ def _get_tree(remote: GitHubRemote, oid: str, *, recursive: bool) -> GitTree:
 
 
 MAX_FILES = 50
-"""The largest number of files in one query. A query costs one point regardless of this number, but servers that are
-slow fail to answer larger queries."""
+"""The largest number of files in one query. A query costs one point regardless of this number, but slow servers fail to
+respond to larger queries."""
 MAX_BYTES = 1024 * 1024
-"""The largest size of all files in one query, in bytes. GitHub must build the answer within ten seconds."""
+"""The largest size of all files in one query, in bytes. GitHub must build the response within ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class GitHubBatchQuery:
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
         """Return the contents of the entries of one batch, by object id.
 
-        Raises RefusedError and UnsupportedQueryError.
+        Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not support it.
         """
         fields = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(entries))]
         parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(entries)))
@@ -156,7 +158,7 @@ class GitHubBatchQuery:
 
 
 def _fetch_blob(remote: GitHubRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Return the content of one file by REST. Raises RefusedError.
+    """Return the content of one file with REST. Raises RefusedError if an API call fails.
 
     https://docs.github.com/en/rest/git/blobs#get-a-blob
     """

@@ -33,20 +33,19 @@ _JOB_LOGIN = "github-actions[bot]"
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStartResult:
-    """The outcome of starting workflows: the notes for the report, and the text for the pull request's body."""
+    """The outcome of starting workflows: notes for the report, and a notice for the pull request's body."""
 
     commit: str | None = None
-    """The commit to record in the body of the request, because its workflows run or were refused permanently. None if
-    nothing was started, or if a later run must try again."""
+    """The commit to record in the body of the pull request, because its workflows were started or refused permanently.
+    None if no workflow was started, or if a later run must try again."""
     notes: tuple[str, ...] = ()
     notice: str = ""
-    """A notice for the beginning of the request's body; empty if there is none."""
+    """A notice for the beginning of the pull request's body; empty if no notice is needed."""
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request with the notice at its beginning and the commit in its hidden mark.
+        """Return the body of a pull request with the notice at its beginning and the commit in the hidden mark.
 
-        If there is no new commit to record, the mark does not change. If the proposal is withdrawn, no notice is
-        added.
+        If there is no new commit to record, the mark does not change. If the proposal is withdrawn, no notice is added.
         """
         body = body if self.commit is None else record_started_commit(_remove_notice(body), self.commit)
         return body if self.notice in body or parse_mark(body).is_withdrawn else f"{self.notice}{body}"
@@ -73,19 +72,19 @@ class WorkflowStarter:
     def start_workflows(
         self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, current_body: str | None
     ) -> WorkflowStartResult:
-        """Start those of `workflows` that have not yet run for `commit`, and return the outcome.
+        """Start those of `workflows` that have not run for `commit`, and return the outcome.
 
-        If the commit is not new, one API request lists the workflows that ran for it. Each workflow is started by its
-        own API request.
+        If the commit is not new, one API call lists the workflows that ran for it. A separate API call starts each
+        workflow.
 
-        If `workflows` is empty, nothing is started. The outcome may contain the notice that CI does not run by itself.
-        It contains this notice if the token belongs to a job and one of these conditions is met:
+        If `workflows` is empty, no workflow is started. The outcome then contains the notice that CI does not run by
+        itself if the token belongs to a job and one of these conditions is met:
 
         - The pull request is new (`current_body` is None).
         - The commit is new.
         - `current_body` already begins with a notice.
 
-        If none of the conditions is met, CI may have run for this pull request, so that the notice could be wrong.
+        If none of the conditions is met, CI might have run for this pull request, so the notice could be wrong.
 
         Args:
             branch: The branch of the proposal.
@@ -132,7 +131,7 @@ class WorkflowStarter:
         self.remote.write_json(action, "POST", path, {"ref": branch}, ACTIONS_WRITE)
 
     def _list_started_workflows(self, commit: str) -> frozenset[str]:
-        """Return the file names of the workflows that have run for a commit. Raises RefusedError.
+        """Return the file names of the workflows that have run for a commit. Raises RefusedError if an API call fails.
 
         Only the first page of the list is read, because few workflows run for one commit.
 
@@ -151,7 +150,7 @@ class WorkflowStarter:
 
 
 def has_job_token(connection: GitHubConnection) -> bool:
-    """Return True if the token is the `GITHUB_TOKEN` of a job. If basebump cannot determine this, return False.
+    """Return True if the token is the `GITHUB_TOKEN` of a job. If basebump cannot find out, return False.
 
     The result is stored in the connection.
     """

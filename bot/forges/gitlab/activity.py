@@ -1,7 +1,8 @@
-"""The activity of many projects of a GitLab server, from lists of everything that the token's account created.
+"""The activity of many projects of a GitLab server, read from lists across all projects.
 
-One list contains the account's open merge requests in all projects, and another one its dashboards. GitLab has no such
-list of branches. A branch without an open merge request is therefore no part of the activity.
+One list contains the open merge requests that the token's account created, and a second list contains the dashboards.
+GitLab has no list of branches across projects. Therefore the activity does not include branches without an open merge
+request.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ from bot.model.dashboard import DASHBOARD_LABEL
 from bot.model.forge import ActivityScope
 
 MAX_LISTED = 10_000
-"""The largest number of merge requests, and of dashboards, that are listed; they fill a hundred pages. If the account
-has more, the activity of each project is read alone."""
+"""The largest number of merge requests, and of dashboards, to list, which is a hundred pages. If the account has more,
+the activity of each project is read separately."""
 
 
 class GitLabActivityReader:
     """Adds the activities to projects. Never raises RefusedError."""
 
     def __init__(self, connection: GitLabConnection, scope: ActivityScope) -> None:
-        """Prepare to read. The lists are read when they are first needed, and then kept until the end of the run.
+        """Prepare to read the lists, which are fetched when they are first needed and kept until the end of the run.
 
-        A run can therefore take an older activity for the present one. The activity is never newer than what the run
-        reads afterwards, so that the next run notices every change in between.
+        A run can therefore record an activity that is older than the data that the run reads later. It is never newer,
+        so the next run notices every change between the two times.
         """
         self._connection = connection
         self._scope = scope
         self._activities: SharedValue[Mapping[str, RepositoryActivity] | None] = SharedValue()
 
     def add_activity(self, listed: ListedRepository) -> ListedRepository:
-        """Return a project with its activity. If the lists cannot be read, return the project as it is."""
+        """Return a project with its activity. If the lists cannot be read, return the project unchanged."""
         activities = self._activities.get(self._read_activities)
         if activities is None:
             return listed
@@ -52,9 +53,9 @@ class GitLabActivityReader:
         return replace(listed, activity=activity.state_hash, listed_requests=frozenset(activity.requests))
 
     def _read_activities(self) -> Mapping[str, RepositoryActivity] | None:
-        """Return the activities of the projects that have any, by the projects' ids; None if they cannot be read.
+        """Return the activities of the projects that have any activity, by project id; None if a list cannot be read.
 
-        Merge requests and dashboards are hashed one by one, so that their texts need not be kept.
+        Merge requests and dashboards are hashed one by one, so that their texts are not kept in memory.
         """
         branches: dict[str, dict[str, str]] = defaultdict(dict)
         requests: dict[str, dict[int, str]] = defaultdict(dict)
@@ -94,7 +95,7 @@ class GitLabActivityReader:
     def _read_list(
         self, action: str, open_list: Callable[[Gitlab], Iterable[Any]], add: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        """Call `add` with each object of a list. Raises RefusedError, also if there are more than `MAX_LISTED`.
+        """Call `add` with each object of a list. Raises RefusedError if the list cannot be read or is too long.
 
         https://docs.gitlab.com/api/merge_requests/#list-merge-requests, https://docs.gitlab.com/api/issues/#list-issues
         """

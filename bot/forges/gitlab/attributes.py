@@ -1,12 +1,12 @@
-"""Attributes of merge requests, such as labels and reviewers, and auto-merge.
+"""Attributes of merge requests on GitLab, such as labels and reviewers, and auto-merge.
 
 Attributes are sent together with the text of the merge request. GitLab ignores attributes that it cannot set and
-reports no error. basebump therefore compares the answer with the request, and adds a note (a sentence for the report)
-for each missing attribute.
+reports no error. basebump therefore compares the attributes in the response with the attributes that it sent. For each
+missing attribute, basebump adds a note (a sentence for the report).
 
 The API request that enables auto-merge merges immediately if there is no pipeline to wait for
-(https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request). Therefore it is sent only if the last commit has a
-pipeline, and if that pipeline has other jobs than the status that basebump set itself.
+(https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request). Therefore basebump sends this request only if the
+last commit has a pipeline with other jobs than the status that basebump set itself.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from bot.forges.hosted.refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNA
 from bot.model.request_attributes import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 
 MAX_MILESTONES = 100
-"""The largest number of milestones with one title that are read, which is one page. A project and each of its groups
-have at most one."""
+"""The largest number of milestones with one title to read, which is one page. A project and each of its groups have at
+most one milestone with this title."""
 
 _NO_GROUPS_REASON = (
     "GitLab requests reviews only from users and not from groups; hint: name users, or add an approval rule for the "
@@ -49,9 +49,9 @@ class PreparedAttributes:
     """Attributes of a merge request, converted to parameters of GitLab's API."""
 
     parameters: Mapping[str, object] = field(default_factory=dict)
-    """The parameters: https://docs.gitlab.com/api/merge_requests/#create-mr."""
+    """The parameters of the API call: https://docs.gitlab.com/api/merge_requests/#create-mr."""
     requested: RequestAttributes = NO_ATTRIBUTES
-    """The attributes that GitLab should set because of the parameters."""
+    """The attributes that the parameters tell GitLab to set."""
     notes: tuple[str, ...] = ()
     """A note for each attribute that cannot be set."""
 
@@ -81,7 +81,7 @@ class GitLabAttributesWriter:
         Args:
             number: The number of the merge request.
             attributes: The attributes that the merge request should have.
-            data: The current merge request in GitLab's answer.
+            data: The current merge request in GitLab's response.
         """
         missing = replace(attributes, automerge=None, status=None).subtract(parse_attributes(data))
         if missing == NO_ATTRIBUTES:
@@ -122,8 +122,8 @@ class GitLabAttributesWriter:
     def _find_user_ids(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
         """Return the ids of users by name, and a note for each user who was not found.
 
-        `failure` is the text of a note, such as "`{}` could not be assigned: {}.". The first `{}` is replaced by the
-        user's name and the second one by the reason.
+        `failure` is the text of a note, such as "`{}` could not be assigned: {}.". The user's name replaces the first
+        `{}`, and the reason replaces the second `{}`.
         """
         ids: dict[str, int] = {}
         notes: list[str] = []
@@ -176,7 +176,7 @@ def parse_attributes(data: MergeRequestData) -> RequestAttributes:
 def describe_left_out(requested: RequestAttributes, data: MergeRequestData) -> tuple[str, ...]:
     """Return a note for each attribute that GitLab did not set although it reported success.
 
-    `requested` are the attributes in the API request. `data` is the merge request in GitLab's answer.
+    `requested` are the attributes in the API request. `data` is the merge request in GitLab's response.
     """
     missing = requested.subtract(parse_attributes(data))
     return (
@@ -231,9 +231,9 @@ class GitLabAutomerge(CheckedAutomerge[GitLabRemote]):
         return None if is_set else "GitLab ignored the request"
 
     def disable(self, number: int) -> None:
-        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError.
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError if an API call fails.
 
-        Some servers report a failure only in the body of an answer with status 200:
+        Some servers report a failure only in the body of a response with status 200:
         https://docs.gitlab.com/api/merge_requests/#cancel-merge-when-pipeline-succeeds
         """
 
@@ -253,10 +253,12 @@ class GitLabAutomerge(CheckedAutomerge[GitLabRemote]):
             )
 
     def _merge_when_pipeline_succeeds(self, number: int, head: str) -> MergeRequestData:
-        """Send the API request that enables auto-merge, and return the merge request. Raises RefusedError.
+        """Send the API request that enables auto-merge, and return the merge request.
+
+        Raises RefusedError if an API call fails.
 
         GitLab 17.11 replaced the parameter `merge_when_pipeline_succeeds` by `auto_merge`. The request contains both
-        parameters, because a server that understands neither of the sent parameters would merge immediately.
+        parameters, because a server that does not know the sent parameter would merge immediately.
         """
 
         def merge(project: Project) -> MergeRequestData:
@@ -270,7 +272,7 @@ def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
     """Return the reason why auto-merge must not be requested now, for example "it is a draft".
 
     If auto-merge can be requested, return None. A missing pipeline is a reason, because GitLab would merge immediately
-    if there is no pipeline to wait for.
+    if it had no pipeline to wait for.
     """
     if data.get("draft"):
         return "it is a draft"
@@ -284,5 +286,5 @@ def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
 
 
 def _is_pipeline_of(pipeline: Mapping[str, Any], head: str | None) -> bool:
-    """Return True if a pipeline runs for the commit `head`, or for a merge result that GitLab creates from it."""
+    """Return True if a pipeline runs for the commit `head`, or for a merge result that GitLab creates from `head`."""
     return head is None or pipeline["sha"] == head or str(pipeline.get("ref", "")).endswith("/merge")

@@ -1,9 +1,9 @@
-"""Branches on GitLab and their commits. A branch is moved only if it points to the expected commit.
+"""Branches on GitLab, and creating their commits. A branch is changed only if it points to the expected commit.
 
 One API request creates a commit and moves its branch
 (https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions). The parameter `start_sha` makes
-the base branch's commit the parent, regardless of what the branch contained. Therefore the branch never points to the
-same commit as its base branch.
+the base branch's commit the parent, whatever the branch contained. Therefore the branch never temporarily points to the
+commit of the base branch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ from bot.model.source import FileChange, FilePath
 
 @dataclass(frozen=True, slots=True)
 class GitLabBranches:
-    """The branches of one project; implements `BranchApi`. Nothing is cached. Methods raise ForgeError."""
+    """The branches of one project; implements `BranchApi`.
+
+    Nothing is cached. Methods raise ForgeError if a change fails.
+    """
 
     remote: GitLabRemote
 
@@ -72,8 +75,8 @@ class GitLabBranches:
 
         If `expected_head` is None, the branch must not exist. GitLab itself checks this.
 
-        If `expected_head` is given, the branch must point to this commit. One request reads the branch, and the next
-        one moves the branch by force. A commit that a user pushes between these two requests is lost.
+        If `expected_head` is given, the branch must point to this commit. One API call reads the branch, and the next
+        one moves the branch by force. A commit that a user pushes between these two API calls is lost.
         """
         remote = self.remote
         remote.connection.refuse_job_token(f"push to {branch}")
@@ -101,8 +104,8 @@ class GitLabBranches:
     def delete_branch(self, branch: str, expected_commit: str) -> None:
         """Delete a branch if it points to the expected commit; do nothing if the branch does not exist.
 
-        GitLab cannot compare and delete in one request. Therefore the branch is read first. A commit that a user pushes
-        before the deletion is lost.
+        GitLab cannot compare and delete in one API call. Therefore basebump first reads the branch and then deletes it.
+        A commit that a user pushes between the two API calls is lost.
         """
         self.remote.connection.refuse_job_token(f"delete the branch {branch}")
         tip = self.read_tip(branch)
@@ -122,16 +125,17 @@ class GitLabBranches:
     def _refuse_other_changes(self, branch: str, base: str, commit: str, paths: Collection[FilePath]) -> None:
         """Raise ForgeError if a commit changes other files than `paths`.
 
-        Another user can have pushed a commit with basebump's message before this run found the commit.
+        After a failed push, basebump searches for the commit by its message, and another user can have pushed a commit
+        with the same message.
         """
         differences = GitLabCommits(self.remote).list_differences(base, commit)
         if differences is None or any(each.path not in paths for each in differences):
             raise build_branch_moved_error(branch, self.remote.name)
 
     def _verify_stored_files(self, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
-        """Compare the files that GitLab stored with the sent ones.
+        """Compare the files that GitLab stored with the pushed files.
 
-        If they differ, delete the branch and raise ForgeError. If the run is aborted between the push and this check,
+        If the files differ, delete the branch and raise ForgeError. If the run ends between the push and this check,
         the branch remains.
         """
         altered = find_altered_file(
@@ -181,7 +185,7 @@ def _build_action(change: FileChange) -> dict[str, Any]:
 def _read_stored_file(path: str, commit: str, mode: str, project: Project) -> RegularFile:
     """Return the mode and the object id of a file in a commit.
 
-    If the server is too old to report the file's mode, `mode` is returned as the mode.
+    `mode` is used as the mode if the server is too old to report modes.
 
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """

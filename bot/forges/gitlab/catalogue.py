@@ -16,7 +16,7 @@ from bot.forges.hosted.catalogue import MAX_PAGES, CataloguePage, ListedReposito
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
 
 _OWNER_KINDS = ("group", "namespace")
-"""The fields of GraphQL for the kinds of owners: groups that the token can see, and the namespaces of users."""
+"""The GraphQL fields for the kinds of owners: groups that the token can see, and namespaces of users."""
 _OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
   owner: %s(fullPath: $owner) {
     projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
@@ -32,32 +32,30 @@ _FRAGMENT = """
 fragment Found on Project {
   id fullPath archived isForked visibility topics repository { rootRef empty tree { lastCommit { sha } } }
 }"""
-"""A page of a hundred projects has a complexity of about 60. The limit for one query is 250.
-
-`lastCommit` of the root folder is the commit that the default branch points to, also if it is a merge or empty. GitLab
-lists the history of the branch without a path then (`LastCommitResolver`).
-"""
+"""A page of a hundred projects has a complexity of about 60. The limit for one query is 250. `lastCommit` of the root
+folder is the commit that the default branch points to, even if this commit is a merge or changes no file. For the root
+folder, GitLab lists the history of the branch without a path (`LastCommitResolver`)."""
 
 
 class _UnknownOwnerError(Exception):
-    """There is no group, or no user namespace, with this name."""
+    """The server shows no group, or no user namespace, with this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitLabCatalogue:
     """Finds and lists the projects of one GitLab server.
 
-    GraphQL returns a hundred projects at once, with the commits of their default branches. If the server has no GraphQL
-    API or refuses the query, REST is used, which returns no commits.
+    GraphQL returns a hundred projects at once, with the commits of their default branches. If GraphQL is not available
+    or refuses the query, REST is used, whose lists contain no commits.
     """
 
     connection: GitLabConnection
 
     def find_named(self, names: Sequence[str]) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
+        """Look up projects by full path; yield each path with the project, or with the error.
 
-        GraphQL finds neither projects by their former paths nor, on some servers, those that are marked for deletion.
-        REST finds them, and its error messages are better.
+        GraphQL does not find projects by their former paths. On some servers, it does not find projects that are marked
+        for deletion either. REST finds both, and its error messages are better.
         """
         found: dict[str, ListedRepository] = {}
         if len(names) > 1:
@@ -69,7 +67,7 @@ class GitLabCatalogue:
     def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """Return the projects of a group or user for which `is_selected` returns True, sorted by name.
 
-        If `owner` is a group, its subgroups are included. Raises RefusedError.
+        If `owner` is a group, its subgroups are included. Raises RefusedError if an API call fails.
         """
         try:
             projects = self._list_by_graphql(owner)
@@ -78,7 +76,7 @@ class GitLabCatalogue:
         return sorted(filter(is_selected, projects), key=lambda each: each.name.lower())
 
     def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository]:
-        """Look up projects with one query. Return those that were found, by their paths in lower case."""
+        """Look up projects with one query. Return the existing projects by their paths in lower case."""
         try:
             answer = run_query(self.connection, "find projects", _NAMED_QUERY + _FRAGMENT, {"names": list(names)})
             with translate_errors(", ".join(names)):
@@ -97,7 +95,10 @@ class GitLabCatalogue:
             return refusal
 
     def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
-        """Return all projects of an owner, listed by GraphQL. Raises RefusedError and UnsupportedQueryError."""
+        """Return all projects of an owner, listed with GraphQL.
+
+        Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not support it.
+        """
         for kind in _OWNER_KINDS:
             query_page = partial(self._query_page, owner, _OWNED_QUERY % kind + _FRAGMENT)
             try:
@@ -122,7 +123,7 @@ class GitLabCatalogue:
             )
 
     def _list_by_rest(self, owner: str) -> list[ListedRepository]:
-        """Return all projects of the group `owner`. If there is no such group, return all projects of the user `owner`.
+        """Return all projects of the group `owner`, or of the user `owner` if there is no such group.
 
         https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
         """
@@ -167,9 +168,9 @@ def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
 
 
 def _parse_rest(project: Mapping[str, Any]) -> ListedRepository:
-    """Return the project in an answer of the REST API.
+    """Return the project in a response of the REST API.
 
-    Some fields may be missing, because the token may not read them or because the server is too old.
+    Some fields can be missing because the token is not allowed to read them, or because the server is too old.
     """
     return ListedRepository(
         name=str(project["path_with_namespace"]),
@@ -186,6 +187,6 @@ def _parse_rest(project: Mapping[str, Any]) -> ListedRepository:
 def _is_public(visibility: str | None) -> bool | None:
     """Return True if everybody can see a project; None if GitLab reports no visibility.
 
-    An internal project is visible only to users with an account, so the result is False.
+    For an internal project, which only users with an account can see, return False.
     """
     return visibility == "public" if visibility is not None else None

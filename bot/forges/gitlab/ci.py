@@ -1,7 +1,7 @@
-"""The checks of commits on GitLab: jobs and commit statuses, and pipelines for the results of merging.
+"""The checks of commits on GitLab: jobs and commit statuses, and merged results pipelines.
 
 If a project enables *merged results pipelines*, the pipeline of a merge request runs on a commit that GitLab creates by
-merging. Its jobs are in no list of the last commit of the merge request.
+merging. Therefore the statuses of the merge request's last commit do not contain the jobs of this pipeline.
 """
 
 from __future__ import annotations
@@ -33,28 +33,30 @@ _STATUSES = {
     "waiting_for_callback": CiOutcome.PENDING,
     "waiting_for_resource": CiOutcome.PENDING,
 }
-"""https://docs.gitlab.com/api/jobs/. A job that a user canceled has no result. Pipelines have the same statuses."""
+"""https://docs.gitlab.com/api/jobs/. A job that a user canceled has no result. Jobs and pipelines have the same
+statuses."""
 _PIPELINES_QUERY = """query($path: ID!, $numbers: [String!]) {
   project(fullPath: $path) {
     mergeRequests(iids: $numbers) { nodes { diffHeadSha headPipeline { status mergeRequestEventType } } }
   }
 }"""
-"""https://docs.gitlab.com/api/graphql/reference/#projectmergerequests. GitLab answers at most a hundred merge requests,
-and `MAX_CI_COMMITS` is smaller. `headPipeline` is the newest pipeline of the last commit. A pipeline for the merge
-request comes before others."""
+"""https://docs.gitlab.com/api/graphql/reference/#projectmergerequests. GitLab returns at most a hundred merge requests,
+and `MAX_CI_COMMITS` is smaller. `headPipeline` is the newest pipeline of the last commit; pipelines of the merge
+request have priority over branch pipelines."""
 _MERGED_RESULT, _MERGE_TRAIN = "MERGED_RESULT", "MERGE_TRAIN"
 
 
 @dataclass(frozen=True, slots=True)
 class GitLabCi:
-    """The checks of the commits of one project; implements `CiApi`. Methods raise RefusedError."""
+    """The checks of the commits of one project; implements `CiApi`. Methods raise RefusedError if an API call fails."""
 
     remote: GitLabRemote
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit, with one request for each, and one for all merge requests.
+        """Return the outcome of CI on each commit, with one API call per commit and one for all merge requests.
 
-        The token of a CI job reads nothing. https://docs.gitlab.com/api/commits/#list-the-statuses-of-a-commit
+        With the token of a CI job, return no outcomes.
+        https://docs.gitlab.com/api/commits/#list-the-statuses-of-a-commit
         """
         if self.remote.connection.has_job_token:
             return {}
@@ -68,7 +70,7 @@ class GitLabCi:
     def _read_merged_results(self, numbers: Mapping[str, int]) -> Mapping[str, CiOutcome]:
         """Return the outcomes of pipelines that ran on the results of merging, by the last commit of the merge request.
 
-        Other merge requests are missing. If the pipelines cannot be read, all outcomes are unknown.
+        Merge requests with other pipelines are left out. If the pipelines cannot be read, all outcomes are unknown.
         """
         variables = {"path": self.remote.name, "numbers": [str(each) for each in numbers.values()]}
         name = self.remote.name
@@ -81,7 +83,7 @@ class GitLabCi:
             return dict.fromkeys(numbers, CiOutcome.UNKNOWN)
 
     def list_checks(self, commit: str) -> Sequence[CommitCheck]:
-        """Return the jobs and statuses of a commit. The token of a CI job reads none."""
+        """Return the jobs and statuses of a commit. With the token of a CI job, return no checks."""
         if self.remote.connection.has_job_token:
             return ()
         return [_parse_check(each) for each in self._fetch_statuses(commit)[:PER_PAGE] if not _is_own(each)]
@@ -93,7 +95,7 @@ class GitLabCi:
         return outcome if has_all else CiOutcome.UNKNOWN
 
     def _fetch_statuses(self, commit: str) -> list[Mapping[str, Any]]:
-        """Return the statuses of a commit, at most one more than a page has."""
+        """Return the statuses of a commit: one page, and one more status if there is a second page."""
 
         def fetch(project: Project) -> list[Mapping[str, Any]]:
             statuses = project.commits.get(commit, lazy=True).statuses.list(iterator=True)
@@ -107,7 +109,7 @@ def _is_own(data: Mapping[str, Any]) -> bool:
 
 
 def _parse_check(data: Mapping[str, Any]) -> CommitCheck:
-    """Return a job with its outcome. A job that may fail does not count if it fails."""
+    """Return a job with its outcome. A failure of a job with `allow_failure` does not count."""
     outcome = _STATUSES.get(str(data["status"]), CiOutcome.UNKNOWN)
     is_allowed_to_fail = bool(data.get("allow_failure")) and outcome in {CiOutcome.FAILED, CiOutcome.UNKNOWN}
     url = data.get("target_url")
@@ -117,9 +119,11 @@ def _parse_check(data: Mapping[str, Any]) -> CommitCheck:
 
 
 def _parse_merged_result(pipeline: Mapping[str, Any]) -> CiOutcome:
-    """Return the outcome of a pipeline on the result of merging; NONE for other pipelines, whose jobs are listed.
+    """Return the outcome of a merged results pipeline; NONE for other pipelines.
 
-    A pipeline of a merge train also contains the changes of other merge requests, which may be the reason of a failure.
+    The statuses of a commit contain the jobs of its other pipelines.
+
+    A pipeline of a merge train also contains the changes of other merge requests, which can cause a failure.
     """
     kind = pipeline.get("mergeRequestEventType")
     if kind not in {_MERGED_RESULT, _MERGE_TRAIN}:

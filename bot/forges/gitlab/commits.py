@@ -25,12 +25,11 @@ from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.source import FilePath
 
 SIGNER_NAME = "noreply"
-"""The local part of the committer's email address in commits that GitLab signs. GitLab's documentation recommends it.
-
-https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits
-"""
+"""The local part of the committer's email address in commits that GitLab signs. GitLab's documentation recommends this
+email address.
+https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits"""
 MAX_FILES = 300
-"""The largest number of files of one comparison that are inspected. In larger comparisons, GitLab omits the lines of
+"""The largest number of files in a comparison that basebump inspects. In larger comparisons, GitLab omits the lines of
 some files."""
 MAX_DIFFERENCES = 1_000
 """By default, GitLab lists at most a thousand files in a comparison, and does not report whether more files differ:
@@ -39,12 +38,12 @@ https://docs.gitlab.com/administration/diff_limits/"""
 
 @dataclass(frozen=True, slots=True)
 class GitLabCommits:
-    """The commits of one project; implements `CommitReader`. Methods raise RefusedError."""
+    """The commits of one project; implements `CommitReader`. Methods raise RefusedError if an API call fails."""
 
     remote: GitLabRemote
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+        """Return the commits in `commit` that `base_commit` does not contain, and the files that they change.
 
         If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None. If the token is that of a CI
         job, return None, because such a token cannot compare commits.
@@ -60,15 +59,15 @@ class GitLabCommits:
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
         """Return the paths at which the trees of two commits differ.
 
-        One request compares the commits, and two requests list the files of each folder with a difference. If there are
-        `MAX_DIFFERENCES` paths or more, if GitLab gave up comparing, or if a path is listed twice, return None. A
-        symbolic link or a submodule counts as missing.
+        One API call compares the commits, and two API calls list the files of each folder with a difference. Return
+        None if there are `MAX_DIFFERENCES` paths or more, if GitLab gave up comparing, or if a path is listed twice. A
+        symbolic link or a submodule counts as a missing file.
         """
         data = self._fetch_comparison(base_commit, commit)
         diffs = data["diffs"]
         if data["compare_timeout"] or len(diffs) >= MAX_DIFFERENCES:
             return None
-        if len({each["new_path"] for each in diffs}) < len(diffs):  # the tree has two entries of the same name
+        if len({each["new_path"] for each in diffs}) < len(diffs):  # the tree has two entries with equal names
             return None
         paths = sorted({FilePath(str(each[key])) for each in diffs for key in ("old_path", "new_path")})
         old_files = list_files_beside(self.remote, base_commit, paths)
@@ -81,7 +80,7 @@ class GitLabCommits:
     def list_file_commits(self, commit: str, path: FilePath, max_commits: int) -> Sequence[str]:
         listed = self.remote.read(
             f"list the commits of {path}",
-            # python-gitlab would use the keyword `path` as the path of the request
+            # python-gitlab would use the keyword argument `path` as the path of the URL
             lambda project: project.commits.list(
                 per_page=max_commits, page=1, query_parameters={"ref_name": commit, "path": path}
             ),
@@ -105,10 +104,10 @@ class GitLabCommits:
 def _parse_comparison(
     data: Mapping[str, Any], remote: GitLabRemote, check_is_behind: Callable[[], bool]
 ) -> BranchComparison | None:
-    """Return the commits and changes of a branch since its merge base, from GitLab's answer `data`.
+    """Return the commits and changes of a branch since its merge base, from GitLab's response `data`.
 
-    Returns None if there are too many commits (more than `MAX_MERGES` + 1), or if GitLab gave up comparing. If there
-    are too many files (`MAX_FILES` or more), the result has no changes.
+    Return None if there are too many commits (more than `MAX_MERGES` + 1), or if GitLab gave up comparing. If there are
+    too many files (`MAX_FILES` or more), the changes in the result are None.
 
     `check_is_behind` is stored in the result and not called here. It returns True if the base branch has newer commits.
 
@@ -143,7 +142,7 @@ def _build_object(file: RegularFile | None) -> TreeObject | None:
 
 
 def _require_object(answer: object) -> Mapping[str, Any]:
-    """Return the answer if it is a JSON object; raise TypeError if it is not.
+    """Return the response if it is a JSON object; raise TypeError if it is not.
 
     python-gitlab does not check this.
     """
@@ -153,10 +152,10 @@ def _require_object(answer: object) -> Mapping[str, Any]:
 
 
 def parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts:
-    """Return a commit in GitLab's answer with the facts that show whether basebump created it.
+    """Return a commit in GitLab's response with the facts that show whether basebump created the commit.
 
-    If the commit message has basebump's trailer, the token's account is requested from GitLab to compare it with the
-    author. Raises RefusedError. https://docs.gitlab.com/api/commits/
+    If the commit message has basebump's trailer, the token's account is fetched and compared with the author. Raises
+    RefusedError if an API call fails. https://docs.gitlab.com/api/commits/
     """
     committed_at = parse_commit_date(commit["committed_date"])
 
@@ -177,11 +176,11 @@ def parse_commit(commit: Mapping[str, Any], remote: GitLabRemote) -> CommitFacts
 def _is_by_account(commit: Mapping[str, Any], remote: GitLabRemote) -> bool:
     """Return True if author and committer of a commit show that the token's account created the commit.
 
-    The author must be the account. The committer must be the account or GitLab, because GitLab can be configured to
-    sign the commits that its API creates, and is then their committer.
+    The author must be the account. The committer must be the account or GitLab. GitLab is the committer if an
+    administrator configured GitLab to sign commits that the API creates.
 
-    If the token belongs to a job, its account is not known, and the result is always True. Such a token cannot write
-    anything, so that nothing depends on the result.
+    If the token belongs to a job, its account is not known, and the result is always True. A job's token cannot write,
+    so nothing depends on the result.
     """
     emails = remote.connection.get_account().emails
     author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()

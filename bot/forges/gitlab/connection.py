@@ -38,15 +38,15 @@ from bot.forges.hosted.refusal import (
 from bot.net import ApiSession, HostPace
 
 PER_PAGE = 100
-"""The largest page that GitLab returns."""
+"""The largest number of items on a page that GitLab returns."""
 TIMEOUT = 30.0
 """Seconds without data after which a request fails. GitLab itself cancels a request after a minute."""
 FIRST_BATCH_FILES, MAX_BATCH_FILES = 15, 50
-"""The number of files in the first query, which GitLab 18.4 and later allow, and the largest number of files in any
-query, which slow servers can answer."""
+"""The number of files in the first query, which GitLab 18.4 and later allow. The second number is the largest one for
+any query, which even slow servers can process."""
 MAX_ANSWER = 64 * 1024 * 1024
-"""The largest size of one answer in bytes. Almost a full page of merge requests with the
-longest possible descriptions fits into it."""
+"""The largest size of one response in bytes. Almost a full page of merge requests with the longest possible
+descriptions is smaller."""
 
 _DENIED_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
 _JOB_HINT = (
@@ -56,14 +56,17 @@ _CLIENT_ERRORS: tuple[type[Exception], ...] = (
     GitlabError,
     *GITLAB_ERRORS.client_errors,
     OSError,  # `requests` raises subclasses of it
-    ValueError,  # the answer is not JSON, or a date cannot be parsed
+    ValueError,  # the response is not JSON, or a date cannot be parsed
     *GITLAB_ERRORS.malformed_answer_errors,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class JobToken:
-    """The token of a CI job. It can clone projects with git and do little else, and is valid while the job runs."""
+    """The token of a CI job.
+
+    The token can clone projects with git and do little else. It is valid while the job runs.
+    """
 
     secret: str = field(repr=False)
 
@@ -75,13 +78,13 @@ class GitLabAccount:
     username: str | None
     emails: frozenset[str] | None
     """The email addresses in commits of the account, in lower case. None for the token of a job, which creates no
-    commits. Empty if there is no token."""
+    commits; empty if there is no token."""
 
 
 class _SingleTryClient(Gitlab):
     """A client of python-gitlab that sends each request once.
 
-    This replaces the repetitions of python-gitlab, which waits for the end of a rate limit up to ten times.
+    python-gitlab itself would repeat requests, and wait for the end of a rate limit up to ten times.
     """
 
     def __init__(self, url: str, token: str | JobToken | None, ca: Path | None, pace: HostPace) -> None:
@@ -95,11 +98,11 @@ class _SingleTryClient(Gitlab):
             timeout=TIMEOUT,
             per_page=PER_PAGE,
             user_agent=str(session.headers["User-Agent"]),
-            keep_base_url=True,  # otherwise pages are requested from the URL in the server's own settings
+            keep_base_url=True,  # otherwise python-gitlab requests pages from the URL in the server's own settings
             session=session,
         )
         self.last_headers: Mapping[str, str] = {}
-        """The headers of the last answer. python-gitlab's exceptions do not contain them."""
+        """The headers of the last response. python-gitlab's exceptions do not contain them."""
         session.hooks["response"].append(self._store_headers)
 
     def http_request(self, verb: str, path: str, *arguments: Any, **options: Any) -> Any:
@@ -112,7 +115,7 @@ class _SingleTryClient(Gitlab):
 
 
 class BatchSize:
-    """The number of files to read with one GraphQL query. This number is adapted to the limits of the server.
+    """The number of files to read with one GraphQL query, adapted to the limits of the server.
 
     Threads use the object without a lock, because a wrong number does little harm: if the server refuses a query as too
     large, basebump sends the query again in two halves.
@@ -123,7 +126,7 @@ class BatchSize:
         self._max_files = MAX_BATCH_FILES
 
     def record_success(self, files: int, score: int, limit: int) -> None:
-        """Increase the number of files if the complexity of a successful query leaves room for more.
+        """Increase the number of files if the complexity of a successful query was low enough.
 
         The complexity of a query with the new number stays below nine tenths of the server's limit.
 
@@ -144,7 +147,7 @@ class BatchSize:
 class GitLabConnection(ClientConnection[_SingleTryClient]):
     """The access to one GitLab server, which all threads share.
 
-    If the server lacks a feature, this is recorded, so that the feature is not requested again.
+    The object remembers which features the server lacks, so that these are not requested again.
     """
 
     read_permission, write_permission = READ_ACCESS, WRITE_ACCESS
@@ -158,7 +161,7 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Prepare requests to the GitLab at `url`. No request is sent yet.
+        """Prepare requests to the GitLab server at `url`. No request is sent yet.
 
         Args:
             url: The URL of the web interface.
@@ -180,7 +183,7 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
         self.graphql_url = f"{url}/api/graphql"
         """The URL of the GraphQL API."""
         self.has_graphql = True
-        """False after the server turned out to have no GraphQL API."""
+        """True until the server turns out to have no GraphQL API."""
         self.unsupported_queries: set[str] = set()
         """The texts of the queries that the server refused because it is too old."""
         self.batch_size = BatchSize()
@@ -193,9 +196,9 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
     def write(
         self, action: str, call: Callable[[_SingleTryClient], Answer], permission: str | None = None, *, about: str = ""
     ) -> Answer:
-        """Make a call that changes something, as `ClientConnection.write` does.
+        """Make a call that changes data, like `ClientConnection.write`.
 
-        If the token is that of a CI job, no call is made, because such a token cannot write.
+        If the token belongs to a CI job, raise RefusedError without a call, because such a token cannot write.
         """
         self.refuse_job_token(action, permission or self.write_permission)
         return super().write(action, call, permission, about=about)
@@ -211,7 +214,7 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
         return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca, self._pace)
 
     def refuse_job_token(self, action: str, permission: str = WRITE_ACCESS) -> None:
-        """Raise RefusedError if the token is that of a CI job, because such a token lacks the rights for `action`.
+        """Raise RefusedError if the token belongs to a CI job, which lacks the rights for `action`.
 
         `action` describes the call in the message, such as `list the milestones`. `permission` names the scope and role
         that another token needs for the call.
@@ -220,13 +223,18 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
             raise RefusedError(explain_job_token_limit(action, permission), status=FORBIDDEN)
 
     def get_account(self) -> GitLabAccount:
-        """Return the account to which the token belongs. The account is fetched only once. Raises RefusedError."""
+        """Return the account to which the token belongs.
+
+        The account is fetched only once. Raises RefusedError if an API call fails.
+        """
         if self.has_job_token:
             return GitLabAccount(None, None)
         return self._account.get(self._fetch_account)
 
     def find_user_id(self, username: str) -> int | None:
-        """Return the id of the user with this name; None if there is no such user. Raises RefusedError.
+        """Return the id of the user with this name; None if there is no such user.
+
+        Raises RefusedError if an API call fails.
 
         Each name is looked up only once. https://docs.gitlab.com/api/users/#list-users
         """
@@ -293,8 +301,8 @@ class GitLabRemote:
     def read(self, action: str, call: Callable[[Project], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call that reads something in this project, and return its result.
 
-        The parameters, and the failures after which the call is repeated, are those of `GitLabConnection.read`. Raises
-        RefusedError.
+        `GitLabConnection.read` explains the parameters, and the failures after which the call is repeated. Raises
+        RefusedError if an API call fails.
         """
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
@@ -303,8 +311,8 @@ class GitLabRemote:
     def write(self, action: str, call: Callable[[Project], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Make a call that changes something in this project, and return its result.
 
-        The parameters, and the failures after which the call is repeated, are those of `GitLabConnection.write`. Raises
-        RefusedError.
+        `GitLabConnection.write` explains the parameters, and the failures after which the call is repeated. Raises
+        RefusedError if an API call fails.
         """
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
@@ -327,11 +335,11 @@ _GATEWAY_TIMEOUT = 504
 
 
 def run_query(connection: GitLabConnection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send a GraphQL query once, and return the data of the answer.
+    """Send a GraphQL query once, and return the data of the response.
 
-    The query is not repeated after a failure, because callers can send a smaller query or use REST. If the answer
-    contains any error, the whole query counts as refused, because the data is then incomplete. `action` describes the
-    query in error messages.
+    The query is not repeated after a failure, because callers can send a smaller query or use REST. If the response
+    contains any error, the whole query counts as refused, because its data are incomplete. `action` describes the query
+    in error messages.
 
     Raises:
         RefusedError: If GitLab refuses the query. A smaller query, or REST, may still succeed.
@@ -359,11 +367,11 @@ def run_query(connection: GitLabConnection, action: str, text: str, variables: M
 
 
 def _parse_answer(answer: Any) -> Mapping[str, Any]:
-    """Return the data of an answer to a query.
+    """Return the data of a response to a query.
 
     Raises:
         UnsupportedQueryError: If the server's schema lacks a name that the query uses.
-        GitlabHttpError: If the answer contains any other error.
+        GitlabHttpError: If the response contains any other error.
     """
     problems = answer.get("errors") or ()
     messages = "; ".join(str(each["message"]) for each in problems)

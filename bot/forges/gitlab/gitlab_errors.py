@@ -25,13 +25,12 @@ from bot.forges.hosted.refusal import (
 
 READ_ACCESS = "the scope `read_api` and the role Reporter"
 WRITE_ACCESS = "the scope `api` and the role Developer"
-"""The rights that a token needs: https://docs.gitlab.com/user/permissions/#project-members-permissions."""
+"""The rights that a token needs to read and to write:
+https://docs.gitlab.com/user/permissions/#project-members-permissions."""
 
 DEFAULT_WAIT = 60.0
-"""Seconds to wait if no header states when a rate limit ends. GitLab counts requests per minute for most limits.
-
-https://docs.gitlab.com/security/rate_limits/
-"""
+"""Seconds to wait if no header states when a rate limit ends. Most of GitLab's limits count the requests per minute.
+https://docs.gitlab.com/security/rate_limits/"""
 
 GITLAB_ERRORS = ServerErrors(
     server="GitLab",
@@ -50,7 +49,7 @@ GITLAB_ERRORS = ServerErrors(
             "{message}; hint: if the project has moved, write its new path in the config",
             default_message="not allowed",
         ),
-        RefusalMeaning(range(300, 400), "it has moved to another address; hint: write the new address in the config"),
+        RefusalMeaning(range(300, 400), "it has moved to another URL; hint: write the new URL in the config"),
         RefusalMeaning(
             range(SERVER_ERROR),
             "{message}; hint: allow the token to push there in the protected branches settings, and give it "
@@ -62,9 +61,9 @@ GITLAB_ERRORS = ServerErrors(
 
 
 def translate_errors(name: str) -> AbstractContextManager[None]:
-    """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
+    """Convert exceptions to RefusedError while the code in the `with` block parses a response of the server.
 
-    Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind of
+    Such exceptions occur if the response has an unexpected form, for example because the URL belongs to another kind of
     server. `name` is the project or owner that the message names.
     """
     return GITLAB_ERRORS.translate(name)
@@ -77,9 +76,9 @@ def explain_error(
 
     Args:
         error: The exception.
-        action: What the request does, for the message, such as `list the milestones`.
+        action: A description of the API call for the message, such as `list the milestones`.
         permission: The scope and role that the request requires, for the hint.
-        headers: The headers of the server's last answer. Their names are in lower case.
+        headers: The headers of the server's last response. Their names are in lower case.
         secret: The token, which is removed from the message.
         now: The current time.
     """
@@ -91,9 +90,9 @@ def explain_error(
 
 
 def _list_messages(error: Exception) -> Iterator[str]:
-    """Yield the messages in GitLab's answer.
+    """Yield the messages in GitLab's response.
 
-    The answer contains a text, a list of texts, or an object that has such texts for each invalid field.
+    The response contains a text, a list of texts, or an object with texts for each invalid field.
 
     https://docs.gitlab.com/api/rest/troubleshooting/#status-code-400
     """

@@ -41,11 +41,11 @@ from bot.model.proposal import Proposal, RequestState
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 
 DRAFT_PREFIX = "Draft: "
-"""The beginning of a draft's title (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
+"""The prefix that marks the title of a draft (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
 
 _STATES = {
     "opened": RequestState.OPEN,
-    "locked": RequestState.OPEN,  # it is being merged at the moment
+    "locked": RequestState.OPEN,  # GitLab is merging it
     "closed": RequestState.CLOSED,
     "merged": RequestState.MERGED,
 }
@@ -54,14 +54,17 @@ _OPEN_STATES = frozenset(state for state, means in _STATES.items() if means is R
 
 @dataclass(frozen=True, slots=True)
 class GitLabRequestReader:
-    """Reads the merge requests of one project; implements `RequestReader`. Methods raise RefusedError."""
+    """Reads the merge requests of one project; implements `RequestReader`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     remote: GitLabRemote
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the open merge requests of these branches, which are in the project itself, and not in a fork.
+        """Return the open merge requests of `branches`, which are in the project itself, and not in a fork.
 
-        GitLab does not list merge requests as open while it is merging them.
+        A merge request that GitLab is merging is missing in this list.
         """
         requests = self._list_matching("list the open merge requests", None, state="opened")
         return [each for each in requests if each.branch in branches]
@@ -69,7 +72,7 @@ class GitLabRequestReader:
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
         """Return the newest merge requests of a branch, at most `MAX_ENDED`, whether open, closed or merged.
 
-        While GitLab is merging a merge request, only this method lists it. `list_open` does not.
+        While GitLab is merging a merge request, this method lists it, but `list_open` does not.
         """
         newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
         return self._list_matching(f"list the merge requests of {branch}", MAX_ENDED, **newest)
@@ -103,11 +106,11 @@ class GitLabRequestReader:
         return self.remote.read(f"read the notes on merge request !{number}", fetch)
 
     def read_merge_state(self, number: int) -> MergeState:
-        """Return whether the merge request has conflicts or must be updated."""
+        """Return whether the merge request has conflicts or is behind its target branch."""
         return read_merge_state(self.remote, number)
 
     def is_current_branch_required(self, branch: str) -> bool:  # noqa: ARG002 - the same for all branches of a project
-        """Return True if the project's merge method requires merge requests to be up to date."""
+        """Return True if the project's merge method requires merge requests to be up to date with the target branch."""
         return is_current_branch_required(self.remote)
 
     def read_review_states(
@@ -115,8 +118,8 @@ class GitLabRequestReader:
     ) -> Mapping[int, ReviewState]:
         """Return the approvals of each open merge request, and its current attributes, by number.
 
-        Approvals are read only for the merge requests in `own_numbers`. If such a merge request is being merged, or a
-        user enabled auto-merge for it, its approvals are not read, because it counts as accepted in any case.
+        Approvals are read only for the merge requests in `own_numbers`. They are not read if GitLab is merging such a
+        merge request, or if a user enabled auto-merge for it, because it then counts as accepted in any case.
         """
         return {
             each.number: ReviewState(
@@ -144,7 +147,7 @@ class GitLabRequestReader:
         Args:
             action: What the API call does, for error messages, such as `list merge requests`.
             max_requests: The largest number of merge requests to read, including those from forks; None to read all.
-            conditions: Parameters of the API request, such as `state="opened"`.
+            conditions: Parameters of the API call, such as `state="opened"`.
 
         https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
         """
@@ -173,8 +176,8 @@ class GitLabRequestReader:
         try:
             return self.remote.read(f"read the approvals of merge request !{number}", fetch)
         except RefusedError as refusal:
-            is_of_job = self.remote.connection.has_job_token  # the token of a job sees no approvals
-            if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # the server has no approvals
+            is_of_job = self.remote.connection.has_job_token  # the token of a job cannot read approvals
+            if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # no approvals
                 return False
             raise
 
@@ -213,7 +216,10 @@ def parse_request(data: Mapping[str, Any]) -> ListedRequest:
 
 
 class GitLabRequestWriter:
-    """Changes the merge requests of one project; implements `RequestWriter`. Methods raise RefusedError."""
+    """Changes the merge requests of one project; implements `RequestWriter`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def __init__(self, remote: GitLabRemote) -> None:
         self._remote = remote
@@ -288,7 +294,7 @@ class GitLabRequestWriter:
 
 @dataclass(frozen=True, slots=True)
 class GitLabStatuses:
-    """The commit statuses of one project; implements `StatusApi`. Methods raise RefusedError."""
+    """The commit statuses of one project; implements `StatusApi`. Methods raise RefusedError if an API call fails."""
 
     remote: GitLabRemote
     state_words = MappingProxyType({StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"})
@@ -319,7 +325,7 @@ class GitLabStatuses:
 
 @dataclass(frozen=True, slots=True)
 class GitLabIssues:
-    """The issues of one project; implements `IssueApi`. Methods raise RefusedError."""
+    """The issues of one project; implements `IssueApi`. Methods raise RefusedError if an API call fails."""
 
     remote: GitLabRemote
 

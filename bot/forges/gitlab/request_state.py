@@ -42,7 +42,8 @@ def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttribut
 
     GitLab lists events for labels and milestones (https://docs.gitlab.com/api/resource_label_events/,
     https://docs.gitlab.com/api/resource_milestone_events/). For reviewers and assignees, there are only system notes.
-    If a system note mentions a user, the user was set or removed at some time. Raises RefusedError.
+    If a system note mentions a user, the user was set or removed at some time. Raises RefusedError if an API call
+    fails.
     """
     notes = _read_system_notes(remote, number) if attributes.reviewers or attributes.assignees else ()
     return RequestAttributes(
@@ -56,7 +57,8 @@ def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttribut
 def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
     """Return True if a user cancelled auto-merge, according to the last system note about auto-merge.
 
-    If GitLab itself cancelled auto-merge, which happens after a push, the result is False. Raises RefusedError.
+    If GitLab itself cancelled auto-merge, which happens after a push, the result is False. Raises RefusedError if an
+    API call fails.
     """
     automerge_notes = [note for note in _read_system_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(automerge_notes) and _CANCELLED.search(automerge_notes[-1]) is not None
@@ -106,7 +108,7 @@ def _read_milestone_events(remote: GitLabRemote, number: int) -> str | None:
 def _read_system_notes(remote: GitLabRemote, number: int) -> tuple[str, ...]:
     """Return the texts of the comments that GitLab itself wrote on a merge request, oldest first.
 
-    Raises RefusedError. https://docs.gitlab.com/api/notes/#list-all-merge-request-notes
+    Raises RefusedError if an API call fails. https://docs.gitlab.com/api/notes/#list-all-merge-request-notes
     """
 
     def fetch(project: Project) -> tuple[str, ...]:
@@ -133,7 +135,9 @@ https://docs.gitlab.com/user/project/merge_requests/methods/."""
 
 
 def is_current_branch_required(remote: GitLabRemote) -> bool:
-    """Return True if the project's merge method requires merge requests to be up to date. Raises RefusedError.
+    """Return True if the project's merge method requires merge requests to be up to date.
+
+    Raises RefusedError if an API call fails.
 
     https://docs.gitlab.com/api/projects/#get-a-single-project
     """
@@ -145,7 +149,7 @@ def is_current_branch_required(remote: GitLabRemote) -> bool:
 
 
 def read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
-    """Return whether a merge request has conflicts or must be updated. Raises RefusedError.
+    """Return whether a merge request has conflicts or must be updated. Raises RefusedError if an API call fails.
 
     If GitLab is still computing this, `is_known` of the result is False.
     """
@@ -162,7 +166,7 @@ MergeRequestData = Mapping[str, Any]
 
 
 def read_merge_request(remote: GitLabRemote, number: int) -> MergeRequestData:
-    """Return the current data of a merge request. Raises RefusedError.
+    """Return the current data of a merge request. Raises RefusedError if an API call fails.
 
     https://docs.gitlab.com/api/merge_requests/#get-single-mr
     """
@@ -176,7 +180,7 @@ EXTERNAL_SOURCE = "external"
 
 
 def has_other_statuses(remote: GitLabRemote, commit: str) -> bool:
-    """Return True if a commit has a status that basebump did not set. Raises RefusedError."""
+    """Return True if a commit has a status that basebump did not set. Raises RefusedError if an API call fails."""
 
     def fetch(project: Project) -> bool:
         statuses = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)

@@ -124,7 +124,10 @@ class GitLabServer(HostedServer):
         is_selected: Callable[[ListedRepository], bool],
         activity_scope: ActivityScope | None = None,
     ) -> Sequence[ListedRepository]:
-        """Return the projects of an owner for which `is_selected` returns True, sorted by name. Raises RefusedError."""
+        """Return the projects of an owner for which `is_selected` returns True, sorted by name.
+
+        Raises RefusedError if an API call fails.
+        """
         if self.connection.has_job_token:
             message = "a job token cannot list projects; hint: name each project, or set `token_env` to an access token"
             raise RefusedError(message, status=None)
@@ -179,7 +182,9 @@ class GitLabServer(HostedServer):
         return self.readers.setdefault(scope, GitLabActivityReader(self.connection, scope))
 
     def _find_by_git(self, name: str) -> ListedRepository:
-        """Read the default branch of a project with git, and return the project. Raises RefusedError.
+        """Read the default branch of a project with git, and return the project.
+
+        Raises RefusedError if an API call fails.
 
         If the project has no commits, the default branch in the result is None.
         """

@@ -212,7 +212,9 @@ class GitLabExamination:
             yield report_problem(remote.name, action, str(refusal))
 
     def _check_role(self, remote: GitLabRemote, level: RunLevel) -> Check:
-        """Check whether the account's role in a project is sufficient for a level. Raises RefusedError.
+        """Check whether the account's role in a project is sufficient for a level.
+
+        Raises RefusedError if an API call fails.
 
         If the account has a role in a group above the project, GitLab applies this role to the project, and the check
         includes it.

@@ -60,7 +60,7 @@ def open_folder(remote: GitLabRemote, commit: str, folder: str) -> ListedTree:
 def list_files(
     remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None
 ) -> TreeListing:
-    """List the regular files of a commit with the API. Raises RefusedError.
+    """List the regular files of a commit with the API. Raises RefusedError if an API call fails.
 
     Args:
         remote: The project.
@@ -98,7 +98,9 @@ def list_files(
 
 
 def list_files_beside(remote: GitLabRemote, commit: str, paths: Iterable[FilePath]) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files in the folders of these paths. One request is sent for each folder. Raises RefusedError.
+    """Return the regular files in the folders of these paths.
+
+    One request is sent for each folder. Raises RefusedError if an API call fails.
 
     A folder whose path contains `..` is left out.
     """
@@ -137,7 +139,7 @@ class GitLabBatchQuery:
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
         """Return the contents of the entries of one batch, by object id.
 
-        Raises RefusedError and UnsupportedQueryError.
+        Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not support it.
         """
         remote, batch_size = self.remote, self.remote.connection.batch_size
         variables = {"project": remote.name, "commit": self.commit, "paths": [each.path for each in entries]}
@@ -156,7 +158,7 @@ class GitLabBatchQuery:
 
 
 def _fetch_blob(remote: GitLabRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Return the content of one file by REST. Raises RefusedError.
+    """Return the content of one file by REST. Raises RefusedError if an API call fails.
 
     https://docs.gitlab.com/api/repositories/#get-raw-blob-content
     """

@@ -55,7 +55,7 @@ def add_activity_if_found(
 def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryActivity | None:
     """Read the activity in one repository, with at least one request for each kind of data.
 
-    Return None if the time of the last change of a pull request is missing. Raises RefusedError.
+    Return None if the time of the last change of a pull request is missing. Raises RefusedError if an API call fails.
     """
     tips = hosted.branches.list_tips(scope.branch_prefix)
     requests = [*hosted.requests.list_open(tips.keys())] if tips else []

@@ -21,7 +21,10 @@ LABEL_DESCRIPTION = "Set by basebump on its pull requests"
 
 
 class AttributeApi(Protocol):
-    """The attributes of the pull requests of one repository on a server. Methods raise RefusedError."""
+    """The attributes of the pull requests of one repository on a server.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     @property
     def takes_single_names(self) -> bool:
@@ -88,7 +91,7 @@ class AttributesWriter:
         )
 
     def remove_labels(self, number: int, labels: Sequence[str]) -> None:
-        """Remove labels from a pull request, as far as they are set. Raises RefusedError."""
+        """Remove labels from a pull request, as far as they are set. Raises RefusedError if an API call fails."""
         for label in labels:
             try:
                 self._api.remove_label(number, label)
@@ -131,7 +134,7 @@ class AttributesWriter:
         """Assign users to a pull request.
 
         If a user cannot be assigned, a server may ignore the user and report success. To detect this, the assignees in
-        the answer are compared with `assignees`.
+        the response are compared with `assignees`.
         """
         if not assignees:
             return
@@ -202,11 +205,14 @@ class CheckedAutomerge(ABC, Generic[Remote]):
 
     @abstractmethod
     def try_enable(self, number: int, head: str | None) -> str | None:
-        """Enable auto-merge, and return None, or the reason why this is not possible. Raises RefusedError."""
+        """Enable auto-merge, and return None, or the reason why this is not possible.
+
+        Raises RefusedError if an API call fails.
+        """
 
     @abstractmethod
     def disable(self, number: int) -> None:
-        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError if an API call fails."""
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
         try:

@@ -19,7 +19,7 @@ from bot.model.proposal import BodyMark
 class HostedBranchContents:
     """The content of one branch, compared with its own base; implements `bot.branch_ports.BranchContents`.
 
-    Methods raise RefusedError.
+    Methods raise RefusedError if an API call fails.
     """
 
     commits: CommitReader
@@ -45,7 +45,9 @@ MAX_CHANGED_FILES = 300
 
 
 def read_file_changes(contents: HostedBranchContents) -> FileChanges | None:
-    """Return the changed lines of each file that differs, computed from both contents. Raises RefusedError.
+    """Return the changed lines of each file that differs, computed from both contents.
+
+    Raises RefusedError if an API call fails.
 
     This is for servers whose API returns no changed lines. If more than `MAX_CHANGED_FILES` files differ, return None.
     The value of a file is None if one of its contents cannot be read, or if more than its content differs.
@@ -84,7 +86,7 @@ def _list_changed_lines(old: bytes, new: bytes) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class HeadJudge:
-    """Replaces the claims of branches by verdicts on their content. Methods raise RefusedError."""
+    """Replaces the claims of branches by verdicts on their content. Methods raise RefusedError if an API call fails."""
 
     head_reader: HeadReader
     open_tree: Callable[[str], ListedTree]

@@ -46,7 +46,7 @@ class BranchApi(Protocol):
         Raises:
             ForgeError: If the branch points to another commit, or if the server stored contents that differ from the
                 sent ones.
-            ProtectedFileError: If the token may not change one of the files.
+            ProtectedFileError: If the token is not allowed to change one of the files.
         """
         ...
 
@@ -136,7 +136,7 @@ def find_pushed_commit(
 ) -> str:
     """Return the id of the commit if the server created it although the push failed with the error `refusal`.
 
-    For example, the server created the commit if only its answer was lost.
+    For example, the server created the commit if only its response was lost.
 
     Args:
         branch: The name of the branch.

@@ -37,7 +37,7 @@ class CommitCheck:
 
 
 class CiApi(Protocol):
-    """The checks of the commits of one repository on a server. Methods raise RefusedError."""
+    """The checks of the commits of one repository on a server. Methods raise RefusedError if an API call fails."""
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
         """Return the outcome of CI on each commit. Commits whose checks cannot be read may be missing.

@@ -22,7 +22,7 @@ from bot.model.source import FilePath
 
 
 class ComparedCommits(ABC):
-    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError."""
+    """The commits of one repository; implements `CommitReader`. Methods raise RefusedError if an API call fails."""
 
     @abstractmethod
     def read_commit(self, commit: str) -> CommitFacts:
@@ -78,13 +78,13 @@ def parse_facts(
     people: Mapping[str, Any],
     check_is_by_account: Callable[[], bool],
 ) -> CommitFacts:
-    """Return a commit in an answer with the facts that show whether basebump created it.
+    """Return a commit in a response with the facts that show whether basebump created it.
 
     Args:
         commit: The id of the commit.
         parents: The ids of its parents.
         message: The whole message.
-        people: The part of the answer that contains the author and the committer, each with a date.
+        people: The part of the response that contains the author and the committer, each with a date.
         check_is_by_account: Returns True if the token's account is the author and the committer. It is called only if
             the message has basebump's trailer.
     """

@@ -93,7 +93,7 @@ class RequestSender:
         self._next_write = 0.0
 
     def read(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that reads something, and return its result. Raises RefusedError.
+        """Make a call that reads something, and return its result. Raises RefusedError if an API call fails.
 
         If the server fails or does not answer, the call is repeated after a pause. `BACKOFF_SECONDS` lists the lengths
         of the pauses, and the call is repeated once for each of them.
@@ -117,7 +117,7 @@ class RequestSender:
         return call()
 
     def write(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that changes something, and return its result. Raises RefusedError.
+        """Make a call that changes something, and return its result. Raises RefusedError if an API call fails.
 
         The writes of all threads are made one after another, with the configured delay between them.
 
@@ -181,7 +181,8 @@ class ClientConnection(ABC, Generic[Client]):
     ) -> Answer:
         """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
 
-        The parameters are explained at `read`; None stands for `write_permission`. Raises RefusedError.
+        The parameters are explained at `read`; None stands for `write_permission`. Raises RefusedError if an API call
+        fails.
         """
         permission = permission or self.write_permission
         token = self.get_token(about, permission)
@@ -193,14 +194,14 @@ class ClientConnection(ABC, Generic[Client]):
         """Make a call that reads something, and do not repeat the call after failures.
 
         The call is not repeated if callers have an alternative to it. The parameters are explained at `read`. Raises
-        RefusedError.
+        RefusedError if an API call fails.
         """
         permission = permission or self.read_permission
         return self.make_call(action, call, permission, self.get_token(about, permission))
 
     @abstractmethod
     def get_token(self, about: str, permission: str) -> str | None:
-        """Return the token for a call; None to make it without a token. Raises RefusedError."""
+        """Return the token for a call; None to make it without a token. Raises RefusedError if an API call fails."""
 
     @abstractmethod
     def make_call(self, action: str, call: Callable[[Client], Answer], permission: str, token: str | None) -> Answer:

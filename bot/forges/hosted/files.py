@@ -85,7 +85,7 @@ def index_by_object_id(texts: Iterable[str | None], sample_oid: str = "") -> dic
     finds nothing instead of wrong content.
 
     Args:
-        texts: The texts of the files in the server's answer. None stands for a file without text and is left out.
+        texts: The texts of the files in the server's response. None stands for a file without text and is left out.
         sample_oid: Any object id of the repository, whose length shows whether the repository uses SHA-1 or SHA-256.
     """
     return index_contents((text.encode("utf-8", "surrogatepass") for text in texts if text is not None), sample_oid)
@@ -130,7 +130,8 @@ class BlobReader:
     server: str
     """The name of the server in messages."""
     fetch_blob: Callable[[TreeEntry, str], bytes]
-    """Returns the content of an entry, whose blob name is the second argument. Raises RefusedError."""
+    """Returns the content of an entry, whose blob name is the second argument. Raises RefusedError if an API call
+    fails."""
     batch_query: BatchQuery | None = None
     """The query for several files; None if the server has none, so that each file takes a request."""
 
@@ -143,7 +144,7 @@ class BlobReader:
                 yield content if content is not None else self._read_one(entry)
 
     def _query_contents(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
-        """Read several files in one query, and return the contents in the answer, by object id.
+        """Read several files in one query, and return the contents in the response, by object id.
 
         If a query is too large for the server, the entries are split into two smaller queries. If a file is missing in
         the result, the caller must read it by a request of its own.
@@ -167,7 +168,7 @@ class BlobReader:
         """Read one file, and return its content.
 
         Returns a TreeError if the file cannot be read, or if its content does not match its object id. If the file is
-        larger than every answer that is read, the error is an OversizedFileError.
+        larger than every response that is read, the error is an OversizedFileError.
         """
         oid = entry.oid
         if oid is None:
@@ -184,7 +185,7 @@ class BlobReader:
 
 
 def is_oversized(refusal: RefusedError) -> bool:
-    """Return True if an answer of the server was larger than every answer that is read."""
+    """Return True if a response of the server was larger than every response that is read."""
     return isinstance(refusal.__cause__, OversizedError)
 
 

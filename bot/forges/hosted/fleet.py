@@ -300,7 +300,9 @@ class HostedFleet:
     def _list_selected(
         self, selection: RepositorySelection, names: Sequence[str], scope: ActivityScope | None
     ) -> Sequence[ListedRepository]:
-        """Return the repositories of an owner that meet the conditions in `selection`. Raises RefusedError.
+        """Return the repositories of an owner that meet the conditions in `selection`.
+
+        Raises RefusedError if an API call fails.
 
         If `names` is not empty, repositories with other names are left out. `names` are full names in lower case.
         """
@@ -365,7 +367,7 @@ class HostedFleet:
     def _list_base_branches(self, listed: ListedRepository) -> list[tuple[str, str, bool]]:
         """Return a tuple for each base branch: its name, its commit, and True if it is the repository's default branch.
 
-        Raises RefusedError, and other exceptions if an answer is malformed.
+        Raises RefusedError, and other exceptions if a response is malformed.
         """
         hosted = self._open(listed.name)
         if self._base_branches:

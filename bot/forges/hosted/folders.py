@@ -108,7 +108,7 @@ def _encode_name(name: str) -> bytes:
 class FolderReader:
     """Reads single folders of the trees of one repository. Folders are kept, because their ids never change.
 
-    Methods raise RefusedError. A folder whose entries do not match its id is refused.
+    Methods raise RefusedError if an API call fails. A folder whose entries do not match its id is refused.
     """
 
     def __init__(self, name: str, fetch_folder: Callable[[str], Mapping[str, TreeNode]]) -> None:

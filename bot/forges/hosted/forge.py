@@ -57,7 +57,7 @@ class RequestEdit:
 
 
 class RequestWriter(Protocol):
-    """Changes the pull requests of one repository on a server. Methods raise RefusedError.
+    """Changes the pull requests of one repository on a server. Methods raise RefusedError if an API call fails.
 
     If an attribute, such as a label, cannot be set, no error is raised. The result then contains a note with the
     reason.
@@ -97,7 +97,7 @@ class AutomergeApi(Protocol):
         ...
 
     def disable(self, number: int) -> None:
-        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError."""
+        """Disable auto-merge; do nothing if it is not enabled. Raises RefusedError if an API call fails."""
         ...
 
 

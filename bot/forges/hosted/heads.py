@@ -150,7 +150,7 @@ class BranchComparison:
 
 
 class CommitReader(Protocol):
-    """Reads commits of one repository. Methods raise RefusedError."""
+    """Reads commits of one repository. Methods raise RefusedError if an API call fails."""
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
         """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
@@ -177,7 +177,10 @@ class CommitReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeadReader:
-    """Compares branches of one repository with the base branch's commit. Methods raise RefusedError."""
+    """Compares branches of one repository with the base branch's commit.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     commits: CommitReader
     base_commit: str | None

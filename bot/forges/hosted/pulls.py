@@ -34,7 +34,10 @@ class PullPermissions:
 
 
 class PullRemote(Protocol):
-    """One repository on a server. Paths are below that of the repository. Methods raise RefusedError."""
+    """One repository on a server.
+
+    Paths are below that of the repository. Methods raise RefusedError if an API call fails.
+    """
 
     @property
     def name(self) -> str: ...
@@ -43,15 +46,15 @@ class PullRemote(Protocol):
     def permissions(self) -> PullPermissions: ...
 
     def read_json(self, action: str, path: str) -> Any:
-        """Send a GET request, and return the JSON value in the answer."""
+        """Send a GET request, and return the JSON value in the response."""
         ...
 
     def write_json(self, action: str, method: str, path: str, body: object, permission: str) -> Any:
-        """Send a request that changes something, and return the JSON value in the answer; None if it has none."""
+        """Send a request that changes something, and return the JSON value in the response; None if it has none."""
         ...
 
     def is_own_user(self, user: Mapping[str, Any] | None) -> bool:
-        """Return True if a user in an answer is the token's account."""
+        """Return True if a user in a response is the token's account."""
         ...
 
 
@@ -84,12 +87,15 @@ class PullAttributes(Generic[Remote_co]):
         self.write(action, "PATCH", f"/issues/{number}", {"milestone": milestone})
 
     def write(self, action: str, method: str, path: str, body: object = None) -> Any:
-        """Send a request that changes labels or the like, and return the JSON value in the answer."""
+        """Send a request that changes labels or the like, and return the JSON value in the response."""
         return self.remote.write_json(action, method, path, body, self.remote.permissions.discussion)
 
 
 class PullWriter(ABC, Generic[Remote_co]):
-    """Changes the pull requests of one repository; implements `RequestWriter`. Methods raise RefusedError."""
+    """Changes the pull requests of one repository; implements `RequestWriter`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def __init__(self, remote: Remote_co, attributes: AttributeApi, errors: ServerErrors) -> None:
         self.remote = remote
@@ -104,7 +110,7 @@ class PullWriter(ABC, Generic[Remote_co]):
         """Return the fields of a new pull request that contain its title, and mark it as a draft if it is one."""
 
     def build_title(self, title: str, current: Mapping[str, Any], edit: RequestEdit) -> str:  # noqa: ARG002 - hook
-        """Return the new title of a pull request. `current` is the pull request in the answer of the server."""
+        """Return the new title of a pull request. `current` is the pull request in the response of the server."""
         return title
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
@@ -148,7 +154,10 @@ class PullWriter(ABC, Generic[Remote_co]):
 
 @dataclass(frozen=True, slots=True)
 class PullStatuses(ABC, Generic[Remote_co]):
-    """The commit statuses of one repository; implements `StatusApi`. Methods raise RefusedError."""
+    """The commit statuses of one repository; implements `StatusApi`.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     remote: Remote_co
     state_words = MappingProxyType({each: each.value for each in StatusState})
@@ -172,7 +181,7 @@ class PullStatuses(ABC, Generic[Remote_co]):
 
 @dataclass(frozen=True, slots=True)
 class PullIssues(ABC, Generic[Remote_co]):
-    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError."""
+    """The issues of one repository; implements `IssueApi`. Methods raise RefusedError if an API call fails."""
 
     remote: Remote_co
 

@@ -35,7 +35,7 @@ NO_BODY_ADDITION = StatusOutcome()
 
 @dataclass(frozen=True, slots=True)
 class ListedStatus:
-    """A commit status in an answer of the server."""
+    """A commit status in a response of the server."""
 
     id: int
     state: str
@@ -44,7 +44,7 @@ class ListedStatus:
 
 
 class StatusApi(Protocol):
-    """The commit statuses of one repository on a server. Methods raise RefusedError."""
+    """The commit statuses of one repository on a server. Methods raise RefusedError if an API call fails."""
 
     @property
     def state_words(self) -> Mapping[StatusState, str]:
@@ -114,7 +114,7 @@ class StatusWriter:
         return self.set_status(branch, commit, status, is_new=False)
 
     def _read_status(self, commit: str) -> CommitStatus | None:
-        """Return the last status that basebump set on a commit. Raises RefusedError.
+        """Return the last status that basebump set on a commit. Raises RefusedError if an API call fails.
 
         Returns None if there is none, or if its state is one that basebump never sets.
         """
@@ -139,7 +139,7 @@ class ListedIssue:
 
 
 class IssueApi(Protocol):
-    """The issues of one repository on a server. Methods raise RefusedError."""
+    """The issues of one repository on a server. Methods raise RefusedError if an API call fails."""
 
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         """Return the open and closed issues that have a label and were created by the token's account, newest first.

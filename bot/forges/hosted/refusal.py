@@ -20,8 +20,8 @@ MAX_NAMED_WAIT = 10 * 365 * 86_400.0
 """The longest wait, in seconds, that a message states. A longer one might end after the last date that Python has."""
 
 INVALID_VALUE_ERRORS: tuple[type[Exception], ...] = (ValueError, OverflowError, RecursionError)
-"""The exceptions that are raised if an answer has the expected form, but contains a number, a date or a text that does
-not exist, such as a lone surrogate in a name, or if the answer is nested too deeply."""
+"""The exceptions that are raised if a response has the expected form, but contains a number, a date or a text that does
+not exist, such as a lone surrogate in a name, or if the response is nested too deeply."""
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 401, 403, 404, 405, 406
 CONFLICT, INVALID, TOO_MANY = 409, 422, 429
@@ -44,7 +44,7 @@ class RefusedError(ForgeError):
         should_repeat: bool = True,
     ) -> None:
         self.status = status
-        """The HTTP status; None if there was no answer."""
+        """The HTTP status; None if there was no response."""
         self.server_message = server_message
         """The server's own message; empty if there is none."""
         self.retry_after = retry_after
@@ -57,7 +57,7 @@ class RefusedError(ForgeError):
     def may_have_worked(self) -> bool:
         """True if the server may have carried out the request although there is an error.
 
-        For example, the server failed after it had done the change, or its answer was lost.
+        For example, the server failed after it had done the change, or its response was lost.
         """
         return self.status is None or self.status >= SERVER_ERROR
 
@@ -170,7 +170,7 @@ class RefusedAnswer:
 
 
 def index_headers(headers: Mapping[str, object]) -> Mapping[str, str]:
-    """Return the headers of an answer by their names in lower case."""
+    """Return the headers of a response by their names in lower case."""
     return {name.lower(): str(value) for name, value in headers.items()}
 
 
@@ -181,7 +181,7 @@ class AnswerError(Exception):
         super().__init__(*answer.server_messages)
         self.answer = answer
         self.is_page = is_page
-        """True if the answer is a page for browsers although the API itself always sends JSON."""
+        """True if the response is a page for browsers although the API itself always sends JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +196,17 @@ class ServerErrors:
     meanings: Sequence[RefusalMeaning] = ()
     """The meanings of refusals, of which the first one that matches is used."""
     malformed_answer_errors: tuple[type[Exception], ...] = (AttributeError, KeyError, TypeError, IndexError)
-    """The exceptions that are raised if the answer of another kind of server is parsed."""
+    """The exceptions that are raised if the response of another kind of server is parsed."""
     client_errors: tuple[type[Exception], ...] = (HttpError,)
-    """The exceptions of the client library whose text explains why there was no answer, and contains no secrets except
-    the token."""
+    """The exceptions of the client library whose text explains why there was no response, and contains no secrets
+    except the token."""
 
     @contextmanager
     def translate(self, name: str) -> Iterator[None]:
-        """Convert exceptions to RefusedError while the code in the `with` block parses an answer of the server.
+        """Convert exceptions to RefusedError while the code in the `with` block parses a response of the server.
 
-        Such exceptions occur if the answer has an unexpected form, for example because the URL belongs to another kind
-        of server. `name` is the repository or owner that the message names.
+        Such exceptions occur if the response has an unexpected form, for example because the URL belongs to another
+        kind of server. `name` is the repository or owner that the message names.
         """
         try:
             yield
@@ -250,7 +250,7 @@ class ServerErrors:
         """Return the error for a request that the server refused, whose message has the reason and a hint.
 
         Args:
-            answer: The server's answer.
+            answer: The server's response.
             action: A description of the request for the message, such as `read the label security`.
             permission: The permission that the request requires, for the hint.
             secret: The token, which is removed from the message.

@@ -53,7 +53,7 @@ class _RequestContext:
 class RequestLister:
     """Lists the pull requests that target one base branch, and basebump's branches for them.
 
-    Methods raise RefusedError.
+    Methods raise RefusedError if an API call fails.
     """
 
     reader: RequestReader
@@ -245,7 +245,9 @@ def can_conflict(head: BranchHead) -> bool:
 def read_merge_states(
     numbers: Sequence[int], read_merge_state: Callable[[int], MergeState], pause: Callable[[float], None]
 ) -> Mapping[int, MergeState]:
-    """Return whether each pull request has conflicts or must be updated, by number. Raises RefusedError.
+    """Return whether each pull request has conflicts or must be updated, by number.
+
+    Raises RefusedError if an API call fails.
 
     A server starts to compute a merge state when it is first requested. If the state is not known yet, it is requested
     again after a pause.

@@ -97,7 +97,7 @@ class ListedRequest:
 
 
 class RequestReader(Protocol):
-    """Reads the pull requests of one repository on a server. Methods raise RefusedError."""
+    """Reads the pull requests of one repository on a server. Methods raise RefusedError if an API call fails."""
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
         """Return the open pull requests of these branches, which are in the repository itself, and not in a fork."""
@@ -160,7 +160,7 @@ class RequestReader(Protocol):
 
 
 def parse_request_time(text: str) -> datetime:
-    """Return a time in an answer. Raises ValueError if it has no time zone, so that it cannot be compared."""
+    """Return a time in a response. Raises ValueError if it has no time zone, so that it cannot be compared."""
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")

@@ -1,4 +1,4 @@
-"""Requests to a REST API whose answers are JSON, for servers that are accessed without a client library."""
+"""Requests to a REST API whose responses are JSON, for servers that are accessed without a client library."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from bot.model.errors import BasebumpError
 from bot.net import ApiSession, HttpError
 
 MAX_ANSWER = 64 * 1024 * 1024
-"""The largest size of one answer in bytes. A full page of pull requests with long texts fits into it, and the list of a
-tree with 150,000 entries."""
+"""The largest size of one response in bytes. A full page of pull requests with long texts fits into it, and the list of
+a tree with 150,000 entries."""
 JSON = "application/json"
 Query = Mapping[str, object]
 Value = TypeVar("Value")
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (AnswerError, OSError, HttpError, *INVALID_VALUE_ERRORS)
-"""The exceptions that are raised if there is no answer, or if it is a refusal or not JSON. Those of `requests` are
+"""The exceptions that are raised if there is no response, or if it is a refusal or not JSON. Those of `requests` are
 subclasses of OSError."""
 _FIRST_REFUSAL = 300
-"""The lowest status of an answer that is no success. Redirects of reading requests were followed before."""
+"""The lowest status of a response that is no success. Redirects of reading requests were followed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,13 @@ class RestAnswer:
     headers: Mapping[str, str]
     """The headers by their names in lower case."""
     value: Any = None
-    """The JSON value; None if the answer is empty or not JSON."""
+    """The JSON value; None if the response is empty or not JSON."""
 
 
 class RestConnection(ABC):
-    """The access to one server. Thread-safe, because each thread has its own session. Methods raise RefusedError.
+    """The access to one server.
+
+    Thread-safe, because each thread has its own session. Methods raise RefusedError if an API call fails.
 
     If a server asks to send fewer requests although it carried out one, the connection waits before it goes on.
     """
@@ -241,7 +243,7 @@ class RestConnection(ABC):
         permission: str | None = None,
         content_type: str = JSON,
     ) -> Any:
-        """Send a request that changes something, and return the JSON value in the answer; None if it has none.
+        """Send a request that changes something, and return the JSON value in the response; None if it has none.
 
         Only one thread sends such a request at a time. The parameters are explained at `RestCall`.
         """
@@ -281,12 +283,12 @@ class RestConnection(ABC):
         return replace(answer, value=_parse_json(answer.content)) if call.accept == JSON else answer
 
     def check_answer(self, call: RestCall, answer: RestAnswer) -> None:  # noqa: ARG002 - some servers need it
-        """Raise AnswerError if an answer reports an error."""
+        """Raise AnswerError if a response reports an error."""
         if answer.status >= _FIRST_REFUSAL:
             raise self.build_error(answer)
 
     def build_error(self, answer: RestAnswer, *, is_page: bool = False) -> AnswerError:
-        """Return the error for an answer, with the messages in it. A page for browsers has none."""
+        """Return the error for a response, with the messages in it. A page for browsers has none."""
         try:
             messages = [] if is_page else list(self.list_messages(_parse_json(answer.content)))
         except INVALID_VALUE_ERRORS:

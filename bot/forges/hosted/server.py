@@ -29,11 +29,11 @@ class RestServer(HostedServer, Generic[Connection_co]):
 
     @abstractmethod
     def find(self, name: str) -> ListedRepository:
-        """Return the repository with this name. Raises RefusedError."""
+        """Return the repository with this name. Raises RefusedError if an API call fails."""
 
     @abstractmethod
     def list_all(self, owner: str) -> Iterable[ListedRepository]:
-        """Return all repositories of an owner. Raises RefusedError."""
+        """Return all repositories of an owner. Raises RefusedError if an API call fails."""
 
     @abstractmethod
     def create_examination(self) -> ServerExamination: ...

@@ -86,11 +86,14 @@ class RestExamination(ABC, Generic[Connection_co]):
 
     @abstractmethod
     def read_requests(self, hosted: HostedRepository) -> object:
-        """Send the requests that read pull requests. Raises RefusedError."""
+        """Send the requests that read pull requests. Raises RefusedError if an API call fails."""
 
     @abstractmethod
     def check_writing(self, name: str, target: DiagnosisTarget) -> Iterator[Check]:
-        """Check whether the token may write to a repository, and yield the results. Raises RefusedError."""
+        """Check whether the token may write to a repository, and yield the results.
+
+        Raises RefusedError if an API call fails.
+        """
 
     def check_repository(
         self, hosted: HostedRepository, base_branch: str | None, target: DiagnosisTarget
@@ -120,7 +123,7 @@ def check_protection(
     Args:
         name: The repository.
         prefix: The prefix of basebump's branches.
-        list_rules: Lists the rules, and raises RefusedError if the token may not read them.
+        list_rules: Lists the rules, and raises RefusedError if the token is not allowed to read them.
         matches_prefix: Returns True if a rule matches branches with the prefix.
     """
     action = f"check that {prefix}* is unprotected"

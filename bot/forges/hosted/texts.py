@@ -39,7 +39,10 @@ class AppendixComment:
 
 
 class TextApi(Protocol):
-    """The comments and properties of the pull requests of one repository. Methods raise RefusedError."""
+    """The comments and properties of the pull requests of one repository.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def write_stored(self, number: int, old: StoredData, new: StoredData) -> None:
         """Replace the properties that changed, and check that the server stored them as they were sent."""
@@ -60,7 +63,7 @@ class TextApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextWriter:
-    """Writes the parts of texts besides the body. Methods raise RefusedError."""
+    """Writes the parts of texts besides the body. Methods raise RefusedError if an API call fails."""
 
     api: TextApi
 

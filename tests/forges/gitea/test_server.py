@@ -177,7 +177,7 @@ def test_doctor_finds_no_problem_if_token_has_all_rights(tmp_path, server, level
         ("push branches", "is archived", lambda stand: setattr(stand.repository, "archived", True)),
         ("push branches", "is a mirror", lambda stand: setattr(stand.repository, "mirror", True)),
         ("push branches", "accepts no pull requests", lambda stand: setattr(stand.repository, "takes_requests", False)),
-        ("push branches", "may not write", lambda stand: stand.repository.members.clear()),
+        ("push branches", "has no write access", lambda stand: stand.repository.members.clear()),
         (
             "check that basebump/* is unprotected",
             "`*` protects",
