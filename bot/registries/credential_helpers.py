@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class CredentialHelpers:
     """Runs credential helpers. Not thread-safe.
 
-    Each helper runs only once per host, because its answer is cached. A failure is cached in the same way. If it were
+    Each helper runs only once per host, because its response is cached. A failure is cached in the same way. If it were
     not, a helper that hangs would delay every image.
     """
 

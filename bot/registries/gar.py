@@ -17,7 +17,7 @@ USERNAME = "oauth2accesstoken"
 DEFAULT_LIFETIME = 600.0
 """Seconds, for tokens that state no lifetime. Google's tokens are valid for an hour."""
 MAX_ANSWER = 1024 * 1024
-"""The largest size of one answer in bytes. Answers with tokens and certificates have a few thousand bytes."""
+"""The largest size of one response in bytes. Answers with tokens and certificates have a few thousand bytes."""
 
 
 def fetch_gar_token() -> CloudToken:

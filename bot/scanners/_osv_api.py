@@ -73,7 +73,7 @@ class OsvApi:
         return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD_BYTES)
 
     def _query_packages(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
-        """Return the IDs of the vulnerabilities of each package, from all pages of the answers.
+        """Return the IDs of the vulnerabilities of each package, from all pages of the responses.
 
         Packages are queried in batches. A package whose answer has a next page is added to a later batch.
 
