@@ -200,8 +200,8 @@ class ClusterClient:
                 command = f"kubectl auth can-i list {kind.group_resource} {where}"
                 return ClusterError(
                     ClusterProblem.FORBIDDEN,
-                    f"the account may not list {kind}{detail}; hint: apply deploy/kubernetes/clusters/role, and try "
-                    f"`{command}`",
+                    f"the account is not allowed to list {kind}{detail}; hint: apply deploy/kubernetes/clusters/role, "
+                    f"and try `{command}`",
                 )
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
                 return ClusterError(ClusterProblem.UNREACHABLE, f"the server answered {status}{detail}")

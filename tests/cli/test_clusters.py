@@ -53,7 +53,9 @@ def test_run_exits_with_1_and_names_the_cluster_that_forbids_listing_pods(basebu
     assert code == 1
     (failure,) = json.loads(out)["failed"]
     assert failure["subject"] == "prod"
-    assert failure["error"].startswith('the account may not list pods: pods is forbidden: User "reader" cannot list')
+    assert failure["error"].startswith(
+        'the account is not allowed to list pods: pods is forbidden: User "reader" cannot list'
+    )
 
 
 def test_doctor_tries_to_list_each_kind_of_object_in_each_cluster(basebump, write_config):

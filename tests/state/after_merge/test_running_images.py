@@ -76,9 +76,9 @@ def test_image_that_runs_again_keeps_the_first_time(store, state_location):
 
 
 def test_unreadable_cluster_keeps_stored_images_until_read_again(store, state_location):
-    failure = UnreadCluster("prod", ClusterProblem.FORBIDDEN, "the account may not list pods\0")
+    failure = UnreadCluster("prod", ClusterProblem.FORBIDDEN, "the account is not allowed to list pods\0")
     store.record_clusters([failure], state_location.now)
-    shown = replace(failure, detail="the account may not list pods?")
+    shown = replace(failure, detail="the account is not allowed to list pods?")
     assert store.load_clusters() == (StoredCluster("prod", None, shown),)
     store.record_clusters([build_reading(OLD)], state_location.now + HOUR)
     store.record_clusters([failure], state_location.now + 2 * HOUR)
