@@ -62,7 +62,7 @@ def registry_with_bad_digest(registry_with_state, tmp_path):
     return registry_with_state, stand
 
 
-def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(registry_with_state, tmp_path):
+def test_newer_digest_replaces_blocked_digest_despite_limits_schedule_and_min_age(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(BAD))
     registry_with_state.move("python", "3.12-slim", "bad")
     run(registry_with_state, stand)
@@ -78,7 +78,7 @@ def test_newer_digest_replaces_blocked_one_despite_limits_schedule_and_age(regis
     assert (verdict.new_digest, verdict.detail) == (NEW, REASON)
 
 
-def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(registry_with_bad_digest):
+def test_earlier_digest_is_proposed_if_tag_still_points_to_blocked_digest(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     report = run(loopback, stand, block(BAD), timedelta(hours=2))
     assert list_outcomes(report) == ["opened"]
@@ -94,7 +94,7 @@ def test_earlier_digest_replaces_blocked_one_that_the_tag_still_points_to(regist
     assert list_outcomes(run(loopback, stand, block(BAD), timedelta(hours=3))) == ["unchanged"]
 
 
-def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(registry_with_bad_digest):
+def test_merged_earlier_digest_is_kept_while_tag_points_to_blocked_digest(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     run(loopback, stand, block(BAD), timedelta(hours=2))
     (request,) = stand.requests()
@@ -108,7 +108,7 @@ def test_merged_replacement_stays_while_the_tag_points_to_blocked_digest(registr
     assert read_verdict(unblocked).new_digest == BAD
 
 
-def test_sibling_tag_replaces_blocked_digest_as_last_resort(loopback, tmp_path):
+def test_digest_of_earlier_patch_tag_replaces_blocked_digest_if_no_other_is_known(loopback, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(BAD))
     loopback.move("python", "3.12-slim", "bad")
     loopback.move("python", "3.12.9-slim", "bad")
@@ -121,7 +121,7 @@ def test_sibling_tag_replaces_blocked_digest_as_last_resort(loopback, tmp_path):
     assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(older)["Dockerfile"]
 
 
-def test_digest_from_file_history_of_the_fleet_replaces_blocked_digest(registry_with_state, tmp_path):
+def test_digest_found_in_git_history_of_the_file_replaces_blocked_digest(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     registry_with_state.move("python", "3.12-slim", "old")
     registry_with_state.move("python", "3.12-slim", "bad")
@@ -131,7 +131,7 @@ def test_digest_from_file_history_of_the_fleet_replaces_blocked_digest(registry_
     assert read_verdict(report).new_digest == OLD
 
 
-def test_reference_without_known_replacement_is_blocked_without_a_proposal(loopback, tmp_path):
+def test_blocked_digest_without_known_replacement_is_reported_but_not_proposed(loopback, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(BAD))
     loopback.move("python", "3.12-slim", "bad")
     report = run(loopback, stand, block(BAD))
@@ -145,7 +145,7 @@ def test_reference_without_known_replacement_is_blocked_without_a_proposal(loopb
     assert "the registry, the state and the history of the file contain no earlier image" in note
 
 
-def test_reference_without_digest_is_pinned_to_the_replacement(registry_with_bad_digest):
+def test_unpinned_tag_that_points_to_blocked_digest_is_pinned_to_earlier_digest(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     stand.commit("main", {"Dockerfile": "FROM python:3.12-slim\n"})
     report = run(loopback, stand, block(BAD), timedelta(hours=2))
@@ -154,7 +154,7 @@ def test_reference_without_digest_is_pinned_to_the_replacement(registry_with_bad
     assert stand.files(request.branch)["Dockerfile"].content.decode() == build_files(OLD)["Dockerfile"]
 
 
-def test_open_request_is_updated_if_the_proposed_digest_is_blocked(registry_with_state, tmp_path):
+def test_open_pull_request_gets_another_digest_if_its_new_digest_is_blocked(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     for hours, content in enumerate(("old", "better", "bad")):
         registry_with_state.move("python", "3.12-slim", content)
@@ -167,7 +167,7 @@ def test_open_request_is_updated_if_the_proposed_digest_is_blocked(registry_with
     assert f"python:3.12-slim@{build('better').digest}" in stand.files(request.branch)["Dockerfile"].content.decode()
 
 
-def test_open_request_is_closed_if_digest_is_blocked_without_replacement(registry_with_state, tmp_path):
+def test_open_pull_request_is_closed_if_no_replacement_for_blocked_digest_is_known(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     registry_with_state.move("python", "3.12-slim", "old")
     run(registry_with_state, stand)
@@ -181,7 +181,7 @@ def test_open_request_is_closed_if_digest_is_blocked_without_replacement(registr
     )
 
 
-def test_open_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(registry_with_state, tmp_path):
+def test_pull_request_with_blocked_digest_is_closed_even_if_registry_is_unreachable(registry_with_state, tmp_path):
     stand = LocalStand(tmp_path / "forge", build_files(OLD))
     registry_with_state.move("python", "3.12-slim", "old")
     registry_with_state.move("python", "3.12-slim", "bad")
@@ -199,13 +199,13 @@ def list_children(content):
     return [each.digest for each in build(content).children]
 
 
-def test_index_is_blocked_if_an_image_of_the_index_is_blocked(registry_with_bad_digest):
+def test_index_is_blocked_if_manifest_of_one_platform_is_blocked(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     _, arm64 = list_children("bad")
     assert read_verdict(run(loopback, stand, block(arm64), timedelta(hours=2))).new_digest == OLD
 
 
-def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(registry_with_bad_digest):
+def test_platform_manifest_is_blocked_if_its_index_is_blocked(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     amd64, _ = list_children("bad")
     stand.commit("main", build_files(amd64))
@@ -213,7 +213,7 @@ def test_image_of_a_platform_is_blocked_if_the_index_is_blocked(registry_with_ba
     assert (verdict.status, verdict.new_digest) == (ReferenceStatus.BLOCKED, list_children("old")[0])
 
 
-def test_other_images_of_an_index_stay_allowed_if_one_is_blocked(registry_with_bad_digest):
+def test_pinned_platform_manifest_is_allowed_if_only_another_platform_is_blocked(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     amd64, arm64 = list_children("bad")
     stand.commit("main", build_files(amd64))
@@ -246,7 +246,7 @@ def built_on_three_days(registry_with_state, tmp_path):
 
 
 @pytest.mark.parametrize(("first", "last", "expected"), [(15, 20, 1), (9, 15, 0), (1, 14, None), (1, 15, "none")])
-def test_images_are_blocked_by_build_time(built_on_three_days, first, last, expected):
+def test_image_is_blocked_if_build_time_is_in_blocked_range(built_on_three_days, first, last, expected):
     loopback, stand, digests = built_on_three_days
     verdict = read_verdict(run(loopback, stand, block_builds(first, last), timedelta(hours=5)))
     assert verdict.new_digest == (digests[expected] if isinstance(expected, int) else None)
@@ -254,13 +254,13 @@ def test_images_are_blocked_by_build_time(built_on_three_days, first, last, expe
     assert verdict.status is (ReferenceStatus.BLOCKED if is_blocked else ReferenceStatus.UP_TO_DATE)
 
 
-def test_build_times_of_other_repositories_are_not_blocked(built_on_three_days):
+def test_blocked_range_of_build_times_does_not_apply_to_another_repository(built_on_three_days):
     loopback, stand, _ = built_on_three_days
     verdict = read_verdict(run(loopback, stand, block_builds(1, 20, "docker.io/library/redis"), timedelta(hours=5)))
     assert verdict.status is ReferenceStatus.UP_TO_DATE
 
 
-def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(built_on_three_days):
+def test_image_without_build_time_is_neither_proposed_nor_reported_as_allowed(built_on_three_days):
     loopback, stand, digests = built_on_three_days
     unknown = push_built(loopback, None)
     report = run(loopback, stand, block_builds(1, 12), timedelta(hours=5))
@@ -277,7 +277,7 @@ def test_image_without_build_time_is_neither_proposed_nor_said_to_be_allowed(bui
 # ---- lists that cannot be read ---------------------------------------------------------------------------------------
 
 
-def test_unread_list_is_a_failure_and_leaves_references_unchanged(registry_with_bad_digest):
+def test_unreadable_blocklist_is_reported_as_failure_and_nothing_is_proposed(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     stand.commit("main", build_files(OLD))
     report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))
@@ -287,7 +287,7 @@ def test_unread_list_is_a_failure_and_leaves_references_unchanged(registry_with_
     assert failure.subject == "blocked[0]"
 
 
-def test_blocked_digest_is_named_even_if_another_list_is_unread(registry_with_bad_digest):
+def test_digest_is_reported_as_blocked_even_if_another_blocklist_is_unreadable(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     unread = replace(block(BAD), unread=(("blocked[1]", "it answered 503"),))
     report = run(loopback, stand, unread, timedelta(hours=2))

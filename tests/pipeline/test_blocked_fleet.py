@@ -57,7 +57,7 @@ def count_outcomes(report):
     return Counter(list_outcomes(report))
 
 
-def test_run_replaces_blocked_digest_in_fifty_repositories_despite_limits(loopback, run, tmp_path):
+def test_run_replaces_blocked_digest_in_all_fifty_repositories_despite_limits(loopback, run, tmp_path):
     loopback.move("python", "3.12", "old")
     create_repositories(tmp_path / "first", OLD)
     run(LocalFleet(tmp_path / "first"), 0)
@@ -71,7 +71,7 @@ def test_run_replaces_blocked_digest_in_fifty_repositories_despite_limits(loopba
     assert count_outcomes(run(LocalFleet(folder), 4, limits=LIMITS)) == {"closed": COUNT}
 
 
-def test_fifty_repositories_without_a_replacement_are_blocked_without_proposals(loopback, run, tmp_path):
+def test_blocked_digest_without_replacement_is_reported_in_all_fifty_repositories(loopback, run, tmp_path):
     loopback.move("python", "3.12", "bad")
     create_repositories(tmp_path / "fleet", *[BAD] * COUNT)
     report = run(LocalFleet(tmp_path / "fleet"), 0, block(BAD))
@@ -82,7 +82,7 @@ def test_fifty_repositories_without_a_replacement_are_blocked_without_proposals(
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_request_says_first_why_the_digest_is_blocked_on_every_forge(kind, start_stand, loopback, run):
+def test_title_and_first_lines_of_pull_request_state_why_digest_is_blocked(kind, start_stand, loopback, run):
     for content in ("bad", "new"):
         loopback.move("python", "3.12", content)
     stand = start_stand(STANDS[kind], {"Dockerfile": f"FROM python:3.12@{BAD}\n"})
@@ -93,7 +93,7 @@ def test_request_says_first_why_the_digest_is_blocked_on_every_forge(kind, start
 
 
 @pytest.mark.parametrize("kind", ["local", "azure"])
-def test_open_request_follows_the_list(kind, start_stand, loopback, run):
+def test_pull_request_is_refreshed_closed_and_reopened_when_blocklist_changes(kind, start_stand, loopback, run):
     """The tests of plans play the same on every forge (`support.runs.scenes`)."""
     loopback.move("python", "3.12", "old")
     stand = start_stand(STANDS[kind], {"Dockerfile": f"FROM python:3.12@{OLD}\n"})
@@ -110,7 +110,7 @@ def test_open_request_follows_the_list(kind, start_stand, loopback, run):
     assert [each.state.value for each in stand.requests()].count("open") == 1
 
 
-def test_reason_of_another_team_cannot_write_markup_or_close_issues(start_stand, loopback, run):
+def test_reason_in_blocklist_cannot_insert_markup_or_close_issues(start_stand, loopback, run):
     for content in ("bad", "new"):
         loopback.move("python", "3.12", content)
     stand = start_stand(LocalStand, {"Dockerfile": f"FROM python:3.12@{BAD}\n"})

@@ -52,7 +52,7 @@ def extract_files(tmp_path, files, budget: TreeBudget | None = None, rules: tupl
     return extract_references(repository, tree, load_all_formats(), lambda *_: rules, budget)
 
 
-def test_file_with_too_many_references_is_too_large(tmp_path, monkeypatch):
+def test_file_with_too_many_image_references_is_skipped_as_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(file_reading, "MAX_FILE_REFERENCES", 3)
     result = extract_files(tmp_path, {"a/Dockerfile": write_froms(3), "b/Dockerfile": write_froms(4)})
     assert [each.path for each in result.references] == ["a/Dockerfile"] * 3
@@ -61,7 +61,7 @@ def test_file_with_too_many_references_is_too_large(tmp_path, monkeypatch):
     assert result.may_hide_image("docker.io/library/golang")
 
 
-def test_file_with_too_many_facts_is_too_large(tmp_path, monkeypatch):
+def test_file_with_too_many_variables_is_skipped_as_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(file_reading, "MAX_FILE_FACTS", 3)
     variables = "".join(f"TAG_{each}=1\n" for each in range(9))
     compose = "services: {web: {image: 'nginx:${TAG_1}'}}\n"
@@ -70,7 +70,7 @@ def test_file_with_too_many_facts_is_too_large(tmp_path, monkeypatch):
     assert result.references == ()
 
 
-def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
+def test_extraction_of_a_file_stops_after_limit_of_references_is_exceeded(tmp_path, monkeypatch):
     monkeypatch.setattr(file_reading, "MAX_FILE_REFERENCES", 3)
     extracted = count()
     (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
@@ -88,7 +88,7 @@ def test_extraction_of_a_file_ends_at_the_limit(tmp_path, monkeypatch):
     assert next(extracted) == 4
 
 
-def test_files_after_the_limit_of_a_tree_are_not_read_and_reported_as_failure(tmp_path):
+def test_files_are_skipped_after_reference_limit_of_repository_is_reached(tmp_path):
     files = {f"{name}/Dockerfile": write_froms(2) for name in "abcd"}
     result = extract_files(tmp_path, files, TreeBudget(references=5))
     assert [each.path for each in result.references] == ["a/Dockerfile"] * 2 + ["b/Dockerfile"] * 2
@@ -102,14 +102,14 @@ def test_files_after_the_limit_of_a_tree_are_not_read_and_reported_as_failure(tm
     assert result.has_unread_files
 
 
-def test_files_without_images_count_as_read(tmp_path):
+def test_files_without_images_count_toward_limit_of_read_bytes(tmp_path):
     files = {f"{name}/Dockerfile": "FROM scratch\n" for name in "abc"}
     result = extract_files(tmp_path, files, TreeBudget(read_bytes=2 * len("FROM scratch\n")))
     assert [(each.path, each.reason) for each in result.unsupported] == [("c/Dockerfile", Reason.TOO_LARGE)]
     assert len(result.failures) == 1
 
 
-def test_references_that_values_files_inherit_count(tmp_path):
+def test_references_derived_from_values_files_count_toward_reference_limit(tmp_path):
     files = {
         "web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
         "web/values.yaml": "image: {repository: nginx, tag: '1.27'}\n",
@@ -121,14 +121,14 @@ def test_references_that_values_files_inherit_count(tmp_path):
         extract_files(tmp_path / "b", files, TreeBudget(references=4))
 
 
-def test_tree_with_too_long_paths_is_an_error(tmp_path):
+def test_tree_whose_paths_have_too_many_characters_in_total_is_an_error(tmp_path):
     files = {f"{name}/unread.bin": "" for name in "abc"}
     extract_files(tmp_path, files, TreeBudget(path_characters=3 * len("a/unread.bin")))
     with pytest.raises(WorkLimitError, match="the paths of all files have more than"):
         extract_files(tmp_path, files, TreeBudget(path_characters=3 * len("a/unread.bin") - 1))
 
 
-def test_files_in_too_many_folders_are_not_read_and_a_failure_names_the_repository(tmp_path):
+def test_file_nested_in_too_many_folders_is_not_read_and_failure_is_reported(tmp_path):
     deepest, deeper = "d/" * MAX_PATH_FOLDERS, "d/" * (MAX_PATH_FOLDERS + 1)
     result = extract_files(tmp_path, {f"{deepest}Dockerfile": "FROM golang\n", f"{deeper}Dockerfile": "FROM golang\n"})
     assert [each.path for each in result.references] == [f"{deepest}Dockerfile"]
@@ -139,7 +139,7 @@ def test_files_in_too_many_folders_are_not_read_and_a_failure_names_the_reposito
 
 
 @pytest.mark.parametrize("number", [40, 80])
-def test_steps_of_own_rules_are_the_product_of_lists_and_references(tmp_path, number):
+def test_steps_spent_on_rules_of_repository_are_number_of_rules_times_references(tmp_path, number):
     rules = tuple(PolicyRule(RuleMatch(path=(f"x{each}/**", "y"), image=("a/**",)), pin=True) for each in range(number))
     files = {"Dockerfile": write_froms(number), ".basebump.yaml": "schema: 1\n"}
     budget = TreeBudget()
@@ -148,7 +148,7 @@ def test_steps_of_own_rules_are_the_product_of_lists_and_references(tmp_path, nu
     assert 2 * number**2 <= steps <= 2.3 * number**2
 
 
-def test_own_rules_that_need_too_many_steps_are_an_error(tmp_path):
+def test_rules_in_repository_that_need_too_many_steps_raise_an_error(tmp_path):
     rules = (PolicyRule(RuleMatch(path=("x/**",)), pin=True),) * 10
     files = {"Dockerfile": write_froms(11), ".basebump.yaml": "schema: 1\n"}
     with pytest.raises(WorkLimitError, match=r"the repository's own config file: .* steps"):
@@ -156,7 +156,7 @@ def test_own_rules_that_need_too_many_steps_are_an_error(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_other_repositories_go_on_if_one_causes_too_much_work(tmp_path, loopback):
+def test_repository_that_exceeds_work_limit_fails_and_others_are_still_updated(tmp_path, loopback):
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     hostile = {"Dockerfile": PINNED, "renovate.json": write_renovate_rules(2000)}
@@ -172,7 +172,7 @@ def test_other_repositories_go_on_if_one_causes_too_much_work(tmp_path, loopback
 
 @pytest.mark.real("git")
 @pytest.mark.parametrize("written", ["golang:1.{}", f"python:3.12@{OLD[:-4]}{{:04}}"], ids=["tags", "digests"])
-def test_repository_with_too_many_images_leaves_look_ups_to_the_others(tmp_path, loopback, monkeypatch, written):
+def test_repository_looks_up_at_most_max_images_and_others_are_still_updated(tmp_path, loopback, monkeypatch, written):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 3)
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
@@ -189,7 +189,7 @@ def test_repository_with_too_many_images_leaves_look_ups_to_the_others(tmp_path,
 
 
 @pytest.mark.real("git")
-def test_proposals_of_images_that_were_not_looked_up_stay_open(tmp_path, loopback, monkeypatch):
+def test_pull_request_stays_open_if_image_limit_prevents_lookup(tmp_path, loopback, monkeypatch):
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     stand = LocalStand(tmp_path, {"b/Dockerfile": PINNED})
@@ -210,7 +210,7 @@ def build_selected_scan(repository: GitRepository, *written: str) -> DecidedScan
     return DecidedScan(TreeScan(ExtractResult(repository)), tuple(select(*written)))
 
 
-def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
+def test_image_looked_up_for_one_repository_does_not_use_lookup_limit_of_another(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     web, api = (GitRepository("github", name, "main", "0" * 40) for name in ("acme/web", "acme/api"))
     failures = FailureLog()
@@ -226,7 +226,7 @@ def test_image_in_the_share_of_one_repository_is_looked_up_for_all(monkeypatch):
     assert [failure.subject for failure in failures.list_all()] == ["acme/web"]
 
 
-def test_base_branches_of_a_repository_have_one_share(monkeypatch):
+def test_base_branches_of_a_repository_share_one_limit_of_lookups(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     main, release = (GitRepository("github", "acme/web", branch, "0" * 40) for branch in ("main", "release/1"))
     failures = FailureLog()
@@ -246,7 +246,7 @@ def test_number_of_lookups_of_a_scanned_folder_is_not_limited(monkeypatch):
 
 
 @pytest.mark.real("git")
-def test_updates_beyond_the_limit_for_edits_of_a_repository_are_not_proposed(tmp_path, loopback, monkeypatch):
+def test_updates_are_not_proposed_after_edit_budget_of_repository_is_used_up(tmp_path, loopback, monkeypatch):
     """Each proposal parses its edited files again, so many images in one large file cost the square of its size."""
     for name in "abcde":
         loopback.move(name, "1", "old")
@@ -266,7 +266,7 @@ def test_updates_beyond_the_limit_for_edits_of_a_repository_are_not_proposed(tmp
 
 
 @pytest.mark.real("git")
-def test_failure_of_the_forge_does_not_hide_that_the_edits_cost_too_much(start_stand, loopback, monkeypatch):
+def test_exceeded_edit_budget_is_reported_even_if_forge_also_fails(start_stand, loopback, monkeypatch):
     for name in "ab":
         loopback.move(name, "1", "old")
         loopback.move(name, "1", "new")
@@ -279,7 +279,7 @@ def test_failure_of_the_forge_does_not_hide_that_the_edits_cost_too_much(start_s
     assert "Resource not accessible" in second
 
 
-def test_edit_that_changes_facts_costs_as_much_as_all_references_and_facts(tmp_path):
+def test_edit_of_a_variable_uses_edit_budget_for_every_reference_and_variable(tmp_path):
     files = {".env": "TAG=3.12\n", "compose.yaml": "services: {web: {image: 'python:${TAG}'}}\n"}
     costs = []
     for number in (10, 100):
@@ -310,7 +310,7 @@ def test_unedited_file_is_parsed_once_for_all_proposals(tmp_path, monkeypatch):
     assert parsed_contents.count(content.encode()) == 1
 
 
-def test_many_unparsed_files_are_not_searched_for_each_image(tmp_path, monkeypatch):
+def test_unparsed_files_may_hide_any_image_if_they_are_too_large_to_search(tmp_path, monkeypatch):
     content = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: nginx:1}\n"
     result = extract_files(tmp_path, {f"{name}.yaml": content for name in "ab"})
     assert {each.reason for each in result.unsupported} == {Reason.UNPARSABLE}

@@ -41,7 +41,7 @@ def test_doctor_checks_parts_of_the_config_in_order():
     assert found.level is RunLevel.PUSH
 
 
-def test_repeated_check_of_a_part_is_reported_once():
+def test_check_repeated_by_another_examiner_of_a_part_is_reported_once():
     found = diagnose(
         [build_part(FakeExaminer(WELL)), build_part(FakeExaminer(WRONG, WELL), FakeExaminer(WELL, WRONG))],
         AIM,
@@ -50,7 +50,7 @@ def test_repeated_check_of_a_part_is_reported_once():
     assert [check for _, check in found.checks] == [WELL, WRONG, WELL]
 
 
-def test_error_in_a_part_is_a_problem_and_other_parts_are_tested():
+def test_error_in_one_part_of_config_is_reported_and_other_parts_are_checked():
     parts = [build_part(FakeExaminer(WELL, error=ForgeError("it is down; try again"))), build_part(FakeExaminer(WELL))]
     found = diagnose(parts, AIM, NoProgress())
     first, broken, last = [check for _, check in found.checks]
@@ -58,7 +58,7 @@ def test_error_in_a_part_is_a_problem_and_other_parts_are_tested():
     assert (broken.subject, broken.status, broken.result) == ("a forge", CheckStatus.PROBLEM, "it is down; try again")
 
 
-def test_part_that_cannot_be_prepared_is_a_problem_on_one_line():
+def test_several_config_errors_of_a_part_are_reported_on_one_line():
     def unmade():
         raise ConfigError("basebump.yaml", (ConfigProblem("a.b", "no"), ConfigProblem("c", "neither")))
 
@@ -68,12 +68,12 @@ def test_part_that_cannot_be_prepared_is_a_problem_on_one_line():
     assert (check.status, check.result) == (CheckStatus.PROBLEM, "a.b: no; c: neither")
 
 
-def test_bug_is_not_reported_as_a_problem():
+def test_diagnose_raises_unexpected_exception_of_a_check():
     with pytest.raises(ZeroDivisionError):
         diagnose([build_part(FakeExaminer(error=ZeroDivisionError()))], AIM, NoProgress())
 
 
-def test_only_problems_make_a_diagnosis_unhealthy():
+def test_diagnosis_is_unhealthy_only_if_a_check_reports_a_problem():
     unknown = report_unknown("web", "write", "nobody says")
     assert diagnose([build_part(FakeExaminer(WELL, unknown))], AIM, NoProgress()).is_healthy
     assert not diagnose([build_part(FakeExaminer(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy

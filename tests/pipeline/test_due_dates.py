@@ -82,7 +82,7 @@ def find_report(report: RunReport) -> ProposalReport:
 
 @pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token", forgejo="it is asked as a Gitea")
 @pytest.mark.parametrize("kind", STANDS)
-def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand, scanned_registry):
+def test_pull_request_keeps_stated_due_date_and_becomes_overdue(kind, start_stand, scanned_registry):
     stand = start_stand(STANDS[kind], FILES)
     report = scanned_registry.run([stand.fleet()])
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
@@ -110,7 +110,7 @@ def test_request_states_and_keeps_due_date_and_becomes_overdue(kind, start_stand
     assert stand.writes == writes
 
 
-def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, scanned_registry):
+def test_open_pull_request_gets_due_date_when_the_policy_starts_to_set_due_dates(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
     set_rules_of_hub(scanned_registry)
     scanned_registry.run([stand.fleet()])
@@ -120,7 +120,7 @@ def test_open_requests_get_a_date_when_the_policy_sets_one_first(start_stand, sc
     assert "| Merge by | 2026-12-02 12:00 UTC" in find_request(stand).body
 
 
-def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_stand, scanned_registry):
+def test_pull_request_keeps_due_date_and_becomes_overdue_although_scans_fail(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
     scanned_registry.run([stand.fleet()])
     scanned_registry.scanner = PresetScanner({})
@@ -132,7 +132,7 @@ def test_date_stays_when_scans_fail_and_the_request_still_becomes_overdue(start_
     assert request.labels == ("basebump-overdue",)
 
 
-def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned_registry):
+def test_due_date_is_reported_as_unknown_without_scan_results(start_stand, scanned_registry):
     scanned_registry.scanner = PresetScanner({})
     report = scanned_registry.run([start_stand(LocalStand, FILES).fleet()])
     assert (find_report(report).due, find_report(report).is_due_unknown) == (None, True)
@@ -142,7 +142,7 @@ def test_request_without_scan_results_has_an_unknown_date(start_stand, scanned_r
     assert (proposal["due_at"], proposal["due_unknown"], proposal["overdue"]) == (None, True, False)
 
 
-def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned_registry):
+def test_pull_request_keeps_due_date_when_the_registry_is_unreachable(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
     scanned_registry.run([stand.fleet()])
     wait(scanned_registry, 8)
@@ -152,7 +152,7 @@ def test_date_stays_when_the_registry_gives_no_answer(start_stand, scanned_regis
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL, is_overdue=True)
 
 
-def test_date_survives_the_deletion_of_the_branch(start_stand, scanned_registry):
+def test_pull_request_opened_again_after_branch_deletion_keeps_due_date(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
     scanned_registry.run([stand.fleet()])
     stand.delete_branch(BRANCH)
@@ -162,7 +162,7 @@ def test_date_survives_the_deletion_of_the_branch(start_stand, scanned_registry)
     assert find_report(report).due == DueDate(DUE, DueClass.CRITICAL)
 
 
-def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scanned_registry):
+def test_declined_proposal_has_no_due_date_and_is_reported_as_accepted_risk(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
     scanned_registry.run([stand.fleet()])
     stand.close_request(BRANCH)
@@ -175,7 +175,7 @@ def test_declined_proposal_has_no_date_and_is_an_accepted_risk(start_stand, scan
     assert (proposal["accepted_risk"], proposal["due_at"]) == ("critical", None)
 
 
-def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned_registry):
+def test_overdue_label_that_a_user_removed_is_not_added_again(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
     scanned_registry.run([stand.fleet()])
     wait(scanned_registry, 7)
@@ -187,7 +187,7 @@ def test_removed_label_of_overdue_request_is_not_set_again(start_stand, scanned_
     assert find_request(stand).labels == ()
 
 
-def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned_registry):
+def test_near_due_date_overrides_schedule_and_limits(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
     set_rules_of_hub(scanned_registry, due=PERIODS, schedules=(NEVER,))
     limits = ProposalLimits(new_per_window=0, open_per_repository=0)
@@ -197,7 +197,7 @@ def test_near_due_date_lifts_schedule_and_limits(start_stand, scanned_registry):
         assert list_outcomes(scanned_registry.run([stand.fleet()], limits=limits)) == [outcome]
 
 
-def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanned_registry):
+def test_config_file_of_repository_makes_due_date_earlier_but_keeps_limits(start_stand, scanned_registry):
     own = "schema: 1\npolicy:\n  - due: {critical: 2d, high: 60d}\n"
     stand = start_stand(LocalStand, FILES | {".basebump.yaml": own})
     set_rules_of_hub(scanned_registry, due=PERIODS, schedules=(NEVER,))
@@ -206,7 +206,7 @@ def test_own_file_makes_the_date_earlier_and_lifts_no_limits(start_stand, scanne
     assert find_report(report).due == DueDate(NOW + 2 * DAY, DueClass.CRITICAL)
 
 
-def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, scanned_registry):
+def test_due_date_of_open_pull_request_changes_when_vulnerability_becomes_exploited(start_stand, scanned_registry):
     stand = start_stand(LocalStand, FILES)
     scanned_registry.run([stand.fleet()])
     wait(scanned_registry, 1)
@@ -217,7 +217,9 @@ def test_exploited_vulnerability_moves_the_date_of_an_open_request(start_stand, 
 
 
 @pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
-def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_class, start_stand, scanned_registry):
+def test_public_repository_shows_no_due_date_that_depends_on_private_evidence(
+    stand_class, start_stand, scanned_registry
+):
     scanned_registry.is_private = lambda line: True
     stand = start_stand(stand_class, FILES)
     wait(scanned_registry, 0)
@@ -238,7 +240,7 @@ def test_public_repository_shows_no_date_that_depends_on_private_evidence(stand_
 
 
 @pytest.mark.parametrize("stand_class", [GitHubStand, GitLabStand])
-def test_request_loses_private_due_date_when_the_repository_becomes_public(stand_class, start_stand, scanned_registry):
+def test_private_due_date_is_removed_when_the_repository_becomes_public(stand_class, start_stand, scanned_registry):
     scanned_registry.is_private = lambda line: True
     stand = start_stand(stand_class, FILES)
     hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
@@ -251,7 +253,7 @@ def test_request_loses_private_due_date_when_the_repository_becomes_public(stand
     assert "Merge by" not in find_request(stand).body
 
 
-def test_outputs_count_overdue_proposals(start_stand, scanned_registry):
+def test_report_metrics_json_and_dashboard_count_overdue_proposals(start_stand, scanned_registry):
     stand = start_stand(GitHubStand, FILES)
     scanned_registry.run([stand.fleet()])
     wait(scanned_registry, 8)
@@ -270,7 +272,7 @@ def test_outputs_count_overdue_proposals(start_stand, scanned_registry):
     assert "⚠️ **overdue** since 2026-12-02 12:00 UTC" in board.body
 
 
-def test_settled_repository_is_read_when_a_request_becomes_overdue(loopback, tmp_path):
+def test_unchanged_repository_is_read_again_when_a_pull_request_becomes_overdue(loopback, tmp_path):
     twins = TwinFleets(loopback, tmp_path)
     set_rules(twins, due=DuePeriods(high=2 * DAY))
     twins.loopback.move("nginx", "1", "nginx 1")

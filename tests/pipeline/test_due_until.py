@@ -69,7 +69,7 @@ def fleet(updated_registry, start_stand, tmp_path) -> ClusterFleet:
     return ClusterFleet(updated_registry, start_stand(LocalStand, FILES), tmp_path)
 
 
-def test_request_states_that_the_update_must_run(fleet):
+def test_pull_request_states_date_by_which_the_update_must_run(fleet):
     (report,) = fleet.run().repositories[0].proposals
     assert report.due == DueDate(DUE, DueClass.CRITICAL, until=DueUntil.RUNNING)
     (request,) = fleet.stand.requests()
@@ -80,7 +80,7 @@ def test_request_states_that_the_update_must_run(fleet):
     assert fleet.stand.writes == writes
 
 
-def test_merged_update_is_overdue_until_running(fleet):
+def test_merged_update_stays_overdue_until_containers_run_the_new_image(fleet):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     (waiting,) = fleet.list_unfinished(fleet.run(days=1))
@@ -113,14 +113,14 @@ def test_merged_update_is_overdue_until_running(fleet):
     assert fleet.list_unfinished(fleet.run()) == []
 
 
-def test_update_with_unknown_deployment_is_not_overdue(fleet):
+def test_merged_update_without_cluster_evidence_is_not_overdue(fleet):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     (waiting,) = fleet.list_unfinished(fleet.run(days=30))
     assert not waiting.due.is_overdue
 
 
-def test_update_that_must_only_be_merged_ends_with_the_merge(fleet):
+def test_update_that_must_only_be_merged_is_not_overdue_after_merge(fleet):
     rules = fleet.loopback.rulebook.rules
     merged = PolicyRule(due=DuePeriods(critical=7 * DAY))
     fleet.loopback.rulebook = replace(fleet.loopback.rulebook, rules=(merged, *rules[1:]))
@@ -129,7 +129,7 @@ def test_update_that_must_only_be_merged_ends_with_the_merge(fleet):
     assert fleet.list_unfinished(fleet.run(days=30)) == []
 
 
-def test_pipeline_fails_while_an_overdue_fix_does_not_run(fleet, tmp_path, basebump):
+def test_report_with_fail_overdue_exits_4_until_the_overdue_fix_is_running(fleet, tmp_path, basebump):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     fleet.run(days=1)

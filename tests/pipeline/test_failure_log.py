@@ -13,7 +13,7 @@ from bot.pipeline.failures import STATE_SUBJECT, FailureLog
 FIRST, SECOND = (RunFailure(name, FailureStage.SURVEY, "timeout") for name in ("acme/web", "acme/api"))
 
 
-def test_failures_keep_their_order_and_equal_ones_are_kept():
+def test_log_keeps_order_of_failures_and_equal_failures():
     log = FailureLog()
     log.add([SECOND, FIRST])
     log.add([SECOND])
@@ -35,21 +35,21 @@ def test_state_error_that_occurs_twice_in_a_stage_is_listed_once():
     assert len(log.list_all()) == 1
 
 
-def test_state_error_becomes_a_failure_of_the_state():
+def test_state_error_is_logged_as_failure_with_the_state_as_subject():
     log = FailureLog()
     with log.note_state_error(FailureStage.ASSESS):
         raise StateError("the disk is full")
     assert log.list_all() == (RunFailure(STATE_SUBJECT, FailureStage.ASSESS, "the disk is full"),)
 
 
-def test_other_errors_are_raised():
+def test_error_that_is_not_a_state_error_is_raised_and_not_logged():
     log = FailureLog()
     with pytest.raises(KeyError), log.note_state_error(FailureStage.ASSESS):
         raise KeyError("bug")
     assert log.list_all() == ()
 
 
-def test_new_log_of_a_context_leaves_the_earlier_log_unchanged():
+def test_failure_added_to_new_log_of_a_context_is_not_in_the_earlier_log():
     context = build_context()
     context.failures.add([FIRST])
     context.with_new_log().failures.add([SECOND])

@@ -83,7 +83,7 @@ def fleet(loopback, tmp_path):
         each.end()
 
 
-def test_body_of_the_next_request_says_how_ci_ended_in_the_others(fleet):
+def test_new_pull_request_states_ci_results_of_other_repositories_of_the_fleet(fleet):
     passed, failed = fleet.add(2)
     fleet.run()
     fleet.finish_ci(passed, "passed")
@@ -99,7 +99,7 @@ def test_body_of_the_next_request_says_how_ci_ended_in_the_others(fleet):
     assert [each.body for each in failed.requests()] == before
 
 
-def test_request_that_was_merged_before_the_next_run_counts(fleet):
+def test_ci_result_is_recorded_for_pull_request_merged_before_the_next_run(fleet):
     (stand,) = fleet.add()
     fleet.run()
     fleet.finish_ci(stand, "passed")
@@ -131,14 +131,14 @@ def test_digest_that_breaks_ci_is_held_for_the_rest_of_the_fleet(fleet):
     assert list_outcomes(fleet.run([rest])) == ["opened"]
 
 
-def test_two_broken_repositories_do_not_hold_the_digest(fleet):
+def test_digest_is_not_held_if_ci_fails_in_only_two_repositories(fleet):
     fleet.break_ci(NUMBER_BROKEN - 1)
     (rest,) = fleet.add()
     assert list_outcomes(fleet.run([rest])) == ["opened"]
     assert "CI passed in 0 of 2 repositories of this fleet, merged in none" in rest.requests()[0].body
 
 
-def test_accepted_hold_in_a_policy_lets_an_update_with_failing_ci_be_proposed(fleet):
+def test_accepted_hold_in_policy_allows_update_that_fails_ci_in_other_repositories(fleet):
     fleet.break_ci()
     (rest,) = fleet.add()
     accepted = AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The tests were wrong", date.max)
@@ -148,7 +148,7 @@ def test_accepted_hold_in_a_policy_lets_an_update_with_failing_ci_be_proposed(fl
     assert "ada answers until 9999-12-31" in rest.requests()[0].body
 
 
-def test_failed_ci_after_a_commit_of_a_user_is_not_counted(fleet):
+def test_ci_failure_on_commit_of_a_user_is_not_counted(fleet):
     (stand,) = fleet.add()
     fleet.run()
     stand.commit(get_branch(stand), {"README.md": "# Somebody's work\n"})
@@ -158,7 +158,7 @@ def test_failed_ci_after_a_commit_of_a_user_is_not_counted(fleet):
     assert request.ci is not CiOutcome.FAILED
 
 
-def test_run_reads_a_request_again_until_ci_ends(fleet):
+def test_runs_read_pull_request_again_until_ci_ends(fleet):
     (stand,) = fleet.add()
     fleet.run()
     stand.report_check(stand.branches()[get_branch(stand)], "pending")
@@ -169,7 +169,7 @@ def test_run_reads_a_request_again_until_ci_ends(fleet):
 
 
 @pytest.mark.parametrize(("state", "wait"), [("pending", MAX_CI_DURATION), (None, MAX_CI_START)])
-def test_branch_settles_although_ci_never_ends(fleet, state, wait):
+def test_repository_becomes_settled_after_waiting_limit_although_ci_never_ends(fleet, state, wait):
     (stand,) = fleet.add()
     fleet.run()
     if state is not None:
@@ -186,7 +186,7 @@ def load_settled(fleet):
     return [each.settled is not None for each in fleet.loopback.state.inventory.load_branches(keys).values()]
 
 
-def test_checks_are_not_read_without_a_state(loopback, tmp_path):
+def test_ci_checks_are_not_read_without_a_state_database(loopback, tmp_path):
     fleet = OutcomeFleet(loopback, tmp_path, has_state=False)
     (stand,) = fleet.add()
     fleet.run()

@@ -31,7 +31,7 @@ RUNGS = dict(read_documented_permissions())
 DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 
-def test_documentation_lists_permissions_of_each_level():
+def test_documentation_lists_github_permissions_of_each_run_level():
     assert RUNGS == {
         RunLevel.REPORT: {"metadata": "read", "contents": "read", "pull_requests": "read"},
         RunLevel.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "read"},
@@ -56,7 +56,7 @@ def _grant(stand, permissions):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_level_works_with_documented_permissions(stand, loopback, level):
+def test_run_level_works_on_github_with_documented_permissions(stand, loopback, level):
     _grant(stand, RUNGS[level])
     for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
@@ -68,7 +68,7 @@ def test_level_works_with_documented_permissions(stand, loopback, level):
 @pytest.mark.parametrize(
     ("level", "missing"), [(RunLevel.PUSH, "contents: write"), (RunLevel.PROPOSE, "pull requests: write")]
 )
-def test_level_with_permissions_of_lower_level_fails_and_names_missing_ones(stand, loopback, level, missing):
+def test_run_with_permissions_of_lower_level_fails_and_names_missing_permission(stand, loopback, level, missing):
     _grant(stand, RUNGS[RunLevel(level - 1)])
     (failure,) = loopback.run([stand.fleet()], level).failed
     assert f"`{missing}`" in failure.error.replace("pull_requests", "pull requests")
@@ -76,7 +76,7 @@ def test_level_with_permissions_of_lower_level_fails_and_names_missing_ones(stan
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_no_level_works_without_read_permission(stand, loopback, level):
+def test_run_fails_at_every_level_without_a_documented_read_permission(stand, loopback, level):
     for permission in ("contents", "pull_requests"):
         _grant(stand, {key: value for key, value in RUNGS[level].items() if key != permission})
         assert loopback.run([stand.fleet()], level).failed

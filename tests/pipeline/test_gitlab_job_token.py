@@ -42,7 +42,7 @@ def open_fleet(stand, *selected, secret=SECRET):
     return open_gitlab_fleet(stand.server.url, JobToken(secret), selected=selected or [stand.name], pause=no_pause)
 
 
-def test_report_uses_git_and_allowed_api_calls(stand, loopback):
+def test_report_with_job_token_uses_only_git_and_allowed_api_calls(stand, loopback):
     with stand.server.watched() as lines:
         report = loopback.run([open_fleet(stand)], RunLevel.REPORT)
     assert (report.failed, list_outcomes(report)) == ((), ["would-open"])
@@ -55,7 +55,7 @@ def test_report_uses_git_and_allowed_api_calls(stand, loopback):
     assert stand.server.writes == []
 
 
-def test_report_on_blocked_digest_reads_no_history(stand, loopback):
+def test_report_with_job_token_reads_no_git_history_for_a_blocked_digest(stand, loopback):
     """The API for commits refuses the token."""
     blocked = loopback.move("python", "3.12-slim", "old")
     blocklist = build_blocklist([BlockedDigest(blocked, Block("malware"))])
@@ -65,7 +65,7 @@ def test_report_on_blocked_digest_reads_no_history(stand, loopback):
     assert [each.detail for each in report.repositories[0].verdicts] == ["malware; no known replacement"]
 
 
-def test_report_includes_proposals_of_another_token_and_declines(stand, loopback):
+def test_report_with_job_token_finds_merge_requests_opened_with_another_token(stand, loopback):
     assert list_outcomes(loopback.run([stand.fleet()], RunLevel.PROPOSE)) == ["opened"]
     assert list_outcomes(loopback.run([open_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
     loopback.move("python", "3.12-slim", "newer")
@@ -79,7 +79,7 @@ def test_report_includes_proposals_of_another_token_and_declines(stand, loopback
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_higher_level_fails_without_writes_and_names_the_required_token(stand, loopback, level):
+def test_job_token_fails_at_higher_run_levels_and_error_names_the_required_token(stand, loopback, level):
     report = loopback.run([open_fleet(stand)], level)
     (failed,) = report.failed
     assert "job token" in failed.error
@@ -88,7 +88,7 @@ def test_higher_level_fails_without_writes_and_names_the_required_token(stand, l
     assert stand.server.writes == []
 
 
-def test_older_gitlab_is_read_and_open_requests_are_unknown(stand, loopback):
+def test_gitlab_before_18_4_is_read_without_merge_requests_and_failure_is_reported(stand, loopback):
     stand.server.job_operations = frozenset()
     report = loopback.run([open_fleet(stand)], RunLevel.REPORT)
     (repository,) = report.repositories
@@ -113,13 +113,13 @@ def test_expired_job_token_is_never_shown(stand):
     assert "glcbt-wrong" not in failed.error
 
 
-def test_job_token_lists_no_projects(stand):
+def test_group_cannot_be_listed_with_job_token_and_failure_asks_for_project_names(stand):
     (failed,) = open_fleet(stand, RepositorySelection("acme")).list_repositories(frozenset())
     assert (failed.subject, "name each project" in failed.error) == ("acme", True)
     assert stand.server.lines == []
 
 
-def test_no_method_writes_with_a_job_token(stand):
+def test_dashboard_is_not_written_with_a_job_token(stand):
     fleet = open_fleet(stand)
     (repository,) = fleet.list_repositories(frozenset())
     assert fleet.get_dashboard(repository).read() is None
@@ -128,7 +128,7 @@ def test_no_method_writes_with_a_job_token(stand):
     assert stand.server.writes == []
 
 
-def test_job_token_plans_no_change_of_a_branch_with_unreadable_content(stand, loopback):
+def test_plan_with_job_token_leaves_out_repository_with_unreadable_branch(stand, loopback):
     loopback.run([stand.fleet()], RunLevel.PROPOSE)
     loopback.move("python", "3.12-slim", "newer")
     planned_run = loopback.plan([open_fleet(stand)])

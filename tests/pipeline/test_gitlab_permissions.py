@@ -32,7 +32,7 @@ RUNGS = dict(read_documented_roles())
 DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 
-def test_documentation_lists_requirements_of_each_level_as_messages_do():
+def test_documentation_and_messages_state_the_same_scope_and_role_for_each_run_level():
     assert RUNGS == {
         RunLevel.REPORT: ("read_api", "Reporter"),
         RunLevel.PUSH: ("api", "Developer"),
@@ -56,7 +56,7 @@ def _grant(stand, scope, role):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_level_works_with_documented_requirements(stand, loopback, level):
+def test_run_level_works_on_gitlab_with_documented_scope_and_role(stand, loopback, level):
     _grant(stand, *RUNGS[level])
     for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
@@ -67,7 +67,7 @@ def test_level_works_with_documented_requirements(stand, loopback, level):
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 @pytest.mark.parametrize("lacks", ["scope", "role"])
-def test_level_with_missing_requirement_fails_and_names_the_requirement(stand, loopback, level, lacks):
+def test_run_without_required_scope_or_role_fails_and_names_scope_and_role(stand, loopback, level, lacks):
     scope, role = RUNGS[level]
     below = RUNGS[RunLevel.REPORT]
     _grant(stand, *((below[0], role) if lacks == "scope" else (scope, below[1])))
@@ -76,7 +76,7 @@ def test_level_with_missing_requirement_fails_and_names_the_requirement(stand, l
     assert len(stand.branches()) == 1
 
 
-def test_no_level_works_when_the_project_is_not_visible(stand, loopback):
+def test_report_fails_when_the_gitlab_project_is_not_visible(stand, loopback):
     stand.project.members.clear()
     (failure,) = loopback.run([stand.fleet()], RunLevel.REPORT).failed
     assert READ_ACCESS in failure.error
@@ -90,6 +90,6 @@ def test_each_level_can_have_a_separate_token(stand, loopback):
     assert len(stand.requests()) == 1
 
 
-def test_documentation_says_that_a_job_token_can_only_report():
+def test_documentation_states_that_a_job_token_allows_only_the_level_report():
     (row,) = re.findall(r"^\| [^|]*`CI_JOB_TOKEN` \|(.*)\|$", PAGE, re.MULTILINE)
     assert [cell.strip() == "not possible" for cell in row.split("|")] == [False, True, True]

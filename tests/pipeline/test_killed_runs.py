@@ -119,7 +119,7 @@ class ScenePlayer:
 
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("title", SCENES)
-def test_next_run_completes_run_killed_before_any_write(title, forge, tmp_path, loopback, request):
+def test_next_run_completes_a_run_that_was_killed_before_any_of_its_writes(title, forge, tmp_path, loopback, request):
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
     kills = ScenePlayer(forge, tmp_path, loopback).kills(SCENES[title])
@@ -129,19 +129,19 @@ def test_next_run_completes_run_killed_before_any_write(title, forge, tmp_path, 
 @pytest.mark.slow
 @pytest.mark.parametrize("forge", ["local", "github"])
 @pytest.mark.parametrize("title", VARIED)
-def test_next_run_with_state_completes_killed_run(title, forge, tmp_path, loopback):
+def test_next_run_completes_a_killed_run_if_both_share_a_sqlite_state(title, forge, tmp_path, loopback):
     ScenePlayer(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("title", VARIED)
-def test_killed_apply_is_healed_by_the_next_plan(title, tmp_path, loopback):
+def test_next_plan_and_apply_complete_an_apply_that_was_killed_before_any_write(title, tmp_path, loopback):
     ScenePlayer("local", tmp_path, loopback, uses_plans=True).kills(SCENES[title])
 
 
 @pytest.mark.real("postgresql")
 @pytest.mark.parametrize("title", ["opened", "declined, then the next digest", "two at once"])
-def test_next_run_with_state_in_postgresql_completes_killed_run(title, tmp_path, loopback, postgresql):
+def test_next_run_completes_a_killed_run_if_both_share_a_postgresql_state(title, tmp_path, loopback, postgresql):
     ScenePlayer("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kills(
         SCENES[title]
     )
@@ -153,7 +153,7 @@ def test_scene_does_not_repeat_the_beginning_of_other_scenes():
     assert all(count_tried(acts) < len(acts) for acts in SCENES.values())
 
 
-def test_every_proposal_of_a_run_is_a_push_and_an_open(tmp_path, loopback):
+def test_run_with_two_proposals_is_killed_before_each_of_its_four_writes(tmp_path, loopback):
     assert ScenePlayer("local", tmp_path, loopback).kills(SCENES["two at once"]) == 4
 
 

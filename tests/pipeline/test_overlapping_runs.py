@@ -63,12 +63,12 @@ PASTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("past", PASTS)
-def test_next_run_completes_two_overlapping_runs(past, forge, tmp_path, loopback):
+def test_run_after_two_overlapping_runs_has_the_result_of_a_single_run(past, forge, tmp_path, loopback):
     compare_with_single_run(past, forge, tmp_path, loopback)
 
 
 @pytest.mark.parametrize(("past", "forge"), [*((past, "local") for past in PASTS), ("the tags moved on", "github")])
-def test_overlapping_runs_may_share_a_state(past, forge, tmp_path, loopback):
+def test_run_after_overlapping_runs_with_one_sqlite_state_has_result_of_single_run(past, forge, tmp_path, loopback):
     """The state of each play contains what its earlier runs remembered."""
     names = count()
 
@@ -79,7 +79,7 @@ def test_overlapping_runs_may_share_a_state(past, forge, tmp_path, loopback):
 
 
 @pytest.mark.real("postgresql")
-def test_overlapping_runs_may_share_a_state_on_a_server(tmp_path, loopback, postgresql):
+def test_run_after_overlapping_runs_with_postgresql_state_has_result_of_single_run(tmp_path, loopback, postgresql):
     compare_with_single_run(
         "the tags moved on", "local", tmp_path, loopback, lambda: Database.postgresql(postgresql.fresh())
     )

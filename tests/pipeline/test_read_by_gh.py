@@ -68,7 +68,7 @@ def run(github, loopback):
     return lambda **orders: loopback.run([github.fleet()], **orders)
 
 
-def test_gh_shows_opened_request(github, gh, run):
+def test_gh_shows_opened_pull_request_with_branch_author_labels_and_files(github, gh, run):
     (proposal,) = run().repositories[0].proposals
     (listed,) = gh("pr", "list", "--json", OF_A_REQUEST)
     assert listed == gh("pr", "view", "1", "--json", OF_A_REQUEST)
@@ -85,7 +85,7 @@ def test_gh_shows_opened_request(github, gh, run):
     ]
 
 
-def test_gh_finds_request_by_branch_and_labels(gh, run):
+def test_gh_finds_pull_request_by_head_label_and_base(gh, run):
     run()
     for words in (("--head", BRANCH), ("--label", "docker"), ("--base", "main")):
         assert [each["number"] for each in gh("pr", "list", *words, "--json", "number")] == [1]
@@ -93,7 +93,7 @@ def test_gh_finds_request_by_branch_and_labels(gh, run):
         assert gh("pr", "list", *words, "--json", "number") == []
 
 
-def test_gh_shows_new_commit_of_the_same_request(github, gh, run, loopback):
+def test_gh_shows_new_commit_in_the_same_pull_request_after_refresh(github, gh, run, loopback):
     run()
     before = gh("pr", "view", "1", "--json", OF_A_REQUEST)
     loopback.move("python", "3.12-slim", "newer")
@@ -105,7 +105,7 @@ def test_gh_shows_new_commit_of_the_same_request(github, gh, run, loopback):
     assert (after["labels"], after["files"]) == (before["labels"], before["files"])
 
 
-def test_gh_shows_closed_request_when_update_is_not_desired(github, gh, run):
+def test_gh_shows_pull_request_as_closed_when_update_is_no_longer_needed(github, gh, run):
     run()
     github.commit("main", dict.fromkeys(("Dockerfile", "tools/Dockerfile"), "# nothing left\n"))
     assert list_outcomes(run()) == ["closed"]
@@ -115,14 +115,14 @@ def test_gh_shows_closed_request_when_update_is_not_desired(github, gh, run):
     assert '"withdrawn":true' in closed["body"]
 
 
-def test_gh_distinguishes_merged_from_closed_requests(github, gh, run):
+def test_gh_shows_merged_pull_request_as_merged_after_the_next_run(github, gh, run):
     run()
     github.merge_request(BRANCH)
     assert list_outcomes(run()) == ["closed"]
     assert gh("pr", "view", "1", "--json", "state") == {"state": "MERGED"}
 
 
-def test_gh_shows_dashboard_until_empty(github, gh, run):
+def test_gh_shows_dashboard_issue_as_closed_when_the_dashboard_is_empty(github, gh, run):
     words = ("--label", "basebump-dashboard", "--json", "body,labels,number,state,title")
     run(has_dashboards=True)
     (board,) = gh("issue", "list", *words)

@@ -33,7 +33,7 @@ def strict_registry(loopback):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_refused_proposal_is_reported_without_writes(strict_registry, tmp_path, level):
+def test_refused_proposal_is_reported_but_not_written(strict_registry, tmp_path, level):
     stand = LocalStand(tmp_path, FILES)
     before = stand.branches()
     report = strict_registry.run([stand.fleet()], level)
@@ -51,7 +51,7 @@ def test_refused_proposal_is_reported_without_writes(strict_registry, tmp_path, 
     assert stand.branches() == before
 
 
-def test_partly_refused_proposal_is_opened_without_refused_images(strict_registry, tmp_path):
+def test_grouped_pull_request_leaves_out_refused_images(strict_registry, tmp_path):
     together = PolicyRule(match=RuleMatch(image=("docker.io/library/*",)), group="weekly")
     strict_registry.rulebook = replace(strict_registry.rulebook, rules=(*strict_registry.rulebook.rules, together))
     files = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\nCOPY --from=redis:7@{OLD.digest} / /\n"}
@@ -61,6 +61,6 @@ def test_partly_refused_proposal_is_opened_without_refused_images(strict_registr
     assert image.canonical == "docker.io/library/redis"
 
 
-def test_each_reason_is_reported_once(strict_registry, tmp_path):
+def test_reason_that_refuses_several_references_of_a_proposal_is_reported_once(strict_registry, tmp_path):
     report = strict_registry.run([LocalStand(tmp_path, FILES).fleet()])
     assert report.repositories[0].proposals[0].note == Reason.UNSIGNED.sentence

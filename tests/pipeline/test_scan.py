@@ -75,7 +75,7 @@ def find_end_of_reference(content: str) -> int:
 
 
 @pytest.mark.parametrize("null", ["null", "~"])
-def test_digest_at_spans_the_null_that_the_edit_replaces(null, tmp_path, loopback):
+def test_digest_at_is_the_position_of_null_if_the_digest_attribute_is_null(null, tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     content = f"image: {{repository: python, tag: '3.12', digest: {null}}}\n"
     scanned = _scan(tmp_path, loopback, {"web/Chart.yaml": "name: web\n", "web/values.yaml": content})
@@ -96,7 +96,7 @@ def test_json_document_has_exactly_the_documented_keys(tmp_path, loopback):
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
 
 
-def test_edit_is_verified_and_changes_only_the_digest(tmp_path, loopback):
+def test_edit_changes_only_digests_and_keeps_bom_and_line_breaks(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     before = f"\ufeff# caf\u00e9\r\nFROM python:3.12@{digest('old')} AS a\r\nCOPY --from=python:3.12 /a /b"
     scanned = _scan(tmp_path, loopback, {"Dockerfile": before})
@@ -105,7 +105,7 @@ def test_edit_is_verified_and_changes_only_the_digest(tmp_path, loopback):
     assert change.content == expected.encode()
 
 
-def test_file_without_updates_is_not_changed(tmp_path, loopback):
+def test_scan_of_file_without_updates_returns_no_changes(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{now}\n"})
     assert scanned.changes == ()
@@ -118,7 +118,7 @@ def test_unlisted_registry_is_never_contacted(tmp_path, loopback):
     assert loopback.registry.served_requests == ()
 
 
-def test_tag_is_looked_up_once_for_all_references(tmp_path, loopback):
+def test_up_to_date_tag_used_in_many_files_costs_one_head_request(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     files = {f"service-{number}/Dockerfile": f"FROM python:3.12@{now}\n" for number in range(20)}
     scanned = _scan(tmp_path, loopback, files | {"pod.yaml": POD.format(image=f"python:3.12@{now}")})
@@ -126,20 +126,20 @@ def test_tag_is_looked_up_once_for_all_references(tmp_path, loopback):
     assert [request.method for request in loopback.registry.served_requests] == ["HEAD"]
 
 
-def test_updated_tag_costs_one_more_request(tmp_path, loopback):
+def test_tag_with_an_update_costs_one_get_request_in_addition_to_head(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     _scan(tmp_path, loopback, {"a/Dockerfile": "FROM python:3.12\n", "b/Dockerfile": "FROM python:3.12\n"})
     assert [request.method for request in loopback.registry.served_requests] == ["HEAD", "GET"]
 
 
-def test_pin_of_one_platform_of_current_index_is_up_to_date(tmp_path, loopback):
+def test_digest_of_one_platform_of_current_index_is_up_to_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     child = build("now").children[1].digest
     references = index_references(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
     assert references["Dockerfile", 1]["status"] == "up-to-date"
 
 
-def test_unreachable_registry_is_one_failure_and_does_not_affect_others(tmp_path, loopback):
+def test_unreachable_registry_is_reported_once_and_other_registries_are_looked_up(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     loopback.entries = (
         RegistryEntry("docker.io", mirror=loopback.registry.host, is_insecure=True),
@@ -158,7 +158,7 @@ def test_unreachable_registry_is_one_failure_and_does_not_affect_others(tmp_path
     assert references["Dockerfile", 2]["detail"].startswith("127.0.0.1:9 ")
 
 
-def test_text_explains_unreachable_registry_once(tmp_path, loopback):
+def test_scan_text_and_summary_explain_unreachable_registry_once(tmp_path, loopback):
     loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", is_insecure=True),)
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"}).report
     text = render_scan_text(report, None)
@@ -181,7 +181,7 @@ def test_text_explains_unreachable_registry_once(tmp_path, loopback):
         (PolicyRule(match=RuleMatch(role=Role.BASE), ignore=True), "ignored"),
     ],
 )
-def test_rule_skips_with_reason_and_without_request(tmp_path, loopback, rule, reason):
+def test_rule_that_excludes_a_reference_is_the_reason_and_prevents_requests(tmp_path, loopback, rule, reason):
     rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
     references = index_references(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
     assert references["Dockerfile", 1]["reason"] == reason
@@ -195,7 +195,7 @@ def test_too_large_file_is_reported_and_not_read(tmp_path, loopback):
     assert document["failed"] == []
 
 
-def test_text_shows_updates_and_reasons_for_others(tmp_path, loopback):
+def test_scan_text_shows_updates_and_reasons_for_references_without_update(tmp_path, loopback):
     old, new = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python\nFROM $X\n"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
@@ -205,7 +205,7 @@ def test_text_shows_updates_and_reasons_for_others(tmp_path, loopback):
     assert "--write" in text
 
 
-def test_text_explains_how_to_scan_if_no_scanner_was_chosen(tmp_path, loopback):
+def test_scan_text_states_that_no_scanner_is_configured_or_installed(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}).report
     assert "\nNothing was scanned: no scanner is configured or installed." in render_scan_text(report, None)
@@ -215,7 +215,7 @@ def test_text_explains_how_to_scan_if_no_scanner_was_chosen(tmp_path, loopback):
     assert "scanned" not in render_scan_text(replace(nothing, uses_default_scanner=True), None)
 
 
-def test_text_explains_each_reason_once(tmp_path, loopback):
+def test_scan_text_explains_each_reason_once(tmp_path, loopback):
     text = render_scan_text(
         _scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None
     )
@@ -225,7 +225,7 @@ def test_text_explains_each_reason_once(tmp_path, loopback):
     )
 
 
-def test_anchor_and_aliases_are_one_line_of_text(tmp_path, loopback):
+def test_scan_text_shows_yaml_anchor_and_its_aliases_on_one_line(tmp_path, loopback):
     pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
     files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
@@ -235,7 +235,7 @@ def test_anchor_and_aliases_are_one_line_of_text(tmp_path, loopback):
 
 
 @pytest.mark.parametrize(("places", "notes"), [(3, 3), (4, 1)])
-def test_note_of_many_references_is_shown_only_below_the_first(tmp_path, loopback, places, notes):
+def test_scan_text_shows_note_shared_by_four_references_only_below_the_first(tmp_path, loopback, places, notes):
     dockerfile = "".join(f"FROM python:3.{number}\n" for number in range(places))
     files = {"Dockerfile": dockerfile, "renovate.json": '{"extends": ["config:recommended"]}'}
     lines = render_scan_text(_scan(tmp_path, loopback, files).report, None).splitlines()
@@ -244,11 +244,11 @@ def test_note_of_many_references_is_shown_only_below_the_first(tmp_path, loopbac
     assert lines[2].endswith("  (4 references)") is (places == 4)
 
 
-def test_text_without_references_is_one_sentence(tmp_path, loopback):
+def test_scan_text_states_that_no_image_references_were_found(tmp_path, loopback):
     assert render_scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None).startswith("No image references")
 
 
-def test_repository_that_cannot_be_planned_does_not_affect_others(tmp_path, loopback, monkeypatch):
+def test_run_continues_with_next_repository_if_proposals_cannot_be_planned(tmp_path, loopback, monkeypatch):
     loopback.move("python", "3.12", "now")
     stands = [LocalStand(tmp_path / name, {"Dockerfile": "FROM python:3.12\n"}) for name in ("first", "second")]
     fleets = [stand.fleet() for stand in stands]
@@ -281,14 +281,14 @@ def test_ignore_comment_applies_until_the_given_date(tmp_path, loopback):
 
 
 @pytest.mark.parametrize("words", ["until=2027-1-31", "until: 2027-01-31", "broken until=2027-01-31", "Until=soon"])
-def test_invalid_date_in_ignore_comment_never_expires(tmp_path, loopback, words):
+def test_ignore_comment_with_invalid_date_never_expires(tmp_path, loopback, words):
     text = render_scan_text(
         _scan(tmp_path, loopback, {"Dockerfile": f"# basebump: ignore {words}\nFROM python:3\n"}).report, None
     )
     assert f"until=2027-01-31: {words}" in text
 
 
-def test_configured_files_are_read_as_the_given_format(tmp_path, loopback):
+def test_files_configured_for_a_format_are_read_by_that_format(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
     world = replace(loopback.world(), formats=load_formats_with_globs({"dockerfile": ("build/*.docker",)}))
@@ -299,7 +299,7 @@ def test_configured_files_are_read_as_the_given_format(tmp_path, loopback):
     assert len(scanned.changes) == 1
 
 
-def test_text_format_leaves_references_to_other_formats(tmp_path, loopback):
+def test_text_format_ignores_references_that_another_format_reads(tmp_path, loopback):
     """Otherwise, a reference that must not be written would be edited, and no edit of the file could be verified."""
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     pinned = f"python:3.12@{old}"
@@ -317,7 +317,7 @@ def test_text_format_leaves_references_to_other_formats(tmp_path, loopback):
     assert (change.content.count(old.encode()), change.content.count(now.encode())) == (1, 2)
 
 
-def test_entry_of_json_document_takes_one_line(tmp_path, loopback):
+def test_each_entry_of_scan_json_is_on_one_line(tmp_path, loopback):
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM missing:1\nFROM missing:2\nFROM $X\n"})
     lines = render_scan_document(scanned.report).splitlines()
     entries = [json.loads(line.rstrip(",")) for line in lines if line.startswith("    {")]

@@ -44,7 +44,7 @@ def test_tag_used_on_two_forges_is_looked_up_once(fleets, loopback):
     assert [each.method for each in loopback.registry.served_requests] == ["HEAD"]
 
 
-def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
+def test_images_of_an_update_proposed_on_two_forges_are_fetched_and_scanned_once(fleets, loopback):
     loopback.move("python", "3.12-slim", "old")
     loopback.move("python", "3.12-slim", "new")
     loopback.scanner = PresetScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
@@ -57,7 +57,7 @@ def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
     assert len(fetched) == len(set(fetched))
 
 
-def test_repositories_of_the_same_name_on_two_servers_have_separate_states(tmp_path, loopback):
+def test_state_distinguishes_repositories_with_equal_names_on_two_servers(tmp_path, loopback):
     loopback.move("python", "3.12-slim", "old")
     stands = [AzureStand(tmp_path / name, FILES) for name in ("one", "other")]
     try:
@@ -77,7 +77,7 @@ def test_repositories_of_the_same_name_on_two_servers_have_separate_states(tmp_p
             stand.end()
 
 
-def test_failing_forge_does_not_affect_others(fleets, loopback, tmp_path):
+def test_run_opens_proposals_on_other_forges_if_one_forge_fails(fleets, loopback, tmp_path):
     loopback.move("python", "3.12-slim", "new")
     broken = GitHubStand(tmp_path / "broken", FILES)
     broken.token.can_write = False
@@ -88,7 +88,7 @@ def test_failing_forge_does_not_affect_others(fleets, loopback, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
-def test_repository_selected_by_two_entries_is_processed_once(kind, tmp_path, loopback):
+def test_repository_that_two_config_entries_select_is_processed_once(kind, tmp_path, loopback):
     loopback.move("python", "3.12-slim", "new")
     stand = kind(tmp_path / "forge", FILES)
     report = loopback.run([stand.fleet(), stand.fleet()])
@@ -96,7 +96,7 @@ def test_repository_selected_by_two_entries_is_processed_once(kind, tmp_path, lo
     assert (list_outcomes(report), report.failed) == (["opened"], ())
 
 
-def test_repositories_of_the_same_name_in_two_folders_have_separate_states(tmp_path, loopback):
+def test_state_distinguishes_repositories_with_equal_names_in_two_folders(tmp_path, loopback):
     loopback.move("python", "3.12-slim", "old")
     folders = [tmp_path / name for name in ("one", "other")]
     stands = [LocalStand(folder, FILES) for folder in folders]
@@ -111,7 +111,7 @@ def test_repositories_of_the_same_name_in_two_folders_have_separate_states(tmp_p
     assert {(each.key.host, each.key.repository) for each in usages} == {(str(each), "acme") for each in folders}
 
 
-def test_single_folder_can_be_moved_without_losing_state(tmp_path):
+def test_state_does_not_store_path_of_a_single_local_folder(tmp_path):
     (fleet,) = build_local_fleets(tmp_path, [tmp_path / "one"])
     LocalStand(tmp_path / "one", FILES)
     (repository,) = fleet.list_repositories(frozenset())

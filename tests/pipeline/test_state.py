@@ -74,7 +74,7 @@ def list_content_requests(loopback: LoopbackHub, *digests: Digest) -> list[str]:
     return questions
 
 
-def test_next_run_revalidates_descriptors_and_fetches_no_manifests(tmp_path, registry_with_state):
+def test_second_run_revalidates_cached_descriptors_and_fetches_no_manifests(tmp_path, registry_with_state):
     first = run(tmp_path, registry_with_state)
     assert list_requests(registry_with_state) == sorted(
         [
@@ -90,7 +90,7 @@ def test_next_run_revalidates_descriptors_and_fetches_no_manifests(tmp_path, reg
     assert second.report == first.report
 
 
-def test_updated_tag_is_fetched(tmp_path, registry_with_state):
+def test_manifest_is_fetched_again_after_tag_moves_to_another_digest(tmp_path, registry_with_state):
     run(tmp_path, registry_with_state)
     before = len(registry_with_state.registry.served_requests)
     newer = registry_with_state.move("python", "3.12", "newer")
@@ -106,7 +106,7 @@ def test_updated_tag_is_fetched(tmp_path, registry_with_state):
     assert newer.encode() in scanned.changes[0].content
 
 
-def test_observations_accumulate_over_runs(tmp_path, registry_with_state, state):
+def test_state_keeps_first_and_last_observation_of_each_digest_of_a_tag(tmp_path, registry_with_state, state):
     run(tmp_path, registry_with_state)
     run(tmp_path, registry_with_state, after=timedelta(days=1))
     newer = registry_with_state.move("python", "3.12", "newer")
@@ -120,7 +120,7 @@ def test_observations_accumulate_over_runs(tmp_path, registry_with_state, state)
     }
 
 
-def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, registry_with_state, state):
+def test_descriptors_are_stored_even_if_lookup_of_another_tag_fails(tmp_path, registry_with_state, state):
     files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
     run(tmp_path, registry_with_state, files)
     assert open_state_store(state).load_descriptors(
@@ -134,7 +134,7 @@ def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, regist
 # Scans
 
 
-def test_image_is_scanned_once_by_a_scanner_with_one_database(tmp_path, registry_with_state):
+def test_second_run_reuses_scan_results_while_scanner_database_is_unchanged(tmp_path, registry_with_state):
     first = run(tmp_path, registry_with_state)
     told = registry_with_state.scanner.asked
     assert sorted({subject.digest for subject in told}) == sorted([OLD, NEW])
@@ -144,13 +144,13 @@ def test_image_is_scanned_once_by_a_scanner_with_one_database(tmp_path, registry
     assert second.report.evidence == first.report.evidence
 
 
-def test_image_with_two_names_is_scanned_once_in_a_run(tmp_path, registry_with_state):
+def test_digest_used_under_two_image_names_is_scanned_once_in_a_run(tmp_path, registry_with_state):
     run(tmp_path, registry_with_state, {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"})
     told = [(subject.digest, subject.platform) for subject in registry_with_state.scanner.asked]
     assert len(told) == len(set(told)) > 0
 
 
-def test_image_that_could_not_be_scanned_is_scanned_again(tmp_path, registry_with_state):
+def test_next_run_scans_image_again_if_the_scan_failed(tmp_path, registry_with_state):
     registry_with_state.scanner.findings.pop(NEW)
     run(tmp_path, registry_with_state)
     count = len(registry_with_state.scanner.asked)
@@ -161,7 +161,7 @@ def test_image_that_could_not_be_scanned_is_scanned_again(tmp_path, registry_wit
     assert all(evidence.delta for evidence in scanned.report.evidence.values())
 
 
-def test_scans_of_killed_run_are_kept(tmp_path, registry_with_state, monkeypatch):
+def test_next_run_reuses_scans_that_finished_before_a_run_was_killed(tmp_path, registry_with_state, monkeypatch):
     told = registry_with_state.scanner
     scan_one = told.scan
 
@@ -183,7 +183,7 @@ def test_scans_of_killed_run_are_kept(tmp_path, registry_with_state, monkeypatch
 # A memory that breaks
 
 
-def test_failure_to_write_state_does_not_affect_proposals(tmp_path, registry_with_state, state):
+def test_updates_are_still_found_if_state_cannot_be_written(tmp_path, registry_with_state, state):
     """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
         for table in ("tag_observations", "scans"):
@@ -199,7 +199,7 @@ def test_failure_to_write_state_does_not_affect_proposals(tmp_path, registry_wit
     assert all("no room" in failed.error for failed in scanned.report.failed)
 
 
-def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, registry_with_state, state):
+def test_unreadable_state_ends_the_run_before_any_registry_request(tmp_path, registry_with_state, state):
     state.write_bytes(b"no database any more" * 400)
     with pytest.raises(StateError, match="move the file away"):
         run(tmp_path, registry_with_state)
@@ -207,7 +207,7 @@ def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, registr
 
 
 @pytest.mark.parametrize("purges", [False, True])
-def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, purges):
+def test_earlier_digest_is_not_proposed_if_the_registry_purges_untagged_digests(tmp_path, loopback, state, purges):
     loopback.keep(lookups=open_state_store(state))
     loopback.rulebook = replace(
         loopback.rulebook,
@@ -229,7 +229,7 @@ def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, pur
     assert is_asked_again == purges
 
 
-def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
+def test_newest_earlier_digest_of_tag_is_proposed_if_newer_digests_are_held(tmp_path, loopback, state):
     """Each run observes one more build. The two newest builds state lower versions than the file's image."""
     loopback.keep(lookups=open_state_store(state))
 
@@ -253,7 +253,7 @@ def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
     assert fetched == sorted(f"GET python/manifests/{builds[number]} 200" for number in (2, 3, 4))
 
 
-def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
+def test_newest_tag_that_meets_min_age_is_proposed(tmp_path, loopback, state):
     """There is a release for each day. A tag that was never observed as the newest one is not looked up."""
     loopback.keep(lookups=open_state_store(state))
     rule = PolicyRule(update=UpdateMode.PATCH, min_age=timedelta(days=3))

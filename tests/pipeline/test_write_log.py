@@ -94,6 +94,6 @@ def test_every_run_sends_exactly_the_documented_write_requests(kind, tmp_path, l
 
 
 @pytest.mark.parametrize("kind", STANDS)
-def test_page_documents_no_writes_for_a_run_without_changes(kind):
+def test_documentation_lists_no_write_requests_for_a_run_without_changes(kind):
     assert documented(kind)["finds nothing to do"] == []
     assert documented(kind)["opens a pull request"] != []

@@ -49,7 +49,7 @@ def many_files():
     return {"release.yaml": write_release(*names), **CHART, **dict.fromkeys(names, VALUES)}
 
 
-def test_named_values_are_read_alike_by_several_processes(tmp_path, monkeypatch, many_files):
+def test_named_values_files_give_same_result_with_two_processes_as_with_one(tmp_path, monkeypatch, many_files):
     alone = extract_files(tmp_path, many_files)
     assert len(alone.references) == 40
     assert [each.file.path for each in alone.readings] == sorted(each.file.path for each in alone.readings)
@@ -58,7 +58,7 @@ def test_named_values_are_read_alike_by_several_processes(tmp_path, monkeypatch,
     assert extract_files(tmp_path, many_files, processes=2) == alone
 
 
-def test_too_many_named_values_files_are_reported_as_unread(tmp_path, monkeypatch, many_files):
+def test_named_values_files_beyond_the_limit_are_reported_as_too_large(tmp_path, monkeypatch, many_files):
     monkeypatch.setattr(extract, "MAX_NAMED_FILES", 38)
     result = extract_files(tmp_path, many_files)
     assert len(result.references) == 38
@@ -69,14 +69,14 @@ def test_too_many_named_values_files_are_reported_as_unread(tmp_path, monkeypatc
     assert result.has_unread_files
 
 
-def test_named_values_files_are_taken_from_the_budget(tmp_path, many_files):
+def test_named_values_files_count_toward_reference_limit_of_the_repository(tmp_path, many_files):
     result = extract_files(tmp_path, many_files, budget=TreeBudget(references=30))
     assert len(result.references) == 30
     assert [each.path for each in result.unsupported] == [f"apps/{number}.yaml" for number in range(30, 40)]
     assert len(result.failures) == 1
 
 
-def test_budget_that_other_files_exceed_is_reported_once(tmp_path, many_files):
+def test_reference_limit_that_files_before_named_values_exceed_is_reported_once(tmp_path, many_files):
     froms = "FROM golang:1.22\n" * 31
     result = extract_files(tmp_path, {**many_files, "z/Dockerfile": froms}, budget=TreeBudget(references=30))
     assert result.references == ()
@@ -84,7 +84,7 @@ def test_budget_that_other_files_exceed_is_reported_once(tmp_path, many_files):
     assert result.has_unread_files
 
 
-def test_named_file_that_another_format_reads_is_read_once(tmp_path):
+def test_file_named_as_values_is_read_only_by_another_format_that_selects_the_file(tmp_path):
     files = {
         "release.yaml": write_release("apps/compose.yaml", "apps/kustomization.yaml", "apps/pod.yaml", "apps/web.yaml"),
         "apps/compose.yaml": "services: {web: {image: 'nginx:1.27'}}\n",
@@ -100,13 +100,13 @@ def test_named_file_that_another_format_reads_is_read_once(tmp_path):
     ]
 
 
-def test_named_values_are_not_read_without_the_format_helm(tmp_path):
+def test_named_values_files_are_not_read_if_format_helm_is_disabled(tmp_path):
     files = {"release.yaml": write_release("apps/web.yaml"), "apps/web.yaml": VALUES}
     formats = [each for each in load_all_formats() if each.name != "helm"]
     assert extract_files(tmp_path, files, formats=formats).references == ()
 
 
-def test_helm_reads_named_files_of_a_chart_once(tmp_path):
+def test_values_file_of_a_chart_that_a_release_also_names_is_read_once(tmp_path):
     """A template in a chart stays a template, even if a release names it as a values file."""
     files = {"release.yaml": write_release("charts/web/templates/pod.yaml", "charts/web/values.yaml"), **CHART}
     result = extract_files(tmp_path, {**files, "charts/web/values.yaml": VALUES})
@@ -116,7 +116,9 @@ def test_helm_reads_named_files_of_a_chart_once(tmp_path):
 @pytest.mark.real("git")
 @pytest.mark.over_forges
 @pytest.mark.parametrize("kind", [LocalStand, GitHubStand])
-def test_branch_for_named_values_stays_managed_when_the_base_changes(start_stand, updated_registry, kind):
+def test_branch_that_edits_named_values_file_is_refreshed_after_base_branch_changes(
+    start_stand, updated_registry, kind
+):
     """The base of the branch then has another version of the file, which must be read by the same format."""
     stand = start_stand(kind, {"release.yaml": write_release("apps/web.yaml"), "apps/web.yaml": VALUES, **CHART})
 

@@ -56,19 +56,21 @@ def list_reasons(found, *rules):
         ({"docs/renovate.json": "{}", "dependabot.yml": DEPENDABOT}, "main", True, None),
     ],
 )
-def test_image_is_left_to_the_other_bot_on_the_branches_of_that_bot(tmp_path, files, branch, is_default, expected):
+def test_image_is_skipped_on_branches_that_dependabot_or_renovate_updates(
+    tmp_path, files, branch, is_default, expected
+):
     found = survey_files(tmp_path, files, branch, is_default=is_default)
     assert list_reasons(found) == [expected, None]
 
 
-def test_rule_can_override_the_other_bot(tmp_path):
+def test_rule_can_allow_updates_of_images_that_another_bot_updates(tmp_path):
     found = survey_files(tmp_path, {"renovate.json": "{}", ".github/dependabot.yml": DEPENDABOT})
     assert list_reasons(found) == [Reason.OTHER_WRITER, None]
     assert list_reasons(found, PolicyRule(allow=(Reason.OTHER_WRITER,))) == [None, None]
     assert list_reasons(found, PolicyRule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
 
 
-def test_invalid_config_of_the_other_bot_hides_no_image(tmp_path):
+def test_images_are_updated_and_noted_if_config_of_another_bot_is_invalid(tmp_path):
     found = survey_files(tmp_path, {"renovate.json": "{ golang", ".github/dependabot.yml": "- golang: ["})
     assert found.unsupported == ()
     assert found.failures == ()

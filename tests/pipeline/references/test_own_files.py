@@ -41,24 +41,24 @@ def list_statuses(report) -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("path", REPOSITORY_CONFIG_PATHS)
-def test_repository_can_exclude_images(tmp_path, updated_registry, path):
+def test_config_file_of_repository_can_exclude_images(tmp_path, updated_registry, path):
     text = "schema: 1\npolicy: [{match: {image: docker.io/library/redis}, ignore: true}]\n"
     report = updated_registry.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
     assert list_statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
 
 
-def test_first_existing_file_is_used(tmp_path, updated_registry):
+def test_only_the_first_existing_config_file_of_a_repository_is_used(tmp_path, updated_registry):
     files = build_files("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
     assert list_outcomes(updated_registry.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
 
 
-def test_repository_cannot_widen_the_policy(tmp_path, updated_registry):
+def test_config_file_of_repository_cannot_include_images_that_policy_ignores(tmp_path, updated_registry):
     updated_registry.rulebook = replace(updated_registry.rulebook, rules=(PolicyRule(ignore=True),))
     report = updated_registry.run([LocalStand(tmp_path, build_files("[{update: major, ignore: false}]")).fleet()])
     assert set(list_statuses(report).values()) == {("skipped", "ignored")}
 
 
-def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_path, updated_registry):
+def test_config_file_of_repository_can_group_but_not_ignore_mandatory_updates(tmp_path, updated_registry):
     mandatory = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), mandatory=True)
     updated_registry.rulebook = replace(updated_registry.rulebook, rules=(mandatory,))
     files = build_files("[{ignore: true, group: mine}]")
@@ -71,7 +71,7 @@ def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_pat
     assert re.match("The comment on line 1 .*mandatory", *notes)
 
 
-def test_labels_are_combined_and_the_longer_age_applies(tmp_path, updated_registry):
+def test_min_age_in_config_file_of_repository_holds_younger_update(tmp_path, updated_registry):
     updated_registry.rulebook = replace(updated_registry.rulebook, rules=(PolicyRule(labels=("docker",)),))
     stand = LocalStand(tmp_path, build_files("[{labels: [web, docker], min_age: 3d}]"))
     assert set(list_statuses(updated_registry.run([stand.fleet()])).values()) == {("held", "too-young")}
@@ -116,7 +116,9 @@ def test_stricter_vulnerability_limit_wins(tmp_path, updated_registry, outer, in
         ("", "mapping"),
     ],
 )
-def test_invalid_file_stops_the_repository_and_keeps_open_proposals(tmp_path, updated_registry, text, says):
+def test_invalid_config_file_of_repository_prevents_writes_and_keeps_pull_requests(
+    tmp_path, updated_registry, text, says
+):
     stand = LocalStand(tmp_path, FILES)
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["opened", "opened"]
     before = stand.branches()

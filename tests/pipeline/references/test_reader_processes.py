@@ -79,7 +79,7 @@ def list_readers(contents) -> list[int]:
 
 @pytest.mark.parametrize("processes", [2, 4])
 @pytest.mark.usefixtures("small_parts")
-def test_result_is_the_same_with_several_processes(golden_folder, processes):
+def test_extraction_with_worker_processes_has_same_result_as_with_one_process(golden_folder, processes):
     formats = load_formats_with_globs({"compose": ("**/*.yml",), "text": ("**/Dockerfile",)})
     expected = extract_with(golden_folder, 1, formats=formats)
     assert {each.file_format.name for each in expected.readings} > {"compose", "helm", "kustomize"}
@@ -87,26 +87,26 @@ def test_result_is_the_same_with_several_processes(golden_folder, processes):
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_workers_read_files_of_a_large_tree(tmp_path):
+def test_files_of_a_large_tree_are_divided_among_worker_processes(tmp_path):
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
     readers = list_readers(TreeReader(tree, (DOCKERFILE,), ReaderSlots(3)).read(list_files(tree)))
     assert len(readers) == 40
     assert len(set(readers)) in {2, 3}, "one worker may start late"
 
 
-def test_small_tree_is_read_by_one_process(tmp_path):
+def test_small_tree_is_read_without_worker_processes(tmp_path):
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
     assert set(list_readers(TreeReader(tree, (DOCKERFILE,), ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_tree_of_a_server_is_read_by_one_process(tmp_path, monkeypatch):
+def test_tree_that_is_not_on_disk_is_read_without_worker_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(ProcessTree, "is_on_disk", False)
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
     assert set(list_readers(TreeReader(tree, (DOCKERFILE,), ReaderSlots(3)).read(list_files(tree)))) == {os.getpid()}
 
 
-def test_threads_share_the_slots_for_workers():
+def test_concurrent_readers_together_get_at_most_the_available_worker_slots():
     slots = ReaderSlots(4)
     with slots.take(2) as first, slots.take(5) as second, slots.take(1) as third:
         assert (first, second, third) == (2, 1, 0)
@@ -117,7 +117,7 @@ def test_threads_share_the_slots_for_workers():
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_workers_get_neither_secrets_nor_modules_of_the_current_folder(tmp_path, monkeypatch):
+def test_workers_get_no_secrets_and_import_no_modules_from_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("BASEBUMP_SECRET", "ours")
     hostile = {f"{name}.py": "raise SystemExit('hostile')" for name in ("bot", "gc", "pickle", "sys", "yaml")}
     monkeypatch.chdir(write_tree(tmp_path / "current", hostile))
@@ -136,7 +136,7 @@ def test_workers_get_neither_secrets_nor_modules_of_the_current_folder(tmp_path,
 
 @pytest.mark.parametrize("limit", [{"references": 41}, {"facts": 5}, {"read_bytes": 1000}, {"content_bytes": 1000}])
 @pytest.mark.usefixtures("small_parts")
-def test_budget_that_only_all_files_exceed_ends_the_tree_in_the_same_way(tmp_path, limit):
+def test_reading_with_workers_stops_at_limits_at_the_same_file_as_with_one_process(tmp_path, limit):
     compose = "services: {a: {image: 'nginx:${TAG}'}, b: {image: 'nginx:${TAG}'}}\n"
     files = {f"{number:03}/compose.yaml": compose for number in range(40)} if "facts" in limit else make_files(40)
     folder = write_tree(tmp_path, files)
@@ -155,7 +155,7 @@ def test_file_that_exceeds_the_reference_limit_in_a_worker_is_too_large(tmp_path
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_results_that_are_too_heavy_for_an_answer_are_read_again(tmp_path, monkeypatch):
+def test_files_whose_results_are_too_large_for_worker_answers_are_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(reader_worker, "MAX_ANSWER_WEIGHT", 1)
     monkeypatch.setattr(reader_processes, "MAX_WAITING_WEIGHT", 1)
     folder = write_tree(tmp_path, make_files(40))
@@ -181,7 +181,7 @@ def _read_with_worker(tree, files):
 
 @pytest.mark.parametrize("is_early", [True, False], ids=["before its first answer", "later"])
 @pytest.mark.usefixtures("small_parts")
-def test_files_of_a_killed_worker_are_read_by_basebump(tmp_path, is_early):
+def test_files_of_a_killed_worker_are_read_by_main_process(tmp_path, is_early):
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     files = list_files(tree)
     expected = list(read_selected_files(tree, files))
@@ -205,7 +205,7 @@ def _kill_first_child():
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, monkeypatch):
+def test_worker_that_does_not_answer_is_killed_and_main_process_reads_its_files(tmp_path, monkeypatch):
     monkeypatch.setattr(reader_processes, "ANSWER_TIMEOUT", 0.05)
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     files = list_files(tree)
@@ -219,14 +219,14 @@ def test_files_of_a_worker_that_does_not_answer_are_read_by_basebump(tmp_path, m
 
 @pytest.mark.parametrize("executable", ["/nowhere/python", "/bin/true", ""])
 @pytest.mark.usefixtures("small_parts")
-def test_files_are_read_without_workers_if_none_can_be_started(tmp_path, monkeypatch, executable):
+def test_files_are_read_by_main_process_if_no_worker_can_be_started(tmp_path, monkeypatch, executable):
     monkeypatch.setattr(sys, "executable", executable)
     tree = ProcessTree(write_tree(tmp_path, make_files(20)))
     assert list_readers(read_in_processes(tree, list_files(tree), 2)) == [os.getpid()] * 20
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_workers_end_when_the_reading_ends_early(tmp_path):
+def test_workers_are_killed_when_the_reader_is_closed_early(tmp_path):
     tree = WorkTree(write_tree(tmp_path, make_files(60)))
     contents = read_in_processes(tree, list_files(tree), 2)
     next(contents)
@@ -272,7 +272,7 @@ def test_workers_start_while_formats_select_files(tmp_path):
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_workers_end_if_selecting_files_fails(tmp_path):
+def test_workers_started_early_are_ended_if_selecting_files_fails(tmp_path):
     watching, slots = _WatchingFormat(error=TreeError("broken")), ReaderSlots(2)
     tree = WorkTree(write_tree(tmp_path, make_files(40)))
     with pytest.raises(TreeError, match="broken"):
@@ -283,7 +283,7 @@ def test_workers_end_if_selecting_files_fails(tmp_path):
         assert free == 1
 
 
-def test_workers_end_if_formats_select_few_files(tmp_path, monkeypatch):
+def test_workers_started_early_are_ended_if_formats_select_few_files(tmp_path, monkeypatch):
     monkeypatch.setattr(reader_slots, "PROCESS_WORK", 10_000)
     watching = _WatchingFormat(selected_count=2)
     tree = ProcessTree(write_tree(tmp_path, make_files(40)))
@@ -318,7 +318,7 @@ def test_small_tree_starts_no_workers_early(tmp_path):
 
 
 @given(sizes=st.lists(st.integers(0, 3_000_000), min_size=1, max_size=60), processes=st.integers(2, 8))
-def test_parts_contain_each_file_once_in_order(sizes, processes):
+def test_division_into_parts_contains_each_file_once_in_order(sizes, processes):
     files = [SelectedFile(TreeEntry(FilePath("x"), size), ()) for size in sizes]
     parts = divide_files(files, processes)
     assert [position for part in parts for position in part] == list(range(len(files)))
@@ -327,7 +327,7 @@ def test_parts_contain_each_file_once_in_order(sizes, processes):
     assert all(work <= reader_processes.MAX_PART_WORK for work in works)
 
 
-def test_last_parts_are_small():
+def test_division_into_parts_ends_with_small_parts():
     files = [SelectedFile(TreeEntry(FilePath("x"), 10_000), ())] * 2_000
     parts = divide_files(files, 2)
     assert len(parts[0]) > 50
@@ -336,7 +336,7 @@ def test_last_parts_are_small():
 
 
 @pytest.mark.parametrize("file_format", load_all_formats(), ids=lambda each: each.name)
-def test_every_format_can_be_sent_to_a_worker(file_format):
+def test_every_format_can_be_pickled_for_a_worker(file_format):
     copied = pickle.loads(pickle.dumps(file_format))
     assert copied.name == file_format.name
     paths = index_paths(["Dockerfile", "a.yaml"])
@@ -355,7 +355,7 @@ def _serve(tree, files):
     return unpack_answers(read_message(answers) or b"", files)
 
 
-def test_worker_answers_with_the_contents_of_the_files(golden_folder):
+def test_worker_returns_the_same_readings_and_error_as_the_main_process(golden_folder):
     write_tree(golden_folder, {"ignored/Dockerfile": "# basebump: ignore\nFROM nginx:1.25\n"})
     tree = WorkTree(golden_folder)
     entries = {each.path: each for each in tree.list_entries()}
@@ -367,7 +367,7 @@ def test_worker_answers_with_the_contents_of_the_files(golden_folder):
     assert contents == list(read_selected_files(tree, files[:-1]))
 
 
-def test_worker_without_a_task_ends():
+def test_worker_ends_without_output_if_input_is_empty():
     answers = io.BytesIO()
     serve_requests(io.BytesIO(), answers)
     assert answers.getvalue() == b""

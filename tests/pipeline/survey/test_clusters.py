@@ -58,13 +58,13 @@ def list_names(clusters):
     ]
 
 
-def test_running_images_are_not_read_without_clusters():
+def test_running_images_are_unknown_if_config_has_no_clusters():
     context = build_context()
     assert find_running_images(context).known is None
     assert context.failures.list_all() == ()
 
 
-def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, ended_cluster):
+def test_unreachable_cluster_is_reported_once_and_other_clusters_are_read(stand, ended_cluster):
     services = ClusterServices((build_reader(ended_cluster, "gone"), build_reader(stand)))
     context = build_context(clusters=services)
     assert list_names(find_running_images(context)) == ["prod/payments/Pod/web 0:00:00"]
@@ -73,7 +73,7 @@ def test_cluster_that_fails_is_one_failure_and_costs_no_other(stand, ended_clust
     assert "Connection refused" in failure.error
 
 
-def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluster, state):
+def test_stored_images_of_a_cluster_are_used_if_the_cluster_becomes_unreachable(stand, ended_cluster, state):
     context = build_context(state=state, clusters=ClusterServices((build_reader(stand),)))
     assert list_names(read_clusters(context)) == ["prod/payments/Pod/web 0:00:00"]
     later = replace(context, now=NOW + HOUR, clusters=ClusterServices((build_reader(ended_cluster),)))
@@ -84,13 +84,13 @@ def test_reading_is_stored_and_kept_when_the_cluster_is_gone(stand, ended_cluste
     assert [each.subject for each in later.failures.list_all()] == ["prod"]
 
 
-def test_clusters_that_were_removed_from_the_config_do_not_count(stand, state):
+def test_stored_images_of_a_cluster_removed_from_the_config_are_ignored(stand, state):
     read_clusters(build_context(state=state, clusters=ClusterServices((build_reader(stand, "old"),))))
     result = read_clusters(build_context(state=state, clusters=ClusterServices((build_reader(stand),))))
     assert [each.cluster for each in result.known] == ["prod"]
 
 
-def test_visits_of_the_service_use_clusters_read_by_sweeps(stand, state):
+def test_service_visits_use_stored_clusters_that_the_last_sweep_read(stand, state):
     services = ClusterServices((build_reader(stand),), is_read_by_sweeps=True)
     context = build_context(state=state, clusters=services)
     assert find_running_images(context).known == ()
@@ -101,7 +101,7 @@ def test_visits_of_the_service_use_clusters_read_by_sweeps(stand, state):
     assert len(stand.asked) == 1
 
 
-def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand):
+def test_clusters_are_read_and_one_failure_reported_if_state_is_unusable(stand):
     class BrokenStore:
         def record_clusters(self, outcomes, at):
             raise StateError("the disk is full")
@@ -115,7 +115,7 @@ def test_unusable_state_is_one_failure_and_clusters_are_read_nevertheless(stand)
     assert [each.error for each in context.failures.list_all()] == ["the disk is full"]
 
 
-def test_run_reports_the_failure_of_a_cluster(ended_cluster, loopback):
+def test_report_of_a_run_lists_an_unreachable_cluster_as_failure(ended_cluster, loopback):
     loopback.clusters = ClusterServices((build_reader(ended_cluster),))
     report = loopback.run([])
     assert [(each.subject, each.stage) for each in report.failed] == [("prod", "clusters")]
