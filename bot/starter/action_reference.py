@@ -1,4 +1,7 @@
-"""How the files of `basebump init` name basebump. Generated: `python -m tools.release_switch`."""
+"""The texts with which the files of `basebump init` refer to basebump's Action.
+
+Generated: `python -m tools.release_switch`.
+"""
 
 ACTION_COMMENT = (
     "      # Replace OWNER/basebump@COMMIT with the repository that contains basebump, and with one of its commits.\n"

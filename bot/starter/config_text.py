@@ -18,9 +18,11 @@ STATE_PATH = ".basebump/state.db"
 """The state file, relative to the config."""
 STATE_IGNORE_PATH = ".basebump/.gitignore"
 STATE_IGNORE_TEXT = "*\n!.gitignore\n"
-"""The content of a file in the folder of the state. With it, every clone has the folder, and git ignores the state."""
+"""The content of a `.gitignore` in the folder of the state. The file makes every clone contain the folder, and makes
+git ignore the state.
+"""
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
-"""Texts that need no quotes in YAML, unless they are in _WORDS."""
+"""Matches texts that need no quotes in YAML, unless they are in _WORDS."""
 AZURE_SERVICES = "https://dev.azure.com/"
 """The beginning of the URL of an organization on Azure DevOps Services."""
 _TOKEN_VARIABLES = {
@@ -31,23 +33,23 @@ _TOKEN_VARIABLES = {
 }
 """The usual names of the environment variables that hold tokens, by the kind of the forge."""
 _JOB_TOKEN_VARIABLES = {"github": "BASEBUMP_TOKEN", "azure": AZURE_JOB_TOKEN}
-"""The environment variables in which workflows pass the tokens of their jobs to basebump."""
+"""The environment variables in which workflows pass the token of the job to basebump, by the kind of the forge."""
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRegistry:
-    """A registry that the folder's images are on, and that basebump contacts only if the config lists it."""
+    """A registry of images in the folder that basebump contacts only if the config lists the registry."""
 
     host: str
     image_count: int
     example: str
-    """The location of one reference, such as `charts/web/values.yaml:4`."""
+    """The position of one reference, such as `charts/web/values.yaml:4`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeRepository:
-    """The repository on a forge that a folder is a clone of."""
+    """The repository on a forge from which a folder was cloned."""
 
     kind: str | None
     """`github`, `gitlab`, `gitea` or `azure`; None if it is unknown."""
@@ -65,14 +67,14 @@ class FolderFindings:
     registries: Sequence[FoundRegistry]
     translations: Sequence[BotTranslation]
     workflow: str | None = None
-    """The key in `WORKFLOWS` of the file that is written besides the config; None if there is none."""
+    """The key in `WORKFLOWS` of the workflow file that is also written; None if only the config is written."""
 
 
 _EXAMPLES = {
     "github": ForgeRepository("github", "OWNER/NAME"),
     "azure": ForgeRepository("azure", "PROJECT/REPOSITORY", f"{AZURE_SERVICES}ORGANIZATION"),
 }
-"""Repositories to fill in, if the folder is not a clone of a repository on a forge."""
+"""The entry of `forges` for the user to complete, if the folder is not a clone of a repository on a forge."""
 
 
 def write_config_text(findings: FolderFindings) -> str:
@@ -90,8 +92,8 @@ def write_config_text(findings: FolderFindings) -> str:
 
 def _write_head() -> Iterator[str]:
     yield from _comment(
-        "basebump's config. `basebump init` wrote it once; from now on it is yours. config/default.yaml in basebump's "
-        "repository shows all keys with their defaults, and `basebump config check FILE` checks a config."
+        "basebump's config. `basebump init` wrote this file once, and never changes it. config/default.yaml in "
+        "basebump's repository shows all keys with their defaults, and `basebump config check FILE` checks a config."
     )
     yield "schema: 1"
 
@@ -204,7 +206,8 @@ def _write_state(findings: FolderFindings) -> Iterator[str]:
 def needs_state(findings: FolderFindings) -> bool:
     """Return True if the config names a state.
 
-    It does if a translated rule depends on the age of digests, and if a workflow keeps the state for later runs.
+    The config names a state if a translated rule depends on the age of digests, or if a workflow keeps the state for
+    later runs.
     """
     rules = [rule for each in findings.translations for rule in each.rules]
     return findings.workflow is not None or any("min_age" in rule.keys for rule in rules)

@@ -26,7 +26,7 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
     "docker-compose": ("compose",),
     "helm": ("helm",),
 }
-"""The formats of basebump whose files each ecosystem reads."""
+"""For each ecosystem of Dependabot, the formats of basebump that read the same files."""
 _LISTS = ("labels", "reviewers", "assignees")
 _TYPE_PREFIX = "version-update:semver-"
 _TRANSLATED = frozenset(

@@ -1,4 +1,4 @@
-"""Finds out what a first config for a folder must contain."""
+"""Collects the facts that determine the first config for a folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule, U
 def keep_valid_rules(translation: BotTranslation) -> BotTranslation:
     """Return the translation without rules that basebump's config would refuse; they become untranslated settings.
 
-    For example, a label of the other bot may be longer than the labels that basebump accepts.
+    For example, a label of the other bot can be longer than basebump allows.
     """
     valid: list[TranslatedRule] = []
     refused: list[UntranslatedSetting] = []
@@ -47,7 +47,7 @@ def keep_valid_rules(translation: BotTranslation) -> BotTranslation:
 
 
 def _find_problem(rule: TranslatedRule) -> str:
-    """Return why a rule cannot be written into a config; empty if it can."""
+    """Return the reason why a rule cannot be written into a config; empty if it is valid."""
     entry: dict[str, Any] = {key: _convert_value(value) for key, value in rule.keys.items()}
     entry["match"] = {key: list(globs) for key, globs in rule.match.items()}
     if not all(map(str.isprintable, _list_texts(rule))):
@@ -86,7 +86,7 @@ _REMOTE = re.compile(
     """,
     re.VERBOSE,
 )
-"""The URL of a remote, such as `https://github.com/acme/web.git` or `git@github.com:acme/web.git`."""
+"""Matches the URL of a remote, such as `https://github.com/acme/web.git` or `git@github.com:acme/web.git`."""
 _AZURE_REMOTE = re.compile(
     r"""
     (?: https://(?:[^@/\s]*@)?
@@ -98,8 +98,9 @@ _AZURE_REMOTE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""The URL of a remote on Azure Repos, of the current and of the older form. Without a project in an HTTPS URL, the
-project has the name of the repository."""
+"""Matches the URL of a remote on Azure Repos, in the current or the older form. If an HTTPS URL contains no project,
+the project has the name of the repository.
+"""
 _AZURE_SERVER_REMOTE = re.compile(
     r"""
     https://(?:[^@/\s]*@)? (?!dev\.azure\.com/|[\w-]+\.visualstudio\.com/)
@@ -108,7 +109,9 @@ _AZURE_SERVER_REMOTE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""The URL of a remote on an Azure DevOps Server, such as `https://azure.example.com/DefaultCollection/Shop/_git/web`."""
+"""Matches the URL of a remote on an Azure DevOps Server, such as
+`https://azure.example.com/DefaultCollection/Shop/_git/web`.
+"""
 
 
 def find_forge(remote: str) -> ForgeRepository | None:
@@ -147,7 +150,7 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str
         tree: The files of the folder.
         report: The report of a scan of the folder.
         remote: The URL of the git remote from which the folder was cloned; empty if there is none.
-        workflow: The key in `WORKFLOWS` of the file that is written besides the config; None if there is none.
+        workflow: The key in `WORKFLOWS` of the workflow file that is also written; None if only the config is written.
 
     Raises:
         TreeError: If the folder cannot be listed, or if the config of another bot cannot be read.
@@ -155,7 +158,8 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str
     verdicts = [verdict for repository in report.repositories for verdict in repository.verdicts]
     images = {each.reference.image.repository for each in verdicts}
     entries = {each.path: each for each in tree.list_entries()}
-    # The rules of Dependabot come first, because all of them have a condition, and some rules of Renovate have none.
+    # The rules of Dependabot come first, because all of them have a condition. Some rules of Renovate have no
+    # condition, so they would apply before any later rule.
     translations = [*_translate_dependabot(tree, entries), *_translate_renovate(tree, entries, images)]
     return FolderFindings(
         find_forge(remote), _list_registries(verdicts), tuple(map(keep_valid_rules, translations)), workflow

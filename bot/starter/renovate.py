@@ -34,7 +34,7 @@ from bot.starter.translation import (
 HANDOVER_RULE = '{"description": "basebump updates images", "matchDatasources": ["docker"], "enabled": false}'
 _DATASOURCE = "docker"
 _VENDORED_FOLDERS = frozenset({"**/node_modules/**", "**/bower_components/**", "**/vendor/**"})
-"""Folders that basebump ignores anyway."""
+"""The folders that basebump always ignores, so that no rule is needed for them."""
 _NAME_OPTIONS = ("matchPackageNames", "matchDepNames")
 _UPDATE_TYPES = "matchUpdateTypes"
 _CONDITIONS = frozenset(
@@ -42,7 +42,7 @@ _CONDITIONS = frozenset(
 )
 _VERSION_TYPES = ("major", "minor", "patch")
 _TYPE_OPTIONS = frozenset({"enabled", "automerge"})
-"""The options of a rule for some kinds of updates that can be translated."""
+"""The options that can be translated in a rule about some kinds of updates."""
 _HANDLED_OPTIONS = frozenset(
     {"$schema", "description", "extends", "packageRules", "ignoreDeps", "ignorePaths", "ignorePresets", "timezone"}
 )
@@ -73,21 +73,21 @@ _PRESET_LAYERS: Mapping[str, Callable[[list[str]], ConfigLayer]] = {
     ":automergeMajor": lambda _: {"automerge": True},
     ":automergeAll": lambda _: {"automerge": True},
 }
-"""The settings of Renovate's built-in presets that set an option which basebump has, too.
+"""The settings of Renovate's built-in presets for which basebump has an equivalent option.
 
 See https://docs.renovatebot.com/presets-default/ and https://docs.renovatebot.com/presets-schedule/.
 """
 
 
 class _IrrelevantRuleError(Exception):
-    """A package rule does not apply to images."""
+    """Raised if a package rule does not apply to images."""
 
 
 def translate_renovate(path: FilePath, config: ConfigLayer, images: Collection[str]) -> BotTranslation:
     """Translate the config at `path`.
 
-    `images` are the canonical repositories of all images in the folder. A package rule that names packages, and does
-    not say that they are images, is translated only if it names one of these images.
+    `images` are the canonical repositories of all images in the folder. Some package rules name packages without the
+    datasource of images. Such a rule is translated only if it names one of these images.
     """
     return _RenovateTranslator(path, images).translate(config)
 
@@ -149,7 +149,10 @@ class _RenovateTranslator:
         return tuple(converted)
 
     def _translate_rule(self, origin: str, rule: ConfigLayer) -> Iterator[TranslatedRule]:
-        """Yield the rule for a package rule, if there is one. `origin` says where the package rule comes from."""
+        """Yield the basebump rule for a package rule, if there is one.
+
+        `origin` is the position of the package rule in its config.
+        """
         try:
             match = self._translate_conditions(rule)
             keys = _translate_types(rule) if _UPDATE_TYPES in rule else self._translate_keys(origin, rule)
@@ -165,7 +168,11 @@ class _RenovateTranslator:
             yield TranslatedRule(f"{origin} of {self._path}", keys, match)
 
     def _translate_conditions(self, rule: ConfigLayer) -> Mapping[str, tuple[str, ...]]:
-        """Return the condition of the basebump rule. Raises _IrrelevantRuleError or UntranslatableError."""
+        """Return the condition of the basebump rule.
+
+        Raises _IrrelevantRuleError if the package rule does not apply to images, and UntranslatableError if basebump
+        has no such condition.
+        """
         is_about_images = self._is_about_images(rule)
         formats = _translate_managers(list_texts(rule.get("matchManagers")))
         names = [name for option in _NAME_OPTIONS for name in list_texts(rule.get(option)) if name not in {"*", "**"}]
@@ -187,7 +194,10 @@ class _RenovateTranslator:
         return {key: globs for key, globs in match.items() if globs}
 
     def _is_about_images(self, rule: ConfigLayer) -> bool:
-        """Return True if a rule names the datasource of images. Raises _IrrelevantRuleError if it names only others."""
+        """Return True if a rule names the datasource of images.
+
+        Raises _IrrelevantRuleError if the rule names only other datasources.
+        """
         datasources = list_texts(rule.get("matchDatasources"))
         if datasources and _DATASOURCE not in datasources and not any(set("*/!{") & set(each) for each in datasources):
             raise _IrrelevantRuleError
@@ -240,7 +250,10 @@ class _RenovateTranslator:
 
 
 def _translate_types(rule: ConfigLayer) -> Mapping[str, RuleValue]:
-    """Return the keys for a rule about some kinds of updates. Raises UntranslatableError if no such rule exists."""
+    """Return the keys for a rule about some kinds of updates.
+
+    Raises UntranslatableError if basebump cannot set them only for these kinds of updates.
+    """
     types = list_texts(rule.get(_UPDATE_TYPES))
     others = sorted(
         key for key in rule if not key.startswith("match") and key not in {*_TYPE_OPTIONS, *_HANDLED_OPTIONS}
@@ -256,7 +269,7 @@ def _translate_types(rule: ConfigLayer) -> Mapping[str, RuleValue]:
 
 
 def _translate_managers(managers: list[str]) -> tuple[str, ...]:
-    """Return the formats that managers read. Raises _IrrelevantRuleError if none of them reads images."""
+    """Return the formats that managers read. Raises _IrrelevantRuleError if no manager reads images."""
     formats = {each: list_formats_of_manager(each) for each in managers}
     if managers and not any(formats.values()):
         raise _IrrelevantRuleError

@@ -15,13 +15,14 @@ _HOURS_OF_DAY = 24
 _MAX_DAYS = 365
 _REBASE = {"auto": "auto", "conflicted": "auto", "never": "never", "behind-base-branch": "always"}
 _NAME = re.compile(r"[^{}]+")
-"""A text without a template, such as `{{packageName}}`."""
+"""Matches a text that contains no template such as `{{packageName}}`."""
 
 
 def translate_options(layer: ConfigLayer, timezone: str) -> tuple[Mapping[str, RuleValue], Mapping[str, str]]:
     """Return the keys that correspond to the options in a layer, and the options that could not be translated.
 
-    The second mapping has the reason for each such option. Schedules are in the time zone `timezone`.
+    The second mapping contains the reason for each option that could not be translated. Schedules are in the time zone
+    `timezone`.
     """
     keys: dict[str, RuleValue] = {}
     problems: dict[str, str] = {}
@@ -69,7 +70,7 @@ def _translate_schedule(value: PlainValue) -> Mapping[str, RuleValue]:
 def _translate_automerge(value: PlainValue) -> Mapping[str, RuleValue]:
     if _require_boolean(value):
         return {"automerge": {"max_update": "major"}}
-    return {}  # this is the default; a rule cannot turn it off for some images
+    return {}  # this is basebump's default; a rule cannot turn it off for some images
 
 
 def _translate_rebasing(value: PlainValue) -> Mapping[str, RuleValue]:

@@ -17,7 +17,9 @@ _HOUR = r"(\d{1,2})(?::00)? ?(am|pm)"
 _TEXT = re.compile(
     rf"(?:after {_HOUR})?(?: ?(?:and )?before {_HOUR})?(?: ?(?:on|every) (?P<days>[a-z, ]+?))?", re.IGNORECASE
 )
-"""The most frequent forms of Renovate's schedules in words, such as `after 10pm and before 5am every weekday`."""
+"""Matches the most frequent forms of Renovate's schedules in words, such as `after 10pm and before 5am every
+weekday`.
+"""
 _FIRST_DAY = "the first day of the month"
 _NOON = 12
 _LAST_HOUR = 23
@@ -49,7 +51,7 @@ def translate_schedule(schedules: Sequence[str]) -> str | None:
 
 
 def translate_interval(interval: str, settings: Mapping[str, str]) -> str | None:
-    """Return the crontab expression for a schedule of Dependabot; None if it has no interval.
+    """Return the crontab expression for a schedule of Dependabot; None if `interval` is empty.
 
     The time of the day is left out, because basebump opens proposals only when it runs. See
     https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference#schedule-.

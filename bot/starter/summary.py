@@ -1,4 +1,4 @@
-"""Describes what `basebump init` found and wrote."""
+"""Describes the facts that `basebump init` found, and the files that it wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def summarise_start(report: RunReport, findings: FolderFindings, files: Sequence
 
     Args:
         report: The report of a scan of the folder.
-        findings: What the config was written from.
+        findings: The facts from which the config was written.
         files: The paths of the files that were written.
     """
     written = [*_list_files(files), *_suggest_workflow(findings)]

@@ -1,4 +1,4 @@
-"""Rules of another bot, translated to rules of basebump's policy."""
+"""Types for rules of another bot that are translated to rules of basebump's policy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bot.model.source import FilePath
 RuleValue = str | bool | tuple[str, ...] | Mapping[str, str]
 """The value of a key in a policy rule, in the form of the config file."""
 _UPDATES_BELOW = {"major": "minor", "minor": "patch", "patch": "digest"}
-"""The value of `update` that excludes a type of updates, from the largest type to the smallest."""
+"""For each type of updates, the value of `update` that excludes this type. The largest type comes first."""
 _UNSUPPORTED_GLOB = frozenset("{}[]()!+@\\|,")
-"""Characters that have a special meaning in globs of Renovate, and are literal in globs of basebump."""
+"""Characters that have a special meaning in Renovate's globs, but are literal in basebump's globs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class TranslatedRule:
     """One rule for basebump's `policy`."""
 
     origin: str
-    """Where the rule comes from, such as `packageRules[2] of renovate.json`."""
+    """The position of the original rule, such as `packageRules[2] of renovate.json`."""
     keys: Mapping[str, RuleValue]
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The condition of the rule. It matches all image references if it is empty."""
+    """The condition of the rule. An empty condition matches all image references."""
 
 
 @dataclass(frozen=True, slots=True)
 class UntranslatedSetting:
-    """A setting of another bot for which basebump has no equivalent, or none that is certain."""
+    """A setting of another bot for which basebump has no certain equivalent."""
 
     origin: str
     reason: str
@@ -44,21 +44,24 @@ class BotTranslation:
     """`Renovate` or `Dependabot`."""
     path: FilePath
     rules: tuple[TranslatedRule, ...]
-    """In the order of basebump's policy: the first rule that matches and sets a key applies."""
+    """The rules in the order of basebump's policy: the first rule that matches and sets a key applies."""
     untranslated: tuple[UntranslatedSetting, ...]
     handover: str
-    """What to change in the config of the other bot, so that it leaves the images to basebump: a sentence and lines."""
+    """A sentence and lines with the change that makes the other bot ignore images."""
 
 
 class UntranslatableError(Exception):
-    """A condition or a value of another bot cannot be expressed in a rule of basebump. The message says why."""
+    """Raised if a condition or value of another bot cannot be expressed in a rule of basebump.
+
+    The message is the reason.
+    """
 
 
 def find_update_limit(excluded_types: Collection[str]) -> str:
     """Return the value of `update` that excludes the given types of updates: `major`, `minor` and `patch`.
 
     Raises:
-        UntranslatableError: If one of the types is another one, or if there are none.
+        UntranslatableError: If `types` is empty or contains any other type.
     """
     if not excluded_types or not set(excluded_types) <= _UPDATES_BELOW.keys():
         names = ", ".join(sorted(excluded_types))
@@ -81,7 +84,7 @@ def convert_image_name(name: str) -> str:
     """Return the glob for canonical repositories that corresponds to an image name or a glob for image names.
 
     Raises:
-        UntranslatableError: If `name` is neither.
+        UntranslatableError: If `name` is neither an image name nor a glob for image names.
     """
     if "*" not in name and "?" not in name:
         try:

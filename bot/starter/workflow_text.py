@@ -111,11 +111,11 @@ class Workflow:
     service: str
     """The name of the CI service, for messages."""
     site: str
-    """The name of the site whose repositories the file is for."""
+    """The name of the site that hosts the repositories for which the file is written."""
     path: str
     """The path of the file in the repository."""
     page: str
-    """The path of the page about it in basebump's repository."""
+    """The path of the page about the CI service in basebump's repository."""
     template: str
 
     def write_text(self, config_path: str) -> str:
