@@ -1,8 +1,8 @@
 """Writes files of bbolt, the key-value store in which Trivy keeps its vulnerability database.
 
 The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go, bucket.go). A file
-consists of pages of one size. Two meta pages name the root bucket and the free list. Every bucket is a B+tree of leaf
-and branch pages, whose elements are sorted by key. All numbers are little-endian.
+consists of pages of one size. Two meta pages contain the page numbers of the root bucket and of the free list. Every
+bucket is a B+tree of leaf and branch pages, whose elements are sorted by key. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 PAGE_SIZE = 4096
-"""The size of a page in bytes. bbolt uses the same size on machines with memory pages of this size, and readers find
-the size in the meta page."""
+"""The size of a page in bytes. Readers find the size in the meta page. bbolt itself uses the size of the machine's
+memory pages.
+"""
 MAGIC = 0xED0CDAED
 VERSION = 2
 
@@ -70,7 +71,10 @@ def encode_database(root: Bucket) -> bytes:
 
 
 class _PageWriter:
-    """Writes the pages of a file. A tree is written from its leaves up, because a page lists its children's numbers."""
+    """Writes the pages of a file.
+
+    A tree is written from its leaves up, because a branch page contains the numbers of its child pages.
+    """
 
     def __init__(self) -> None:
         self._pages = bytearray(_FIRST_FREE * PAGE_SIZE)
@@ -110,7 +114,7 @@ class _PageWriter:
         return _LeafElement(key, _BUCKET.pack(self.write_bucket(value), 0), _IS_BUCKET)
 
     def _append_page(self, kind: int, element_count: int, body: bytes) -> int:
-        """Append one page, or several consecutive ones if `body` is too long for one, and return the first page number.
+        """Append `body` as one page, or as several if it is too long, and return the first page number.
 
         `kind` is the page type of bbolt, and `element_count` is the number of elements in `body`.
         """
@@ -128,9 +132,9 @@ class _PageWriter:
 def _split_into_pages(elements: Sequence[_Element]) -> list[list[_Element]]:
     """Split elements into groups, one for each page.
 
-    Every group before the last has at least two elements, even if two long keys need more than one page. With single
-    elements, a level of the tree could have as many pages as the level below it, and the tree would never end in a
-    single root page.
+    Every group before the last has at least two elements, even if two long keys need more than one page. If a page
+    could have a single element, a level of the tree could have as many pages as the level below it. The tree would then
+    never get a single root page.
     """
     groups: list[list[_Element]] = []
     room = 0
@@ -162,9 +166,8 @@ def _encode_branch(children: Sequence[_BranchElement]) -> bytes:
 def _encode_body(contents: Sequence[bytes], encode_element: Callable[[int, int], bytes]) -> bytes:
     """Return the body of a page: the fixed-size headers of all elements, followed by their keys and values.
 
-    `contents` has the key and the value of each element, joined. `encode_element` returns the header of an element. The
-    arguments of `encode_element` are the index of the element, and the distance in bytes from the start of the header
-    to the content.
+    `contents` are the joined key and value of each element. `encode_element` returns the header of an element. Its
+    arguments are the index of the element, and the distance in bytes from the start of the header to the content.
     """
     return b"".join([*_encode_elements(contents, encode_element), *contents])
 

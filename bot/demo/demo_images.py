@@ -1,4 +1,4 @@
-"""The made-up images in the demo's registry. Each tag has an image of last month and a rebuilt image of today."""
+"""The made-up images in the demo's registry. Each tag has an image from last month and a rebuilt image from today."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bot.model.evidence import Severity
 from bot.model.image_name import Digest
 
 DATABASE = ("trivy-db", "2")
-"""The repository and the tag of the vulnerability database, which is in the same registry."""
+"""The repository and the tag of the vulnerability database, which is in the registry of the images."""
 _LAST_MONTH = timedelta(days=34)
 _YESTERDAY = timedelta(days=1)
 

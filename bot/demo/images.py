@@ -20,7 +20,7 @@ OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 DEFAULT_CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 Files = Mapping[str, bytes]
-"""The regular files of a root file system: the content of each file by its path, which has no leading slash."""
+"""The regular files of a root file system: the contents by path. Paths have no leading slash."""
 
 
 def compute_digest(content: bytes) -> Digest:
@@ -35,7 +35,7 @@ class DemoPackage:
     name: str
     version: str
     source: str = ""
-    """The source package from which the package was built; empty if both have the same name."""
+    """The source package from which the package was built; empty if both packages have the same name."""
 
     @property
     def source_name(self) -> str:
@@ -88,7 +88,7 @@ def _format_apk_entry(package: DemoPackage, architecture: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageLayer:
-    """An uncompressed layer, because the digest of a compressed one would depend on the compression library."""
+    """An uncompressed layer, because the digest of a compressed layer would depend on the compression library."""
 
     content: bytes
     media_type: str = OCI_LAYER
@@ -125,7 +125,7 @@ def pack(files: Files) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PlatformImage:
-    """The image for one platform: its manifest, and the blobs that the manifest refers to."""
+    """The image for one platform: its manifest, and the blobs in the manifest."""
 
     content: bytes
     media_type: str
@@ -258,7 +258,7 @@ class StoredManifest:
 
 
 class ImageStore:
-    """The content of a registry in memory. A manifest that loses its last tag is kept until it is removed."""
+    """The content of a registry in memory. A manifest without tags is kept until `remove` is called."""
 
     def __init__(self) -> None:
         self.manifests: dict[tuple[str, str], StoredManifest] = {}

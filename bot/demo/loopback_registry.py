@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from bot.demo.images import ImageStore, compute_digest
 
 IDLE_TIMEOUT = 30
-"""Seconds after which a connection without a request is closed."""
+"""The number of seconds after which a connection without a request is closed."""
 
 _OBJECT_PATH = re.compile(
     r"/v2/(?P<repository>[a-z0-9._/-]+)/(?P<kind>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)"
@@ -75,7 +75,7 @@ class LoopbackRegistry:
 
 
 class _RegistryServer(ThreadingHTTPServer):
-    request_queue_size = 64  # a run looks up all tags at once, and a client waits for a second if the queue is full
+    request_queue_size = 64  # a run looks up all tags at once, and if the queue is full, a client waits for a second
 
     def __init__(self, store: ImageStore) -> None:
         super().__init__(("127.0.0.1", 0), _RegistryHandler)
@@ -94,7 +94,7 @@ class _RegistryServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that close their connection. Other errors are bugs, and are printed."""
+        """Ignore clients that close their connection. All other errors are bugs, and are printed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type] # typeshed's alias is private
 
@@ -102,14 +102,14 @@ class _RegistryServer(ThreadingHTTPServer):
         super().server_close()
         for connection in list(
             self._open_connections
-        ):  # clients keep them alive, and their threads would wait for requests
+        ):  # clients keep connections open, and the threads would wait for further requests
             self.shutdown_request(connection)
 
 
 class _RegistryHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "basebump-demo"
-    disable_nagle_algorithm = True  # otherwise every answer waits for the client's delayed acknowledgement
+    disable_nagle_algorithm = True  # otherwise every response waits for the client's delayed acknowledgement
     wbufsize = -1  # headers and content are sent together
     timeout = IDLE_TIMEOUT
     server: _RegistryServer
@@ -161,7 +161,10 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         return _RegistryResponse(HTTPStatus.OK, json.dumps({"name": repository, "tags": tags}).encode())
 
     def _is_acceptable(self, media_type: str) -> bool:
-        """Return True if the client accepts a media type. Without an Accept header, it accepts every media type."""
+        """Return True if the client accepts a media type.
+
+        A client without an Accept header accepts every media type.
+        """
         ranges = ",".join(self.headers.get_all("Accept", [])).split(",")
         accepted = {item.partition(";")[0].strip() for item in ranges} - {""}
         return not accepted or not accepted.isdisjoint({media_type, "*/*", "application/*"})

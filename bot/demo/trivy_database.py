@@ -21,7 +21,7 @@ from bot.model.evidence import Severity
 
 SCHEMA = 2
 TAG = str(SCHEMA)
-"""The tag that Trivy pulls, which is the version of the schema."""
+"""The tag that Trivy pulls. The tag is the version of the database schema."""
 UPDATE_INTERVAL = timedelta(days=1)
 """The time after which Trivy expects the next database."""
 
@@ -29,7 +29,7 @@ _ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"
 _LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 _NEVER = "0001-01-01T00:00:00Z"
 _FICTIONAL_YEAR = 1900
-"""A year in which no real CVE ids exist. The list of CVE ids begins with 1999."""
+"""A year without real CVE IDs, which begin with 1999."""
 
 
 class PackageStatus(IntEnum):
@@ -72,7 +72,7 @@ class VulnerabilityDatabase:
     advisories: Sequence[PackageAdvisory]
     built: datetime
     releases: Sequence[str] = ()
-    """Releases that the database covers, in addition to those that have advisories."""
+    """The releases that the database covers, in addition to releases with advisories."""
 
     def encode_content(self) -> bytes:
         """Return the content of the file that Trivy stores as `db/trivy.db`."""
