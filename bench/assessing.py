@@ -19,7 +19,7 @@ from bot.demo.trivy_database import TAG
 
 IMAGES = 20
 PACKAGES = 100
-"""The number of packages in each image; a slim image of a distribution has about as many."""
+"""The number of packages in each image. A slim image of a distribution has about this many."""
 PROJECT = Path(__file__).resolve().parent.parent
 MEASURING_PROGRAM = """
 import sys
@@ -55,7 +55,7 @@ def measure_scans() -> None:
         registry.push(database().build_database_artifact(), "trivy-db", TAG)
         _write_folder(registry, folder)
         config = _write_config(registry, folder, trivy)
-        _run_scan(folder, config)  # downloads the database, which must not be measured
+        _run_scan(folder, config)  # this run downloads the database, because the download must not be measured
         (folder / "state.db").unlink()
         cold, cached = _run_scan(folder, config), _run_scan(folder, config)
     print(f"updates of {IMAGES} images with {PACKAGES} packages each, {2 * IMAGES} scans:")

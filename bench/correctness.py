@@ -1,8 +1,9 @@
-"""Compare the references that basebump finds and pins in a folder with BuildKit: `python bench/correctness.py FOLDER`.
+"""Compare basebump's image references in a folder with BuildKit's: `python bench/correctness.py FOLDER`.
 
-First, BuildKit's own parser resolves every Dockerfile, and the results are compared. Then basebump pins every reference
-that may be pinned, with the edits and the verification of a run, and reads all files again. The digests are computed
-from the image and its tag. `--out DIR` keeps the pinned copy of the folder for other tools.
+First, BuildKit's own parser resolves every Dockerfile, and the results are compared with the references that basebump
+finds. Then basebump pins every reference that can be pinned, with the edits and the verification of a run, and reads
+all files again. The new digests are made up: each is computed from the image and its tag. `--out DIR` keeps the pinned
+copy of the folder for other tools.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from bot.worktree import WorkTree  # noqa: E402
 
 FoundReference = Reference | UnsupportedText
 Images = Mapping[FilePath, list[ImagePull] | None]
-"""The images that BuildKit pulls for each Dockerfile; None if it cannot read the file."""
+"""The images that BuildKit pulls for each Dockerfile; None if BuildKit cannot read the file."""
 ReferencePairs = list[tuple[ImagePull | None, FoundReference | None]]
 
 
@@ -99,9 +100,9 @@ def list_references(extracted: ExtractResult, path: FilePath) -> list[FoundRefer
 
 
 def pair_references(pulled: list[ImagePull], references: list[FoundReference]) -> ReferencePairs:
-    """Return every pull with the reference on its lines, or None; then the references without a pull.
+    """Return every pull with the reference on its lines (or None), followed by the references without a pull.
 
-    If there are several references on the lines of a pull, one that is equal is preferred.
+    If there are several references on the lines of a pull, a reference to the same image is preferred.
     """
     matched: ReferencePairs = []
     left = [*references]
@@ -142,7 +143,7 @@ def describe_pair(pull: ImagePull | None, reference: FoundReference | None) -> s
 def print_comparison(
     images: Images, matched: Mapping[FilePath, ReferencePairs], extracted: ExtractResult, *, is_listing: bool
 ) -> int:
-    """Print how the references compare, and return the number of those that were missed or differ."""
+    """Print a comparison of the references, and return the number of missed or different ones."""
     counts = Counter(describe_pair(*pair) for pairs in matched.values() for pair in pairs)
     refused = [path for path, pulled in images.items() if pulled is None]
     print(f"Dockerfiles: {len(images)}, and {sum(pull is not None for pairs in matched.values() for pull, _ in pairs)}"
@@ -188,7 +189,7 @@ def write_copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
 
 
 def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[ReferenceKey, Digest]) -> Iterator[str]:
-    """Yield every reference that is not as planned when it is read again."""
+    """Yield a line for every reference that differs from the plan when the files are read again."""
     expected = {
         get_reference_key(reference): str(
             reference.image.with_digest(planned.get(get_reference_key(reference), reference.image.digest))
@@ -209,7 +210,7 @@ def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[R
 def list_misbuilt(
     matched: Mapping[FilePath, ReferencePairs], images: Images, planned: Mapping[ReferenceKey, Digest]
 ) -> Iterator[str]:
-    """Yield every Dockerfile for which BuildKit does not pull the planned images."""
+    """Yield a line for every Dockerfile for which BuildKit does not pull the planned images."""
     for path, pairs in matched.items():
         expected = Counter(
             (

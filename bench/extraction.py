@@ -1,4 +1,4 @@
-"""Measures the extraction of references in this process, in comparison with the YAML parser alone."""
+"""Measures the extraction of references in this process, and compares the time with that of the YAML parser alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ Reads = list[tuple[FileFormat, SourceFile]]
 
 
 def measure_fastest(work: Callable[[], object]) -> float:
-    """Return the processor time in seconds of the fastest of a few tries. Other work of the machine affects it less."""
+    """Return the processor time in seconds of the fastest of a few tries.
+
+    Other work of the machine affects this time less than an average.
+    """
     times = []
     for _ in range(TRIES):
         start = time.process_time()
@@ -70,13 +73,13 @@ def compare_with_events(tree: WorkTree, seconds: float) -> None:
 
 
 def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
-    """Compare the time for extraction from YAML files with the time in which libyaml parses them to events.
+    """Compare the time for extraction from YAML files with the time in which libyaml parses the files to events.
 
     Every document is parsed as a separate text, because a document that is not YAML ends the stream of events.
 
-    The time for extraction includes the search of all bytes that shows which documents can be skipped. In a folder with
-    large CustomResourceDefinitions, these are most bytes. In a folder with tiny files, the work for each file counts
-    more than that for each event. The printed sizes show which of the two a ratio depends on.
+    The time for extraction includes a search of all bytes that shows which documents can be skipped. If a folder has
+    large CustomResourceDefinitions, most bytes are skipped. If a folder has tiny files, the work for each file takes
+    more time than the work for each event. The printed sizes show which of these two cases a ratio depends on.
     """
     parsed, parts = list_parsed_yaml(tree, formats)
     files = {file.path: file.content for _, file in parsed}
@@ -99,7 +102,10 @@ def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
 
 
 def list_reads(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
-    """Return the files that the formats read, each with its format. A file may have several formats."""
+    """Return the files that the formats read, each with its format.
+
+    A file that several formats read is returned several times.
+    """
     entries = {entry.path: entry for entry in tree.list_entries()}
     reads: dict[FilePath, list[FileFormat]] = {}
     paths = index_paths(entries.keys())
@@ -128,7 +134,7 @@ def list_parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[R
     parsed_sections.read_trees = record_text
     try:
         for file_format, file in list_reads(tree, formats):
-            list(nodes.read_documents(b"", bool))  # another file, so that no previous result is reused
+            list(nodes.read_documents(b"", bool))  # an empty file is read first, so that no earlier result is reused
             count = len(texts)
             list(file_format.extract(file))
             parsed += [(file_format, file)] if len(texts) > count else []

@@ -1,10 +1,10 @@
-"""Measures how fast the fleet page of 2,000 images reacts, in real Chromium: `python bench/fleet_page.py [IMAGES …]`.
+"""Measures how fast the fleet page reacts in a real Chromium: `python bench/fleet_page.py [IMAGES …]`.
 
 Chromium has one core, which it shares with another busy process. Chromium can also slow itself down, as a cheap laptop
-would. Each figure is the median of several pages: the time from the navigation until the table is drawn, the time of
-a word in the search box, from its first key until the browser painted the matching rows, and the time of a click on a
-heading, until the browser painted the sorted rows. The time in brackets is the processor time of the page's main
-thread, which depends less on the other work of the machine.
+would. Three times are measured, each as the median of several pages. The first is the time from the navigation until
+the table is drawn. The second is the time from the first key of a word in the search box until the browser painted the
+matching rows. The third is the time from a click on a heading until the browser painted the sorted rows. The time in
+brackets is the processor time of the page's main thread, which depends less on the other work of the machine.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ _WATCH = """(() => {
     check();
   });
 })()"""
-"""Notes when the first key or click arrives.
+"""A script that records the time of the first key or click.
 
-`waitFor(query)` returns the milliseconds between this moment and the first paint of the table with this state.
+`waitFor(query)` returns the milliseconds between this time and the first paint of the table after the URL contains
+`query`.
 """
 
 

@@ -43,13 +43,15 @@ LEAST_SECONDS = 0.5
 LEAST_MEBIBYTES = 64.0
 """Ratios of smaller amounts depend more on the allocator than on the reader."""
 RETRIES = 3
-"""How often a case with a large ratio is measured again, because other work may have slowed a measurement down."""
+"""How many times a case with a large ratio is measured again, because other work could have slowed a measurement
+down.
+"""
 STOP_SECONDS = 60
-"""A reader that takes this long is stopped."""
+"""A reader is stopped after this number of seconds."""
 STOP_BYTES = 6 * 1024**3
 
 LIMIT = "limit-of-repository"
-"""Shown if the files exceed a limit for the whole repository, so that basebump does nothing in it."""
+"""Shown if the files exceed a limit for the whole repository, so that basebump does not update the repository."""
 
 HERE = GitRepository("", "", None, None)
 FORMATS_BY_GLOB = {"text": ("**/*.txt",)}
@@ -77,20 +79,20 @@ class ReadingCost:
     """The cost of extracting the references of one tree."""
 
     seconds: float
-    """Processor time."""
+    """The processor time of the extraction."""
     mebibytes: float
     """The largest amount of memory of the process."""
     added_mebibytes: float
-    """The memory that extraction added to that of the process with the file."""
+    """The memory that the extraction needed in addition to the process with the file."""
     references: int
     unsupported: tuple[str, ...]
     """The reasons for files and texts that were not read, without duplicates."""
 
 
 def measure_case(case: GrowthCase, size: int) -> ReadingCost | None:
-    """Measure the extraction from a file of about `size` bytes in a process of its own.
+    """Measure the extraction from a file of about `size` bytes in a separate process.
 
-    Return None if the process was stopped, because it used too much time or memory.
+    Return None if the process was stopped because it used too much time or memory.
     """
     reading_end, writing_end = os.pipe()
     child = os.fork()
@@ -112,7 +114,7 @@ def measure_case(case: GrowthCase, size: int) -> ReadingCost | None:
 def _write_cost(case: GrowthCase, size: int, pipe: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (STOP_SECONDS, STOP_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (STOP_BYTES, STOP_BYTES))
-    gc.disable()  # the collector's passes over all objects come in steps, which would look like growth
+    gc.disable()  # the garbage collector runs at certain numbers of objects, and these steps would look like growth
     formats = load_formats_with_globs(FORMATS_BY_GLOB)
     for content in ({"Dockerfile": b"FROM a"}, {"a.yaml": b"image: a"}):  # import the readers before the measurement
         extract_references(HERE, GrowthTree(content), formats)

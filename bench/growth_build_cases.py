@@ -5,7 +5,7 @@ from __future__ import annotations
 from growth_generators import FileGenerator, nest, repeat
 
 NESTED_IMAGES = 45
-"""The number of images inside each other. The parser of XML refuses more than about a hundred nested elements."""
+"""The number of nested images. The XML parser refuses more than about a hundred nested elements."""
 
 _PROJECT = "<Project><PropertyGroup>"
 _PROJECT_END = "</PropertyGroup></Project>"

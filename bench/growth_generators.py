@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 NUMBER = "§"
-"""Stands for a number in a construct. Each repetition of the construct has another number."""
+"""A placeholder for a number in a construct. Each repetition of the construct gets a different number."""
 LINE_BYTES = 60_000
 """The number of bytes after which a line of a Dockerfile is continued, because BuildKit rejects longer lines."""
 Files = dict[str, bytes]
@@ -38,7 +38,7 @@ def repeat(path: str, construct: str, before: str = "", after: str = "", **other
 
 
 def nest(path: str, opening: str, middle: str, closing: str, before: str = "", after: str = "") -> FileGenerator:
-    """Return a generator that puts `middle` between as many `opening` as `closing`."""
+    """Return a generator that puts `middle` between repeated `opening` and equally often repeated `closing`."""
 
     def make_files(size: int) -> Files:
         fixed = len((before + middle + after).encode())
@@ -49,7 +49,7 @@ def nest(path: str, opening: str, middle: str, closing: str, before: str = "", a
 
 
 def fold(construct: str, before: str = "FROM a\nRUN ", after: str = "") -> FileGenerator:
-    """Return a generator of a Dockerfile that repeats `construct` in one instruction of many lines."""
+    """Return a generator of a Dockerfile that repeats `construct` in one instruction that continues over many lines."""
 
     def make_files(size: int) -> Files:
         (content,) = repeat("Dockerfile", construct)(size - 2 * size // LINE_BYTES - 100).values()
@@ -60,7 +60,9 @@ def fold(construct: str, before: str = "FROM a\nRUN ", after: str = "") -> FileG
 
 
 def multiply(path: str, long: str, construct: str, before: str = "", after: str = "") -> FileGenerator:
-    """Return a generator whose file is half a long text, and half constructs that may each copy this text.
+    """Return a generator of a file with a long text and constructs that could each copy this text.
+
+    Each takes half of the file.
 
     `before` contains `{}` for the long text, which repeats `long`.
     """

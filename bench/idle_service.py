@@ -1,8 +1,9 @@
 """Measure a service that has nothing to do: `python bench/idle_service.py [REPOSITORIES] [MINUTES]`.
 
 By default, the state contains 10,000 repositories that use 300 tags, as in `bench/inventory.py`, and each measurement
-takes 4 minutes. The registry on this machine answers that no tag moved. The first measurement begins after the polls at
-the start. During the second one, metrics and probes are read as often as Prometheus and Kubernetes do by default.
+takes 4 minutes. In the registry on this machine, no tag changes. The first measurement begins after the polls at the
+start. During the second measurement, metrics and probes are read as often as Prometheus and Kubernetes read them by
+default.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ serve: {{listen: "127.0.0.1:{port}"}}
 """
 DEFAULT_REPOSITORIES, DEFAULT_MINUTES = 10_000, 4
 READ_EVERY = {"/metrics": 15, "/readyz": 10, "/livez": 10}
-"""Seconds between two requests."""
+"""The seconds between two requests for metrics or probes."""
 
 
 def answer(received: ReceivedRequest) -> HttpReply:
-    """Answer as a registry in which no tag moved."""
+    """Answer like a registry in which no tag changes."""
     repository, _, tag = received.path.removeprefix("/v2/").partition("/manifests/")
     tag_ref = TagRef(f"docker.io/{repository}", tag)
     headers = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": get_digest(tag_ref, len(ROUNDS) - 1)}

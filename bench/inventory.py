@@ -1,9 +1,10 @@
 """Measure the inventory in SQLite and PostgreSQL: `python bench/inventory.py [REPOSITORIES …]`.
 
 Without arguments, fleets of 10,000 and 100,000 repositories are made up, which takes some minutes. Each repository uses
-four of 300 tags, was visited three times in a year, and had two requests, one of which is open in 15 % of them. Of 400
-repositories, own images are built, which run in two clusters beside a thousand other containers. Times are processor
-times of the client if nothing else is said, and those of queries are the smallest of several.
+four of 300 tags, was visited three times in a year, and had two merged pull requests. In 15 % of the repositories,
+another pull request is open. From 400 repositories, own images are built. They run in two clusters, beside a thousand
+other containers. Unless stated otherwise, times are processor times of the client. The time of a query is the smallest
+of several.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ from bot.state.lookups.state_store import DatabaseStateStore  # noqa: E402
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
 ROUNDS = (300 * DAY, 100 * DAY, DAY)
-"""How long ago the visits of a repository were. In each visit, all tags have new digests."""
+"""How long ago the visits of a repository were. At each visit, all tags have new digests."""
 TAGS = [TagRef(f"docker.io/library/base{number}", f"{number % 7}-slim") for number in range(300)]
 BATCH = 1000
 OWN_IMAGES, OTHER_CONTAINERS = 400, 1000
 PER_REPOSITORY = 4
 OPEN_PERCENT = 15
 COLLECT_EVERY = 1_000_000
-"""As in the command line (`bot.cli.app`)."""
+"""The same value as in the command line (`bot.cli.app`)."""
 IMAGE = ImageName.parse("base7:0-slim")
 CONFIG = "schema: 1\nstate: {state}\nforges: [{{kind: github, repositories: [acme/r0], token_env: TOKEN}}]\n"
 
@@ -78,7 +79,7 @@ def build_fleet_visit(number: int, turn: int) -> BranchVisit:
 
 
 def list_requests(number: int, tag_ref: TagRef, turn: int) -> tuple[StoredRequest, ...]:
-    """Return a request of each earlier round, which was merged, and an open one in 15 % of the repositories."""
+    """Return a merged pull request for each earlier round and, in 15 % of the repositories, an open one."""
     has_open = turn == len(ROUNDS) - 1 and number % 100 < OPEN_PERCENT
     return tuple(
         build_request(
@@ -158,7 +159,7 @@ def measure(act: Callable[[], object], times: int = 5) -> tuple[float, float]:
 
 
 def measure_process(folder: Path, *arguments: str) -> float:
-    """Return the processor time of a whole process of basebump; the smallest of three."""
+    """Return the processor time of a whole basebump process: the smallest of three."""
     environment, results = {**os.environ, "PYTHONPATH": str(PROJECT)}, []
     command = [sys.executable, "-m", "bot", *arguments]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -171,7 +172,7 @@ def measure_process(folder: Path, *arguments: str) -> float:
 
 
 def report(database: Database, state: str, count: int, measure_size: Callable[[], float]) -> None:
-    """Fill a database with a fleet, and print a table of what it costs to use it."""
+    """Fill a database with a fleet, and print a table with the cost of its use."""
     print(f"\n{state.partition(':')[0]}, {count:,} repositories, {PER_REPOSITORY * count:,} references")
     print_row("record 1,000 visits", fill(database, count))
     print(f"  {'size of the state':<48} {measure_size():8.0f} MiB", flush=True)
@@ -218,7 +219,7 @@ def print_row(title: str, processor_time: float, elapsed: float | None = None) -
 
 
 def measure_inventory(counts: Iterable[int]) -> None:
-    """Print a table for each database and each number of repositories."""
+    """Print a table for each combination of a database and a number of repositories."""
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "state.db"

@@ -1,7 +1,8 @@
 """Kill a service with SIGKILL while images are pushed: `python bench/killed_service.py [KILLS]`.
 
-The default is 50 kills, which take some minutes. A real docker-registry sends the events, and two repositories on the
-stand of GitHub use each image. At the end, every repository must have exactly one request, for the newest digest.
+The default is 50 kills, which take some minutes. A real docker-registry sends the events. Two repositories on the
+simulated GitHub of the tests use each image. At the end, every repository must have exactly one pull request, for the
+newest digest.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ DEFAULT_KILLS = 50
 
 
 def main(kills: int) -> None:
-    """Print what the kills left behind."""
+    """Kill the service while images are pushed, and print the numbers of lost and repeated pull requests."""
     with tempfile.TemporaryDirectory() as folder:
         report = kill_service(Path(folder), kills, seed=kills)
     print(f"kills                                {report.kills:5}")

@@ -1,4 +1,4 @@
-"""Measures look-ups in a real registry on this machine: requests per image, and the time compared with Renovate."""
+"""Measures lookups in a real registry on this machine: requests per image, and the time compared with Renovate's."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from bot.demo.images import DemoPackage, ImageIndex, build_debian_root, build_im
 
 IMAGES = 215
 FILES = 430
-"""The number of files; every image is in two files."""
+"""The number of files. Every image is in two files."""
 ROUNDS = 3
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def measure_lookups() -> None:
     if find_docker_registry() is None:
-        print("look-ups: not measured, because docker-registry is not installed")
+        print("lookups: not measured, because docker-registry is not installed")
         return
     with DockerRegistry() as registry, tempfile.TemporaryDirectory() as scratch:
         tree = BenchmarkTree(registry, Path(scratch))
-        print(f"look-ups, {IMAGES} images in {FILES} files, a real registry on loopback:")
+        print(f"lookups, {IMAGES} images in {FILES} files, a real registry on loopback:")
         tree.write(tree.push("first"))
         tree.measure("no updates", "no state")
         tree.measure("no updates", "first with state", state=True)
@@ -61,7 +61,7 @@ class BenchmarkTree:
         self.stateful.write_text(f"{entry}state: sqlite:///state.db\n")
 
     def push(self, word: str, only: int = IMAGES) -> dict[int, str]:
-        """Push new versions of the first `only` images, and return their digests by the number of the image."""
+        """Push new versions of the first `only` images, and return the digests by the number of the image."""
         return {
             number: self.registry.push(_build_image(f"{word} {number}"), f"team/image-{number}", "1")
             for number in range(only)
@@ -91,7 +91,7 @@ class BenchmarkTree:
         return _measure_seconds([*command, *options], PROJECT, AS_INSTALLED)
 
     def compare(self) -> None:
-        """Compare the time that look-ups add to reading the files, in seconds of whole processes."""
+        """Compare the time that lookups need in addition to reading the files, measured with whole processes."""
         theirs = shlex.split(os.environ.get("RENOVATE", "")) or [shutil.which("renovate") or ""]
         ours = median(self.scan() for _ in range(ROUNDS)) - median(self.scan("--offline") for _ in range(ROUNDS))
         if theirs == [""]:

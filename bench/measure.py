@@ -1,8 +1,8 @@
-"""Measure extraction, look-ups, scans and the fleet page: `python bench/measure.py [FOLDER …]`.
+"""Measure extraction, lookups, scans and the fleet page: `python bench/measure.py [FOLDER …]`.
 
-Without a folder, files are generated. Compare the ratios within one run, because other work of the machine affects both
-sides of a ratio. Renovate is measured, too, if it is installed: as `renovate` on PATH, or as the command in the
-variable RENOVATE. Renovate reads the files that git lists, so a folder should be a git repository.
+Without a folder, files are generated. Compare the ratios instead of the times, because other work of the machine
+affects both sides of a ratio. Renovate is measured, too, if it is installed: as `renovate` on PATH, or as the command
+in the variable RENOVATE. Renovate reads the files that git lists, so a folder should be a git repository.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Measure how runs read the builds of own images: `python bench/own_builds.py [IMAGES]`.
 
-The fleet has 400 own images if nothing else is said, each built from a repository of its own, on one of 20 base images.
+The fleet has IMAGES own images (by default, 400). Each is built from a separate repository, on one of 20 base images.
 The images are in a registry on loopback, and the state is in SQLite. The rows are a first run, a run with nothing new,
-a run after one base image was updated and its images were built again, and the memory of the process at the end.
+and a run after one base image was updated and the images on it were built again. The last row has the memory of the
+process at the end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measures extraction as a process on one core, in comparison with Renovate if it is installed."""
+"""Measures extraction as a process on one core, and compares the time with Renovate's if Renovate is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 TIMED = Path(__file__).resolve().parent / "timed.py"
 SCAN_SOME = TIMED.with_name("scan_some.py")
 ROUNDS = 3
-"""In each round everything runs once, so that other work of the machine affects all programs."""
+"""The number of rounds. In each round, every program runs once, so that other work of the machine affects all
+programs.
+"""
 SEVEN = {
     "dockerfile": "dockerfile",
     "docker-compose": "compose",
@@ -29,9 +31,11 @@ SEVEN = {
     "github-actions": "github-actions",
     "gitlabci": "gitlab-ci",
 }
-"""Managers of Renovate, and the formats of basebump that read the same files. Some formats read more files."""
+"""Managers of Renovate, and the formats of basebump that read the same files. Some formats also read other files."""
 SAME = [*SEVEN, "argocd", "tekton"]
-"""The managers of all files that these formats read; they read objects of Argo CD and Tekton as manifests."""
+"""The managers of all files that the seven formats read. The format `kubernetes` also reads objects of Argo CD and
+Tekton.
+"""
 EVERY = [
     *(*SAME, "flux", "cloudbuild", "circleci", "devcontainer", "azure-pipelines"),
     *("bitbucket-pipelines", "droneci", "woodpecker", "quadlet", "terraform"),
@@ -39,10 +43,12 @@ EVERY = [
 ]
 """All managers of Renovate whose files basebump reads."""
 MANIFESTS = {"managerFilePatterns": [r"/\.(?:ya?ml|json)$/"]}
-"""Renovate must be told which files these are. basebump examines all YAML and JSON files."""
+"""Renovate needs patterns for the files with manifests. They match all YAML and JSON files, because basebump examines
+all of these.
+"""
 
 AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Lets Python write compiled files, as installers do. In a checkout, the first round writes these files."""
+"""Lets Python write compiled files, as an installation has them. In a checkout, the first round writes these files."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class ProcessCost:
     """The cost of one process."""
 
     seconds: float
-    """Processor time, on one core."""
+    """The processor time, on one core."""
     mebibytes: float
 
     def __str__(self) -> str:
@@ -105,7 +111,7 @@ def print_comparison(title: str, ours: Run, theirs: Run) -> None:
 
 
 def measure_medians(*runs: Run) -> list[ProcessCost]:
-    """Return the median cost of each run; the runs take turns. Raises CalledProcessError if one fails."""
+    """Return the median cost of each run. The runs take turns. Raises CalledProcessError if a run fails."""
     rounds = [[run() for run in runs] for _ in range(ROUNDS)]
     return [
         ProcessCost(median(cost.seconds for cost in costs), median(cost.mebibytes for cost in costs))
@@ -154,7 +160,7 @@ def build_renovate_run(command: list[str], folder: Path, managers: list[str]) ->
 
 
 def run_timed(command: list[str], where: Path, environment: dict[str, str]) -> ProcessCost:
-    """Run a command in a folder, and return its cost. Raises CalledProcessError if it fails."""
+    """Run a command in a folder, and return its cost. Raises CalledProcessError if the command fails."""
     measured = [sys.executable, "-I", "-S", str(TIMED), *command]
     known = {**os.environ, **environment}
     printed = subprocess.run(measured, cwd=where, env=known, check=True, stdout=subprocess.PIPE, text=True).stdout

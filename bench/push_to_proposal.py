@@ -2,10 +2,10 @@
 
 `python bench/push_to_proposal.py [--pushes N] [--workers N] [COUNT …]`
 
-COUNT repositories of one owner are on the GitHub stand of the tests, and 15 % of them use the image that is pushed. The
+COUNT repositories of one owner are on the simulated GitHub of the tests, and 15 % of them use the pushed image. The
 registry is a real docker-registry, which notifies `basebump serve`. With `--workers`, the state and the queue are in
-PostgreSQL, and N processes of `basebump work` do the work. A push counts as done when a pull request with the pushed
-digest is open in each repository that uses the image, and no other repository has one.
+PostgreSQL, and N processes of `basebump work` do the work. A push is done when each repository that uses the image, and
+no other repository, has an open pull request with the pushed digest.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from support.waiting import wait_until  # noqa: E402 - as above
 IMAGES = tuple(f"image{number}" for number in range(20))
 PUSHED = IMAGES[0]
 LONGEST = 600.0
-"""Seconds to wait for the proposals of one push."""
+"""The maximum number of seconds to wait for the proposals after one push."""
 
 
 def build_files(number: int, digests: Mapping[str, str]) -> dict[str, str]:
-    """Return the files of a repository, which use three of the images."""
+    """Return the files of a repository. The files use three of the images."""
     first, second, third = (IMAGES[(number + offset) % len(IMAGES)] for offset in (0, 7, 13))
     return {
         "Dockerfile": f"FROM {first}:1@{digests[first]} AS build\nFROM {second}:1@{digests[second]}\nRUN true\n",
@@ -44,7 +44,7 @@ def build_files(number: int, digests: Mapping[str, str]) -> dict[str, str]:
 
 
 def list_users(count: int) -> set[str]:
-    """Return the names of the repositories that use the image that is pushed."""
+    """Return the names of the repositories that use the pushed image."""
     offsets = (0, 7, 13)
     return {f"acme/r{number}" for number in range(count) if any((number + each) % len(IMAGES) == 0 for each in offsets)}
 

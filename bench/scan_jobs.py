@@ -1,6 +1,6 @@
 """Run `basebump scan --offline` with N processes: `python bench/scan_jobs.py N FOLDER`.
 
-Print the seconds that passed, and the processor time in seconds of basebump's own process and of its workers.
+The elapsed time, the processor time of basebump's own process, and that of its workers are printed in seconds.
 """
 
 import os

@@ -12,6 +12,6 @@ from bot.formats import load_all_formats
 if __name__ == "__main__":
     chosen = frozenset(sys.argv[1].split(","))
     some_formats = tuple(each for each in load_all_formats() if each.name in chosen)
-    wiring.load_all_formats = lambda: some_formats  # called if the scan has no config
+    wiring.load_all_formats = lambda: some_formats  # the scan calls this function if it has no config
     sys.argv[1:] = ["scan", "--offline", "--format", "json", sys.argv[2]]
     sys.exit(main())

@@ -1,9 +1,9 @@
 """Kill the processes of a service and let PostgreSQL fail: `python bench/service_kills.py [ROUNDS]`.
 
-Two receivers and three workers run in processes of their own, and PostgreSQL wakes the workers. In each row of the
-table, one kind of fault happens ROUNDS times at random moments, 20 by default. Two senders send deliveries meanwhile,
-and repeat those that are not accepted. Visits of 50 ms write what they saw to files, and hold locks on files, so that
-lost events and overlapping visits are found without the database (`tests/support/work_processes.py`).
+Two receivers and three workers run in separate processes, and PostgreSQL wakes the workers. For each row of the table,
+one kind of fault happens ROUNDS times (by default, 20) at random moments. Meanwhile, two senders send deliveries, and
+repeat deliveries that are not accepted. Visits take 50 ms, write the events that they saw to files, and hold locks on
+files. Lost events and overlapping visits are therefore found without the database (`tests/support/work_processes.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ QUIET_TIMEOUT = 120.0
 
 
 class Crew:
-    """The receivers and workers, which are started again when they end."""
+    """The receivers and workers. A process that ends is started again."""
 
     def __init__(self, stand: WorkStand, server: PostgresqlServer, chance: random.Random) -> None:
         self.stand, self.server, self.chance = stand, server, chance
@@ -43,13 +43,13 @@ class Crew:
         self.workers = [stand.start_worker(VISIT) for _ in range(3)]
 
     def kill(self, processes: list[WorkProcess], start: Callable[[], WorkProcess]) -> None:
-        """Kill one of the processes, and start another one."""
+        """Kill one of the processes, and start a new process in its place."""
         victim = self.chance.randrange(len(processes))
         processes[victim].kill()
         processes[victim] = start()
 
     def replace_ended_workers(self) -> None:
-        """Do what Kubernetes does when workers end themselves."""
+        """Restart workers that ended themselves, as Kubernetes would."""
         for number, each in enumerate(self.workers):
             if each.popen.poll() is not None:
                 self.workers[number] = self.stand.start_worker(VISIT)
@@ -95,7 +95,7 @@ FAULTS: dict[str, Callable[[Crew], None]] = {
 
 
 class Senders:
-    """Two senders, each of which changes its own repositories, and repeats deliveries until they are accepted."""
+    """Two senders. Each of them changes different repositories, and repeats deliveries until they are accepted."""
 
     def __init__(self, crew: Crew) -> None:
         self._crew, self._stop, self.delivered, self.refused = crew, threading.Event(), 0, 0

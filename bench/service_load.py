@@ -1,10 +1,10 @@
 """Measure deliveries under load: `python bench/service_load.py [--deliveries N] [--seconds S] [--workers N]`.
 
-Distinct deliveries of a registry arrive evenly within the given time, 10,000 in a minute by default, while the service
-looks up their tags and visits repositories. In the middle, an image is pushed, and the time until its pull requests are
-open is measured. Then one delivery is repeated 2,000 times. Without `--workers`, the state is a file, and one process
-does everything. With `--workers N`, the state is in PostgreSQL, and N processes of `basebump work` do the work. The
-clients run on the same machine as the service, so that their times are part of the times that are printed.
+N distinct deliveries of a registry arrive evenly within S seconds (by default, 10,000 in a minute). Meanwhile, the
+service looks up their tags and visits repositories. In the middle, an image is pushed, and the time until its pull
+requests are open is measured. Then one delivery is repeated 2,000 times. Without `--workers`, the state is a file, and
+one process does everything. With `--workers N`, the state is in PostgreSQL, and N processes of `basebump work` do the
+work. The clients run on the same machine as the service, so the printed times include the clients' own work.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def build_delivery(number: int | str, image: str, digest: str) -> dict[str, obje
 
 
 class Sender:
-    """Sends deliveries with several connections, and repeats those that are not accepted."""
+    """Sends deliveries with several connections, and repeats deliveries that are not accepted."""
 
     def __init__(self, fleet: ServedFleet) -> None:
         self._url, self._local = fleet.url + EVENTS_PATH, threading.local()
@@ -82,7 +82,7 @@ class Sender:
             time.sleep(0.1)
 
     def send_evenly(self, deliveries: int, seconds: float, digests: Mapping[str, str]) -> float:
-        """Send distinct deliveries at a constant rate. Return the seconds that it took."""
+        """Send distinct deliveries at a constant rate. Return the elapsed seconds."""
         began = time.monotonic()
 
         def send_own(client: int) -> None:

@@ -1,9 +1,9 @@
 """Measure the pages and the API of the service: `python bench/service_pages.py [REPOSITORIES]`.
 
-The fleet is that of `bench/inventory.py`, in SQLite, with 10,000 repositories if nothing else is said. The state also
-contains 10,000 deliveries, 5,000 pieces of pending work, 400 own images and two clusters. Times are those of whole
+The fleet is that of `bench/inventory.py` in SQLite, with REPOSITORIES repositories (by default, 10,000). The state also
+contains 10,000 deliveries, 5,000 pieces of pending work, 400 own images and two clusters. Times are measured for whole
 requests without HTTP: the median and the slowest of several. The fixes over time and the stages of updates are computed
-in the background, and kept for ten minutes. Their first computations have rows of their own.
+in the background, and kept for ten minutes. Their first computations have separate rows.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def add_work(database: Database) -> None:
 
 
 def measure_pages(database: Database, stage_reader: StageReader) -> None:
-    """Print the times of each page, first without the data computed in the background, then with these data."""
+    """Print the time of the first page before anything is computed, of the computations, and of each page."""
     ports = build_ports(database, NOW, ServeSection(user_header="User"), stage_reader)
     router = Router([*list_page_routes(ports), *list_api_routes(ports)])
     began = time.monotonic()

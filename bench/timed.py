@@ -1,6 +1,6 @@
 """Run a command, and print its processor time in seconds and its peak memory in KiB.
 
-This is a small process of its own, because a child process inherits the peak memory of its parent.
+This program is a small separate process, because a child process inherits the peak memory of its parent.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Measure what an unchanged fleet costs: `python bench/unchanged_fleet.py [COUNT …]`.
+"""Measure the cost of runs over an unchanged fleet: `python bench/unchanged_fleet.py [COUNT …]`.
 
-The fleet is on the GitHub stand of the tests: COUNT repositories of one owner, each with a Dockerfile, a Compose file
-and a manifest that use three of twenty images. Every run is a process of its own. For each run, the requests to the
-forge and to the registry are printed, with the processor time and the peak memory. The run of an empty fleet shows what
-starting costs.
+The fleet is on the simulated GitHub of the tests. It has COUNT repositories of one owner, each with a Dockerfile, a
+Compose file and a manifest that use three of twenty images. Every run is a separate process. For each run, the numbers
+of requests to the forge and to the registry, the processor time and the peak memory are printed. The run over an empty
+fleet shows the cost of starting.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from support.runs.worlds import LoopbackHub, start_hub  # noqa: E402
 TOKEN = "ghp_of-the-bot"
 IMAGES = tuple(f"image{number}" for number in range(20))
 CURVE = 400
-"""The number of repositories of which 0, 1, 10 and 100 % change."""
+"""The number of repositories for which runs after changes in 0, 1, 10 and 100 % are measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run cost."""
+    """The cost of one run."""
 
     forge_requests: int
     head_requests: int
@@ -86,7 +86,7 @@ class MeasuredFleet:
         }
 
     def commit(self, numbers: Sequence[int]) -> None:
-        """Add a commit to the base branch of these repositories, which changes a file that basebump reads."""
+        """Add a commit to the base branch of these repositories. It changes a file that basebump reads."""
         for number in numbers:
             files = self.build_files(number)
             files["Dockerfile"] += "RUN true\n"
@@ -95,7 +95,7 @@ class MeasuredFleet:
             repository.settle()
 
     def pass_checks(self) -> None:
-        """Let CI pass on every pull request, so that basebump need not wait for its end."""
+        """Let CI pass on every pull request, so that basebump need not wait for the end of CI."""
         account = self.server.world.accounts["ada"]
         for repository in self.server.world.repositories.values():
             for pull in repository.pulls:
@@ -134,7 +134,9 @@ HEADER = "| run | forge requests | registry: HEAD + other | processor s | MiB | 
 
 
 def measure_fleet(count: int) -> None:
-    """Print what the runs over a fleet of `count` repositories cost, from the first run to one with open requests."""
+    """Print the cost of runs over a fleet of `count` repositories, from the first run to a run with open pull
+    requests.
+    """
     with tempfile.TemporaryDirectory() as temporary, start_hub() as loopback:
         fleet = MeasuredFleet(Path(temporary), loopback, count)
         print(f"\n{count} repositories:\n\n{HEADER}", flush=True)

@@ -1,4 +1,4 @@
-"""Measures how much faster worker processes read a folder: `python bench/workers.py FOLDER`."""
+"""Measures how much faster a folder is read with worker processes: `python bench/workers.py FOLDER`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from processes import AS_INSTALLED
 SCAN_JOBS = Path(__file__).resolve().with_name("scan_jobs.py")
 PROCESSES = 2
 ROUNDS = 5
-"""In each round, both scans run once, so that other work of the machine affects both."""
+"""The number of rounds. In each round, both scans run once, so that other work of the machine affects both."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class ScanTime:
 
     passed: float
     own_time: float
-    """Processor time of basebump's own process."""
+    """The processor time of basebump's own process."""
     worker_time: float
-    """Processor time of the workers, and of git, which lists the files."""
+    """The processor time of the workers, and of git, which lists the files."""
 
     @property
     def total_time(self) -> float:
@@ -32,15 +32,15 @@ class ScanTime:
 
     @property
     def busiest_time(self) -> float:
-        """The processor time of the process that had most work."""
+        """The processor time of the busiest process."""
         return max(self.own_time, self.worker_time)
 
 
 def measure_workers(folder: Path) -> None:
     """Compare scans with one process and with PROCESSES processes. Print the ratios of their fastest rounds.
 
-    On a busy machine, the time that passed says little. The processor time of the busiest process is about the time
-    that would pass if nothing else ran.
+    On a busy machine, the elapsed time is not meaningful. The processor time of the busiest process is about the time
+    that would elapse if nothing else ran.
     """
     if len(os.sched_getaffinity(0)) < PROCESSES:
         print(f"worker processes: not measured, because there are fewer than {PROCESSES} cores")
