@@ -1,4 +1,4 @@
-"""The root folder of the checkout, and a function that replaces the generated part of a page."""
+"""The root folder of the checkout, and a function that replaces a generated part of a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def replace_part(text: str, source: str, lines: Iterable[str]) -> str:
-    """Return a page in which `lines` replace everything between the two markers that name `source`.
+    """Return the page with `lines` in place of everything between the two markers that name `source`.
 
     Raises ValueError if a marker is missing.
     """

@@ -24,10 +24,10 @@ def render_reference() -> Iterator[str]:
 
 
 def _render_mapping(path: str, mapping: dict, definitions: dict, rendered: set[tuple[str, str]]) -> Iterator[str]:
-    """Yield the table of a mapping and those of the mappings in it, unless they are in `rendered`; add them there.
+    """Yield the tables of a mapping and of the mappings in it. Skip mappings in `rendered`, and add the others to it.
 
-    A mapping is identified by its path and the title of its schema, because entries of all kinds of scanners have the
-    same `match`.
+    In `rendered`, a mapping is identified by its path and the title of its schema, because the same `match` is part of
+    all kinds of scanners.
     """
     if (path, mapping["title"]) in rendered:
         return
@@ -60,7 +60,7 @@ def _list_mappings(path: str, value: dict, definitions: dict) -> Iterator[tuple[
 
 
 def _describe_type(value: dict, definitions: dict) -> str:
-    """Return the type of a value as the tables show it."""
+    """Return the type of a value in the words of the tables."""
     value = _resolve_reference(value, definitions)
     match value:
         case {"const": constant}:

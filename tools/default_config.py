@@ -68,9 +68,10 @@ def render_default_config() -> str:
 
 
 def _add_policy_defaults(rule: dict[str, Any], definitions: dict[str, Any]) -> None:
-    """Add the defaults of policy keys to the schema of a rule, and put the keys without a default into another entry.
+    """Split a rule's schema into an entry with the policy keys that have a default, and an entry with the other keys.
 
-    In the schema, policy keys have no defaults, because a later rule can set a key that a rule leaves out.
+    The defaults are added here. The schema does not contain them, because a later rule can set a key that a rule leaves
+    out.
     """
     defaults = {key.name: getattr(Policy(), name) for name, key in policy_keys().items()}
     for name, shape in rule.items():
@@ -87,18 +88,18 @@ def _accepts_empty_list(default: object, shape: dict[str, Any]) -> bool:
 
 
 def _resolve(shape: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema with the content of its definition. The definition's own description is left out."""
+    """Return a schema with the content of its definition. The description of the definition is left out."""
     name = shape.get("$ref", "").rpartition("/")[2]
     return {**definitions[name], "description": "", **shape} if name else shape
 
 
 @dataclass(frozen=True, slots=True)
 class _Renderer:
-    """Lists the lines of one key at the top level of the file."""
+    """Lists the lines for one top-level key of the file."""
 
     definitions: dict[str, Any]
     described: set[tuple[str, str]] = field(default_factory=set)
-    """The keys that already have a comment, each after the name of its mapping."""
+    """The keys that already have a comment, as pairs of the mapping's name and the key."""
 
     def list_lines(self, key: str, shape: dict[str, Any], *, is_required: bool) -> Iterator[_Line]:
         yield _Line(0, self._describe(shape, is_required=is_required), is_comment=True)
@@ -119,7 +120,7 @@ class _Renderer:
             if entry not in examples if examples else entry and key != "kind":
                 continue
             is_required = key in mapping.get("required", ())
-            is_kind = key == "kind" and "const" in shape  # the comment above the entry describes it
+            is_kind = key == "kind" and "const" in shape  # the comment above the entry already describes this key
             if (mapping["title"], key) not in self.described and not is_kind:
                 self.described.add((mapping["title"], key))
                 yield _Line(indent, self._describe(shape, is_required=is_required), is_comment=True)
@@ -160,13 +161,13 @@ class _Renderer:
             yield _Line(indent, f"{key}: {_format(value)}", is_hidden=is_hidden)
 
     def _list_variants(self, shape: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the mappings that the entries of a list can be."""
+        """Return the schemas of the mappings that a list can contain."""
         items = shape.get("items", {})
         variants = [_resolve(each, self.definitions) for each in items.get("oneOf", [items])]
         return [each for each in variants if "properties" in each]
 
     def _list_entry(self, mapping: dict[str, Any], entry: str, indent: int) -> Iterator[_Line]:
-        """Yield an entry of a list with some of the keys of a mapping."""
+        """Yield a list entry with some of the keys of a mapping."""
         comment = entry or self._describe_entry(mapping)
         lines = list(self._list_keys(mapping, indent + 2, entry, is_hidden=True))
         if comment:
@@ -177,7 +178,9 @@ class _Renderer:
         yield from lines[first + 1 :]
 
     def _describe_entry(self, mapping: dict[str, Any]) -> str:
-        """Return the comment above the first entry with the keys of a mapping; empty if the key describes it."""
+        """Return the comment above the first list entry of a mapping; empty if the comment of the list's key describes
+        it.
+        """
         if mapping["title"] == "Rule":
             return RULE_WITH_DEFAULTS
         if "const" not in mapping["properties"].get("kind", {}):
@@ -186,7 +189,7 @@ class _Renderer:
         return text[0].upper() + text[1:]
 
     def _describe(self, shape: dict[str, Any], *, is_required: bool) -> str:
-        """Return the comment above a key: its description, what its mapping requires, and the values of an enum."""
+        """Return the comment above a key: its description, its allowed values, and whether the key is required."""
         items = shape.get("items", {})
         names = [each.get("$ref", "").rpartition("/")[2] for each in (shape, items)]
         details = [self.definitions[name]["description"].partition(". ")[2] for name in names if name]
@@ -206,19 +209,19 @@ class _Renderer:
 
 
 def _list_names(mapping: dict[str, Any]) -> list[str]:
-    """Return the names of the entries that together have all keys of a mapping. The first one has an empty name."""
+    """Return the names of the entries that together show all keys of a mapping. The first name is empty."""
     examples = [each for shape in mapping["properties"].values() for each in shape.get(EXAMPLES, ())]
     return list(dict.fromkeys(["", *(each.entry for each in examples)]))
 
 
 def _has_no_effect(key: str) -> bool:
-    """Return True if an empty section of the config is valid, and means the same as no section."""
+    """Return True if an empty section of the config is valid and has the same effect as no section."""
     config, problems = validate_config({"schema": 1, key: {}}, requires_forges=False)
     return not problems and config == ConfigFile(schema=1)
 
 
 def _find_value(key: str, shape: dict[str, Any]) -> Any:
-    """Return the value to show for a key without an example: its default, or a value that its type names."""
+    """Return the value to show for a key without an example: its default, or a value that fits its type."""
     match shape:
         case {"default": value} | {"const": value}:
             return value

@@ -38,7 +38,7 @@ def render_commands(parent: click.Context) -> Iterator[str]:
 
 def render_options(context: click.Context) -> Iterator[str]:
     """Yield the options of a command, each with its help."""
-    context.command._help_option = None  # noqa: SLF001 - click keeps the names that the first context of a command had
+    context.command._help_option = None  # noqa: SLF001 - click caches the names of the first context
     options = (each for each in context.command.get_params(context) if isinstance(each, click.Option))
     for names, description in (option.get_help_record(context) for option in options):
         yield from (".TP", rf"\fB{escape_roff(names)}\fP", escape_roff(description))

@@ -41,7 +41,7 @@ class Checkout:
         return self.root / "pyproject.toml"
 
     def read_version(self) -> str:
-        """Return the version of the code. Raises ValueError if it is not of the form 1.2.3."""
+        """Return the version of the code. Raises ValueError if the version does not have the form 1.2.3."""
         found = _VERSION_LINE.search(self.code.read_text(encoding="utf-8"))
         if found is None or not _VERSION.fullmatch(found[1]):
             raise ValueError(f"{self.code.name}: the version is not of the form 1.2.3")
@@ -63,7 +63,7 @@ def find_section(changelog: str, version: str) -> tuple[date, str] | None:
 
 
 def list_problems(checkout: Checkout, tag: str, repository: str) -> Iterator[str]:
-    """Yield the reasons why a tag of a repository must not be released."""
+    """Yield the reasons why a git tag of a repository must not be released."""
     version = checkout.read_version()
     if tag != f"v{version}":
         yield f"the tag is {tag}, but bot/__init__.py has the version {version}; hint: tag the commit as v{version}"
@@ -82,7 +82,10 @@ def list_problems(checkout: Checkout, tag: str, repository: str) -> Iterator[str
 
 
 def prepare(checkout: Checkout, version: str, repository: str, today: date) -> None:
-    """Set the version, the switch and the date of the changelog. Raises ValueError, and then changes nothing."""
+    """Set the version, the release switch and the changelog's date.
+
+    Raises ValueError, without changing a file, if an argument is invalid or the changelog has no new entries.
+    """
     if not _VERSION.fullmatch(version):
         raise ValueError(f"'{version}' is not of the form 1.2.3")
     if not is_repository(repository):
@@ -156,7 +159,10 @@ def _run(given: argparse.Namespace, checkout: Checkout) -> int:
 
 
 def resolve_links(text: str, base: str) -> str:
-    """Return Markdown in which relative links are below `base`, because release notes are no file of the repository."""
+    """Return Markdown with absolute links: relative links are put below `base`.
+
+    Release notes are not a file of the repository, so relative links would not work in them.
+    """
     return re.sub(r"\]\((?!https?://)([^)\s]+)\)", lambda found: f"]({base}{found[1]})", text)
 
 

@@ -1,7 +1,7 @@
-"""Render commands of the pages for a checkout or for a release: `python -m tools.release_switch`.
+"""Render the commands on the pages for a checkout or for a release: `python -m tools.release_switch`.
 
 The switch is the table `tool.basebump` in pyproject.toml. Parts of pages are between markers, and `release_texts.md`
-has both versions of each part. In addition, all pages name the Action and the package in the same way.
+has both versions of each part. In addition, the references to the Action and to the package are replaced on all pages.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tools.checkout import ROOT, replace_part
 
 TEXTS = ROOT / "tools" / "release_texts.md"
 MAINTAINERS_PAGE = ROOT / "docs" / "releasing.md"
-"""It describes the switch, so it is the same in both positions."""
+"""The page that describes the switch. It is the same for both positions of the switch."""
 PAGES = (ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {MAINTAINERS_PAGE}))
 STARTER = ROOT / "bot" / "starter" / "action_reference.py"
 """The module with which `basebump init` writes a workflow."""
 PLACEHOLDER = "OWNER/basebump"
-"""The name of the repository before it is known."""
+"""The placeholder for the repository's name until the name is known."""
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _PART = re.compile(r"<!-- begin: release: ([a-z-]+) -->")
@@ -30,7 +30,10 @@ _TEXT = re.compile(r"(?ms)^<!-- (checkout|released): ([a-z-]+) -->\n(.*?)\n(?=^<
 _ACTION = re.compile(r"(?<=uses: )[\w.-]+/basebump@[\w.]+")
 _PACKAGE = re.compile(r'(?<=pipx install )(?:"git\+https://github\.com/[\w./-]+@\w+"|basebump==[0-9.]+)')
 _STARTER = '''\
-"""How the files of `basebump init` name basebump. Generated: `python -m tools.release_switch`."""
+"""The texts with which the files of `basebump init` refer to basebump's Action.
+
+Generated: `python -m tools.release_switch`.
+"""
 
 ACTION_COMMENT = {comment}
 """A line above the step that uses the Action; empty if the step needs no explanation."""
@@ -43,19 +46,19 @@ _COMMENT = r"""(
 
 @dataclass(frozen=True)
 class Switch:
-    """Whether there is a release, and the repository that publishes releases."""
+    """The switch: whether there is a release, and the repository that publishes releases."""
 
     released: bool
     repository: str
 
     @property
     def action(self) -> str:
-        """How a workflow names the Action."""
+        """The reference to the Action in a workflow."""
         return f"{self.repository}@v{__version__.partition('.')[0]}" if self.released else f"{PLACEHOLDER}@COMMIT"
 
     @property
     def package(self) -> str:
-        """What pipx installs in a workflow."""
+        """The package that pipx installs in a workflow."""
         return f"basebump=={__version__}" if self.released else f'"git+https://github.com/{PLACEHOLDER}@COMMIT"'
 
 
@@ -87,7 +90,7 @@ def render_page(text: str, switch: Switch) -> str:
 
 
 def render_starter(switch: Switch) -> str:
-    """Return the module that `basebump init` uses, for one position of the switch."""
+    """Return the source of the module that `basebump init` uses, for one position of the switch."""
     return _STARTER.format(comment='""' if switch.released else _COMMENT, action=switch.action)
 
 

@@ -13,10 +13,10 @@ from tools.checkout import ROOT
 
 
 def build_sbom(environment: Path) -> str:
-    """Return the SBOM in CycloneDX JSON. It is validated, and the same for the same packages."""
+    """Return the validated SBOM in CycloneDX JSON. The same packages always result in the same SBOM."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        # A copy of pyproject.toml with a static version, because the real file takes the version from the code.
+        # A copy of pyproject.toml with a static version, because the real file reads the version from the code.
         about = Path(folder) / "pyproject.toml"
         about.write_text(re.sub(r"(?m)^dynamic = .*$", f'version = "{__version__}"', text), encoding="utf-8")
         command = [sys.executable, "-m", "cyclonedx_py", "environment", "--spec-version", "1.6", "--validate"]

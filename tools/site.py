@@ -39,7 +39,7 @@ def list_pages(index: str) -> Iterator[Path]:
 
 
 def render_page(path: Path, pages: dict[Path, str], repository_url: str) -> str:
-    """Return a page as the site contains it: links to files that are not pages lead to the repository."""
+    """Return a page for the site, in which links to files that are not pages lead to the repository."""
 
     def resolve(found: re.Match[str]) -> str:
         target = (path.parent / found[1]).resolve()
@@ -53,7 +53,7 @@ def render_page(path: Path, pages: dict[Path, str], repository_url: str) -> str:
 
 
 def render_config(index: str) -> str:
-    """Return the configuration with the navigation."""
+    """Return the site's configuration with the navigation."""
     lines = ["nav:", "  - Start: README.md"]
     for heading, pages in read_sections(index).items():
         lines += [f"  - {heading}:", *(f"      - {title}: {posixpath.basename(path)}" for title, path in pages)]
@@ -61,14 +61,14 @@ def render_config(index: str) -> str:
 
 
 def build_repository_url() -> str:
-    """Return the address of the files of this version in the repository."""
+    """Return the URL of the files of this version in the repository."""
     switch = read_switch((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     revision = f"v{__version__}" if switch.released else "main"
     return f"https://github.com/{switch.repository}/blob/{revision}"
 
 
 def collect(folder: Path) -> None:
-    """Write the configuration and the pages to a folder."""
+    """Write the site's configuration and pages to a folder."""
     index = INDEX.read_text(encoding="utf-8")
     pages = {path: path.name for path in list_pages(index)}
     shutil.copytree(DOCS / "images", folder / "docs" / "images")

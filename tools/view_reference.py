@@ -45,7 +45,7 @@ def render_reference() -> Iterator[str]:
 
 
 def _list_fields(view: ast.ClassDef) -> Iterator[tuple[ast.AnnAssign, str]]:
-    """Yield each field of a view with its description, which is the docstring below it; empty if it has none."""
+    """Yield each field of a view with its description: the docstring below the field, or an empty text."""
     following = [*view.body[1:], None]
     for node, after in zip(view.body, following, strict=True):
         if isinstance(node, ast.AnnAssign):

@@ -52,7 +52,7 @@ _OUTCOMES = {
         "A user committed to the branch or accepted the proposal, or some data could not be read."
     ),
     ProposalOutcome.DECLINED: (
-        "A user closed a pull request for this update, or one whose closing declines later updates."
+        "A user closed a pull request for this update, or a pull request whose closing declines later updates."
     ),
     ProposalOutcome.DEFERRED: "Because of a limit or a schedule, basebump opens the proposal in a later run.",
     ProposalOutcome.REFUSED: "The gates refused all images of the proposal, so basebump opened no pull request.",
