@@ -59,7 +59,7 @@ def test_folder_listings_match_git(history, folder):
     compare(history, "ls-tree", "-z", "--full-tree", history.second, folder)
 
 
-def test_changes_match_git(history):
+def test_changes_between_commits_match_git(history):
     raw = ("diff", "--raw", "--no-renames", "--abbrev=40", "-z")
     for ends in [(history.first, history.second), (f"{history.file}^1", history.file), (history.empty, history.merged)]:
         compare(history, *raw, *ends)
@@ -92,7 +92,7 @@ def test_blobs_match_git(history):
         assert answer_command(history.git.objects, ("cat-file", "blob", other)) is None
 
 
-def test_found_objects_match_git(history):
+def test_objects_found_by_name_match_git(history):
     names = [history.first, f"{history.first}:a/c.sh", f"{history.first}:a", f"{history.first}:b"]
     for oid in (history.first, history.empty, history.blob):
         names += [f"{oid}^{{{kind}}}" for kind in ("commit", "tree", "blob")]

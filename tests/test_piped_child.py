@@ -41,7 +41,7 @@ def test_messages_of_any_size_are_returned_in_order():
         assert receive(child, len(messages)) == messages
 
 
-def test_end_of_child_is_noticed_after_last_message():
+def test_child_has_ended_after_the_last_message_is_received():
     with start("write_message(sys.stdout.buffer, b'last'); sys.stdout.buffer.write(b'incomplete')") as child:
         assert receive(child, 2) == [b"last"]
         assert child.has_ended
@@ -50,14 +50,14 @@ def test_end_of_child_is_noticed_after_last_message():
 
 
 @pytest.mark.parametrize("program", ["write_message(sys.stdout.buffer, b'x' * 2000)", "print('x' * 2000)"])
-def test_message_that_is_too_long_ends_the_exchange(monkeypatch, program):
+def test_message_longer_than_the_limit_ends_the_child_process(monkeypatch, program):
     monkeypatch.setattr(piped_child, "MAX_MESSAGE_BYTES", 1000)
     with start(f"{program}; sys.stdout.flush(); time.sleep(60)") as child:
         assert receive(child, 1) == []
         assert child.has_ended
 
 
-def test_child_that_is_silent_is_not_waited_for():
+def test_waiting_for_a_silent_child_ends_after_the_timeout():
     with start("time.sleep(60)") as child:
         assert not wait_for_children([child], 0.01)
         assert list(child.receive()) == []

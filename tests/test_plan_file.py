@@ -33,13 +33,13 @@ PLAN = FleetPlan("0.1.0", "a" * 32, "propose", AT, "basebump/", (REPOSITORY,))
 TEXT, _ = render_plan(PLAN)
 
 
-def test_plan_round_trips():
+def test_plan_is_parsed_as_written():
     assert parse_plan(TEXT.encode()) == PLAN
     assert seal_plan(json.loads(TEXT)) == TEXT.encode()
 
 
 @given(st.integers(0, len(TEXT) - 1), st.characters(max_codepoint=127))
-def test_refuses_every_changed_character(position, character):
+def test_plan_with_any_changed_character_is_refused(position, character):
     changed = TEXT[:position] + character + TEXT[position + 1 :]
     if changed != TEXT:
         with pytest.raises(PlanError):
@@ -47,7 +47,7 @@ def test_refuses_every_changed_character(position, character):
 
 
 @given(st.binary(max_size=200))
-def test_refuses_every_other_file(content):
+def test_file_that_is_not_a_plan_is_refused(content):
     with pytest.raises(PlanError):
         parse_plan(content)
 
@@ -65,7 +65,7 @@ def test_refuses_every_other_file(content):
         ({"version": 1}, "the plan is not valid: version"),
     ],
 )
-def test_refuses_plan_of_another_form_even_with_valid_digest(change, sentence):
+def test_plan_with_wrong_keys_is_refused_even_with_valid_digest(change, sentence):
     with pytest.raises(PlanError, match=sentence):
         parse_plan(seal_plan({**json.loads(TEXT), **change}))
 
@@ -84,19 +84,19 @@ def plan_verdict(**changes) -> bytes:
     return seal_plan(document)
 
 
-def test_reads_plan_with_image_reference():
+def test_plan_with_image_reference_is_parsed():
     (repository,) = parse_plan(plan_verdict()).repositories
     assert str(repository.report.verdicts[0].reference.image) == "python:3.12-slim"
 
 
 @pytest.mark.parametrize("changes", [{"name": HOSTILE}, {"name": ""}, {"tag": HOSTILE}, {"digest": HOSTILE}])
-def test_refuses_image_reference_that_no_file_can_contain(changes):
+def test_plan_with_invalid_image_reference_is_refused(changes):
     """Reports print references as they are, and CI services execute some lines of a log."""
     with pytest.raises(PlanError, match="the plan is not valid"):
         parse_plan(plan_verdict(**changes))
 
 
-def test_refuses_time_without_time_zone():
+def test_plan_with_time_without_time_zone_is_refused():
     with pytest.raises(PlanError, match="the plan is not valid: '2026-11-25 12:00:00'"):
         parse_plan(seal_plan({**json.loads(TEXT), "planned_at": "2026-11-25T12:00:00"}))
 
@@ -111,13 +111,13 @@ def test_refuses_time_without_time_zone():
         json.dumps(json.loads(TEXT), indent=1),
     ],
 )
-def test_refuses_another_text_for_the_same_plan(text):
+def test_plan_with_other_whitespace_or_key_order_is_refused(text):
     with pytest.raises(PlanError, match="the plan was changed after it was made"):
         parse_plan(text.encode())
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 100_000, b"\xff", b"{}", b"[]"])
-def test_refuses_hostile_json_soon(content):
+def test_deeply_nested_or_invalid_json_is_refused_quickly(content):
     with soon(5), pytest.raises(PlanError):
         parse_plan(content)
 
@@ -131,7 +131,7 @@ def test_refuses_hostile_json_soon(content):
     ],
     ids=["numbers", "objects", "keys"],
 )
-def test_refuses_plan_with_many_errors_in_little_memory(change):
+def test_plan_with_many_errors_is_refused_without_much_memory(change):
     """Each error would take about a thousand bytes, and be reported with all others."""
     plan = seal_plan({**json.loads(TEXT), **change})
     tracemalloc.start()
@@ -143,12 +143,12 @@ def test_refuses_plan_with_many_errors_in_little_memory(change):
         tracemalloc.stop()
 
 
-def test_refuses_plan_that_is_too_large():
+def test_plan_above_the_size_limit_is_refused():
     with pytest.raises(PlanError, match=f"more than {MAX_PLAN_BYTES} bytes"):
         parse_plan(b" " * (MAX_PLAN_BYTES + 1))
 
 
-def test_repository_that_does_not_fit_is_left_out():
+def test_plan_omits_repository_that_is_too_large_or_has_invalid_unicode():
     large = PlannedRepository(
         "github",
         "github.com",

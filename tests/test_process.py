@@ -60,7 +60,7 @@ def test_unread_input_is_not_an_error():
     assert run_python("pass", stdin=b"x" * 3_000_000).status == 0
 
 
-def test_both_streams_may_be_large_at_once():
+def test_large_output_on_stdout_and_stderr_causes_no_deadlock():
     completed = run_python(
         "import sys\nfor _ in range(300): sys.stdout.write('o' * 9999); sys.stderr.write('e' * 9999)"
     )
@@ -77,7 +77,7 @@ def test_error_text_with_invalid_utf8_is_shown():
     assert run_python("import sys; sys.stderr.buffer.write(b'bad \\xff')").error_text == "bad \N{REPLACEMENT CHARACTER}"
 
 
-def test_timeout_ends_processes_started_by_child():
+def test_timeout_kills_processes_started_by_the_child():
     start = time.monotonic()
     with pytest.raises(ProcessError) as raised:
         run(["sh", "-c", "sleep 60; true"], timeout=0.3)
@@ -97,19 +97,19 @@ def test_missing_program_is_reported():
     assert raised.value.is_missing
 
 
-def test_missing_folder_is_not_a_missing_program(tmp_path):
+def test_missing_working_folder_is_not_reported_as_missing_program(tmp_path):
     with pytest.raises(ProcessError, match=rf"No such file or directory \({tmp_path}/gone\)") as raised:
         run(["true"], cwd=tmp_path / "gone")
     assert not raised.value.is_missing
 
 
-def test_program_without_permission_is_not_missing(tmp_path):
+def test_program_without_permission_is_not_reported_as_missing(tmp_path):
     with pytest.raises(ProcessError, match="could not be started") as raised:
         run([str(tmp_path)])
     assert not raised.value.is_missing
 
 
-def test_hanging_child_is_ended():
+def test_hanging_child_is_killed_after_the_timeout():
     before = time.monotonic()
     with pytest.raises(ProcessError, match=r"0\.2 seconds") as raised:
         run_python("import time; time.sleep(60)", timeout=0.2)
@@ -118,13 +118,13 @@ def test_hanging_child_is_ended():
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_child_with_too_much_output_is_ended(stream):
+def test_child_with_too_much_output_is_killed(stream):
     endless = f"import sys\nwhile True: sys.{stream}.write('x' * 9999)"
     with pytest.raises(ProcessError, match="more than 100000 bytes"):
         run_python(endless, max_output=100_000, timeout=30)
 
 
-def test_output_up_to_limit_is_accepted():
+def test_output_of_exactly_the_limit_is_accepted():
     assert len(run_python("print('x' * 99, end='')", max_output=99).output) == 99
 
 
@@ -134,7 +134,7 @@ def test_background_program_runs_before_result_is_requested(tmp_path):
         assert wait(30).output == b"done\n"
 
 
-def test_end_of_the_block_kills_a_program_in_the_background():
+def test_background_program_is_killed_at_the_end_of_the_with_block():
     with process.run_in_background(["sleep", "60"]):
         (child,) = process._RUNNING
     assert child.returncode == -signal.SIGKILL
@@ -187,7 +187,7 @@ def test_usable_cores_are_limited_by_affinity_and_by_the_quota_of_a_container(tm
     assert count_usable_cores() == cores
 
 
-def test_usable_cores_are_cores_of_machine_without_affinity(tmp_path, monkeypatch):
+def test_one_core_is_usable_if_the_number_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr("bot.process.CORE_QUOTA", tmp_path / "missing")
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "process_cpu_count", lambda: None, raising=False)
@@ -196,7 +196,7 @@ def test_usable_cores_are_cores_of_machine_without_affinity(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
-def test_argument_that_no_program_can_get_is_an_error_and_interrupts_are_not_delayed(argument):
+def test_invalid_argument_is_an_error_after_which_children_can_be_interrupted(argument):
     with pytest.raises(ProcessError, match="null character or a lone surrogate"):
         run(["true", argument])
     assert end_children()

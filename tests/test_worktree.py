@@ -78,7 +78,7 @@ def test_checkout_lists_untracked_but_not_ignored_files(checkout):
 
 
 @pytest.mark.real("git")
-def test_folder_inside_checkout_is_listed_alone(checkout):
+def test_subfolder_of_checkout_is_listed_without_other_folders(checkout):
     write_tree(checkout, {"sub/Dockerfile": "FROM c\n"})
     assert _list_paths(checkout / "sub") == ["Dockerfile"]
 
@@ -98,7 +98,7 @@ def test_file_with_a_merge_conflict_is_listed_once(checkout):
     assert _list_paths(checkout) == [".gitignore", "Dockerfile"]
 
 
-def test_order_of_files_depends_only_on_names(tmp_path):
+def test_files_are_listed_in_order_of_paths(tmp_path):
     names = ["b/x/2", "a.txt", "b/1", "c/1", "a/y/3", "a/y/1"]
     write_tree(tmp_path, dict.fromkeys(names, ""))
     assert [entry.path for entry in WorkTree(tmp_path).list_entries()] == [
@@ -145,7 +145,7 @@ def test_bare_repository_is_listed_as_plain_folder(tmp_path):
     assert "HEAD" in _list_paths(tmp_path)
 
 
-def test_checkout_is_listed_as_plain_folder_without_git(checkout, monkeypatch):
+def test_checkout_is_listed_as_plain_folder_if_git_is_not_installed(checkout, monkeypatch):
     monkeypatch.setenv("PATH", str(checkout / "nothing"))
     assert _list_paths(checkout) == [".gitignore", "Dockerfile", "build/Dockerfile"]
 
@@ -163,7 +163,7 @@ def test_ignored_folder_of_checkout_is_listed_as_plain_folder(checkout, inside):
 
 
 @pytest.mark.real("git")
-def test_empty_folder_of_checkout_is_empty(checkout):
+def test_empty_folder_of_checkout_has_no_files(checkout):
     (checkout / "empty").mkdir()
     assert _list_paths(checkout / "empty") == []
 
@@ -177,7 +177,7 @@ CLONED = [".gitignore", "Dockerfile"]
 
 
 @pytest.mark.real("git")
-def test_nested_checkouts_of_checkout_use_own_ignore_rules(checkout):
+def test_nested_checkout_in_a_checkout_is_listed_with_separate_ignore_rules(checkout):
     for folder in ("sub", "new/deep", "sub/sub", "build/ignored"):
         _clone(checkout / folder)
     nested = [f"{folder}/{path}" for folder in ("new/deep", "sub", "sub/sub") for path in CLONED]
@@ -186,13 +186,13 @@ def test_nested_checkouts_of_checkout_use_own_ignore_rules(checkout):
 
 
 @pytest.mark.real("git")
-def test_nested_checkouts_of_plain_folder_use_own_ignore_rules(tmp_path, checkout):
+def test_checkout_in_a_plain_folder_is_listed_with_separate_ignore_rules(tmp_path, checkout):
     _clone(checkout / "build" / "clone")
     assert _list_paths(checkout / "build") == ["Dockerfile", *(f"clone/{path}" for path in CLONED)]
 
 
 @pytest.mark.real("git")
-def test_submodule_is_not_listed(tmp_path, checkout):
+def test_files_of_submodule_are_not_listed(tmp_path, checkout):
     _clone(checkout / "sub")
     author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
     _run_git(checkout / "sub", *author, "commit", "--quiet", "--allow-empty", "--message=Start")
@@ -201,7 +201,7 @@ def test_submodule_is_not_listed(tmp_path, checkout):
 
 
 @pytest.mark.real("git")
-def test_unreadable_nested_checkout_is_reported_and_others_are_listed(checkout):
+def test_unreadable_nested_checkout_is_reported_and_other_files_are_listed(checkout):
     _clone(checkout / "sub")
     _run_git(checkout / "sub", "add", "Dockerfile")
     (checkout / "sub" / ".git" / "index").write_bytes(b"no index")
@@ -229,7 +229,7 @@ def test_checkouts_beyond_limit_are_reported(tmp_path, monkeypatch):
 @pytest.mark.real("git")
 @pytest.mark.parametrize("mode", [0o000, 0o400])
 @pytest.mark.parametrize("kind", ["folder", "checkout", "tracked"])
-def test_unreadable_folder_is_reported_and_others_are_listed(tmp_path, kind, mode):
+def test_unreadable_folder_is_reported_and_other_files_are_listed(tmp_path, kind, mode):
     write_tree(tmp_path, dict.fromkeys(["s/Dockerfile", "s/no/Dockerfile", "s/yes/Dockerfile"], "FROM a:1\n"))
     if kind != "folder":
         _run_git(tmp_path, "init", "--quiet")
@@ -254,7 +254,7 @@ def test_unreadable_root_is_an_error(tmp_path):
     assert f"{folder} " in errors
 
 
-def test_unlisted_folders_are_reset_by_next_listing(tmp_path):
+def test_next_listing_resets_the_list_of_unreadable_folders(tmp_path):
     folder = write_tree(tmp_path, {"no/Dockerfile": "FROM a:1\n"})
     program = (
         "import os, sys; from pathlib import Path; from bot.worktree import WorkTree\n"
@@ -272,7 +272,7 @@ def test_plain_folder_is_listed(tmp_path):
     assert _list_paths(tmp_path) == ["a", "b/Dockerfile", "caf\u00e9.yaml"]
 
 
-def test_links_are_not_followed(tmp_path):
+def test_symbolic_links_are_neither_listed_nor_read(tmp_path):
     write_tree(tmp_path / "outside", {"Dockerfile": "FROM secret\n"})
     folder = write_tree(tmp_path / "tree", {"real/Dockerfile": "FROM a\n"})
     (folder / "Dockerfile").symlink_to(tmp_path / "outside" / "Dockerfile")
@@ -283,14 +283,14 @@ def test_links_are_not_followed(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_tracked_links_are_not_followed(checkout):
+def test_tracked_symbolic_links_are_not_listed(checkout):
     (checkout / "link").symlink_to("Dockerfile")
     _run_git(checkout, "add", "link")
     assert _list_paths(checkout) == [".gitignore", "Dockerfile"]
 
 
 @pytest.mark.real("git")
-def test_config_of_checkout_starts_no_program(checkout):
+def test_git_config_of_checkout_cannot_start_programs(checkout):
     trap = checkout / "trap"
     trap.write_text("#!/bin/sh\ntouch sprung\n")
     trap.chmod(0o755)
@@ -360,7 +360,7 @@ def test_file_is_replaced_atomically(tmp_path):
         assert reader.read() == "old"
 
 
-def test_file_changed_meanwhile_is_not_written(tmp_path):
+def test_file_changed_after_reading_is_not_written(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "a person was here"})
     with pytest.raises(TreeError, match="run basebump again"):
         WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
@@ -387,7 +387,7 @@ def test_file_is_read_by_single_call_when_size_is_unchanged(tmp_path, monkeypatc
     assert sizes == [5]
 
 
-def test_lists_nested_checkouts_and_folders_without_git(tmp_path, monkeypatch):
+def test_nested_checkouts_are_listed_without_git_folders_if_git_is_not_installed(tmp_path, monkeypatch):
     write_tree(tmp_path, {"a/b/c": "", "clone/.git/HEAD": "", "clone/d/e": "", "f": "", ".git/x": ""})
     monkeypatch.setattr(worktree, "run_git", lambda *_, **__: None)  # as if git were not installed
     assert _list_paths(tmp_path) == ["a/b/c", "clone/d/e", "f"]

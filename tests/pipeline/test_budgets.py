@@ -236,7 +236,7 @@ def test_base_branches_of_a_repository_share_one_limit_of_lookups(monkeypatch):
     assert len(failures.list_all()) == 1
 
 
-def test_number_of_lookups_of_a_scanned_folder_is_not_limited(monkeypatch):
+def test_lookups_of_a_scanned_folder_are_not_limited(monkeypatch):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 1)
     folder = GitRepository("", "", None, None)
     failures = FailureLog()
@@ -292,7 +292,7 @@ def test_edit_of_a_variable_uses_edit_budget_for_every_reference_and_variable(tm
     assert costs[1] - costs[0] == 90 * RELATED_ITEM_BYTES
 
 
-def test_unedited_file_is_parsed_once_for_all_proposals(tmp_path, monkeypatch):
+def test_unedited_content_of_a_file_is_parsed_once_for_all_proposals(tmp_path, monkeypatch):
     parsed_contents = []
 
     class CountingParser(dockerfile_parse.DockerfileParser):

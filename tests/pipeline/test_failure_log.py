@@ -20,7 +20,7 @@ def test_log_keeps_order_of_failures_and_equal_failures():
     assert log.list_all() == (SECOND, FIRST, SECOND)
 
 
-def test_add_new_leaves_out_failures_that_the_log_contains():
+def test_add_new_skips_failures_that_the_log_contains():
     log = FailureLog()
     log.add([FIRST])
     log.add_new([SECOND, FIRST, SECOND])

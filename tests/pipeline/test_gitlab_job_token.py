@@ -107,7 +107,7 @@ def test_project_that_refuses_the_job_token_does_not_affect_others(stand):
     assert (web.base_branch, web.commit) == ("main", stand.branches()["main"])
 
 
-def test_expired_job_token_is_never_shown(stand):
+def test_refused_job_token_is_not_shown_in_the_error(stand):
     (failed,) = open_fleet(stand, secret="glcbt-wrong").list_repositories(frozenset())
     assert "could not read" in failed.error
     assert "glcbt-wrong" not in failed.error

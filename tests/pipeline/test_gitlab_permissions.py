@@ -82,7 +82,7 @@ def test_report_fails_when_the_gitlab_project_is_not_visible(stand, loopback):
     assert READ_ACCESS in failure.error
 
 
-def test_each_level_can_have_a_separate_token(stand, loopback):
+def test_each_level_works_with_a_separate_gitlab_token(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, *RUNGS[level])
         report = loopback.run([stand.fleet()], level)

@@ -147,7 +147,7 @@ def test_next_run_completes_a_killed_run_if_both_share_a_postgresql_state(title,
     )
 
 
-def test_scene_does_not_repeat_the_beginning_of_other_scenes():
+def test_scenes_of_killed_runs_test_no_shared_beginning_twice():
     assert count_tried(SCENES["opened"]) == 0
     assert count_tried(SCENES["declined, then the next digest"]) == len([RUN, RunScene.person_closes])
     assert all(count_tried(acts) < len(acts) for acts in SCENES.values())
@@ -158,7 +158,7 @@ def test_run_with_two_proposals_is_killed_before_each_of_its_four_writes(tmp_pat
 
 
 @pytest.mark.parametrize("forge", STANDS)
-def test_deletion_of_a_branch_by_a_user_is_not_a_decline(forge, tmp_path, loopback):
+def test_proposal_is_opened_again_after_a_user_deleted_the_branch(forge, tmp_path, loopback):
     scene = ScenePlayer(forge, tmp_path, loopback).scene()
     for act in SCENES["the branch was deleted"]:
         act(scene)
@@ -167,7 +167,7 @@ def test_deletion_of_a_branch_by_a_user_is_not_a_decline(forge, tmp_path, loopba
 
 
 @pytest.mark.parametrize("level", [RunLevel.REPORT, RunLevel.PUSH])
-def test_run_below_level_propose_opens_no_pull_request(level, tmp_path, loopback):
+def test_levels_below_propose_open_no_pull_request(level, tmp_path, loopback):
     scene = RunScene(tmp_path / "scene", loopback, files=THREE_LINES)
     for _ in range(2):
         loopback.run([scene.stand.fleet()], level)

@@ -14,7 +14,7 @@ from bot.reports.page.fleet_html import render_fixes_page
 pytestmark = [pytest.mark.real("git"), pytest.mark.real("buildah"), pytest.mark.real("docker-registry")]
 
 
-def test_update_is_proposed_merged_rebuilt_and_running(loopback, tmp_path):
+def test_update_passes_the_stages_proposed_merged_rebuilt_and_running(loopback, tmp_path):
     with open_walk(loopback, tmp_path) as walk:
         walk.run()
         walk.push_update()

@@ -34,7 +34,7 @@ def index_references(scanned):
     return {(reference["path"], reference["line"]): reference for reference in document["references"]}
 
 
-def test_reports_outdated_current_and_missing_pins(tmp_path, loopback):
+def test_scan_reports_outdated_current_and_missing_images(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {
         "Dockerfile": f"FROM python:3.12@{old} AS a\nFROM python:3.12@{now}\nFROM missing:1\n",
@@ -87,7 +87,7 @@ def test_digest_at_is_the_position_of_null_if_the_digest_attribute_is_null(null,
     assert change.content.decode() == content[: span["start"]] + now + content[span["end"] :]
 
 
-def test_json_document_has_exactly_the_documented_keys(tmp_path, loopback):
+def test_json_of_scan_has_exactly_the_documented_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
     document = json.loads(render_scan_document(scanned.report))
@@ -111,7 +111,7 @@ def test_scan_of_file_without_updates_returns_no_changes(tmp_path, loopback):
     assert scanned.changes == ()
 
 
-def test_unlisted_registry_is_never_contacted(tmp_path, loopback):
+def test_scan_never_contacts_unlisted_registry(tmp_path, loopback):
     files = {"Dockerfile": "FROM registry.unlisted.example/base:1\n", "pod.yaml": POD.format(image="127.0.0.1:1/x:1")}
     references = index_references(_scan(tmp_path, loopback, files))
     assert {reference["reason"] for reference in references.values()} == {"unknown-registry"}
@@ -261,7 +261,7 @@ def test_run_continues_with_next_repository_if_proposals_cannot_be_planned(tmp_p
     assert all(stand.requests() == [] for stand in stands)
 
 
-def test_ignore_comment_applies_until_the_given_date(tmp_path, loopback):
+def test_ignore_comment_applies_up_to_and_including_the_given_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     files = {
         "Dockerfile": "# basebump: ignore until=2026-11-25 ABC-12\nFROM python:3.12\n"

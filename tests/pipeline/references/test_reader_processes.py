@@ -263,7 +263,7 @@ class _WatchingFormat:
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_workers_start_while_formats_select_files(tmp_path):
+def test_worker_processes_run_while_formats_select_files(tmp_path):
     folder, watching = write_tree(tmp_path, make_files(40)), _WatchingFormat()
     result = extract_with(folder, 3, formats=[watching])
     assert watching.workers == [2]
@@ -294,7 +294,7 @@ def test_workers_started_early_are_ended_if_formats_select_few_files(tmp_path, m
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_workers_start_while_files_are_listed(tmp_path):
+def test_worker_processes_run_while_files_are_listed(tmp_path):
     folder = write_tree(tmp_path, make_files(40))
     with TreeReader(WorkTree(folder), (DOCKERFILE,), ReaderSlots(3)) as reader:
         entries = reader.list_entries()
@@ -305,13 +305,13 @@ def test_workers_start_while_files_are_listed(tmp_path):
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_files_are_listed_and_read_if_no_worker_can_be_started_early(tmp_path, monkeypatch):
+def test_files_are_listed_and_read_if_no_worker_can_be_started(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     folder = write_tree(tmp_path, make_files(20))
     assert extract_with(folder, 2) == extract_with(folder, 1)
 
 
-def test_small_tree_starts_no_workers_early(tmp_path):
+def test_small_tree_starts_no_worker_processes_while_formats_select_files(tmp_path):
     watching = _WatchingFormat()
     extract_with(write_tree(tmp_path, make_files(40)), 3, formats=[watching])
     assert watching.workers == [0]

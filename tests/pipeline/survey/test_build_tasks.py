@@ -92,7 +92,7 @@ def test_task_is_matched_to_no_dockerfile_if_repository_has_no_clone_url(tmp_pat
 
 
 @pytest.mark.parametrize(("context", "path"), [(WEB, "Dockerfile"), (f"{WEB}:app", "app/Dockerfile")])
-def test_task_file_is_read_from_the_context_folder(tmp_path, context, path):
+def test_task_file_is_found_in_the_repository_of_the_context(tmp_path, context, path):
     files = FILES | {"ci/acb.yaml": STEPS, "app/ci/acb.yaml": STEPS}
     assert list_dockerfiles_built_by(tmp_path, FileStep("ci/acb.yaml"), context, files) == {path: True}
 
