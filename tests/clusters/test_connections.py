@@ -59,7 +59,7 @@ def test_line_breaks_and_byte_order_mark_of_token_file_are_not_sent(tmp_path, co
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"%b\nX-Injected: 1", b"%b\xc3\xa9", b"\xff\xfe%b", b"%b\x00", b"%b\t1"]
 )
-def test_token_file_that_no_header_can_contain_is_refused_without_its_content(tmp_path, content):
+def test_token_file_with_invalid_characters_is_refused_without_showing_the_token(tmp_path, content):
     (tmp_path / "token").write_bytes(content.replace(b"%b", TOKEN.encode()))
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
@@ -70,7 +70,7 @@ def test_token_file_that_no_header_can_contain_is_refused_without_its_content(tm
     assert TOKEN not in "".join(traceback.format_exception(raised.value))
 
 
-def test_token_of_variable_that_no_header_can_contain_is_refused_without_showing_it():
+def test_token_variable_with_invalid_characters_is_refused_without_showing_the_token():
     with KubernetesStand() as stand, pytest.raises(ClusterError, match="credential cannot be sent") as raised:
         count_pods(connect_with_token(stand.url, None, lambda: f"{TOKEN}\n1", {}))
     assert TOKEN not in "".join(traceback.format_exception(raised.value))
@@ -78,7 +78,7 @@ def test_token_of_variable_that_no_header_can_contain_is_refused_without_showing
 
 @pytest.mark.parametrize("key", ["tokenFile", "client-certificate", "client-key", "certificate-authority"])
 @pytest.mark.parametrize("path", ["/proc/self/environ", "../outside", "link", "below/file"])
-def test_kubeconfig_cannot_name_files_outside_of_its_folder(tmp_path, key, path):
+def test_kubeconfig_cannot_name_files_outside_of_the_folder_of_the_kubeconfig(tmp_path, key, path):
     folder = tmp_path / "folder"
     (folder / "below").mkdir(parents=True)
     for each in (tmp_path / "outside", folder / "below" / "file"):
@@ -110,7 +110,7 @@ def test_kubeconfig_can_name_files_of_a_mounted_secret(tmp_path):
         assert count_pods(connect_with_kubeconfig(tmp_path / "config", None, {})) == 1
 
 
-def test_token_file_that_is_no_regular_file_or_too_large_is_refused(tmp_path):
+def test_token_file_that_is_not_a_regular_file_or_is_too_large_is_refused(tmp_path):
     with KubernetesStand() as stand:
         config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
         os.mkfifo(tmp_path / "token")
