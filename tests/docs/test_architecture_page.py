@@ -32,7 +32,7 @@ def test_diagram_on_architecture_page_fits_a_screen(picture):
     assert max(map(len, lines)) <= 90
 
 
-def test_results_in_the_diagram_of_phases_are_types_in_the_code():
+def test_types_named_in_the_diagram_of_phases_exist_in_the_code():
     results = set(re.findall(r"(\w+)$", PHASES.partition("─\n")[2], re.MULTILINE))
     code = "".join(read_page(path) for path in (ROOT / "bot").rglob("*.py"))
     assert {each for each in results if not re.search(rf"^(?:class )?{each}\b", code, re.MULTILINE)} == set()
@@ -46,6 +46,6 @@ def test_packages_and_modules_on_architecture_page_exist(name):
     assert {each for each in paths if not any((ROOT / base / each).exists() for base in ("", "bot", "tests"))} == set()
 
 
-def test_glossary_has_twelve_words():
+def test_glossary_page_explains_exactly_twelve_words():
     rows = re.findall(r"^\| ([a-z]+) \|", read_page(ROOT / "docs" / "glossary.md"), re.MULTILINE)
     assert len([each for each in rows if each != "word"]) == 12

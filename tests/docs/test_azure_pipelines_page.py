@@ -44,7 +44,7 @@ def test_azure_pipeline_starts_only_on_schedule_even_without_new_commits():
     assert int(schedule["cron"].split()[0]) % 5, "most pipelines start at full and half hours"
 
 
-def test_only_the_step_of_the_pipeline_that_runs_basebump_gets_the_token():
+def test_only_the_azure_pipeline_step_that_runs_basebump_gets_the_token():
     (job,) = read_pipeline(PIPELINE)["jobs"]
     with_variables = [step["displayName"] for step in job["steps"] if "env" in step]
     assert with_variables == ["Propose"]
@@ -58,7 +58,7 @@ def test_scripts_of_the_azure_pipeline_contain_no_expressions():
 
 
 @pytest.mark.parametrize("step", ["Install basebump", "Install Trivy"])
-def test_azure_pipeline_installs_only_existing_lock_files_and_requires_hashes(step):
+def test_azure_pipeline_installs_from_existing_lock_files_with_required_hashes(step):
     script = get_step(step)["bash"]
     assert script.startswith("set -e\n")
     paths = re.findall(r" basebump/(\S+)$", script, re.MULTILINE)
@@ -67,20 +67,20 @@ def test_azure_pipeline_installs_only_existing_lock_files_and_requires_hashes(st
     assert script.count(" -r ") == script.count(" --require-hashes ") == len(paths)
 
 
-def test_permission_bits_in_the_command_are_the_permissions_on_the_page():
+def test_azure_permission_bits_in_command_are_the_sum_of_permissions_on_the_page():
     (bits,) = re.findall(r"--allow-bit (\d+)", PAGE)
     assert int(bits) == sum(GIT_PERMISSIONS.values())
     assert all(f"{bit} (*{name}*)" in PAGE for name, bit in GIT_PERMISSIONS.items())
 
 
-def test_config_on_azure_pipelines_page_uses_the_token_of_the_pipeline(tmp_path):
+def test_config_on_azure_pipelines_page_reads_token_variable_that_the_pipeline_sets(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_text(BLOCKS[1], encoding="utf-8")
     (forge,) = load(path, requires_forges=True).forges
     assert forge.token_env in get_step("Propose")["env"]
 
 
-def test_step_with_service_connection_has_the_script_of_the_step_without():
+def test_azure_step_with_service_connection_has_same_script_as_step_without():
     (step,) = [each for block in BLOCKS[2:] if "AzureCLI" in block for each in read_pipeline(block)["steps"]]
     assert step["inputs"]["inlineScript"] == get_step("Propose")["bash"]
     assert step["env"].keys() <= {*PIPELINE_VARIABLES}

@@ -37,7 +37,7 @@ def test_zizmor_reports_no_problems_in_the_workflow_on_check_page(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_pre_commit_hooks_on_check_page_are_all_hooks_of_the_project():
+def test_check_page_lists_every_current_pre_commit_hook_of_the_project():
     (config,) = [yaml.safe_load(block) for block in BLOCKS if block.startswith("repos:")]
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (repository,) = config["repos"]
@@ -45,18 +45,18 @@ def test_pre_commit_hooks_on_check_page_are_all_hooks_of_the_project():
     assert [hook["id"] for hook in repository["hooks"]] == current_ids
 
 
-def test_gitlab_job_on_check_page_uses_the_image_of_this_version():
+def test_gitlab_job_on_check_page_uses_image_tag_of_current_version():
     (job,) = [yaml.safe_load(block)["images"] for block in BLOCKS if block.startswith("images:")]
     assert job["image"] == {"name": f"registry.example.com/platform/basebump:{__version__}", "entrypoint": [""]}
     assert set(job["artifacts"]["reports"]) == {"codequality", "junit"}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_external_actions_are_pinned_to_recorded_commits(place):
+def test_external_actions_named_in_files_are_pinned_to_recorded_commits(place):
     used = re.findall(r"uses: (\w[\w.-]*/[\w.-]+)(\S*?)@(\S+)(?: # (\S+))?", place.read_text(encoding="utf-8"))
     named = [(action, commit, release) for action, _, commit, release in used if not action.endswith("/basebump")]
     assert all(RELEASES.get(action) == (commit, release) for action, commit, release in named), named
 
 
-def test_at_least_four_files_contain_workflow_steps_with_actions():
+def test_check_of_pinned_actions_covers_at_least_four_files_with_actions():
     assert sum("uses: " in place.read_text(encoding="utf-8") for place in PLACES) >= 4

@@ -24,35 +24,35 @@ def build_row(**cells):
     return f"| it opens | {' | '.join(cells.get(each.replace('-', '_'), '-') for each in FORGES)} |"
 
 
-def test_table_ticks_claim_only_for_forges_with_a_passed_test():
+def test_table_of_claims_ticks_only_forges_with_a_passed_test():
     assert render_rows(build_report("it opens", "local"), build_report("it opens", "gitlab")) == [
         build_row(local="✓", gitlab="✓")
     ]
 
 
-def test_table_ticks_claim_of_several_tests_only_when_all_tests_passed():
+def test_table_of_claims_ticks_claim_with_several_tests_only_if_all_passed():
     both = [build_report("it opens", "local"), build_report("it opens", "local")]
     assert render_rows(*both) == [build_row(local="✓ 2")]
     assert render_rows(*both, build_report("it opens", "local", "failed")) == [build_row(local="✗")]
 
 
-def test_table_shows_number_of_passed_tests_and_reason_for_skipped_tests():
+def test_table_of_claims_shows_number_of_passed_tests_and_reason_for_skipped_tests():
     skipped = build_report("it opens", "azure", "skipped", "call", ("x.py", 1, "Skipped: no issues"))
     lines = list(claims_table([build_report("it opens", "azure"), skipped, build_report("it opens", "azure")]))
     assert build_row(azure="✓ 2 of 3") in lines
     assert "- azure, it opens: Skipped: no issues" in lines
 
 
-def test_table_does_not_tick_claim_when_teardown_of_the_test_failed():
+def test_table_of_claims_shows_failure_if_teardown_of_a_test_failed():
     broken = build_report("it opens", "github", "failed", "teardown")
     assert render_rows(build_report("it opens", "github"), broken) == [build_row(github="✗")]
 
 
-def test_table_does_not_tick_claim_when_only_setup_of_the_test_ran():
+def test_table_of_claims_ticks_nothing_if_only_setup_of_the_test_ran():
     assert render_rows(build_report("it opens", "local", when="setup")) == [build_row()]
 
 
-def test_table_lists_a_reason_for_every_forge_without_result():
+def test_table_of_claims_lists_a_reason_for_every_forge_without_result():
     skipped = build_report("it opens", "gitlab", "skipped", "setup", ("x.py", 1, "Skipped: no git here"))
     lines = list(claims_table([build_report("it opens", "local"), skipped]))
     assert "- github-app: as with a token" in lines
@@ -69,7 +69,7 @@ def test_table_of_claims_ignores_tests_without_mark_or_forge(request):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "forges").glob("*_contract.py")), ids=lambda path: path.name)
-def test_every_contract_file_of_forges_has_the_mark_for_the_table_of_claims(path):
+def test_every_contract_test_file_of_forges_is_marked_for_the_table_of_claims(path):
     assert f"pytest.mark.{MARK}" in path.read_text(encoding="utf-8")
 
 

@@ -149,7 +149,7 @@ def test_github_owner_example_selects_the_repositories_of_an_owner(example_envir
     assert sorted(pull.labels) == ["dependencies", "docker"]
 
 
-def test_platform_team_example_updates_own_and_public_images(example_environment):
+def test_platform_team_example_updates_own_base_images_but_no_own_applications(example_environment):
     ours = "registry.example.com/platform"
     example_environment.tag("platform/base/python:3", "platform/api:1", "platform/agent:1", "library/ubuntu:24.04")
     files = {
@@ -195,6 +195,6 @@ def test_azure_example_updates_base_images_in_azure_repos_but_not_own_images(exa
     assert proposal["outcome"] == "deferred", "the scanner does not know the new image yet"
 
 
-def test_every_example_config_is_run_by_a_test_of_this_file():
+def test_every_example_config_is_run_by_a_test():
     played = {"local-folder", "github-owner", "platform-team", "azure"}
     assert {path.stem for path in EXAMPLES} == played

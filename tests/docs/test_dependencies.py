@@ -70,7 +70,7 @@ def test_lock_files_contain_exactly_the_declared_dependencies():
         assert {each.package for each in read_lock(lock).values() if "basebump" in each.required_by} == asked, lock.name
 
 
-def test_lock_of_the_tests_has_the_versions_of_the_other_locks():
+def test_test_lock_file_has_the_same_versions_as_the_other_lock_files():
     tested = {each.package: each.version for each in read_lock(TESTED).values()}
     for lock in (DEFAULT, EVERYTHING):
         assert {each.package: each.version for each in read_lock(lock).values()}.items() <= tested.items(), lock.name

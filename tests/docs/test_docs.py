@@ -38,7 +38,7 @@ def test_files_page_names_every_format():
     assert named == {file_format.name for file_format in load_all_formats()}
 
 
-def test_files_page_names_only_existing_reasons():
+def test_files_page_names_only_reasons_and_formats_that_exist():
     words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
     formats = {file_format.name for file_format in load_all_formats()}
     options_of_others = {"exclude-paths", "target-branch", "update-types", "jib-maven-plugin", "noble-chiseled"}
@@ -59,7 +59,7 @@ def test_every_command_and_option_has_help():
             assert isinstance(parameter, click.Argument) or parameter.help, (words, parameter.name)
 
 
-def test_readme_is_short_and_its_first_command_is_on_the_first_screen():
+def test_readme_has_at_most_900_words_and_shows_make_demo_in_the_first_25_lines():
     assert len(README.split()) <= 900
     assert README.partition("make demo")[0].count("\n") < 25
 

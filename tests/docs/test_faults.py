@@ -136,13 +136,13 @@ FAULTS = [
 ]
 
 
-def test_every_fault_on_the_page_is_provoked_by_a_test():
+def test_every_fault_on_troubleshooting_page_is_provoked_by_a_test():
     assert [each for each in CODES if each != KILLED] == list(CODES)[: len(FAULTS)]
     assert list(CODES)[len(FAULTS) :] == [KILLED]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_fault_ends_with_documented_exit_code_and_changes_no_open_proposal(fault, stage, monkeypatch):
+def test_fault_ends_run_with_documented_exit_code_and_changes_no_open_proposal(fault, stage, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     code, moved = fault(stage)

@@ -39,7 +39,7 @@ def _find_script(words: str) -> str:
     return script
 
 
-def test_webhook_config_and_table_name_every_forge():
+def test_webhook_config_and_table_on_events_page_name_every_forge():
     (config,) = [yaml.safe_load(text) for text in list_code_blocks(SECTION, "yaml")]
 
     assert sorted(each["kind"] for each in config["serve"]["events"]) == KINDS
@@ -90,13 +90,13 @@ def test_gitlab_group_hook_and_system_hook_cover_events_that_basebump_reads(tmp_
     assert selected == {f"{each}_events" for each in expected}
 
 
-def test_page_states_the_delays_after_a_push():
+def test_events_page_states_the_delays_between_a_push_and_the_visit():
     assert receiver.PUSH_DELAY.total_seconds() == 5
     assert receiver.LONGEST_PUSH_DELAY.total_seconds() == 60
     assert receiver.NEW_REPOSITORY_DELAY.total_seconds() == 60
     assert "5 seconds after the last of several pushes, at most a minute" in SECTION
 
 
-def test_page_states_the_size_limit_of_a_webhook_delivery():
+def test_events_page_states_the_size_limit_of_a_webhook_delivery():
     assert http_server.MAX_LARGE_BODY >= 25_000_000
     assert "more than 25 MB" in SECTION

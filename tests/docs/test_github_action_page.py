@@ -58,7 +58,7 @@ def test_zizmor_reports_no_problems_in_workflows_on_action_page(tmp_path, workfl
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_on_action_page_have_no_default_permissions_and_do_not_overlap(workflow):
+def test_workflows_on_action_page_have_no_default_permissions_and_no_expressions(workflow):
     said = read_yaml(workflow)
     assert said["permissions"] == {}
     assert said["concurrency"]["cancel-in-progress"] is False
@@ -86,7 +86,7 @@ def test_action_page_lists_every_input_and_output(kind):
     assert [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)] == [*DESCRIBED[kind]]
 
 
-def test_organisation_config_is_valid_and_has_the_state_path_of_the_workflow(tmp_path):
+def test_organisation_config_on_action_page_has_the_same_state_path_as_the_workflow(tmp_path):
     (config,) = [block for block in BLOCKS if "\nforges:" in block]
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")

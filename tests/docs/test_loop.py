@@ -24,7 +24,7 @@ DEPLOYED = [text for text in list_code_blocks(LOOP, "yaml") if text.startswith("
 WEB = "contoso.azurecr.io/apps/web"
 
 
-def test_every_example_pipeline_ends_with_a_run_for_the_pushed_image():
+def test_every_pipeline_on_loop_page_runs_basebump_for_the_pushed_image():
     for heading in ("azure-pipelines.yml", ".gitlab-ci.yml", "Jenkinsfile", "workflow"):
         (example,) = (
             text for text in re.findall(r"```\w+\n(.*?)```", LOOP, re.DOTALL) if heading in text.partition("\n")[0]
@@ -48,7 +48,7 @@ def test_first_table_on_loop_page_lists_the_stages_in_order():
     assert rows == ["stage", *(each.value for each in UpdateStage)]
 
 
-def test_config_on_loop_page_reports_all_stages(tmp_path):
+def test_config_on_loop_page_enables_reports_of_all_stages(tmp_path):
     (tmp_path / "aks.yaml").write_text("", encoding="utf-8")
     config = tmp_path / "basebump.yaml"
     config.write_text(list_code_blocks(LOOP, "yaml")[0], encoding="utf-8")
@@ -58,7 +58,7 @@ def test_config_on_loop_page_reports_all_stages(tmp_path):
     assert settings.state is not None
 
 
-def test_loop_page_states_when_an_update_counts_as_stuck():
+def test_loop_page_states_after_how_many_days_an_update_is_stuck():
     days = {stage: span.days for stage, span in STUCK_AFTER.items()}
     assert (days[UpdateStage.PROPOSED], days[UpdateStage.MERGED], days[UpdateStage.REBUILT]) == (7, 1, 1)
     assert "seven days for a merge, and one day for a build or a deployment." in LOOP
@@ -69,7 +69,7 @@ def test_scripts_on_loop_page_have_valid_shell_syntax(script):
     assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=True).stderr == ""
 
 
-def test_images_that_flux_and_argo_cd_update_are_skipped(basebump, tmp_path):
+def test_images_on_loop_page_that_flux_or_argo_cd_updates_are_skipped(basebump, tmp_path):
     """A tag of an own build is not updated, whoever writes it. Without `own`, the marker alone protects it."""
     policy, deployment, application = DEPLOYED
     folder = write_tree(
@@ -86,7 +86,7 @@ def test_images_that_flux_and_argo_cd_update_are_skipped(basebump, tmp_path):
     assert document["unsupported"] == []
 
 
-def test_script_without_flux_and_argo_cd_commits_and_deploys_the_digest(tmp_path):
+def test_loop_page_script_without_flux_or_argo_cd_commits_and_deploys_the_digest(tmp_path):
     (script,) = (each for each in SCRIPTS if each.startswith("digest="))
     new = digest("new")
     programs, log = tmp_path / "programs", tmp_path / "log"
@@ -113,5 +113,5 @@ def test_last_table_on_loop_page_lists_the_states_of_reports():
         assert f"\n| {words}" in table
 
 
-def test_kubernetes_objects_on_loop_page_are_valid_yaml():
+def test_kubernetes_manifests_on_loop_page_are_valid_yaml_of_the_expected_kinds():
     assert [yaml.safe_load(each)["kind"] for each in DEPLOYED] == ["ImagePolicy", "Deployment", "Application"]

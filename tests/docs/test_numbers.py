@@ -110,11 +110,11 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("page", "words"), NUMBERS, ids=[words for _, words in NUMBERS])
-def test_page_states_the_limit_that_the_code_uses(page, words):
+def test_docs_state_the_limits_that_the_code_uses(page, words):
     assert words in " ".join(read_page(ROOT / "docs" / f"{page}.md").split())
 
 
-def test_limits_that_pages_state_once_are_equal_in_all_modules():
+def test_limits_that_docs_state_for_several_modules_are_equal_in_these_modules():
     assert connection.MAX_WAIT == 60
     assert dockerfile.MAX_LINES == env.MAX_LINES == units.MAX_LINES
     assert (tokens.MAX_TOKENS, tokens.MAX_NESTING) == (jsonc.MAX_TOKENS, jsonc.MAX_NESTING)

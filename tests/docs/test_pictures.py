@@ -78,26 +78,26 @@ def test_debian_changelog_is_parsed_into_uploads_and_fixes():
     assert (first.version, first.fixes) == ("1.2-1", {})
 
 
-def test_recorded_data_is_small_and_contains_no_url():
+def test_recorded_debian_data_does_not_exceed_max_record_and_contains_no_url():
     content = RECORD.read_text(encoding="utf-8")
     assert len(content) <= MAX_RECORD
     assert not re.search(r"(https?|ftp)://", content)
 
 
-def test_every_recorded_cve_id_is_well_formed_and_fixed_once():
+def test_every_recorded_cve_id_is_well_formed_and_fixed_by_one_upload_per_source():
     for source in load_record().sources.values():
         ids = [id_ for upload in source.uploads for id_ in upload.fixes]
         assert len(ids) == len(set(ids)), source.name
         assert all(re.fullmatch(r"CVE-(199[9]|20\d\d)-\d{4,}", id_) for id_ in ids), source.name
 
 
-def test_recorded_versions_are_sorted_by_the_rules_of_debian():
+def test_recorded_versions_are_in_descending_debian_order():
     for source in load_record().sources.values():
         versions = [DebianVersion(upload.version) for upload in source.uploads]
         assert all(older < newer for newer, older in itertools.pairwise(versions)), source.name
 
 
-def test_recorded_sources_have_versions_dates_and_suites():
+def test_recorded_uploads_have_suites_and_dates_before_the_day_of_recording():
     record = load_record()
     recorded = date.fromisoformat(record.origin["recorded"])
     for source in record.sources.values():
@@ -118,13 +118,13 @@ def test_images_in_the_record_have_packages_of_recorded_sources():
     }
 
 
-def test_severity_in_the_changelog_takes_precedence_over_invented_severity():
+def test_severity_stated_in_changelog_overrides_severity_guessed_from_title():
     assert rate_severity("Code execution in a parser") is Severity.CRITICAL
     assert rate_severity("Code execution in a parser", "low") is Severity.LOW
     assert rate_severity("") is Severity.MEDIUM
 
 
-def test_example_fleet_pins_images_of_the_example_registry():
+def test_example_fleet_pins_only_digests_of_the_example_registry():
     built = build_registry(is_full_size=False)
     content = "".join(text for files in list_fleet(built).values() for text in files.values())
     digests = {digest for pair in built.digests.values() for digest in pair}
@@ -132,7 +132,7 @@ def test_example_fleet_pins_images_of_the_example_registry():
     assert all(item.reference in content for item in IMAGES)
 
 
-def test_markdown_is_rendered_with_alerts_and_checkboxes_like_on_a_forge():
+def test_markdown_for_pictures_is_rendered_with_alerts_and_checkboxes():
     rendered = render_markdown("> [!CAUTION]\n> Adds one.\n\n- [x] done\n- [ ] open\n")
     assert '<div class="alert caution"><p class="alert-title">Caution</p><p>Adds one.' in rendered
     assert rendered.count('type="checkbox"') == 2
@@ -142,7 +142,7 @@ def test_markdown_is_rendered_with_alerts_and_checkboxes_like_on_a_forge():
 @pytest.mark.slow
 @pytest.mark.real("trivy")
 @pytest.mark.parametrize("item", [PYTHON, NODE, BUILDPACK_DEPS, REVIEWED], ids=lambda item: item.reference)
-def test_trivy_finds_the_recorded_fixes_in_the_old_but_not_in_the_new_image(tmp_path, item):
+def test_trivy_finds_vulnerabilities_with_recorded_fixes_only_in_the_old_image(tmp_path, item):
     built = build_registry([item], is_full_size=False)
     with LoopbackRegistry(built.store) as registry:
         scanner = TrivyScanner(

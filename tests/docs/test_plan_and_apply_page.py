@@ -52,7 +52,7 @@ def test_workflow_on_plan_page_pins_actions_to_recorded_commits():
     assert len(used) == len(re.findall(r"\buses: ", WORKFLOW))
 
 
-def test_only_the_apply_job_of_the_workflow_can_write():
+def test_only_the_apply_job_of_the_workflow_on_plan_page_has_write_permissions():
     jobs = read_yaml(WORKFLOW)["jobs"]
     assert set(jobs["plan"]["permissions"].values()) == {"read"}
     assert set(jobs["apply"]["permissions"].values()) == {"write"}
@@ -75,7 +75,7 @@ def test_apply_job_of_the_workflow_downloads_exactly_the_plan_of_the_plan_job():
     assert f"apply {download['with']['path']}/plan.json " in get_github_step("apply", "Apply")["run"]
 
 
-def test_plan_and_apply_jobs_install_the_same_program():
+def test_plan_and_apply_jobs_on_plan_page_have_the_same_install_step():
     assert get_github_step("plan", "Install basebump") == get_github_step("apply", "Install basebump")
     installs = [each["bash"] for stage in ("plan", "apply") for each in get_azure_steps(stage) if "venv" in str(each)]
     assert len(installs) == 2
@@ -87,7 +87,7 @@ def test_azure_pipeline_on_plan_page_is_valid():
     assert list_pipeline_problems(PIPELINE.replace("timeoutInMinutes:", "timeout-minutes:")) != []
 
 
-def test_plan_and_apply_stages_share_neither_tokens_nor_service_connections():
+def test_azure_plan_and_apply_stages_share_neither_variables_nor_service_connection():
     plan, apply = get_azure_stage("plan"), get_azure_stage("apply")
     assert plan["variables"] != apply["variables"]
     assert "azureSubscription" in str(plan)

@@ -97,7 +97,7 @@ OF_RULES = (
 
 
 @pytest.mark.parametrize("shape", [*OF_RULES, "ProposalLimits", "RolloutOptions"])
-def test_every_key_of_a_policy_has_an_example(shape):
+def test_policies_page_has_an_example_for_every_policy_key(shape):
     """Nor one of what is about a whole fleet."""
     keys = build_json_schema()["$defs"][shape]["properties"]
     used = {
@@ -120,6 +120,6 @@ def list_keys(value):
 
 
 @pytest.mark.parametrize("shape", ["UpdateMode", "Rebase", "OnClose", "WhenUnknown"])
-def test_policies_page_names_every_choice_of_a_key(shape):
+def test_policies_page_names_every_allowed_value_of_a_key(shape):
     for choice in build_json_schema()["$defs"][shape]["enum"]:
         assert re.search(rf"`{choice}`|: {choice}$", PAGE, re.MULTILINE), choice

@@ -12,7 +12,7 @@ MAX_SENTENCE_WORDS = 30
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_paragraphs_and_sentences_of_page_are_short(path):
+def test_paragraphs_and_sentences_of_docs_do_not_exceed_word_limits(path):
     paragraphs = list(list_paragraphs(read_page(path)))
     assert [each for each in paragraphs if count_words(each) > MAX_PARAGRAPH_WORDS] == []
     sentences = [sentence for each in paragraphs for sentence in list_sentences(each)]

@@ -32,13 +32,13 @@ def list_workflows(switch):
     return [each for each in found if each.startswith("# .github/workflows/") and re.search("basebump(@|==)", each)]
 
 
-def test_pages_in_the_checkout_are_rendered_for_the_setting_in_pyproject():
+def test_committed_pages_are_rendered_for_release_or_checkout_as_set_in_pyproject():
     switch = read_switch((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     for name, text in render(switch).items():
         assert (ROOT / name).read_text(encoding="utf-8") == text, "python -m tools.release_switch"
 
 
-def test_pages_are_unchanged_after_rendering_for_release_and_for_checkout_again():
+def test_page_rendered_for_release_and_then_for_checkout_is_restored():
     pages = {path: text for path, text in render_all(CHECKOUT) if path.suffix == ".md"}
     for path, text in pages.items():
         released = release_switch.render_page(text, RELEASED)
@@ -46,13 +46,13 @@ def test_pages_are_unchanged_after_rendering_for_release_and_for_checkout_again(
         assert release_switch.render_page(released, RELEASED) == released, path
 
 
-def test_every_switched_part_has_two_texts_and_is_on_exactly_one_page():
+def test_every_part_that_differs_between_release_and_checkout_is_on_exactly_one_page():
     names = re.findall(r"<!-- begin: release: ([a-z-]+) -->", "".join(render(CHECKOUT).values()))
     assert sorted(names) == sorted(read_texts(CHECKOUT)) == sorted(read_texts(RELEASED))
     assert len(names) >= 7
 
 
-def test_pages_rendered_for_release_name_the_release_and_no_checkout():
+def test_pages_rendered_for_release_show_release_commands_but_no_checkout_commands():
     pages = render(RELEASED)
     everything = "".join(pages.values())
     assert [words for words in OF_CHECKOUT if words in everything] == []
@@ -70,7 +70,7 @@ def test_pages_rendered_for_checkout_refer_to_no_published_release():
 
 
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_command_lines_of_both_renderings_can_be_parsed(switch, tmp_path, monkeypatch):
+def test_command_lines_in_pages_rendered_for_release_or_checkout_can_be_parsed(switch, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for each in ("basebump.yaml", "x.json", "shard-1.json", "shard-2.json"):
         (tmp_path / each).touch()
@@ -80,13 +80,13 @@ def test_command_lines_of_both_renderings_can_be_parsed(switch, tmp_path, monkey
             parse_command_line(line)
 
 
-def test_commands_rendered_for_release_include_commands_in_a_container():
+def test_check_of_release_command_lines_also_covers_commands_in_a_container():
     text = re.sub(r"ghcr\.io/\S+", "basebump", extract_literal_text("\n".join(read_texts(RELEASED).values())))
     assert {"demo", "resolve python:3.12-slim", "run --config /etc/basebump.yaml"} <= set(list_command_lines(text))
 
 
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_pre_commit_hooks_of_both_renderings_name_repository_and_revision(switch):
+def test_pre_commit_hooks_rendered_for_release_name_version_tag_as_revision(switch):
     (block,) = list_code_blocks(read_texts(switch)["hooks"], "yaml")
     (repository,) = yaml.safe_load(block)["repos"]
     assert repository["repo"] == "https://github.com/acme/basebump"
@@ -95,7 +95,7 @@ def test_pre_commit_hooks_of_both_renderings_name_repository_and_revision(switch
 
 @pytest.mark.real("zizmor")
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_workflows_of_both_renderings_are_valid_and_pass_zizmor(switch, tmp_path):
+def test_workflows_rendered_for_release_or_checkout_match_schema_and_pass_zizmor(switch, tmp_path):
     workflows = list_workflows(switch)
     assert len(workflows) == 4
     folder = tmp_path / ".github" / "workflows"
@@ -109,7 +109,7 @@ def test_workflows_of_both_renderings_are_valid_and_pass_zizmor(switch, tmp_path
 
 @pytest.mark.real("actionlint")
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_workflows_of_both_renderings_pass_actionlint(switch, tmp_path):
+def test_workflows_rendered_for_release_or_checkout_pass_actionlint(switch, tmp_path):
     paths = [tmp_path / f"{number}.yml" for number, _ in enumerate(list_workflows(switch))]
     for path, workflow in zip(paths, list_workflows(switch), strict=True):
         path.write_text(complete_workflow(workflow), encoding="utf-8")
@@ -118,7 +118,7 @@ def test_workflows_of_both_renderings_pass_actionlint(switch, tmp_path):
 
 
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_workflow_that_init_writes_names_the_action_as_the_pages_do(switch):
+def test_workflow_that_init_writes_has_same_action_reference_as_the_pages(switch):
     module = ast.parse(release_switch.render_starter(switch))
     values = {each.targets[0].id: ast.literal_eval(each.value) for each in module.body if isinstance(each, ast.Assign)}
     assert values["ACTION_REFERENCE"] == switch.action
@@ -129,6 +129,6 @@ def test_workflow_that_init_writes_names_the_action_as_the_pages_do(switch):
 @pytest.mark.parametrize(
     "name", ["acme", "acme/", "/basebump", "acme/base bump", PLACEHOLDER, "acme/x\nreleased = true"]
 )
-def test_invalid_name_of_the_repository_is_rejected(name):
+def test_release_switch_rejects_invalid_repository_name(name):
     assert not is_repository(name)
     assert is_repository("acme/basebump")

@@ -43,7 +43,7 @@ def run_step(script, url, secret=SECRET):
 
 
 @pytest.mark.parametrize(("script", "variables"), STEPS.values(), ids=STEPS)
-def test_pipeline_step_reports_a_pushed_image_to_the_service(script, variables):
+def test_pipeline_steps_in_docs_report_a_pushed_image_to_the_service(script, variables):
     with SignedReceiver() as receiver:
         result = run_step(script, receiver.url)
     assert (result.returncode, result.stderr) == (0, "")
@@ -56,21 +56,21 @@ def test_github_and_azure_steps_that_report_a_push_have_the_same_script():
     assert first == second
 
 
-def test_pipeline_step_retries_a_failed_event_with_the_same_identifier():
+def test_pipeline_step_in_docs_sends_failed_event_again_with_the_same_identifier():
     with SignedReceiver(failures=1) as receiver:
         assert run_step(STEPS["GitHub"][0], receiver.url).returncode == 0
     first, second = receiver.parsed
     assert first == second
 
 
-def test_pipeline_step_fails_if_the_service_refuses_the_event():
+def test_pipeline_step_in_docs_fails_if_the_service_refuses_the_event():
     script = STEPS["GitHub"][0].replace("--retry 5", "--retry 0")
     with SignedReceiver() as receiver:
         assert run_step(script, receiver.url, "another secret").returncode != 0
     assert receiver.tags == []
 
 
-def test_event_bridge_template_produces_a_distribution_notification():
+def test_event_bridge_template_in_docs_produces_a_distribution_notification():
     (targets,) = (json.loads(text) for text in list_code_blocks(SECTION, "json"))
     event = {
         "id": "99999999-0000-4000-8000-000000000001",
@@ -95,7 +95,7 @@ def test_table_of_senders_has_a_row_for_every_kind_of_registry():
     assert sorted(kinds) == sorted(kind.value for kind in SenderKind if kind not in forges)
 
 
-def test_page_states_the_replay_window():
+def test_events_page_states_the_replay_window():
     assert REPLAY_WINDOW.total_seconds() == 5 * 60
     assert "more than five minutes" in SECTION
 

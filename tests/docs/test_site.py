@@ -21,11 +21,11 @@ ROLES = ["Review", "Run it", "Write policy", "Operate a fleet", "Contribute", "R
 COMPARED_TAGS = frozenset({"blockquote", "em", "img", "li", "ol", "pre", "strong", "table", "td", "th", "tr", "ul"})
 
 
-def test_front_page_of_docs_has_a_section_for_each_role():
+def test_index_of_docs_has_a_section_for_each_role_of_readers():
     assert list(site.read_sections(INDEX)) == ROLES
 
 
-def test_front_page_of_docs_lists_every_page_once():
+def test_index_of_docs_lists_every_page_once():
     listed = list(site.list_pages(INDEX))
     assert len(listed) == len(set(listed))
     pages = {path for path in PAGES if path.is_relative_to(site.DOCS)}
@@ -33,12 +33,12 @@ def test_front_page_of_docs_lists_every_page_once():
     assert set(listed) == pages | at_root
 
 
-def test_navigation_of_the_site_is_generated_from_the_front_page():
+def test_navigation_of_the_site_is_generated_from_index_of_docs():
     index = "# x\n\n## Review\n\n| page | content |\n|---|---|\n| [A page](a.md) | x |\n\n## Reference\n\nNo page.\n"
     assert site.render_config(index).endswith("nav:\n  - Start: README.md\n  - Review:\n      - A page: a.md\n")
 
 
-def test_links_of_the_site_to_files_that_are_not_pages_lead_to_the_repository(tmp_path):
+def test_links_of_the_site_to_files_that_are_not_pages_use_the_repository_url(tmp_path):
     pages = {path: path.name for path in site.list_pages(INDEX)}
     rendered = site.render_page(ROOT / "CONTRIBUTING.md", pages, "https://example.org/blob/main")
     assert "](architecture.md)" in rendered
@@ -96,7 +96,7 @@ def read_elements(built, path):
 
 
 @pytest.mark.real("zensical")
-def test_pages_of_the_site_have_the_elements_and_anchors_that_github_shows(built_site):
+def test_pages_of_the_site_have_same_elements_and_anchors_as_on_github(built_site):
     """Zensical reads Markdown with other rules for lists: what is nested needs four spaces."""
     for path in site.list_pages(INDEX):
         text = (built_site / "docs" / path.name).read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def test_pages_of_the_site_load_nothing_from_other_hosts(built_site):
 
 
 @pytest.mark.real("zensical")
-def test_search_of_the_site_finds_the_sections_of_every_page(built_site):
+def test_search_index_of_the_site_contains_every_page(built_site):
     items = json.loads((built_site / "site" / "search.json").read_text(encoding="utf-8"))["items"]
     found = {each["location"].partition("#")[0] for each in items}
     assert found >= {f"{path.stem}/" for path in site.list_pages(INDEX) if path != site.INDEX}

@@ -14,11 +14,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "stages.md").read_text(encoding="ut
 
 
 @pytest.mark.parametrize("reason", WaitReason)
-def test_stages_page_lists_each_wait_reason_with_the_sentence(reason):
+def test_stages_page_lists_each_wait_reason_with_its_sentence(reason):
     assert f"\n| `{reason.value}` | {reason.sentence} |\n" in PAGE
 
 
-def test_stages_page_names_the_first_reason_for_an_unknown_stage():
+def test_stages_page_names_the_reason_from_which_on_all_reasons_mean_unknown():
     reasons = list(WaitReason)
     first = next(each for each in reasons if each.is_unknown)
     assert all(each.is_unknown for each in reasons[reasons.index(first) :])
@@ -30,7 +30,7 @@ def test_stages_page_names_each_stage_and_each_kind_of_evidence():
         assert f"`{each.value}`" in PAGE
 
 
-def test_stages_page_states_when_an_update_is_stuck():
+def test_stages_page_states_after_how_many_days_an_update_is_stuck():
     days = {stage: after.days for stage, after in STUCK_AFTER.items()}
     assert days == {None: 7, UpdateStage.PROPOSED: 7, UpdateStage.MERGED: 1, UpdateStage.REBUILT: 1}
     assert "more than a day after it was merged or rebuilt" in PAGE
@@ -38,6 +38,6 @@ def test_stages_page_states_when_an_update_is_stuck():
 
 
 @pytest.mark.parametrize("name", ["dockerfile", "kubernetes", "helm", "kustomize", "compose", "gitlab-ci"])
-def test_format_determines_if_a_reference_is_built_deployed_or_neither(name):
+def test_format_of_a_file_determines_if_its_references_are_built_or_deployed(name):
     kinds = {"dockerfile": UseKind.BUILD, "compose": UseKind.OTHER, "gitlab-ci": UseKind.OTHER}
     assert get_use_kind(name) is kinds.get(name, UseKind.WORKLOAD)

@@ -21,7 +21,7 @@ def list_blocks(heading):
 
 
 @pytest.mark.parametrize(("heading", "path"), [("Renovate", "renovate.json"), ("Dependabot", ".github/dependabot.yml")])
-def test_init_converts_example_config_of_other_bot_into_policy_on_the_page(tmp_path, capsys, heading, path):
+def test_init_converts_config_of_other_bot_on_switching_page_into_documented_policy(tmp_path, capsys, heading, path):
     config, policy, *_ = list_blocks(heading)
     folder = write_tree(tmp_path, {"Dockerfile": "FROM node:22\nFROM ghcr.io/acme/base:1\n", path: config})
     assert main(["init", str(folder)]) == 0
@@ -31,11 +31,11 @@ def test_init_converts_example_config_of_other_bot_into_policy_on_the_page(tmp_p
     capsys.readouterr()
 
 
-def test_page_shows_the_rule_for_renovate_that_init_prints():
+def test_switching_page_shows_the_renovate_rule_that_init_prints():
     assert list_blocks("Renovate")[-1].strip() == HANDOVER_RULE
 
 
-def test_page_shows_the_lines_for_dependabot_that_init_prints(tmp_path, capsys):
+def test_switching_page_shows_the_dependabot_lines_that_init_prints(tmp_path, capsys):
     folder = write_tree(tmp_path, {".github/dependabot.yml": list_blocks("Dependabot")[0]})
     assert main(["init", str(folder)]) == 0
     assert capsys.readouterr().out.endswith(list_blocks("Dependabot")[-1])

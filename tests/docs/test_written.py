@@ -62,14 +62,14 @@ def test_every_command_line_in_docs_can_be_parsed(where, line, command_folder):
 
 
 @pytest.mark.parametrize(("where", "line"), INLINE, ids=[f"{where}: {line[:60]}" for where, line in INLINE])
-def test_command_in_a_sentence_of_docs_exists_but_can_omit_arguments(where, line, command_folder):
+def test_command_named_in_a_sentence_of_docs_exists_even_if_arguments_are_omitted(where, line, command_folder):
     try:
         parse_command_line(line)
     except click.MissingParameter:
         assert len(line.split()) <= 3, line
 
 
-def test_check_of_command_lines_finds_many_lines_and_rejects_wrong_ones(command_folder):
+def test_check_of_command_lines_in_docs_rejects_invalid_command_lines(command_folder):
     assert len(WHOLE) > 20
     assert len(INLINE) > 30
     for wrong in ("resolve", "run --config x --levels propose", "run --config x --image 'no image'", "config x"):
@@ -80,7 +80,7 @@ def test_check_of_command_lines_finds_many_lines_and_rejects_wrong_ones(command_
     ]
 
 
-def test_command_line_in_docs_with_help_option_prints_help(capsys):
+def test_short_help_option_prints_help_and_names_itself(capsys):
     """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
     with pytest.raises(click.exceptions.Exit):
         parse_command_line("scan -h")

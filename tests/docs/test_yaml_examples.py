@@ -156,7 +156,7 @@ def test_yaml_examples_in_docs_are_valid_documents_of_the_stated_kind(where, tex
     find_checker(text, document)(text, document, tmp_path)
 
 
-def test_docs_have_yaml_examples_of_every_kind():
+def test_yaml_examples_in_docs_cover_every_kind_of_document():
     kinds = {find_checker(text, document) for _, text, document in EXAMPLES}
     assert len(kinds) == 11
     assert len(EXAMPLES) > 60
