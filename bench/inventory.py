@@ -43,7 +43,7 @@ from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database  # noqa: E402
 from bot.state.inventory.reader import DatabaseInventoryReader  # noqa: E402
 from bot.state.inventory.store import DatabaseInventoryStore  # noqa: E402
-from bot.state.lookups.state_store import DatabaseStateStore  # noqa: E402
+from bot.state.lookups.lookup_store import DatabaseLookupStore  # noqa: E402
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
@@ -102,7 +102,7 @@ def get_digest(tag_ref: TagRef, turn: int) -> Digest:
 
 def fill(database: Database, count: int) -> float:
     """Fill the database; return the processor time for the visit of a thousand repositories."""
-    inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: NOW)
+    inventory, observations = DatabaseInventoryStore(database), DatabaseLookupStore(database, lambda: NOW)
     took = []
     for turn, ago in enumerate(ROUNDS):
         descriptors = {tag_ref: TagDescriptor(get_digest(tag_ref, turn), "") for tag_ref in TAGS}

@@ -351,8 +351,8 @@ class ScannerSelector(Protocol):
         """Return the scanner for the images of a tag. Every call for the same tag returns the same scanner object."""
 
 
-class StateStore(Protocol):
-    """Data that runs store for later runs. Every method raises StateError if the state cannot be used.
+class LookupStore(Protocol):
+    """The results of lookups and scans, stored for later runs. Every method raises StateError.
 
     If the data is lost, every digest counts as new, so that a rule with a minimum age delays its update again. The next
     run also takes longer. There is no other effect.

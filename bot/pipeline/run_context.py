@@ -36,12 +36,12 @@ from bot.ports import (
     ClusterReader,
     FileFormat,
     ImageBuilder,
+    LookupStore,
     ProgressReporter,
     RulesReader,
     ScannerSelector,
     SignatureVerifier,
     SourceHistory,
-    StateStore,
     SupersededStore,
 )
 from bot.registry_ports import BuildReader, Registry, RegistryFacts
@@ -53,7 +53,7 @@ class StateStores:
 
     has_state: bool
     """False if no state is configured."""
-    lookups: StateStore
+    lookups: LookupStore
     superseded_tags: SupersededStore
     pushes: PushStore
     inventory: InventoryStore

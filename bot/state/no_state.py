@@ -30,7 +30,7 @@ class NoState:
     Every run is like the first run. It reads all branches with their content, and counts only its own proposals.
     """
 
-    # bot.ports.StateStore
+    # bot.ports.LookupStore
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
         """Return no observations."""

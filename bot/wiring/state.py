@@ -26,14 +26,14 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.inventory.build_inventory import DatabaseBuildInventory
     from bot.state.inventory.held_digests import DatabaseHeldDigests
     from bot.state.inventory.store import DatabaseInventoryStore
+    from bot.state.lookups.lookup_store import DatabaseLookupStore
     from bot.state.lookups.opening_ledger import DatabaseOpeningLedger
     from bot.state.lookups.push_store import DatabasePushStore
-    from bot.state.lookups.state_store import DatabaseStateStore
     from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 
     return StateStores(
         has_state=True,
-        lookups=DatabaseStateStore(database, lambda: datetime.now(UTC)),
+        lookups=DatabaseLookupStore(database, lambda: datetime.now(UTC)),
         superseded_tags=DatabaseSupersededStore(database),
         pushes=DatabasePushStore(database),
         inventory=DatabaseInventoryStore(database),

@@ -14,7 +14,7 @@ from bot.model.image_name import TagRef
 from bot.settings import load
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 
 READ_AT = datetime.now(UTC) - timedelta(days=3)
 
@@ -53,14 +53,14 @@ def test_block_lists_unpinned_references_whose_tag_pointed_to_the_digest(basebum
     visits = [build_visit("python:3.12", "python:3.13", f"python:3.12@{NEW}", key=API)]
     DatabaseInventoryStore(database).record_visits(visits, {}, READ_AT)
     descriptors = {PYTHON: TagDescriptor(OLD, ""), TagRef(PYTHON.repository, "3.13"): TagDescriptor(NEW, "")}
-    DatabaseStateStore(database, lambda: READ_AT).record_tags(descriptors, READ_AT)
+    DatabaseLookupStore(database, lambda: READ_AT).record_tags(descriptors, READ_AT)
     _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", fleet)
     followers = out.partition("With a tag only, ")[2]
     assert followers.startswith(f"which pointed to the digest at its last lookup ({READ_AT:%Y-%m-%d}):\n")
     assert "1 base branch uses docker.io/library/python:3.12, in 1 file." in followers
     assert followers.count("acme/api (main)") == 1
     assert NEW[7:19] not in followers
-    DatabaseStateStore(database, lambda: READ_AT).record_tags({PYTHON: TagDescriptor(NEW, "")}, datetime.now(UTC))
+    DatabaseLookupStore(database, lambda: READ_AT).record_tags({PYTHON: TagDescriptor(NEW, "")}, datetime.now(UTC))
     assert "Without a digest" not in basebump("block", OLD, "--reason", "other", "-c", fleet)[1]
 
 

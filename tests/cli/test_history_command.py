@@ -16,7 +16,7 @@ from bot.model.inventory import BranchKey
 from bot.model.proposal import RequestState
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 
 DAY = timedelta(days=1)
 START = datetime.now(UTC) - 10 * DAY
@@ -31,7 +31,7 @@ def format_day(days: int) -> str:
 def fleet(tmp_path, config):
     """Write a state in which a request of basebump moved one branch, and somebody else the other one."""
     database = Database.sqlite(tmp_path / "state.db")
-    inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: START)
+    inventory, observations = DatabaseInventoryStore(database), DatabaseLookupStore(database, lambda: START)
     for days, digest in ((0, OLD), (2, NEW)):
         observations.record_tags({PYTHON: TagDescriptor(digest, "")}, START + days * DAY)
     ci = {"head": "c" * 40, "ci": CiOutcome.PASSED}

@@ -18,7 +18,7 @@ from bot.model.proposal import RequestState
 from bot.reports.run.report_document import render_run_document
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
@@ -31,7 +31,7 @@ def fleet(tmp_path, config):
     The first one was published 15 days before the merge.
     """
     database = Database.sqlite(tmp_path / "state.db")
-    inventory, observations = DatabaseInventoryStore(database), DatabaseStateStore(database, lambda: NOW)
+    inventory, observations = DatabaseInventoryStore(database), DatabaseLookupStore(database, lambda: NOW)
     for days, digest in ((30, OLD), (9, NEW)):
         observations.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - days * DAY)
     old, new = (build_verdict(f"python:3.12@{each}", owners=("@acme/web",)) for each in (OLD, NEW))

@@ -16,7 +16,7 @@ from bot.model.history import SupersededTag
 from bot.model.image_name import TagRef
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 
 DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
@@ -24,7 +24,7 @@ PYTHON = TagRef("docker.io/library/python", "3.12")
 
 
 def list_observations(path) -> list[str]:
-    memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
+    memory = DatabaseLookupStore(Database.sqlite(path), lambda: None)
     return [sighting.digest for sighting in memory.load_observations([PYTHON]).get(PYTHON, ())]
 
 

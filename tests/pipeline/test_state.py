@@ -20,7 +20,7 @@ from bot.pipeline.scan import scan_tree
 from bot.pipeline.worker_pool import WorkerPool
 from bot.reports.run.report_document import render_scan_document
 from bot.state.database import Database
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.worktree import WorkTree
 
 PYTHON, REDIS = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/redis", "7")
@@ -44,8 +44,8 @@ def registry_with_state(loopback, state):
     return loopback
 
 
-def open_state_store(path) -> DatabaseStateStore:
-    return DatabaseStateStore(Database.sqlite(path), lambda: NOW)
+def open_state_store(path) -> DatabaseLookupStore:
+    return DatabaseLookupStore(Database.sqlite(path), lambda: NOW)
 
 
 def run(tmp_path, loopback: LoopbackHub, files=FILES, after: timedelta = timedelta(), **changes):

@@ -28,7 +28,7 @@ from bot.serve.worker import WorkLoop
 from bot.state.database import Database
 from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.work.queue import DatabaseWorkQueue
 from bot.wiring import build_fleet_context
 
@@ -54,7 +54,7 @@ class PolledFleet:
         self.database = Database.sqlite(folder / "state.db")
         self.inventory = DatabaseEventInventory(self.database)
         self.queue = DatabaseWorkQueue(self.database)
-        self.state = DatabaseStateStore(self.database, self.clock.now)
+        self.state = DatabaseLookupStore(self.database, self.clock.now)
         self.registries: list[str] = []
         self.job = PollJob(self.build_run, self.inventory, INTERVAL, self.clock)
 

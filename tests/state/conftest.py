@@ -12,7 +12,7 @@ import pytest
 
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -28,8 +28,8 @@ class StateLocation:
     def database(self) -> Database:
         return eval(self.opening, {"Database": Database, "Path": Path})
 
-    def memory(self) -> DatabaseStateStore:
-        return DatabaseStateStore(self.database(), lambda: self.now)
+    def memory(self) -> DatabaseLookupStore:
+        return DatabaseLookupStore(self.database(), lambda: self.now)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
@@ -48,7 +48,7 @@ def state_location(create_location) -> StateLocation:
 
 
 @pytest.fixture
-def state_store(state_location) -> DatabaseStateStore:
+def lookup_store(state_location) -> DatabaseLookupStore:
     return state_location.memory()
 
 

@@ -31,8 +31,8 @@ def test_migration_creates_all_tables_in_an_empty_database(state_location):
         assert get_version(connection) == 1 + len(migration.MIGRATIONS)
 
 
-def test_missing_migrations_are_applied_once_in_order(state_location, state_store):
-    state_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
+def test_missing_migrations_are_applied_once_in_order(state_location, lookup_store):
+    lookup_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
     database = state_location.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
         with database.open_for_writing() as connection:
@@ -41,7 +41,7 @@ def test_missing_migrations_are_applied_once_in_order(state_location, state_stor
     with database.open_for_reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("tag_descriptors")]
     assert names[-3:] == ["one", "two", "three"]
-    assert state_store.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
+    assert lookup_store.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
 
 
 def test_tables_of_a_later_release_are_refused_and_unchanged(state_location):

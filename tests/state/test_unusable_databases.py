@@ -21,7 +21,7 @@ from bot.model.image import TagDescriptor
 from bot.model.image_name import TagRef
 from bot.state import database as opened
 from bot.state.database import Database
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.quarantine import quarantine_database
 
 LINE = TagRef("ghcr.io/acme/web", "1")
@@ -83,7 +83,7 @@ def test_file_that_is_not_a_database_is_reported_and_unchanged(tmp_path):
 
 def test_damaged_database_is_reported(tmp_path):
     path = tmp_path / "state.db"
-    memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
+    memory = DatabaseLookupStore(Database.sqlite(path), lambda: None)
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(StateError, match="malformed; hint: move the file away"):
@@ -130,7 +130,7 @@ def test_write_fails_if_another_process_writes_for_too_long(tmp_path, monkeypatc
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StateError, match="another process"), database.open_for_writing():
         pass
-    assert DatabaseStateStore(database, lambda: None).load_descriptors([LINE]) == {}, "reading goes on meanwhile"
+    assert DatabaseLookupStore(database, lambda: None).load_descriptors([LINE]) == {}, "reading goes on meanwhile"
     other.close()
 
 
@@ -140,11 +140,11 @@ def test_error_of_failed_write_does_not_contain_the_values(state_location):
     assert SECRET not in str(raised.value)
 
 
-def test_failed_write_is_rolled_back(state_location, state_store):
-    state_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
+def test_failed_write_is_rolled_back(state_location, lookup_store):
+    lookup_store.record_tags({LINE: TagDescriptor(digest("A"), "m")}, state_location.now)
     with pytest.raises(ZeroDivisionError), state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql("DELETE FROM tag_observations").rowcount / 0
-    assert state_store.load_observations([LINE])
+    assert lookup_store.load_observations([LINE])
 
 
 # A server
@@ -154,7 +154,7 @@ def test_failed_write_is_rolled_back(state_location, state_store):
 def test_password_of_database_server_is_read_from_the_environment(postgresql, monkeypatch):
     address = postgresql.by_loopback(postgresql.fresh())
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    assert DatabaseStateStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
+    assert DatabaseLookupStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")
@@ -164,7 +164,7 @@ def test_password_of_database_server_is_read_from_a_password_file(postgresql, mo
     words.write_text(f"127.0.0.1:*:*:*:{PASSWORD}\n")
     words.chmod(0o600)
     monkeypatch.setenv("PGPASSFILE", str(words))
-    assert DatabaseStateStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
+    assert DatabaseLookupStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")

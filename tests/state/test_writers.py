@@ -32,13 +32,13 @@ from bot.model.image_name import TagRef
 from bot.model.report import RepositoryReport
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
 database = {opening}
-memory, inventory = DatabaseStateStore(database, lambda: now), DatabaseInventoryStore(database)
+memory, inventory = DatabaseLookupStore(database, lambda: now), DatabaseInventoryStore(database)
 branches = [BranchKey("github", "github.com", f"acme/{{number}}", "main") for number in range({lines})]
 lines = [TagRef(f"ghcr.io/acme/{{number}}", "1") for number in range({lines})]
 for turn in range({rounds}):
@@ -94,23 +94,23 @@ def test_processes_that_open_a_new_database_at_once_create_the_tables_once(creat
     assert location.memory().load_observations(LINES).keys() == set(LINES)
 
 
-def test_threads_can_use_one_store_concurrently(state_store, state_location):
+def test_threads_can_use_one_store_concurrently(lookup_store, state_location):
     def write(number: int) -> None:
-        state_store.record_tags(
+        lookup_store.record_tags(
             {line: TagDescriptor(digest(str(number)), "m") for line in LINES},
             state_location.now + timedelta(minutes=number),
         )
-        state_store.save_manifests(
+        lookup_store.save_manifests(
             [CachedManifest(Manifest(digest(str(number)), ManifestKind.MANIFEST, "m", (), ()), frozenset())]
         )
-        assert state_store.load_descriptors(LINES).keys() == set(LINES)
+        assert lookup_store.load_descriptors(LINES).keys() == set(LINES)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(32)))
-    for sightings in state_store.load_observations(LINES).values():
+    for sightings in lookup_store.load_observations(LINES).values():
         assert sightings[-1].digest == digest("31")
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings))
-    assert len(state_store.load_manifests([digest(str(number)) for number in range(32)])) == 32
+    assert len(lookup_store.load_manifests([digest(str(number)) for number in range(32)])) == 32
 
 
 def test_waiting_writer_reads_data_written_during_the_wait(state_location):

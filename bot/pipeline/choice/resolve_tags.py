@@ -26,7 +26,7 @@ from bot.pipeline.choice.manifest_fetcher import ManifestFetcher
 from bot.pipeline.choice.replacement_search import ReplacementSearch
 from bot.pipeline.failures import is_definite
 from bot.pipeline.run_context import RunContext
-from bot.ports import StateStore
+from bot.ports import LookupStore
 
 MAX_EARLIER = 3
 """The maximum number of earlier digests of a tag that are tried for one minimum age. One or two are nearly always
@@ -95,15 +95,15 @@ def resolve_tags(
 
 
 def _load_state(
-    state_store: StateStore, lookups: Mapping[TagRef, Iterable[TagLookup]], blocklist: Blocklist
+    lookup_store: LookupStore, lookups: Mapping[TagRef, Iterable[TagLookup]], blocklist: Blocklist
 ) -> tuple[Mapping[TagRef, TagDescriptor], Mapping[TagRef, Sequence[TagObservation]], Mapping[Digest, CachedManifest]]:
     """Return the tag descriptors, tag observations and manifests that earlier runs stored.
 
     The descriptors and observations are those of the tags in `lookups`. The manifests are those of the digests to which
     these tags pointed most recently, of the digests in files, and of blocked digests to which the tags pointed earlier.
     """
-    descriptors = state_store.load_descriptors(lookups.keys())
-    observations = state_store.load_observations(lookups.keys())
+    descriptors = lookup_store.load_descriptors(lookups.keys())
+    observations = lookup_store.load_observations(lookups.keys())
     digests = {descriptor.digest for descriptor in descriptors.values()}
     digests |= {
         lookup.pinned_digest for group in lookups.values() for lookup in group if lookup.pinned_digest is not None
@@ -114,7 +114,7 @@ def _load_state(
         for each in history
         if find_listed_digest(blocklist, tag_ref.repository, each.digest) is not None
     }
-    return descriptors, observations, state_store.load_manifests(digests)
+    return descriptors, observations, lookup_store.load_manifests(digests)
 
 
 @dataclass(slots=True)

@@ -24,11 +24,11 @@ from bot.net.client import MAX_TRIES
 from bot.pipeline.choice.resolve_tags import TagLookup, resolve_tags
 from bot.pipeline.choice.tag_listings import list_tags
 from bot.pipeline.worker_pool import WorkerPool
-from bot.ports import StateStore
+from bot.ports import LookupStore
 from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.wiring.state import create_no_state
 
 HELD = digest("held")
@@ -46,7 +46,7 @@ def look_up_tags(
     lines: Iterable[TagRef],
     entries: Iterable[RegistryEntry],
     workers: int = 1,
-    memory: StateStore | None = None,
+    memory: LookupStore | None = None,
     held: Digest | None = None,
     **options,
 ) -> TagAnswers:
@@ -220,7 +220,7 @@ def test_image_resolved_by_upstream_is_not_pullable_if_the_cache_lacks_the_image
 
 
 def test_manifest_stored_for_upstream_is_not_used_for_the_cache(tmp_path):
-    memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    memory = DatabaseLookupStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     with (
         HttpListener(lambda received: HttpReply(404)) as cache,
         HttpListener(lambda received: build_manifest_reply()) as upstream,
@@ -240,7 +240,7 @@ def test_manifest_stored_for_upstream_is_not_used_for_the_cache(tmp_path):
 @pytest.mark.parametrize("status", [200, 404])
 def test_manifest_stored_for_another_repository_is_not_used(tmp_path, status):
     """Both tags point to the same image, which the first repository may list without having it."""
-    memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    memory = DatabaseLookupStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
 
     def answer(received: ReceivedRequest) -> HttpReply:
         is_missing = received.path == f"/v2/copy/manifests/{IMAGE.digest}" and status == 404
@@ -258,7 +258,7 @@ def test_manifest_stored_for_another_repository_is_not_used(tmp_path, status):
 
 
 def test_digest_stored_for_another_repository_is_reported_as_gone(tmp_path):
-    memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    memory = DatabaseLookupStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     newer = images.build_image([images.build_layer({"a": b"newer"})])
 
     def answer(received: ReceivedRequest) -> HttpReply:

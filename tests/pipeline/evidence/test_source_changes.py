@@ -15,7 +15,7 @@ from bot.demo.images import build_image, build_index, build_layer
 from bot.model.source_changes import GITHUB_HOST, SourceChanges, UnknownSourceChanges
 from bot.pipeline.scan import scan_tree
 from bot.state.database import Database
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.worktree import WorkTree
 
 SOURCE = "https://github.com/acme/web"
@@ -37,7 +37,7 @@ def scan_images(tmp_path, loopback):
     old = {name: push(loopback, name, "old") for name in ("python", "redis")}
     new = {name: push(loopback, name, "new") for name in ("python", "redis")}
     loopback.scanner = PresetScanner(dict.fromkeys([*old.values(), *new.values()], (finding("CVE-2026-1"),)))
-    loopback.keep(lookups=DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW))
+    loopback.keep(lookups=DatabaseLookupStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW))
     files = {"Dockerfile": "".join(f"FROM {name}:1@{digest}\n" for name, digest in old.items())}
     tree = WorkTree(write_tree(tmp_path / "tree", files))
 

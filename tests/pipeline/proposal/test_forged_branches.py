@@ -28,8 +28,8 @@ from bot.model.rules import AutomergeConditions
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.proposal import branch_judge
 from bot.state.database import Database
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.lookups.push_store import DatabasePushStore
-from bot.state.lookups.state_store import DatabaseStateStore
 from bot.wiring.state import create_no_state
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(forgejo="it is asked as a Gitea")]
@@ -303,7 +303,7 @@ def test_branch_with_unsigned_commit_in_the_name_of_an_app_belongs_to_users(star
 @pytest.fixture
 def registry_with_state(registry_with_findings, tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
-    registry_with_findings.keep(lookups=DatabaseStateStore(database, lambda: NOW), pushes=DatabasePushStore(database))
+    registry_with_findings.keep(lookups=DatabaseLookupStore(database, lambda: NOW), pushes=DatabasePushStore(database))
     return registry_with_findings
 
 

@@ -23,7 +23,7 @@ from bot.model.report import RunFailure
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import FailureStage, Reason
 from bot.state.database import Database
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 
 pytestmark = pytest.mark.real("git")
 
@@ -49,9 +49,9 @@ def open_accepted_request(folder, loopback: LoopbackHub) -> Iterator[GitHubStand
         stand.end()
 
 
-def build_state(path, seen: dict[int, str]) -> DatabaseStateStore:
+def build_state(path, seen: dict[int, str]) -> DatabaseLookupStore:
     """Return a state with observations of the tag, each a number of days ago."""
-    memory = DatabaseStateStore(Database.sqlite(path), lambda: NOW)
+    memory = DatabaseLookupStore(Database.sqlite(path), lambda: NOW)
     for days, digest in seen.items():
         memory.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - timedelta(days=days))
     return memory

@@ -108,11 +108,11 @@ def test_stages_in_scope_depend_on_configured_clusters_and_known_builds(state_lo
     assert open_reader().load_fleet_facts().scope == StageScope(has_builds=True)
 
 
-def test_running_platform_image_is_related_to_the_index(state_location, inventory, state_store, open_reader):
+def test_running_platform_image_is_related_to_the_index(state_location, inventory, lookup_store, open_reader):
     visit_twice(state_location, inventory)
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
-    state_store.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
+    lookup_store.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
     facts = open_reader(build_running(digest("child"))).load_image_facts(IMAGE)
     assert facts.children == {NEW: frozenset({digest("child")})}
 
@@ -164,11 +164,11 @@ def test_unwanted_digest_is_wanted_again_if_a_later_visit_finds_the_digest(state
 
 
 def test_running_digest_blocked_in_config_is_unwanted_even_if_no_file_uses_it(
-    state_location, inventory, state_store, open_reader
+    state_location, inventory, lookup_store, open_reader
 ):
     child = ChildManifest(digest("child"), "linux/amd64")
     index = Manifest(NEW, ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", (child,))
-    state_store.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
+    lookup_store.save_manifests([CachedManifest(index, frozenset({PYTHON.repository}))])
     visit_twice(state_location, inventory)
     blocklist = build_blocklist(BlockedDigest(each, Block("bad")) for each in (OLD, NEW))
     reader = open_reader(build_running(OLD), blocklist=blocklist)

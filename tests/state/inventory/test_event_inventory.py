@@ -24,9 +24,9 @@ def events(state_location):
     return DatabaseEventInventory(state_location.database())
 
 
-def test_tags_to_look_up_are_listed_by_registry_with_the_last_lookup_time(inventory, state_store, events):
+def test_tags_to_look_up_are_listed_by_registry_with_the_last_lookup_time(inventory, lookup_store, events):
     inventory.record_visits([build_visit(*map(str, (PYTHON, NODE, QUAY, OTHER)))], {}, AT)
-    state_store.record_tags({PYTHON: TagDescriptor(NEW, "")}, AT)
+    lookup_store.record_tags({PYTHON: TagDescriptor(NEW, "")}, AT)
     assert events.list_lookups("docker.io") == {PYTHON: AT, NODE: None}
     assert events.list_lookups("quay.io") == {QUAY: None}
     assert events.list_registries() == ["docker.io", "quay.io", "quay.io.example.com"]

@@ -46,15 +46,15 @@ runs = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(runs=runs)
-def test_stored_tag_observations_match_the_model(state_location, state_store, runs):
+def test_stored_tag_observations_match_the_model(state_location, lookup_store, runs):
     repository, model, at = f"ghcr.io/acme/{next(_names)}", ObservationsModel(), state_location.now
     for steps, tags in runs:
         at += steps * STEP
         claims = {TagRef(repository, tag): TagDescriptor(digest(content), "") for tag, content in tags.items()}
-        state_store.record_tags(claims, at)
+        lookup_store.record_tags(claims, at)
         model.saw(claims, at)
     lines = [TagRef(repository, tag) for tag in TAGS]
-    assert state_store.load_observations(lines) == {line: tuple(known) for line, known in model.known.items()}
-    assert {line: claim.digest for line, claim in state_store.load_descriptors(lines).items()} == {
+    assert lookup_store.load_observations(lines) == {line: tuple(known) for line, known in model.known.items()}
+    assert {line: claim.digest for line, claim in lookup_store.load_descriptors(lines).items()} == {
         line: known[-1].digest for line, known in model.known.items()
     }

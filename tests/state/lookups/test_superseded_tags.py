@@ -67,8 +67,8 @@ def test_superseded_tag_with_unknown_reason_is_omitted(state_location, supersede
         assert superseded_store.load([LINE]) == {}
 
 
-def test_superseded_tag_is_deleted_when_not_checked_for_long(state_location, superseded_store, state_store):
+def test_superseded_tag_is_deleted_when_not_checked_for_long(state_location, superseded_store, lookup_store):
     superseded_store.record({LINE: STOPPED}, state_location.now)
     for later, kept in ((TAGS_KEPT - DAY, {LINE: STOPPED}), (TAGS_KEPT + DAY, {})):
-        state_store.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, state_location.now + later)
+        lookup_store.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, state_location.now + later)
         assert superseded_store.load([LINE]) == kept

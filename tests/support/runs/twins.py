@@ -32,7 +32,7 @@ from bot.pipeline.run_context import RunContext, RunOptions, StateStores
 from bot.ports import FileTree
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.wiring.state import create_no_state
 
 IMAGES = ("nginx", "python", "redis")
@@ -155,7 +155,7 @@ class TwinFleets:
 
     def _start(self, name: str) -> TwinRepository:
         database = Database.sqlite(self.folder / f"{name}.db")
-        state = replace(create_no_state(), lookups=DatabaseStateStore(database, lambda: self.now))
+        state = replace(create_no_state(), lookups=DatabaseLookupStore(database, lambda: self.now))
         if name == "changing":
             inventory = self.wrap_inventory(DatabaseInventoryStore(database))
             state = replace(state, has_state=True, inventory=inventory)

@@ -42,9 +42,9 @@ from bot.state.database import Database
 from bot.state.inventory.build_inventory import DatabaseBuildInventory
 from bot.state.inventory.held_digests import DatabaseHeldDigests
 from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.lookups.opening_ledger import DatabaseOpeningLedger
 from bot.state.lookups.push_store import DatabasePushStore
-from bot.state.lookups.state_store import DatabaseStateStore
 from bot.state.lookups.superseded_tags import DatabaseSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 from bot.wiring.state import create_no_state
@@ -177,7 +177,7 @@ class LoopbackHub:
         own_builds, running_images = DatabaseOwnBuilds(database), DatabaseRunningImages(database)
         self.state = StateStores(
             has_state=True,
-            lookups=DatabaseStateStore(database, lambda: self.now),
+            lookups=DatabaseLookupStore(database, lambda: self.now),
             superseded_tags=DatabaseSupersededStore(database),
             pushes=DatabasePushStore(database),
             inventory=DatabaseInventoryStore(database),

@@ -40,7 +40,7 @@ from bot.state.database import Database
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.reader import DatabaseInventoryReader
 from bot.state.inventory.store import DatabaseInventoryStore
-from bot.state.lookups.state_store import DatabaseStateStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.work.queue import DatabaseWorkQueue
 from bot.state.work.service_log import DatabaseServiceLog
 from bot.state.work.service_reader import DatabaseServiceReader
@@ -103,7 +103,7 @@ class FleetYear:
     def __init__(self, database: Database, now: datetime) -> None:
         self.database, self.now = database, now
         self._inventory = DatabaseInventoryStore(database)
-        self._observations = DatabaseStateStore(database, lambda: now)
+        self._observations = DatabaseLookupStore(database, lambda: now)
         self._random = random.Random(4)
         self._number = 100
         self.repositories = [

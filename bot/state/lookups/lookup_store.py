@@ -1,4 +1,4 @@
-"""The state of runs in a database: observations of tags, fetched manifests, and scans."""
+"""The results of lookups and scans in a database: observations of tags, fetched manifests, and scans."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _SCAN_ADAPTER = TypeAdapter(Scan)
 _SCAN_FIELDS = frozenset(each.name for each in fields(Scan))
 
 
-class DatabaseStateStore:
-    """Implements `bot.ports.StateStore`. Several threads and processes can use the same database."""
+class DatabaseLookupStore:
+    """Implements `bot.ports.LookupStore`. Several threads and processes can use the same database."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
