@@ -125,9 +125,9 @@ def open_streams() -> None:
 def basebump() -> None:
     """Keep every base image of a fleet on the newest patched digest.
 
-    Results are written to stdout, and diagnostics to stderr. Exit codes: 0 done, whatever was found; 1 something
-    failed, and the result lists it; 2 wrong usage or invalid config; 3 a bug in basebump; 4 `check` or
-    `report --fail-overdue` found something; 130 interrupted.
+    Results are written to stdout, and diagnostics to stderr. Exit codes: 0 done, even with findings; 1 something
+    failed, and the result lists it; 2 wrong usage or invalid config; 3 a bug in basebump; 4 `check` or `report
+    --fail-overdue` found something; 130 interrupted.
     """
 
 

@@ -61,7 +61,7 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
 def command(old: ImageName, new: ImageName, platform: str | None, config_file: Path | None, output_format: str) -> int:
     """Show which vulnerabilities an update from OLD to NEW fixes and introduces.
 
-    OLD and NEW are image references with a tag or a digest. They may belong to different repositories. Both images are
+    OLD and NEW are image references with a tag or a digest. They can belong to different repositories. Both images are
     scanned with the same vulnerability database. If the config names a scanner, that scanner is used. If not, Trivy or
     Grype is used if one of them is installed.
     """

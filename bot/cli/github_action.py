@@ -22,7 +22,7 @@ variables.
 MAX_OUTPUT = 250_000
 """The maximum number of characters of one output.
 
-All outputs of a job together may have one megabyte, and each character counts as two bytes:
+GitHub limits all outputs of a job together to one megabyte, and counts each character as two bytes:
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 """
 NEW_STATE_WARNING = (
@@ -160,7 +160,7 @@ def _serialise_within_limit(entries: Iterable[Mapping[str, Any]]) -> str:
 def run_step(environment: Environment, folder: Path) -> int:
     """Run basebump, write the outputs of the step, and return basebump's exit code.
 
-    basebump's output may contain text from repositories. The runner is therefore told not to execute commands in it:
+    basebump's output can contain text from repositories. The runner is therefore told not to execute commands in it:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
     state = _get_state_path(environment)

@@ -76,7 +76,7 @@ def write_result(
 ) -> bool:
     """Write the result to all exports and to stdout; return False if an export could not be written.
 
-    An export that fails does not stop the others.
+    An export that fails does not stop the other exports.
 
     Args:
         render: Renders the result in a format.

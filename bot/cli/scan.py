@@ -112,7 +112,7 @@ def _render_report(
 
 
 def _write_changes(tree: WorkTree, scan_result: TreeScanResult) -> tuple[tuple[FilePath, ...], tuple[RunFailure, ...]]:
-    """Write all changes to the files. A file that cannot be written does not stop the others.
+    """Write all changes to the files. If a file cannot be written, the other files are still written.
 
     Return the paths of the written files, and a failure for each file that could not be written.
     """

@@ -41,10 +41,10 @@ def _parse_digest(_context: click.Context, _option: click.Parameter, text: str |
 def command(image: ImageName, excluded_digest: Digest | None, config_file: Path, output_format: str) -> None:
     """List the repositories and files that use IMAGE, from the state alone.
 
-    IMAGE is a repository, and may have a tag and a digest, such as `python:3.12`. For each file, the result shows since
-    when the file contains the image, the pinned digest, basebump's open pull request, and whether own images were
-    rebuilt on the image and run. The data comes from the last `run`, and the result shows its age. Nothing is read from
-    forges, registries or clusters.
+    IMAGE is a repository with an optional tag and digest, such as `python:3.12`. For each file, the result shows since
+    when the file contains the image, the pinned digest, and basebump's open pull request. It also shows whether own
+    images were rebuilt on the image, and whether they run. The data comes from the last `run`, and the result shows its
+    age. Nothing is read from forges, registries or clusters.
     """
     fleet, now = open_fleet(config_file), datetime.now(UTC)
     usages = fleet.inventory.list_usages(image)

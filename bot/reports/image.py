@@ -53,4 +53,4 @@ def _describe_pin(image: ImageName, facts: ImageFacts) -> str | None:
     """
     if image.digest is None or image.digest == facts.digest:
         return None
-    return f"{image.digest}, which is not what the tag points to"
+    return f"{image.digest}, but the tag points to another digest"

@@ -1,4 +1,4 @@
-"""Decides who may see pages and the API.
+"""Decides who is allowed to see pages and the API.
 
 A reverse proxy authenticates users. Without a reverse proxy, the service listens only on a loopback address.
 """

@@ -68,7 +68,7 @@ class ClaimKeeper:
         while not is_done.wait(LEASE.total_seconds() / CHECKS_PER_LEASE):
             watch.missed_checks += 1
             if watch.missed_checks >= MAX_MISSED_CHECKS:
-                self._abandon("the state could not be used for so long that another worker may take over the work")
+                self._abandon("the state could not be used for so long that another worker could take over the work")
                 return
 
 

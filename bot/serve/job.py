@@ -27,7 +27,7 @@ class Done:
 
     claimed: ClaimedWork
     result: str
-    """What was done, in one line."""
+    """A description of the finished work, in one line."""
     opened: int = 0
     """The number of proposals that were opened."""
     requests: tuple[WorkRequest, ...] = ()
@@ -60,7 +60,7 @@ class NotYet:
 
     claimed: ClaimedWork
     result: str
-    """What was found, in one line."""
+    """A description of the facts that were found, in one line."""
 
 
 def find_interruption_delay(interruptions: int) -> timedelta:

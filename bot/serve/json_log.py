@@ -19,7 +19,7 @@ entries.
 
 
 class JsonLog:
-    """Writes log entries. Several threads may use it at the same time.
+    """Writes log entries. Several threads can use it at the same time.
 
     The entries of a delivery and of the work that it leads to have the same `trace`.
     """

@@ -213,6 +213,6 @@ def _render_overdue(requests: Mapping[DueClass, int], stages: StageReport | None
     ]
     yield from render_family(
         "overdue",
-        "Fixes whose due date has passed, by what the date was set for and by the stage that they reached.",
+        "Fixes whose due date has passed, by the reason for the date, and by the stage that they reached.",
         samples,
     )

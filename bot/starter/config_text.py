@@ -139,7 +139,7 @@ def _write_forge(forge: ForgeRepository, kind: str, *, is_in_workflow: bool) -> 
 def _write_registries(registries: Sequence[FoundRegistry]) -> Iterator[str]:
     if not registries:
         return
-    yield from _comment("Registries that basebump may contact, in addition to the well-known public ones.")
+    yield from _comment("Registries that basebump is allowed to contact, in addition to well-known public registries.")
     yield "registries:"
     for registry in registries:
         references = "1 reference" if registry.image_count == 1 else f"{registry.image_count} references"
@@ -197,9 +197,7 @@ def _format_value(value: RuleValue) -> str:
 
 
 def _write_state(findings: FolderFindings) -> Iterator[str]:
-    yield from _comment(
-        "A file in which basebump stores what it needs to know in later runs, such as when a digest was first seen."
-    )
+    yield from _comment("A file in which basebump stores facts for later runs, such as when a digest was first seen.")
     yield f"{'' if needs_state(findings) else '#'}state: sqlite:///{STATE_PATH}"
 
 

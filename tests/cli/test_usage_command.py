@@ -119,6 +119,7 @@ def test_usage_marks_repository_that_runs_no_longer_list(basebump, config, tmp_p
     inventory.record_seen([API], READ_AT)
     path = config("state: sqlite:///state.db\n")
     out = basebump("usage", "python:3.12", "-c", path)[1]
-    assert out.count(f"  not listed since {long_ago:%Y-%m-%d}: it may have been renamed, archived or removed\n") == 1
+    remark = f"  not listed since {long_ago:%Y-%m-%d}: the repository was possibly renamed, archived or removed\n"
+    assert out.count(remark) == 1
     (api, web) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
     assert api["seen_at"] > web["seen_at"]

@@ -108,7 +108,7 @@ def _render_effect(comparison: Comparison) -> Iterator[Line]:
 
 
 def _render_counts(comparison: Comparison) -> Iterator[Line]:
-    """Render a table: the vulnerabilities of the old image, of the new image, and those that the update adds."""
+    """Render the numbers of vulnerabilities in the old image, in the new image, and added by the update."""
     evidence = comparison.evidence
     outcomes = [image.scan for image in (comparison.old, comparison.new)]
     lists = [outcome.findings if isinstance(outcome, Scan) else None for outcome in outcomes]

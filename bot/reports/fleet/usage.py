@@ -220,7 +220,7 @@ def _get_position(usage: ImageUsage) -> _Position:
 def _render_unlisted(seen_at: datetime, now: datetime) -> Iterator[Line]:
     """Yield a remark if no run has listed the base branch for UNLISTED_AFTER."""
     if now - seen_at >= UNLISTED_AFTER:
-        reason = "it may have been renamed, archived or removed"
+        reason = "the repository was possibly renamed, archived or removed"
         yield StyledLine(f"  not listed since {seen_at:%Y-%m-%d}", f": {reason}", Style.WARNING)
 
 

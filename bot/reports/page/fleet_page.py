@@ -119,7 +119,7 @@ def _build_critical_figure(located: Sequence[ReferenceInRepository]) -> RiskFigu
 def _build_age_figure(images: Sequence[ImageRow]) -> RiskFigure:
     oldest = max(images, key=lambda row: -1 if row.age_days is None else row.age_days, default=None)
     if oldest is None or oldest.age_days is None:
-        value, note = "not known", "only scans tell the age of an image"
+        value, note = "not known", "the age of an image is known only after a scan"
     else:
         value, note = f"{oldest.age_days} day{'' if oldest.age_days == 1 else 's'}", oldest.image
     return RiskFigure("Oldest image in use", value, note, "sort=age", is_alarming=False)

@@ -86,7 +86,7 @@ class ProposalFacts:
     files: tuple[str, ...] = ()
     due_at: datetime | None = None
     due_for: str | None = None
-    """What the due date was set for, such as `critical`; None if there is no due date."""
+    """The reason for the due date, such as `critical`; None if there is no due date."""
     is_due_unknown: bool = False
     """True if there is no due date only because scan results are missing."""
     is_overdue: bool = False

@@ -155,7 +155,7 @@ class EvidenceIndex:
     def render_for_image(self, image: ProposedImage) -> JsonValue:
         """Return the evidence for the update of an image in a proposal; null if there is none.
 
-        References to the image may use different platforms, such as `linux/amd64` and `linux/arm64`. There is separate
+        References to the image can use different platforms, such as `linux/amd64` and `linux/arm64`. There is separate
         evidence for each list of platforms. Return the evidence for the list of platforms that is first in alphabetical
         order.
         """

@@ -33,7 +33,7 @@ def drop_repeated_errors(report: RunReport) -> RunReport:
     """Return a copy of the report in which image references do not repeat errors from the list of failures.
 
     An error is removed if a failure in the list has the same text. If the registry of a reference is unreachable, the
-    error is removed even if no failure has the same text, because the list already has a failure for that registry.
+    error is always removed, because the list already has a failure for this registry.
     """
     errors = frozenset(each.error for each in report.failed)
     if not errors:

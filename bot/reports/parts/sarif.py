@@ -68,7 +68,7 @@ def render_run(
     Args:
         rules: The rules that `results` refer to.
         results: The results; an empty list means that nothing was found. If it is None, the run gets no key `results`,
-            which means that it is not known what would be found.
+            which means that the results are not known.
         failures: Failures of basebump, which become notifications with the level `error`.
         notes: Sentences, which become notifications with the level `note`.
         properties: Further properties of the run, such as `automationDetails`.

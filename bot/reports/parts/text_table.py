@@ -11,7 +11,7 @@ from bot.reports.parts.styled_lines import Line, Style, StyledLine
 MAX_ROWS = 200
 """The maximum number of rows that a table shows; `--format json` has all rows."""
 MAX_CELL_WIDTH = 60
-"""The maximum width of a column. The last cell of a row may be longer."""
+"""The maximum width of a column. The last cell of a row can be longer."""
 MIN_TEXT_WIDTH = 24
 """If a sentence in the last column would have less space than this, the column is left out."""
 _GAP = "  "

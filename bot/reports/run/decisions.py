@@ -32,7 +32,7 @@ _LEADING_KEYS = (
 )
 """The keys that come first in the line of an image reference, because they are the most important ones.
 
-A line has all of these keys, even those that the JSON document leaves out if they have no value.
+A line has all of these keys. The JSON document leaves out some of them if they have no value.
 """
 
 

@@ -148,7 +148,7 @@ def _render_references(tree: RepositoryReport, report: RunReport, rows: int) -> 
     yield "</details>"
 
 
-def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
+def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - as in other sections
     """Render a list of explanations for the reasons that other sections of the summary mention only by name.
 
     These are the reasons of references that need no action, of references with an update, and of texts that do not name

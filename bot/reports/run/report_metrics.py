@@ -2,8 +2,8 @@
 
 Every label has a fixed set of values, so the number of series does not depend on the size of the fleet.
 
-A metric has a series for every combination of label values, even if its value is zero, because queries and alerts do
-not work well on series that come and go. Series are left out only if their value is unknown. For example, the number of
+A metric has a series for every combination of label values, even if its value is zero. Queries and alerts do not work
+well on series that come and go. Series are left out only if their value is unknown. For example, the number of
 vulnerabilities is unknown if no image was scanned.
 """
 
@@ -103,12 +103,12 @@ def _render_counts(report: RunReport) -> Iterator[str]:
     )
     yield from render_family(
         "unsupported_texts",
-        "Texts in place of an image that do not name one.",
+        "Texts in the place of an image name that are not a valid image reference.",
         _build_samples(texts, ("forge",), [forges]),
     )
     yield from render_family(
         "overdue",
-        "Proposals whose due date has passed, by what the date was set for.",
+        "Proposals whose due date has passed, by the reason for the date.",
         _build_samples(overdue, ("forge", "fixes"), [forges, tuple(each.value for each in DueClass)]),
     )
     yield from render_family(
@@ -141,7 +141,7 @@ def _render_scans(report: RunReport) -> Iterator[str]:
     states = Counter[LabelValues]((side, get_state(outcome)) for side, outcomes in sides for outcome in outcomes)
     yield from render_family(
         "assessed_images",
-        "Images in use and the images offered in their place, by whether they were scanned or why not.",
+        "Images in use, and images of available updates, by the state of their scan.",
         _build_samples(states, ("image", "state"), [(IN_USE, OFFERED), _SCAN_STATES]),
     )
     samples = [sample for side, outcomes in sides for sample in _count_vulnerabilities(side, outcomes)]

@@ -294,7 +294,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
     words = [f"{statuses[status]} {status}" for status in ReferenceStatus if statuses[status]]
     sentence = f"{total} image reference{'' if total == 1 else 's'}: {', '.join(words)}."
     if not total:
-        sentence = "No image references were found" + ("." if is_complete else " in what was looked at.")
+        sentence = "No image references were found" + ("." if is_complete else " in the files that were read.")
     if not has_repositories:
         sentence = "No repository was selected."
     if unsupported:
@@ -386,7 +386,7 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
         what = (
             "Nothing was scanned"
             if unscanned_count == count
-            else f"{unscanned_count} of {count} moves were not scanned"
+            else f"{unscanned_count} of {count} updates were not scanned"
         )
         why = NO_INSTALLED_SCANNER if report.uses_default_scanner else f"{UnscannedReason.NO_SCANNER.sentence}."
         yield f"{what}: {why}"

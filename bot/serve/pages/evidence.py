@@ -1,4 +1,4 @@
-"""Tables of the evidence for updates: what the next digests of images fix and add."""
+"""Tables of the evidence for updates: the vulnerabilities that the next digests of images fix and add."""
 
 from __future__ import annotations
 
