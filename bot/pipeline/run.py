@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.model.forge import GitRepository
 from bot.model.image import ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.limits import Opening
-from bot.model.report import RepositoryReport, RunFailure, RunReport
+from bot.model.report import RepositoryReport, RunReport
 from bot.pipeline.choice.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.choice.decided_scan import DecidedScan
 from bot.pipeline.inventory.failed_checks import record_failed_checks
@@ -63,13 +62,10 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     decided_scans, decision_result = decide_updates(fleet_scan.repository_scans, context, options.policy_config)
     visit_recorder = VisitRecorder(context, options, decision_result)
     rebuild_finder = load_rebuild_finder(context, options)
-    if isinstance(rebuild_finder, RebuildFinder):
-        context = replace(context, rebuild_finder=rebuild_finder)
-    context = replace(context, now=context.clock.now())  # scans may have taken hours
+    # Scans may have taken hours, so the time is read again.
+    context = replace(context, rebuild_finder=rebuild_finder, now=context.clock.now())
     repository_plans = _plan_repositories(decided_scans, decision_result, context, options)
     repository_plans = expedite_urgent(repository_plans, decision_result.resolutions, context)
-    if isinstance(rebuild_finder, RunFailure):
-        context.failures.add([rebuild_finder])
     limit_result = apply_limits(repository_plans, context, options)
     return RunPlan(
         context,

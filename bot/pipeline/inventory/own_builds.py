@@ -21,33 +21,30 @@ from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.core.inventory.task_runs import add_task_runs
 from bot.core.references.select import is_known_registry
 from bot.model.build_task import TaskRun
-from bot.model.errors import RegistryError, StateError
+from bot.model.errors import RegistryError
 from bot.model.image import CachedManifest, ManifestKind, TagDescriptor
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.own_build import ConfiguredBuild, OwnBuild
 from bot.model.policy import PolicyConfig
-from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.failures import STATE_SUBJECT, RegistryFailures, is_definite
+from bot.pipeline.failures import RegistryFailures, is_definite
 from bot.pipeline.run_context import RunContext, RunOptions
 from bot.ports import ImageBuilder
 
 
-def load_rebuild_finder(context: RunContext, options: RunOptions) -> RebuildFinder | RunFailure | None:
+def load_rebuild_finder(context: RunContext, options: RunOptions) -> RebuildFinder | None:
     """Return a finder of the own images that are rebuilt after a merge.
 
-    Return None without a state or without own images. If the state cannot be read, return the failure.
+    Return None without a state or without own images. If the state cannot be read, note a failure and return None.
     """
     if not OwnImages(context.builds, options.policy_config):
         return None
-    try:
+    with context.failures.note_state_error(FailureStage.ASSESS):
         builds = [each.build for each in context.state.own_builds.load_builds()]
-        if not builds and not context.builds:
-            return None
-        files = context.state.build_inventory.list_build_files()
-    except StateError as error:
-        return RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error))
-    return RebuildFinder(BuildLinker(files).link_images(context.builds, builds), files)
+        if builds or context.builds:
+            files = context.state.build_inventory.list_build_files()
+            return RebuildFinder(BuildLinker(files).link_images(context.builds, builds), files)
+    return None
 
 
 MAX_READS = 500
