@@ -89,7 +89,7 @@ def test_blocking_a_digest_again_keeps_the_first_reason(basebump, fleet):
     assert "acme/web (main)" in out
 
 
-def test_block_finds_existing_entries_in_every_file_of_blocked_images(basebump, config, tmp_path):
+def test_block_finds_existing_entries_in_config_and_every_blocklist_file(basebump, config, tmp_path):
     listed = f"schema: 1\nblocked: [{{digest: {OLD}, reason: malware}}]\n"
     for name, content in {"a.yaml": "schema: 1\nblocked: []\n", "b.yaml": listed}.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -102,20 +102,20 @@ def test_block_finds_existing_entries_in_every_file_of_blocked_images(basebump, 
         assert (code, out.splitlines()[0]) == (0, f"{where} already blocks {digest_[7:19]}: {reason}")
 
 
-def test_entry_for_all_repositories_is_added_despite_entry_for_some(basebump, config):
+def test_block_without_image_adds_entry_even_if_digest_is_blocked_for_some_images(basebump, config):
     path = config(f"blocked: [{{digest: {OLD}, image: ghcr.io/**, reason: malware}}]\n")
     _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
     assert out.splitlines()[0] == f"{path} has a new entry for {OLD[7:19]}."
     assert len(load(Path(path), requires_forges=False).policy_config.blocklist.by_digest[OLD]) == 2
 
 
-def test_image_option_lists_only_files_that_use_matching_images(basebump, fleet):
+def test_block_with_image_option_lists_only_files_that_use_matching_images(basebump, fleet):
     _, out, _ = basebump("block", OLD, "--reason", "malware", "--image", "ghcr.io/**", "-c", fleet)
     assert "acme/api (main)" in out
     assert "acme/web" not in out
 
 
-def test_block_adds_entry_to_the_file_of_blocked_images(basebump, config, tmp_path):
+def test_block_adds_entry_to_the_blocklist_file_that_the_config_names(basebump, config, tmp_path):
     path, listed = config("blocked:\n  - path: blocked.yaml\n"), tmp_path / "blocked.yaml"
     listed.write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     code, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
@@ -146,7 +146,7 @@ def test_block_refuses_invalid_entry_and_leaves_config_unchanged(basebump, confi
     assert Path(path).read_bytes() == before
 
 
-def test_block_refuses_to_choose_between_several_files_of_blocked_images(basebump, config, tmp_path):
+def test_block_refuses_config_that_names_several_blocklist_files(basebump, config, tmp_path):
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     path = config("blocked: [{path: a.yaml}, {path: b.yaml}]\n")

@@ -42,7 +42,7 @@ def is_blocked(reference):
     return (reference["status"], reference["reason"], reference["new_digest"]) == ("blocked", "digest-blocked", NEW)
 
 
-def test_digests_listed_in_a_file_or_download_are_blocked(updated_registry, scan, config, tmp_path):
+def test_digests_in_blocklist_file_or_downloaded_blocklist_are_blocked(updated_registry, scan, config, tmp_path):
     (tmp_path / "blocked.yaml").write_text(LIST, encoding="utf-8")
     code, references, _ = scan(config("blocked: [{path: blocked.yaml}]\n"))
     assert (code, is_blocked(references[PYTHON])) == (0, True)
@@ -60,7 +60,7 @@ def push_artifact(loopback, *blobs):
     return loopback.store.set_tag("acme/blocked", "latest", PlatformImage(content, kind, tuple(blobs)))
 
 
-def test_digests_listed_in_oci_artifact_are_blocked(updated_registry, scan, config):
+def test_digests_in_blocklist_from_oci_artifact_are_blocked(updated_registry, scan, config):
     digest = push_artifact(updated_registry, LIST.encode())
     for name in ("acme/blocked:latest", f"acme/blocked@{digest}"):
         code, references, failed = scan(config(f'blocked: [{{oci: "{name}"}}]\n'))
@@ -78,9 +78,7 @@ def test_digests_listed_in_oci_artifact_are_blocked(updated_registry, scan, conf
         ((b"[" * 100_000,), "is not valid"),
     ],
 )
-def test_invalid_artifact_of_blocked_images_is_a_failure_and_prevents_updates(
-    updated_registry, scan, config, blobs, says
-):
+def test_invalid_blocklist_artifact_is_a_failure_and_prevents_updates(updated_registry, scan, config, blobs, says):
     push_artifact(updated_registry, *blobs)
     code, references, failed = scan(config('blocked: [{oci: "acme/blocked:latest"}]\n'))
     assert code == 1
@@ -90,7 +88,7 @@ def test_invalid_artifact_of_blocked_images_is_a_failure_and_prevents_updates(
     assert says in failure["error"]
 
 
-def test_unread_list_does_not_hide_digests_blocked_by_another_list(updated_registry, scan, config):
+def test_scan_reports_blocked_digest_even_if_another_blocklist_cannot_be_read(updated_registry, scan, config):
     with HttpListener(lambda _: HttpReply(503)) as server:
         url = f"http://{server.host}/list.yaml"
         code, references, failed = scan(config(f'blocked: [{{digest: "{BAD}", reason: malware}}, {{url: "{url}"}}]\n'))
@@ -99,7 +97,7 @@ def test_unread_list_does_not_hide_digests_blocked_by_another_list(updated_regis
     assert references[REDIS]["status"] == "unresolved"
 
 
-def test_unlisted_registry_is_not_contacted_to_read_a_list_of_blocked_images(updated_registry, scan, config):
+def test_blocklist_artifact_in_unlisted_registry_is_not_fetched(updated_registry, scan, config):
     code, _, failed = scan(config('blocked: [{oci: "registry.example.com/sec/blocked:1"}]\n'))
     assert code == 1
     assert "neither a well-known registry nor listed" in failed[0]["error"]
@@ -119,7 +117,7 @@ def test_check_reports_blocked_digests_even_in_ignored_references(updated_regist
     assert remedy is None or remedy in message
 
 
-def test_doctor_checks_if_lists_of_blocked_images_can_be_read(updated_registry, basebump, config, tmp_path):
+def test_doctor_checks_if_blocklists_can_be_read(updated_registry, basebump, config, tmp_path):
     push_artifact(updated_registry, LIST.encode())
     (tmp_path / "forge").mkdir()
     path = config(
@@ -134,7 +132,7 @@ def test_doctor_checks_if_lists_of_blocked_images_can_be_read(updated_registry, 
     assert "nothing is proposed" in missing["found"]
 
 
-def test_text_of_scan_shows_reason_of_block_before_the_update(updated_registry, basebump, config, tmp_path):
+def test_scan_text_shows_reason_for_blocked_digest_before_the_new_digest(updated_registry, basebump, config, tmp_path):
     folder = write_tree(tmp_path / "tree", FILES)
     path = config(f'blocked: [{{digest: "{BAD}", reason: malware}}]\n')
     _, out, _ = basebump("scan", folder, "-c", path)

@@ -71,7 +71,7 @@ def test_check_does_not_report_references_that_a_rule_excludes_from_pinning(chec
 
 
 @pytest.mark.parametrize("offline", [("--offline",), ()], ids=["offline", "online"])
-def test_argument_shared_with_an_ignored_reference_is_not_reported(check, config, loopback, offline):
+def test_check_ignores_unpinned_argument_that_an_ignored_reference_also_uses(check, config, loopback, offline):
     loopback.move("python", "3.12", "now")
     both = "ARG IMAGE=python:3.12\nFROM ${IMAGE} AS a\n%sFROM ${IMAGE}\n"
     assert check({"Dockerfile": both % ""}, "--config", config(), *offline)[0] == 4
@@ -132,7 +132,7 @@ def test_check_reports_unreachable_registry_once(tmp_path, basebump, no_pauses):
     assert out.count("did not answer") == 1
 
 
-def test_text_of_check_without_findings_counts_references(tmp_path, basebump):
+def test_text_of_check_without_findings_states_number_of_references(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": PINNED})
     code, out, err = basebump("check", tmp_path, "--offline")
     assert (code, "1 image reference" in out, err) == (0, True, "")
@@ -152,7 +152,7 @@ def test_check_reports_unreadable_file_as_a_note(tmp_path, basebump):
     assert out.startswith("compose.yaml:2: note: not checked: ")
 
 
-def test_one_check_can_export_all_formats(tmp_path, basebump):
+def test_check_exports_several_formats_in_one_run(tmp_path, basebump):
     folder = write_tree(
         tmp_path / "tree", {"Dockerfile": f"FROM python:3.12\n{PINNED}# basebump: ignore\nFROM redis:7\n"}
     )
@@ -181,7 +181,7 @@ def test_one_check_can_export_all_formats(tmp_path, basebump):
     assert issue["location"] == {"path": "Dockerfile", "lines": {"begin": 1}}
 
 
-def test_check_refuses_export_format_of_another_command(tmp_path, basebump):
+def test_check_refuses_export_format_that_check_does_not_have(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
     assert "use one of the formats text, json, sarif, junit, github, codequality" in err

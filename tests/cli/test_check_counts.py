@@ -48,7 +48,7 @@ def build_counts(*, pinned=0, unpinned=0, not_evaluated=None, unresolved=0, unre
 
 
 @OFFLINE
-def test_check_counts_own_unpinned_and_unreadable_references_separately(check, offline):
+def test_check_counts_unevaluated_unpinned_and_unreadable_references_separately(check, offline):
     code, document = check(FILES, *offline)
     assert (code, list_findings(document)) == (4, [("Dockerfile", 3, "unpinned")])
     assert "list registry.acme.dev under `registries:`" in document["findings"][0]["message"]
@@ -64,7 +64,7 @@ def test_check_counts_own_unpinned_and_unreadable_references_separately(check, o
     ],
     ids=["no-own-images", "own-images"],
 )
-def test_check_evaluates_image_of_unlisted_registry_unless_own_contains_the_image(
+def test_check_evaluates_image_of_unlisted_registry_unless_own_matches_the_image(
     check, configure_check, own, expected, offline
 ):
     code, document = check(FILES, "--config", configure_check(f"own: {own}"), *offline)

@@ -71,7 +71,7 @@ def test_check_since_reads_only_the_given_subfolder_of_a_checkout(git, check_off
     assert check_offline(folder=git.directory / "web") == [("Dockerfile", 1)]
 
 
-def test_changed_argument_changes_the_references_that_use_the_argument(git, check_offline):
+def test_check_since_includes_references_that_use_a_changed_argument(git, check_offline):
     before = "ARG IMAGE=python:3.12\nARG TAG=7\nFROM ${IMAGE}\nFROM redis:${TAG}\n"
     git.commit("main", {"Dockerfile": before})
     git.run("reset", "--quiet", "--hard")
