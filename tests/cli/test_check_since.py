@@ -89,7 +89,7 @@ def test_check_since_includes_references_that_use_a_changed_argument(git, check_
     ],
     ids=["through-another", "on-the-next-line"],
 )
-def test_changed_argument_used_by_another_argument_changes_the_reference(git, check_offline, files, old, new):
+def test_check_since_follows_arguments_that_use_a_changed_argument(git, check_offline, files, old, new):
     git.commit("main", {"Dockerfile": files})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
@@ -98,7 +98,7 @@ def test_changed_argument_used_by_another_argument_changes_the_reference(git, ch
     assert check_offline() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
 
 
-def test_changed_bake_variable_changes_the_references_that_use_the_variable(git, check_offline):
+def test_check_since_includes_references_that_use_a_changed_bake_variable(git, check_offline):
     bake = (
         'variable "HUB" {\n  default = "quay.io"\n}\nvariable "TAG" {\n  default = "3"\n}\n'
         'target "a" {\n  contexts = {\n    b = "docker-image://${HUB}/python:${TAG}"\n  }\n}\n'
@@ -110,7 +110,7 @@ def test_changed_bake_variable_changes_the_references_that_use_the_variable(git,
     assert check_offline() == [("docker-bake.hcl", 9)]
 
 
-def test_image_with_tag_in_another_file_changes_when_either_file_changes(git, check_offline):
+def test_check_since_includes_image_if_file_with_image_or_with_tag_changed(git, check_offline):
     compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
     git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
     git.run("reset", "--quiet", "--hard")
@@ -123,12 +123,12 @@ def test_image_with_tag_in_another_file_changes_when_either_file_changes(git, ch
     assert check_offline() == [(".env", 1)]
 
 
-def test_moved_line_does_not_count_as_changed(git, check_offline):
+def test_check_since_ignores_line_below_an_inserted_line(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
     assert check_offline() == []
 
 
-def test_unresolved_conflict_counts_as_changed(git, check_offline):
+def test_check_since_includes_lines_of_an_unresolved_merge_conflict(git, check_offline):
     git.commit("other", {"Dockerfile": "FROM python:3.14\n"})
     git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     git.run("reset", "--quiet", "--hard")
@@ -137,7 +137,7 @@ def test_unresolved_conflict_counts_as_changed(git, check_offline):
     assert ("Dockerfile", 4) in check_offline("HEAD")
 
 
-def test_folder_that_replaced_a_file_counts_as_changed(git, check_offline):
+def test_check_since_includes_files_in_a_folder_that_replaced_a_file(git, check_offline):
     git.commit("main", {"x": "FROM python:3.12\n"})
     write_tree(git.directory, {"x/Dockerfile": "FROM node:22\n"})
     git.run("reset", "--quiet")
@@ -145,7 +145,7 @@ def test_folder_that_replaced_a_file_counts_as_changed(git, check_offline):
 
 
 @pytest.mark.parametrize("attribute", ["-diff", "binary", "diff=own", "filter=own", "working-tree-encoding=UTF-16LE"])
-def test_git_attributes_and_config_neither_hide_changes_nor_start_programs(git, check_offline, tmp_path, attribute):
+def test_git_attributes_and_config_cannot_hide_changes_or_start_programs(git, check_offline, tmp_path, attribute):
     ran = tmp_path / "ran"
     for key in ("diff.external", "diff.own.command", "diff.own.textconv", "filter.own.clean", "core.fsmonitor"):
         git.run("config", key, f"touch {ran}; cat")

@@ -18,7 +18,7 @@ from bot.demo.images import DemoPackage, build_debian_root, build_image, build_i
 # ---- gone, and out of policy -------------------------------------------------------------------------------------
 
 
-def test_check_reports_digest_that_is_gone_with_the_new_digest(check, config, loopback):
+def test_check_reports_missing_digest_and_names_the_new_digest(check, config, loopback):
     now = loopback.move("python", "3.12", "now")
     code, document = check({"Dockerfile": PINNED}, "--config", config())
     (finding,) = document["findings"]
@@ -26,7 +26,7 @@ def test_check_reports_digest_that_is_gone_with_the_new_digest(check, config, lo
     assert f"--write moves it to {now[7:19]}" in finding["message"]
 
 
-def test_check_reports_digest_that_is_gone_even_if_the_update_is_refused(check, config, loopback):
+def test_check_reports_missing_digest_even_if_the_update_is_refused(check, config, loopback):
     loopback.move("python", "3.12", "now")
     path = config("policy: [{require: {scan: true}}]\n")
     code, document = check({"Dockerfile": PINNED}, "--config", path)
@@ -53,7 +53,7 @@ def test_check_reports_end_of_life_tag_even_if_the_tag_has_updates(check, config
     assert re.search("2023-06-27; `3.12`", finding["message"])
 
 
-def test_check_reports_withdrawn_image(check, config, loopback, tmp_path):
+def test_check_reports_digest_if_the_tag_moved_back_to_an_earlier_digest(check, config, loopback, tmp_path):
     path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\n")
     loopback.move("python", "3.12", "good")
     check({"Dockerfile": PINNED}, "--config", path)
@@ -102,7 +102,7 @@ def test_check_reports_unsigned_current_image_if_a_rule_requires_signatures(
     assert check(files, "--config", write_signature_config())[0] == 0
 
 
-def test_check_reports_image_without_trusted_signers(check, loopback, write_signature_config):
+def test_check_reports_image_without_trust_entry_if_signatures_are_required(check, loopback, write_signature_config):
     held = loopback.move("python", "3.12", "old")
     code, document = check(
         {"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", write_signature_config("docker.io/library/redis")
@@ -123,7 +123,7 @@ def test_check_verifies_image_of_the_tag_if_the_reference_is_unpinned(check, loo
     ]
 
 
-def test_check_does_not_request_signature_of_digest_that_is_gone(check, loopback, write_signature_config):
+def test_check_does_not_request_signature_of_missing_digest(check, loopback, write_signature_config):
     loopback.move("python", "3.12", "new")
     assert list_findings(check({"Dockerfile": PINNED}, "--config", write_signature_config())[1]) == [
         ("Dockerfile", 1, "gone")
@@ -218,7 +218,7 @@ def check_with_scanner(check, config, tmp_path, monkeypatch):
     return go
 
 
-def test_check_does_not_scan_outdated_image(pin_image_of_age, check_with_scanner):
+def test_check_scans_outdated_image_only_with_max_age_option(pin_image_of_age, check_with_scanner):
     outdated = pin_image_of_age(timedelta(days=40))["Dockerfile"]
     assert check_with_scanner(outdated) == (0, False)
     assert check_with_scanner(outdated, "--max-age", "30d") == (4, True)

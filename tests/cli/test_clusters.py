@@ -58,7 +58,7 @@ def test_run_exits_with_1_and_names_the_cluster_that_forbids_listing_pods(basebu
     )
 
 
-def test_doctor_tries_to_list_each_kind_of_object_in_each_cluster(basebump, write_config):
+def test_doctor_reports_if_each_kind_of_object_can_be_listed_in_each_cluster(basebump, write_config):
     with KubernetesStand(allowed={("pods", None)}) as stand:
         prod = f"{{name: prod, server: '{stand.url}', token_env: PROD_TOKEN}}"
         file = write_config(f"{prod}, {{name: hub, auth: in-cluster}}, {{name: edge, kubeconfig: none.yaml}}")

@@ -75,7 +75,7 @@ def test_compare_scans_both_images_with_the_same_database(compare, stand):
     assert calls.count("version") == 1
 
 
-def test_json_of_compare_has_every_finding(compare):
+def test_json_of_compare_lists_fixed_introduced_and_remaining_findings(compare):
     document = json.loads(compare("--format", "json")[1])
     assert (document["schema"], document["failed"]) == (1, [])
     assert [document[side]["digest"] for side in ("old", "new")] == [build("old").digest, build("new").digest]
@@ -98,7 +98,7 @@ def test_compare_without_scanner_shows_not_scanned_instead_of_counts(compare):
     assert text.count("not scanned  ") == 2
 
 
-def test_compare_exits_with_1_if_a_scan_fails_and_counts_the_other_image(compare, stand):
+def test_compare_exits_with_1_if_scan_of_one_image_fails_and_still_counts_the_other(compare, stand):
     stand.scene["reports"].pop(build("old").digest)
     stand.scene["complaint"] = "out of memory"
     (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
@@ -153,7 +153,7 @@ def test_compare_scans_the_requested_platform(compare, stand):
     ],
     ids=["reference", "registry", "platform", "missing-platform"],
 )
-def test_compare_refuses_unusable_arguments(compare, named, said):
+def test_compare_refuses_invalid_image_registry_or_platform(compare, named, said):
     code, out, err = compare(named=named)
     assert (code, out) == (2, "")
     assert said in err
@@ -165,7 +165,7 @@ def test_missing_image_is_a_failure_of_compare(compare):
     assert "a credential" in err
 
 
-def test_markdown_of_compare_has_the_tables_of_a_proposal(compare):
+def test_markdown_of_compare_has_four_tables_and_links_to_vulnerabilities(compare):
     out = compare("--format", "markdown")[1]
     old, new = (shorten_digest(build(content).digest) for content in ("old", "new"))
     assert out.startswith(f"**From `{PYTHON}` (`{old}`) to `{PYTHON}` (`{new}`): fixes 1 known vulnerability (1 high) ")

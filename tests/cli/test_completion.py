@@ -21,7 +21,7 @@ def complete_arguments(*arguments: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_documented_shell_gets_a_script(shell):
+def test_completion_prints_script_for_every_documented_shell(shell):
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert f"basebump completion {shell}" in page
     script = complete_arguments("completion", shell)

@@ -76,7 +76,7 @@ def run_command(tmp_path, basebump, config, digests):
 
 
 @pytest.mark.parametrize("command", ["scan", "run", "compare"])
-def test_installed_scanner_is_used_without_scanners_in_the_config(run_command, stand, command):
+def test_installed_scanner_is_used_if_config_lists_no_scanners(run_command, stand, command):
     code, out = run_command(command)
     assert code == 0, out
     assert EFFECT in out
@@ -90,7 +90,7 @@ def test_check_does_not_scan_even_if_a_scanner_is_installed(run_command, stand):
 
 
 @pytest.mark.parametrize("command", ["scan", "run"])
-def test_osv_is_suggested_but_not_queried_if_no_scanner_is_installed(run_command, no_scanner, command):
+def test_text_suggests_osv_but_osv_is_not_queried_if_no_scanner_is_installed(run_command, no_scanner, command):
     code, out = run_command(command)
     assert code == 0, out
     assert [line for line in out.splitlines() if "osv" in line] == [OFFER]

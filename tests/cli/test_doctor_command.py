@@ -151,7 +151,7 @@ def test_doctor_makes_no_writes_to_a_server(examine, configure, serve, kind):
     assert stand.writes == []
 
 
-def test_doctor_tries_all_writes_on_the_named_repository(examine, configure, serve):
+def test_doctor_with_try_writes_makes_and_removes_trial_branch(examine, configure, serve):
     stand = serve(AzureStand, FILES)
     path = configure(stand, more="scanners: [{kind: none}]\n")
     _, checks = examine(path, "--try-writes", stand.name)
@@ -181,7 +181,7 @@ def test_doctor_looks_up_an_image_in_the_mirror_of_docker_hub(examine, local, lo
     assert checks["registries"][1][1] == "docker.io/library/alpine:latest"
 
 
-def test_doctor_looks_up_images_of_the_option_instead_of_the_default(examine, local, loopback):
+def test_doctor_with_image_option_looks_up_only_images_of_the_option(examine, local, loopback):
     loopback.move("nginx", "1", "now")
     code, checks = examine(local(), "--image", "nginx:1", "--image", "redis")
     assert code == 1
@@ -227,7 +227,7 @@ def hash_files(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("state*")}
 
 
-def test_doctor_accepts_current_state_without_changing_files(examine, local, tmp_path):
+def test_doctor_accepts_state_of_current_version_and_changes_no_files(examine, local, tmp_path):
     create_state(tmp_path / "state.db")
     before = hash_files(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
@@ -243,7 +243,7 @@ def test_doctor_does_not_create_missing_state(examine, local, tmp_path):
     assert hash_files(tmp_path) == {}
 
 
-def test_doctor_accepts_older_state_without_migrating_tables(examine, local, tmp_path, monkeypatch):
+def test_doctor_accepts_state_of_older_version_and_does_not_migrate_tables(examine, local, tmp_path, monkeypatch):
     create_state(tmp_path / "state.db")
     monkeypatch.setattr("bot.state.examination.MIGRATIONS", (lambda _: None,))
     before = hash_files(tmp_path)
@@ -260,7 +260,7 @@ def test_doctor_reports_state_of_a_newer_release(examine, local, tmp_path):
     assert "update basebump" in checks["state"][0][3]
 
 
-def test_doctor_reads_state_while_another_process_writes(examine, local, tmp_path):
+def test_doctor_reads_committed_state_from_the_wal_of_another_process(examine, local, tmp_path):
     create_state(tmp_path / "state.db")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("UPDATE schema_version SET version = ?", (len(MIGRATIONS) + 2,))

@@ -71,7 +71,7 @@ def test_doctor_reports_configured_scanner_that_is_not_installed(examine, kind):
     assert "install it" in check[2]
 
 
-def test_doctor_shows_the_message_of_failed_trivy(examine, tmp_path):
+def test_doctor_shows_stderr_of_trivy_that_fails(examine, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -98,7 +98,7 @@ def test_doctor_reports_osv_api_that_refuses_requests(examine):
         assert (code, check[0], "answered 403" in check[2]) == (1, "problem", True)
 
 
-def test_doctor_counts_report_files_and_names_unusable_ones(examine, tmp_path):
+def test_doctor_counts_usable_report_files_and_names_unusable_report_files(examine, tmp_path):
     folder = tmp_path / "reports"
     folder.mkdir()
     scanners = f"scanners: [{{kind: report, path: {folder}}}]"

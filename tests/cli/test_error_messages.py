@@ -49,7 +49,7 @@ def test_config_error_has_a_line_and_a_hint_for_each_problem(basebump, tmp_path,
     assert all(line.startswith("  basebump.yaml") for line in lines[::2])
 
 
-def test_error_message_replaces_the_progress_bar(capsys, monkeypatch):
+def test_error_message_removes_the_progress_bar_and_prevents_further_frames(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)

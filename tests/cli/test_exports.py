@@ -43,7 +43,7 @@ def list_export_options(folder) -> list[str]:
     return [word for each in FORMATS for word in ("--export", f"{each}={folder / each}")]
 
 
-def test_scan_exports_each_format_as_on_stdout_without_more_requests(scan, tmp_path, loopback):
+def test_scan_exports_have_same_content_as_stdout_and_cause_no_more_requests(scan, tmp_path, loopback):
     code, out, err = scan(*list_export_options(tmp_path))
     asked = len(loopback.registry.served_requests)
     assert (code, err.splitlines()) == (
@@ -61,7 +61,7 @@ def test_scan_exports_each_format_as_on_stdout_without_more_requests(scan, tmp_p
 
 
 @pytest.mark.real("git")
-def test_run_writes_all_exports(run, tmp_path):
+def test_run_exports_several_formats_at_once(run, tmp_path):
     code, out, _ = run("--format", "markdown", *list_export_options(tmp_path))
     assert code == 0
     assert (tmp_path / "markdown").read_text() == out
@@ -129,7 +129,7 @@ def test_exports_are_written_even_if_stdout_is_closed(tmp_path):
     assert len(json.loads(export.read_text())["references"]) == 500
 
 
-def test_exports_of_a_path_that_is_not_utf8_are_valid_utf8(tmp_path, basebump):
+def test_exports_are_valid_utf8_even_if_a_scanned_path_is_not(tmp_path, basebump):
     folder = os.fsencode(tmp_path) + b"/tree/caf\xe9"
     os.makedirs(folder)  # noqa: PTH103 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same

@@ -38,7 +38,7 @@ def test_config_in_the_current_folder_is_ignored_if_an_option_names_another_or_n
     assert (code, err) == (0, "")
 
 
-def test_scanned_folder_and_outer_folders_are_not_searched_for_a_config(basebump, checkout, monkeypatch):
+def test_config_in_scanned_folder_or_parent_folder_is_not_used(basebump, checkout, monkeypatch):
     for folder in (checkout, checkout / "deploy" / "inner"):
         folder.mkdir(exist_ok=True)
         (folder / "basebump.yaml").write_text("not a config", encoding="utf-8")
@@ -79,7 +79,7 @@ HARMFUL = {
 
 @pytest.mark.parametrize("name", HARMFUL)
 @pytest.mark.parametrize("command", [["scan"], ["check"], ["resolve", "alpine"], ["compare", "alpine:1", "alpine:2"]])
-def test_harmful_config_in_the_current_folder_is_refused_unless_named_by_the_user(name, command, basebump, checkout):
+def test_harmful_config_in_current_folder_is_refused_if_not_named_by_an_option(name, command, basebump, checkout):
     (checkout / "basebump.yaml").write_text(f"schema: 1\n{HARMFUL[name]}\n", encoding="utf-8")
     code, out, err = basebump(*command)
     assert (code, out) == (2, "")
@@ -89,13 +89,13 @@ def test_harmful_config_in_the_current_folder_is_refused_unless_named_by_the_use
 
 
 @pytest.mark.parametrize("name", HARMFUL)
-def test_offline_check_uses_the_policy_of_a_harmful_config(name, basebump, checkout):
+def test_offline_check_uses_policy_of_harmful_config_in_current_folder(name, basebump, checkout):
     config = f"schema: 1\n{HARMFUL[name]}\npolicy: [{{ignore: true}}]\n"
     (checkout / "basebump.yaml").write_text(config, encoding="utf-8")
     assert basebump("check", "--offline")[0] == 0
 
 
-def test_config_with_loopback_mirror_and_installed_scanners_is_not_harmful(basebump, checkout, loopback):
+def test_config_in_current_folder_can_set_loopback_mirror_and_installed_scanners(basebump, checkout, loopback):
     scanners = ["{kind: trivy, match: {image: docker.io/library/x}}", "{kind: auto, osv: none}"]
     registry = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
     config = f"schema: 1\nregistries: [{registry}]\nscanners: [{', '.join(scanners)}]\n"
@@ -129,7 +129,7 @@ def test_rules_in_the_root_of_the_checkout_apply_to_scanned_subfolder(basebump, 
     assert "ignored" in out
 
 
-def test_rules_above_the_root_of_the_checkout_do_not_apply(basebump, checkout):
+def test_rules_in_parent_folder_of_the_checkout_do_not_apply(basebump, checkout):
     (checkout.parent / ".basebump.yaml").write_text("not a config", encoding="utf-8")
     assert basebump("scan", "deploy", "--offline")[::2] == (0, "")
     assert basebump("scan", "--offline")[::2] == (0, "")

@@ -25,7 +25,7 @@ def test_action_without_inputs_opens_pull_requests_in_the_repository_of_the_work
     assert (forge.url, forge.token_env, forge.repositories) == (JOB["GITHUB_API_URL"], "BASEBUMP_TOKEN", ("acme/web",))
 
 
-def test_github_app_selects_all_repositories_of_the_installation(tmp_path):
+def test_action_with_github_app_selects_all_repositories_of_the_installation(tmp_path):
     (forge,) = load_written_settings(tmp_path, APP_ID="12", APP_KEY="-----").forges
     assert (forge.app, forge.token_env, forge.repositories) == (AppSection(id=12, key_env="BASEBUMP_APP_KEY"), None, ())
 

@@ -45,7 +45,7 @@ def fleet(tmp_path, config):
     return config("state: sqlite:///state.db\n")
 
 
-def test_history_of_a_repository_shows_pull_request_and_waiting_times(basebump, fleet):
+def test_history_of_a_repository_shows_pull_request_and_time_until_merge(basebump, fleet):
     code, out, _ = basebump("history", "acme/web", "-c", fleet)
     assert code == 0
     assert out.splitlines()[:-1] == [
@@ -75,7 +75,7 @@ def test_history_of_an_image_shows_digests_in_registry_and_in_all_branches(baseb
     assert basebump("history", "python:3.13", "-c", fleet)[1].startswith("The state contains neither")
 
 
-def test_json_of_history_has_each_update_with_the_pull_request(basebump, fleet):
+def test_json_of_history_has_each_update_and_the_pull_request_of_the_update(basebump, fleet):
     document = json.loads(basebump("history", "python", "-c", fleet, "--format", "json")[1])
     moved = [(each["repository"], each["digest"], each["moved_by"]) for each in document["moves"]]
     assert moved == [

@@ -67,7 +67,7 @@ def test_init_does_not_write_through_a_dangling_symbolic_link(folder, basebump, 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_workflow_of_init_uses_the_config_and_the_state_of_init(folder, basebump):
+def test_github_workflow_that_init_writes_uses_the_new_config_and_state(folder, basebump):
     assert basebump("init", folder, "--workflow", "github")[0] == 0
     workflow = (folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8")
     config = (folder / "basebump.yaml").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def add_remote(folder, url):
     DiskRepository(folder).run("remote", "add", "origin", url)
 
 
-def test_pipeline_of_init_uses_the_config_of_init_and_the_token_of_the_job(folder, basebump):
+def test_azure_pipeline_that_init_writes_uses_the_new_config_and_the_job_token(folder, basebump):
     add_remote(folder, "https://acme@dev.azure.com/acme/Web%20Shop/_git/web")
     code, out, _ = basebump("init", folder, "--workflow", "azure")
     assert (code, "--workflow" in out) == (0, False)
@@ -105,7 +105,7 @@ def test_init_suggests_pipeline_for_a_repository_on_azure_repos(folder, basebump
     assert "auth: azure\n" in (folder / "basebump.yaml").read_text(encoding="utf-8")
 
 
-def test_init_names_git_server_of_unknown_software(folder, basebump):
+def test_init_states_that_software_of_git_server_is_unknown(folder, basebump):
     add_remote(folder, "https://git.example.com/acme/web.git")
     code, out, _ = basebump("init", folder)
     assert code == 0

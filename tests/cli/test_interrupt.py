@@ -92,7 +92,7 @@ def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging_program):
     wait_for(lambda: not _is_running(int(started.stem)))
 
 
-def test_interrupt_ends_a_child_process_during_the_start_of_the_process(tmp_path, hanging_program):
+def test_interrupt_ends_a_child_process_that_is_just_being_started(tmp_path, hanging_program):
     program = (
         "import os, signal, subprocess, time\nfrom pathlib import Path\nfrom bot import process\n"
         "class Slow(subprocess.Popen):\n"

@@ -67,7 +67,7 @@ def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configur
         ("proposals: {branch_prefix: images/}", True),
     ],
 )
-def test_changed_config_reads_repositories_again_unless_only_repositories_are_added(
+def test_run_reads_known_repositories_again_if_config_changed_beyond_repositories(
     basebump, tmp_path, config, loopback, change, is_read_again
 ):
     digest = loopback.move("python", "3.12", "now")

@@ -45,6 +45,6 @@ def test_printed_command_is_the_absolute_path_if_another_basebump_is_on_path(pro
     assert get_own_command() == str(program)
 
 
-def test_printed_command_starts_with_the_interpreter_after_python_m_bot(monkeypatch):
+def test_printed_command_is_python_m_bot_if_started_by_python_m_bot(monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(ROOT / "bot" / "__main__.py")])
     assert get_own_command() == f"{sys.executable} -m bot"

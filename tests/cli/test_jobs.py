@@ -36,7 +36,9 @@ def worker_counts(monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["scan", "check"])
-def test_output_does_not_depend_on_the_number_of_worker_processes(tmp_path, basebump, worker_counts, command):
+def test_scan_and_check_output_does_not_depend_on_number_of_worker_processes(
+    tmp_path, basebump, worker_counts, command
+):
     folder = write_tree(tmp_path, FILES)
     results = [
         basebump(command, folder, "--offline", "--format", "json", "--jobs", str(processes)) for processes in (1, 2, 4)
@@ -47,9 +49,7 @@ def test_output_does_not_depend_on_the_number_of_worker_processes(tmp_path, base
 
 
 @pytest.mark.real("git")
-def test_run_output_is_the_same_if_worker_processes_read_local_repositories(
-    tmp_path, basebump, config, worker_counts, loopback
-):
+def test_run_output_does_not_depend_on_number_of_worker_processes(tmp_path, basebump, config, worker_counts, loopback):
     loopback.move("python", "3.12-slim", "now")
     pinned = f"FROM python:3.12-slim@{digest('old')}\n"
     for name in ("api", "web"):

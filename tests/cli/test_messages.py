@@ -27,7 +27,7 @@ def _check_message(message: str) -> None:
 @pytest.mark.parametrize(
     "command", [["config", "check", ".basebump.yaml"], ["scan", ".", "--offline"], ["check", ".", "--offline"]]
 )
-def test_config_errors_contain_no_workflow_commands(name, command, basebump, tmp_path, monkeypatch):
+def test_config_error_messages_contain_no_workflow_commands(name, command, basebump, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".basebump.yaml").write_text(f"schema: 1\n{CONFIGS[name]}\n")
     code, out, err = basebump(*command)
@@ -37,7 +37,7 @@ def test_config_errors_contain_no_workflow_commands(name, command, basebump, tmp
 
 @pytest.mark.parametrize("text", ["x\n::error::y", "##vso[task.x]y", "##[command]x"])
 @pytest.mark.parametrize("arguments", [["resolve"], ["scan"], ["scan", "--format"], ["compare", "a"], ["report"]])
-def test_usage_errors_contain_no_workflow_commands(arguments, text, basebump):
+def test_usage_error_messages_contain_no_workflow_commands(arguments, text, basebump):
     code, out, err = basebump(*arguments, text)
     assert code == 2
     _check_message(out + err)

@@ -31,12 +31,12 @@ def body(tmp_path, basebump, config, loopback):
     return propose
 
 
-def test_custom_template_that_copies_the_default_renders_the_same_body(tmp_path, body):
+def test_custom_copy_of_default_template_renders_the_same_body_as_the_default(tmp_path, body):
     (tmp_path / "own.md.j2").write_text(resources.read_template("body.md.j2"))
     assert body("proposals: {templates: {body: own.md.j2}}\n") == body()
 
 
-def test_custom_template_can_call_and_redefine_macros(tmp_path, body):
+def test_custom_template_can_call_and_redefine_macros_of_basebump(tmp_path, body):
     (tmp_path / "own.md.j2").write_text(
         "{% macro counted(scan, severity) %}own {{ severity.word }}{% endmacro %}"
         "{{ known(3) }}, {{ counted(none, Severity.LOW) }}, {{ chance(0.01) }}"

@@ -14,7 +14,7 @@ from bot.wiring.forges import group_by_write_delay
 
 
 @pytest.mark.parametrize("kind", [GithubForgeEntry, GitlabForgeEntry])
-def test_write_delay_is_1_second_for_repositories_selected_by_owner_and_0_for_named(kind):
+def test_write_delay_is_1_second_for_repositories_of_owners_and_0_for_named_projects(kind):
     forge = kind(
         repositories=(
             "acme/web",
@@ -28,7 +28,7 @@ def test_write_delay_is_1_second_for_repositories_selected_by_owner_and_0_for_na
     assert list(group_by_write_delay(stated, forge)) == [(named, 3.0), (owned, 3.0)]
 
 
-def test_named_projects_are_excluded_from_the_selection_of_the_group():
+def test_projects_that_are_also_named_are_excluded_from_the_selected_group():
     forge = GitlabForgeEntry(repositories=("acme/shop/web", GroupEntry(owner="acme"), GroupEntry(owner="acme/shop")))
     _, (selections, _) = group_by_write_delay(Settings(), forge)
     assert [each.exclude for each in selections] == [("shop/web",), ("web",)]

@@ -72,7 +72,7 @@ def local(tmp_path, config):
     )
 
 
-def test_plan_prints_the_report_and_writes_a_file_only_the_user_can_read(tmp_path, basebump, local, loopback):
+def test_plan_prints_the_report_and_writes_a_file_that_only_the_owner_can_read(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     plan.write_text("an earlier plan")
@@ -86,7 +86,7 @@ def test_plan_prints_the_report_and_writes_a_file_only_the_user_can_read(tmp_pat
 
 
 @pytest.mark.parametrize("command", [["plan", "--out", "plan.json"], ["run", "--format", "html"]])
-def test_plan_and_apply_read_the_config_only_once(tmp_path, basebump, local, loopback, monkeypatch, command):
+def test_plan_and_run_read_the_config_only_once(tmp_path, basebump, local, loopback, monkeypatch, command):
     """If the file changes during a run, the plan and the page are about the config of the run."""
     reads = []
 
@@ -112,7 +112,7 @@ def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, 
     assert files["Dockerfile"].content == f"FROM python:3.12-slim@{now}\n".encode()
 
 
-def test_connection_guard_of_these_tests_ends_command_that_contacts_a_registry(local, loopback):
+def test_connection_guard_used_by_tests_ends_command_that_contacts_a_registry(local, loopback):
     loopback.move("python", "3.12-slim", "now")
     ended = run_guarded(1, "resolve", "python:3.12-slim", "--config", local)
     assert ended.stderr.strip().startswith("connected to ('127.0.0.1'")
@@ -154,7 +154,7 @@ def test_apply_refuses_plan_of_changed_config_and_old_plan(tmp_path, basebump, l
     assert list(DiskRepository(tmp_path / "repositories" / "web.git").branches()) == ["main"]
 
 
-def test_apply_reports_a_plan_without_writes(tmp_path, basebump, local, loopback):
+def test_apply_states_if_the_plan_contains_no_writes(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", local, "--level", "propose")
     plan = tmp_path / "plan.json"
@@ -190,7 +190,7 @@ def test_apply_exits_with_1_and_names_repository_with_new_commits(tmp_path, base
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_plan_replaces_only_regular_files(kind, tmp_path, basebump, local):
+def test_plan_does_not_replace_a_pipe_or_socket(kind, tmp_path, basebump, local):
     """A user may write `--out /dev/null`, and may be root in a container."""
     path = tmp_path / "node"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -205,11 +205,11 @@ def test_plan_replaces_only_regular_files(kind, tmp_path, basebump, local):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--out", "/no/such/folder/plan.json"), ("--out", "p", "--level", "report")])
-def test_wrong_usage_of_plan_ends_with_2(arguments, basebump, local):
+def test_wrong_usage_of_plan_exits_with_2(arguments, basebump, local):
     assert basebump("plan", "--config", local, *arguments)[0] == 2
 
 
-def test_plan_does_not_replace_the_config(basebump, local):
+def test_plan_refuses_to_overwrite_the_config_with_the_plan(basebump, local):
     config = Path(local)
     before = config.read_text()
     code, _, err = basebump("plan", "--config", local, "--out", local)

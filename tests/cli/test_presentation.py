@@ -20,7 +20,7 @@ def scan(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_each_shared_option_once(name):
+def test_every_command_has_color_quiet_and_verbose_option_once(name):
     group = basebump.get_command(click.Context(basebump), name)
     for command in group.commands.values() if isinstance(group, click.Group) else [group]:
         names = [each.name for each in command.params]
@@ -72,13 +72,13 @@ def test_unusable_output_file_is_refused_before_any_request(scan, tmp_path, loop
     assert len(loopback.registry.served_requests) == before
 
 
-def test_verbose_command_shows_each_step_on_stderr(scan):
+def test_verbose_option_shows_each_step_on_stderr(scan):
     code, _, err = scan("-v")
     assert code == 0
     assert "Looking up tags: 1 in " in err
 
 
-def test_quiet_command_shows_no_notes(scan, tmp_path):
+def test_quiet_option_suppresses_notes_on_stderr(scan, tmp_path):
     assert scan("-q", "--export", f"json={tmp_path / 'export'}")[2] == ""
 
 

@@ -31,7 +31,7 @@ def build_reply(received: ReceivedRequest) -> HttpReply:
     return HttpReply(200, IMAGE.content, said)
 
 
-def test_tags_are_looked_up_in_the_upstream_of_a_pull_through_cache(tmp_path):
+def test_tag_is_looked_up_upstream_and_manifest_fetched_from_pull_through_cache(tmp_path):
     with HttpListener(build_reply) as cache, HttpListener(build_reply) as upstream:
         listed = (
             f"  - {{host: '{cache.host}/hub', upstream: '{upstream.host}/library'}}\n"
@@ -45,7 +45,7 @@ def test_tags_are_looked_up_in_the_upstream_of_a_pull_through_cache(tmp_path):
     assert cache.asked == [f"GET /v2/hub/nginx/manifests/{IMAGE.digest}"]
 
 
-def test_registry_may_be_contacted_if_listed_only_as_a_pull_through_cache(tmp_path):
+def test_other_images_of_a_registry_listed_as_pull_through_cache_can_be_read(tmp_path):
     oci = load_registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
     assert oci.get_pull_address(TagRef("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
 
@@ -60,7 +60,7 @@ def test_aws_login_is_used_only_for_the_listed_registry(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("auth", ["ecr", "gar"])
-def test_login_files_are_not_read_for_a_registry_with_a_cloud_login(auth, tmp_path, monkeypatch):
+def test_docker_login_files_are_not_read_for_a_registry_with_cloud_login(auth, tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_AUTH_CONFIG", "{broken")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_GCE_CHECK", "true")

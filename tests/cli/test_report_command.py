@@ -27,7 +27,7 @@ def run(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.real("git")
-def test_report_renders_json_of_a_run_as_the_html_page_of_the_run(run, basebump, tmp_path):
+def test_report_renders_json_of_a_run_as_the_same_html_page_as_the_run(run, basebump, tmp_path):
     document, page, again = (tmp_path / name for name in ("run.json", "run.html", "again.html"))
     assert run("--export", f"json={document}", "--export", f"html={page}")[0] == 0
     assert basebump("report", document, "-q", "-o", again) == (0, "", "")
@@ -80,7 +80,7 @@ def write_document(path, *proposals):
     return path
 
 
-def test_fail_overdue_ends_with_4_and_names_the_overdue_proposals(basebump, tmp_path):
+def test_fail_overdue_option_exits_with_4_and_names_overdue_proposals(basebump, tmp_path):
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
     late = replace(due, is_overdue=True)
     page = tmp_path / "page.html"
@@ -98,7 +98,7 @@ def test_fail_overdue_ends_with_4_and_names_the_overdue_proposals(basebump, tmp_
     assert "2 more proposals are overdue" in basebump("report", many, "--fail-overdue")[2]
 
 
-def test_fail_overdue_exits_with_0_without_overdue_proposals_or_if_risk_is_accepted(basebump, tmp_path):
+def test_fail_overdue_option_ignores_accepted_risks_and_proposals_not_yet_overdue(basebump, tmp_path):
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
     declined = build_proposal("b", ProposalOutcome.DECLINED, accepted_risk=DueClass.EXPLOITED)
     document = write_document(tmp_path / "run.json", build_proposal("a", due=due), declined)

@@ -71,7 +71,7 @@ def test_text_of_report_has_a_table_of_fixes_for_each_grouping(basebump, fleet):
     assert max(map(len, out.splitlines())) <= 110
 
 
-def test_csv_of_trends_has_the_points_of_the_fleet_and_each_team(basebump, fleet):
+def test_trends_csv_of_report_has_rows_for_the_fleet_and_each_team(basebump, fleet):
     text = basebump("report", "--since", "90d", "-c", fleet, "--format", "trends-csv")[1]
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["by"], row["group"]) for row in (rows[0], rows[-1])] == [("all", "all"), ("team", "'@acme/web")]
@@ -120,7 +120,7 @@ def test_json_of_report_has_the_summaries_and_each_fix(basebump, fleet):
     ]
 
 
-def test_csv_of_report_has_all_groupings(basebump, fleet):
+def test_csv_of_report_has_rows_for_every_grouping(basebump, fleet):
     rows = list(csv.DictReader(io.StringIO(basebump("report", "--since", "90d", "-c", fleet, "--format", "csv")[1])))
     assert {row["by"] for row in rows} == {"all", "severity", "team", "repository", "month"}
     assert [row["median_seconds"] for row in rows if row["group"] == "high"] == [""]
@@ -153,13 +153,13 @@ def test_report_requires_files_or_a_period(basebump, fleet, arguments, message):
     assert message in err
 
 
-def test_report_on_files_refuses_format_option(basebump, fleet):
+def test_report_on_json_documents_refuses_format_option(basebump, fleet):
     code, _, err = basebump("report", "run.json", "--format", "csv", "-c", fleet)
     assert code == 2
     assert "--format is only for --since without files" in err
 
 
-def test_page_of_files_and_period_shows_fixes_over_time(basebump, fleet, tmp_path):
+def test_report_on_json_documents_with_since_option_shows_fixes_over_time(basebump, fleet, tmp_path):
     document = tmp_path / "run.json"
     document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     code, page, _ = basebump("report", document, "--since", "90d", "-c", fleet)
@@ -169,7 +169,7 @@ def test_page_of_files_and_period_shows_fixes_over_time(basebump, fleet, tmp_pat
     assert "Fixes over time" not in basebump("report", document)[1]
 
 
-def test_page_of_report_on_an_empty_state_has_no_fixes(basebump, config, tmp_path):
+def test_html_of_report_on_an_empty_state_has_no_fixes(basebump, config, tmp_path):
     Database.sqlite(tmp_path / "state.db")
     document = tmp_path / "run.json"
     document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")

@@ -127,7 +127,7 @@ def test_repo_option_limits_the_run_to_the_named_repository(basebump, fleet, loo
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["empty"]
 
 
-def test_repo_option_with_an_unselected_name_is_a_failure(basebump, fleet):
+def test_repo_option_with_a_repository_outside_the_config_is_a_failure(basebump, fleet):
     code, out, _ = basebump("run", "--config", fleet, "--repo", "typo", "--format", "json")
     (failed,) = json.loads(out)["failed"]
     assert code == 1
@@ -148,7 +148,7 @@ def test_unreachable_registry_leaves_open_proposals_unchanged(tmp_path, basebump
     assert open_web_repository(tmp_path).refs() == refs
 
 
-def test_proposal_is_kept_while_the_file_with_the_image_is_unreadable(tmp_path, basebump, fleet, loopback):
+def test_proposal_is_kept_while_the_file_with_the_image_is_unparsable(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     git = open_web_repository(tmp_path)
     pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim\n"
@@ -238,7 +238,7 @@ def test_run_with_invalid_config_exits_with_2_and_lists_all_problems(tmp_path, b
     assert "own" in err
 
 
-def test_level_push_reports_new_and_existing_branches(tmp_path, basebump, fleet, loopback):
+def test_run_with_level_push_reports_pushed_and_existing_branches(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("run", "--config", fleet, "--level", "push")
     assert "branch was pushed" in out

@@ -146,7 +146,7 @@ def test_first_run_opens_one_proposal_in_repository_selected_by_owner(basebump, 
     assert len(_run(basebump, configure(stand, more=more))["proposals"]) > 1
 
 
-def test_token_with_a_line_break_is_accepted(basebump, config_file, stand, monkeypatch):
+def test_token_with_a_line_break_at_the_end_is_accepted(basebump, config_file, stand, monkeypatch):
     monkeypatch.setenv("ACME_TOKEN", f"{stand.secret}\n")
     assert _run(basebump, config_file, "report")["name"] == stand.name
 

@@ -9,7 +9,9 @@ from support.values import digest
 pytestmark = pytest.mark.real("git")
 
 
-def test_file_with_cr_lf_is_left_unchanged_and_reported(basebump, configure, serve, loopback):
+def test_gitlab_file_with_crlf_line_breaks_is_not_changed_and_a_failure_is_reported(
+    basebump, configure, serve, loopback
+):
     loopback.move("python", "3.12-slim", "now")
     gitlab = serve(GitLabStand, {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\r\n"})
     code, out, _ = basebump("run", "--config", configure(gitlab), "--level", "propose", "--format", "json")

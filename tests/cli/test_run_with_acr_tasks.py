@@ -134,7 +134,7 @@ def test_acr_tasks_with_task_file_or_inline_steps_prevent_pinning(basebump, conf
     ]
 
 
-def test_disabled_and_unrelated_acr_tasks_have_no_effect(basebump, config_file, arm, context):
+def test_disabled_acr_tasks_and_tasks_of_other_branches_do_not_prevent_pinning(basebump, config_file, arm, context):
     arm.tasks.extend(
         [
             task(docker(context), status="Disabled"),
@@ -164,7 +164,7 @@ def test_pull_request_that_pins_base_image_of_a_new_acr_task_is_closed(basebump,
 # Where Azure cannot be asked
 
 
-def test_possible_base_images_of_acr_tasks_are_not_pinned_if_azure_fails(basebump, config_file, arm):
+def test_base_images_that_acr_tasks_may_use_are_not_pinned_if_tasks_cannot_be_listed(basebump, config_file, arm):
     arm.readers = frozenset()
     document, repository = run(basebump, config_file, code=1)
     (failed,) = document["failed"]
@@ -191,7 +191,9 @@ def test_no_pull_request_is_closed_if_acr_tasks_cannot_be_listed(basebump, confi
     assert github.writes == writes
 
 
-def test_pull_request_that_other_references_need_is_kept_if_azure_fails(basebump, config_file, arm, github, loopback):
+def test_pull_request_with_other_references_is_kept_if_acr_tasks_cannot_be_listed(
+    basebump, config_file, arm, github, loopback
+):
     github.commit("main", {"pod.yaml": FILES["pod.yaml"].replace("nginx:1", "node:22")})
     run(basebump, config_file)
     writes, branches = list(github.writes), github.branches()
@@ -202,7 +204,7 @@ def test_pull_request_that_other_references_need_is_kept_if_azure_fails(basebump
     assert (github.writes, github.branches()) == (writes, branches)
 
 
-def test_unreadable_acr_task_closes_no_pull_request_and_is_not_a_failure(basebump, config_file, arm, context):
+def test_acr_task_of_unknown_type_closes_no_pull_request_and_is_not_a_failure(basebump, config_file, arm, context):
     run(basebump, config_file)
     arm.tasks.append(task({"type": "Compose", "contextPath": context}))
     document, repository = run(basebump, config_file)

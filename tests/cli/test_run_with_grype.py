@@ -89,7 +89,7 @@ def test_configured_grype_that_is_missing_is_a_failure(run):
     assert "no-such-grype " in out
 
 
-def test_scanner_is_chosen_by_image(run, stand):
+def test_scanner_is_chosen_by_the_image_pattern_in_the_config(run, stand):
     _, out, _ = run(
         f"[{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {stand.program}}}]"
     )
@@ -97,7 +97,7 @@ def test_scanner_is_chosen_by_image(run, stand):
     assert not (stand.folder / "log").exists()
 
 
-def test_run_counts_images_without_a_scanner(run, stand, tmp_path, loopback):
+def test_run_text_states_how_many_images_have_no_scanner(run, stand, tmp_path, loopback):
     loopback.move("nginx", "1", "now")
     DiskRepository.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
     _, out, _ = run(f"[{{kind: grype, binary: {stand.program}, match: {{image: docker.io/library/python}}}}]")

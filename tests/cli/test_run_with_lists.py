@@ -130,7 +130,7 @@ def test_advisory_lists_are_not_read_without_scan_results(basebump, scene, tmp_p
     assert "kev.json" not in out
 
 
-def test_vex_documents_suppress_findings(basebump, scene, tmp_path):
+def test_findings_in_vex_documents_of_trusted_authors_are_suppressed(basebump, scene, tmp_path):
     said = statement(EXPLOITED, "pkg:oci/python?repository_url=docker.io/library/python", "pkg:deb/debian/bash")
     (tmp_path / "answers").mkdir()
     (tmp_path / "answers" / "python.json").write_bytes(vex(said))

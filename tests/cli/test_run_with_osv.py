@@ -52,7 +52,7 @@ def test_proposal_shows_vulnerabilities_from_the_osv_api(run, tmp_path):
     assert "<sub>osv 127.0.0.1" in json.loads(git.run("cat-file", "blob", ref))["body"]
 
 
-def test_osv_api_that_refuses_is_a_failure(run, api):
+def test_osv_api_that_answers_403_is_a_failure(run, api):
     api.status = 403
     code, out, _ = run()
     assert code == 1
@@ -102,7 +102,7 @@ def test_scanner_auto_ignores_unreachable_osv_api(run, no_installed_grype, monke
     assert code == 1, "one that is named must be there"
 
 
-def test_scanner_auto_reports_osv_api_that_refuses(run, api, no_installed_grype):
+def test_scanner_auto_reports_osv_api_that_answers_403_as_failure(run, api, no_installed_grype):
     api.status = 403
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 1

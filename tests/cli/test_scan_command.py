@@ -25,7 +25,7 @@ def test_offline_scan_shows_reasons_of_skipped_references(tmp_path, basebump):
     assert [reference["reason"] for reference in json.loads(out)["references"]] == ["no-tag", "maybe-own"]
 
 
-def test_scan_with_updates_exits_with_0_and_prints_one_json_document(tmp_path, basebump, config, loopback):
+def test_scan_with_updates_exits_with_0(tmp_path, basebump, config, loopback):
     now = loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{digest('old')}\nFROM gone:1\n"})
     code, out, _ = basebump("scan", folder, "--config", config(), "--format", "json")
@@ -178,7 +178,7 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_fil
     ],
     ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "msbuild", "quadlet", "kustomize"],
 )
-def test_scan_imports_only_required_modules(tmp_path, files, needed):
+def test_scan_imports_only_parsers_that_the_files_need(tmp_path, files, needed):
     write_tree(tmp_path, files)
     program = (
         "import sys\nfrom bot.cli.app import main\n"
@@ -198,7 +198,7 @@ def test_python_m_bot_starts_basebump():
     assert done.stdout.startswith("basebump, version ")
 
 
-def test_closed_output_pipe_is_not_reported_as_a_bug(tmp_path):
+def test_scan_exits_silently_if_the_reader_of_stdout_closes_the_pipe(tmp_path):
     write_tree(tmp_path, {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
     command = f"{sys.executable} -m bot scan {tmp_path} --offline | head -1"
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
@@ -215,7 +215,7 @@ def test_closed_output_pipe_is_not_reported_as_a_bug(tmp_path):
         ("stderr", ("resolve",), 2),
     ],
 )
-def test_exit_code_does_not_change_when_output_is_closed(tmp_path, stream, arguments, code):
+def test_exit_code_does_not_change_if_stdout_or_stderr_is_closed(tmp_path, stream, arguments, code):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", *(each.format(tmp_path) for each in arguments)]
     closed = ["sh", "-c", f'exec "$@" {1 if stream == "stdout" else 2}>&-', "sh", *command]
@@ -242,7 +242,7 @@ def test_output_to_a_pipe_is_utf8(tmp_path):
     assert printed[1:] == printed[:1] * 2
 
 
-def test_json_keeps_bytes_of_a_path_that_is_not_utf8(tmp_path):
+def test_json_of_scan_keeps_bytes_of_a_path_that_is_not_utf8(tmp_path):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - pathlib has no paths of bytes
     with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same

@@ -46,7 +46,7 @@ def test_scan_without_a_config_queries_docker_hub_and_suggests_scanners(tmp_path
     assert "Nothing was scanned: no scanner is configured or installed." in out
 
 
-def test_check_passes_after_scan_wrote_the_digests(tmp_path, basebump, hub):
+def test_check_exits_with_0_after_scan_with_write(tmp_path, basebump, hub):
     hub.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     assert basebump("check", folder)[0] == 4

@@ -23,14 +23,14 @@ def test_each_repository_belongs_to_exactly_one_shard(names, of):
         assert sum(Shard(number, of).has_repository(name) for number in range(1, of + 1)) == 1
 
 
-def test_shards_have_similar_sizes_and_adding_a_repository_moves_no_other():
+def test_shards_have_similar_sizes_and_new_repository_changes_no_other_assignment():
     parts = [[name for name in NAMES if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert all(25 < len(part) < 75 for part in parts)
     more = [[name for name in [*NAMES, "acme/new"] if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert [[name for name in part if name != "acme/new"] for part in more] == parts
 
 
-def test_shard_does_not_depend_on_case_of_the_repository_name():
+def test_shard_of_a_repository_does_not_depend_on_case_of_the_repository_name():
     assert Shard(1, 2).has_repository("Acme/Web") is Shard(1, 2).has_repository("acme/web")
 
 
@@ -50,7 +50,7 @@ def test_shard_does_not_depend_on_case_of_the_repository_name():
         ("auto/4", {"CI_NODE_TOTAL": "1", "JOB_COMPLETION_INDEX": "2"}, Shard(3, 4)),
     ],
 )
-def test_auto_reads_the_shard_from_ci_variables(said, environment, shard):
+def test_shard_option_auto_reads_number_and_count_from_ci_variables(said, environment, shard):
     assert resolve_shard(said, environment) == shard
 
 
@@ -104,13 +104,13 @@ def test_image_option_limits_the_run_to_repositories_that_use_the_image(basebump
 
 
 @pytest.mark.real("git")
-def test_repo_option_with_repository_of_another_shard_is_not_a_failure(basebump, fleet):
+def test_repo_option_with_repository_of_another_shard_selects_no_repository(basebump, fleet):
     found = [list_names(basebump, "--config", fleet, "--repo", "one", "--shard", f"{number}/3") for number in (1, 2, 3)]
     assert sorted(map(len, found)) == [0, 0, 1]
 
 
 @pytest.mark.real("git")
-def test_proposals_of_repositories_without_the_image_of_the_option_stay_unchanged(tmp_path, basebump, fleet):
+def test_run_with_image_option_keeps_proposals_of_other_repositories(tmp_path, basebump, fleet):
     assert list_names(basebump, "--config", fleet, "--level", "propose")
     repository = DiskRepository(tmp_path / "repositories" / "two.git")
     before = repository.refs()

@@ -73,7 +73,7 @@ def run_on_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def test_terminal_output_adds_bar_colours_and_table_to_the_text_of_a_pipe(run, basebump):
+def test_terminal_output_is_output_of_a_pipe_with_progress_bar_colours_and_table(run, basebump):
     shown = run_on_terminal(*run, COLUMNS="300")
     assert "Looking up tags" in shown
     assert "█" in shown
@@ -89,7 +89,7 @@ def test_terminal_output_adds_bar_colours_and_table_to_the_text_of_a_pipe(run, b
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_color_disables_colours(run, environment):
+def test_no_color_variable_and_dumb_terminal_disable_colours(run, environment):
     shown = run_on_terminal(*run, "--log", "none", **environment)
     assert "\x1b" not in shown
     assert ("─" in shown) is ("TERM" not in environment)
@@ -219,13 +219,13 @@ def test_coloured_output_without_escape_codes_equals_the_plain_text(wide_termina
         (ReferenceStatus.NOT_CHECKED, 2),
     ],
 )
-def test_status_of_reference_determines_the_colour_of_the_line(wide_terminal, status, code):
+def test_terminal_line_of_a_reference_has_the_colour_of_the_status(wide_terminal, status, code):
     shown = show_lines(render_run_lines(build_run_report(build_repository(build_verdict(status)))), FakeTerminal())
     (line,) = (line for line in shown.split("\n") if "node:22" in line)
     assert re.fullmatch(rf" {{6}}1  \x1b\[{code}m[^ \x1b] node:22  {status}\x1b\[0m", line)
 
 
-def test_note_that_looks_like_other_lines_is_not_coloured(wide_terminal):
+def test_note_of_repository_that_imitates_other_output_lines_is_not_coloured(wide_terminal):
     note = "    1  ↑ node:22\nown  an explanation\nbasebump could not do its work here:"
     noted = build_repository(build_update(), note=note)
     shown = show_lines(render_run_lines(build_run_report(noted, failed=[build_failure()])), FakeTerminal()).split("\n")
@@ -244,20 +244,20 @@ def test_wrapping_keeps_every_word_and_respects_the_width_of_the_terminal(text, 
     assert all(len(row) <= columns or len(row.split()) == 1 for row in rows)
 
 
-def test_alignment_is_dropped_before_a_line_is_wrapped(wide_terminal, monkeypatch):
+def test_alignment_spaces_are_removed_if_the_line_then_fits_into_the_terminal(wide_terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("NO_COLOR", "1")
     line = StyledLine("    1  ", "↑ node:22                      held", Style.WARNING)
     assert show_lines([line], FakeTerminal()) == "    1  ↑ node:22  held"
 
 
-def test_value_too_long_for_the_row_of_the_label_moves_to_the_next_row(wide_terminal, monkeypatch):
+def test_value_is_printed_below_the_label_if_both_do_not_fit_into_one_row(wide_terminal, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     line = StyledLine("     digest       ", "sha256:0123456789abcd", Style.EXPLANATION)
     assert show_lines([line], FakeTerminal()) == "     digest\n       sha256:0123456789abcd"
 
 
-def test_counts_of_findings_have_the_colour_of_the_severity(wide_terminal):
+def test_counts_of_findings_are_printed_in_the_colour_of_the_severity(wide_terminal):
     shown = show_lines([StyledLine("", "fixes 3 (1 critical, 2 exploited), CVE-1 high", Style.UPDATE)], FakeTerminal())
     assert "\x1b[1;31m1 critical\x1b[0m\x1b[36m, \x1b[1;35m2 exploited\x1b[0m" in shown
     assert "CVE-1 high" in shown
@@ -283,20 +283,20 @@ def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
     assert "\x1b]8" not in show_lines(lines, FakeTerminal())
 
 
-def test_legend_of_text_explains_only_signs_in_use():
+def test_legend_of_run_text_explains_only_signs_that_the_text_contains():
     text = render_run_text(
         build_run_report(build_repository(build_update(), build_verdict(ReferenceStatus.SKIPPED, Reason.OWN)))
     )
     assert "signs  ↑ update, · skipped\n" in text
 
 
-def test_text_of_run_without_references_begins_with_failures():
+def test_run_text_without_references_begins_with_failures():
     text = render_run_text(build_run_report(failed=[build_failure()]))
     assert text.startswith("basebump could not do its work here:\n")
     assert "No image references" not in text
 
 
-def test_brief_text_of_run_has_only_results_that_need_an_action():
+def test_brief_run_text_contains_only_results_that_need_an_action():
     current = build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
     trees = [build_repository(build_update(), current), build_repository(current, name="acme/api")]
     text = "\n".join(map(str, render_run_lines(build_run_report(*trees), is_brief=True)))

@@ -24,7 +24,7 @@ def _list_branches(out: str) -> list[str]:
     return [line.split()[0] for line in out.splitlines()]
 
 
-def test_show_lists_each_proposal_with_state(run_on_proposals):
+def test_show_lists_branch_and_state_of_each_proposal(run_on_proposals):
     code, out, _ = run_on_proposals("show", "web")
     assert code == 0
     assert [line.split()[1] for line in out.splitlines()] == ["open", "open"]
@@ -45,7 +45,7 @@ def test_show_prints_title_and_changes_of_proposal_without_hidden_html(run_on_pr
 
 
 @pytest.mark.parametrize("repository", ["web", "web.git", "web (main)"])
-def test_close_accepts_names_and_branches_as_show_prints_both(run_on_proposals, basebump, repository):
+def test_close_accepts_proposal_names_and_branches_that_show_prints(run_on_proposals, basebump, repository):
     listed = run_on_proposals("show", repository)[1].splitlines()
     first, second = (line.split(maxsplit=2) for line in listed)
     assert run_on_proposals("close", repository, first[0].removeprefix("basebump/"))[0] == 0
@@ -54,7 +54,7 @@ def test_close_accepts_names_and_branches_as_show_prints_both(run_on_proposals, 
 
 
 @pytest.mark.parametrize("command", ["show", "close"])
-def test_show_refuses_unknown_proposal_and_names_the_branches(run_on_proposals, command):
+def test_show_and_close_refuse_unknown_proposal_and_list_the_branches(run_on_proposals, command):
     code, out, err = run_on_proposals(command, "web", "basebump/nothing")
     assert (code, out) == (2, "")
     assert "there is no proposal 'basebump/nothing'\nhint: use one of these branches: basebump/python-3.12-" in err

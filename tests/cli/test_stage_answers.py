@@ -21,7 +21,7 @@ def fleet(tmp_path):
     return write_fleet(tmp_path, NOW)
 
 
-def test_usage_shows_for_each_file_if_the_update_was_rebuilt_and_runs(basebump, fleet):
+def test_usage_shows_for_each_file_if_the_update_was_rebuilt_and_is_running(basebump, fleet):
     code, out, _ = basebump("usage", "python:3.12", "-c", fleet)
     assert code == 0
     lines = out.splitlines()
@@ -100,7 +100,7 @@ def test_csv_of_usage_has_the_stage_of_the_latest_update_of_each_file(basebump, 
     ]
 
 
-def test_usage_without_builds_and_clusters_omits_running_images(basebump, fleet, tmp_path):
+def test_usage_omits_running_images_if_config_has_no_builds_and_clusters(basebump, fleet, tmp_path):
     """The state can still contain what an earlier config had."""
     plain = write_config(tmp_path, "state: sqlite:///state.db\n")
     _, out, _ = basebump("usage", "nginx", "-c", plain, "--format", "json")
@@ -126,12 +126,12 @@ def test_history_of_a_repository_shows_rebuild_and_deployment_of_current_digest(
     ]
 
 
-def test_history_of_an_image_shows_reasons_for_waiting_updates(basebump, fleet):
+def test_history_of_an_image_shows_that_a_merged_update_is_not_running(basebump, fleet):
     _, out, _ = basebump("history", "nginx:1.27", "-c", fleet)
     assert "merged 5 days ago, not running\n" in out
 
 
-def test_json_of_history_lists_files_only_for_the_current_digest(basebump, fleet):
+def test_json_of_history_lists_files_only_for_the_newest_digest(basebump, fleet):
     _, out, _ = basebump("history", "acme/api", "-c", fleet, "--format", "json")
     now, before = json.loads(out)["moves"]
     assert [(each["path"], each["line"], each["stage"]) for each in now["uses"]] == [("Dockerfile", 1, "merged")]

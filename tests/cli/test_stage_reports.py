@@ -24,7 +24,7 @@ def fleet(tmp_path):
     return write_fleet(tmp_path, NOW)
 
 
-def test_json_of_report_contains_stages(basebump, fleet):
+def test_json_of_report_contains_stages_of_updates(basebump, fleet):
     code, out, _ = basebump("report", "--since", "90d", "-c", fleet, "--format", "json")
     stages = json.loads(out)["stages"]
     assert code == 0
@@ -40,7 +40,7 @@ def test_json_of_report_contains_stages(basebump, fleet):
     assert [each["cluster"] for each in stages["clusters"]] == ["edge", "prod"]
 
 
-def test_html_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
+def test_html_pages_of_report_contain_stages_of_updates(basebump, fleet, tmp_path):
     document = tmp_path / "run.json"
     document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
     for files in ([], [str(document)]):
@@ -51,7 +51,7 @@ def test_html_pages_of_reports_contain_stages(basebump, fleet, tmp_path):
         assert RUNNING in text
 
 
-def test_html_and_metrics_of_a_run_contain_stages(fleet):
+def test_html_and_metrics_of_a_run_contain_stages_of_updates(fleet):
     report, answers = load_answers(
         build_run_report(build_repository()), load(Path(fleet), requires_forges=False), has_metrics=True
     )
@@ -60,7 +60,7 @@ def test_html_and_metrics_of_a_run_contain_stages(fleet):
     assert 'basebump_stuck{state="merged",reason="not-built"} 1\n' in render_run_report(report, answers, "metrics")
 
 
-def test_run_with_unreadable_state_reports_the_failure_and_has_no_stages(fleet, tmp_path):
+def test_damaged_state_is_reported_as_failure_and_run_report_has_no_stages(fleet, tmp_path):
     (tmp_path / "state.db").write_bytes(b"damaged" * 1000)
     report, answers = load_answers(
         build_run_report(build_repository()), load(Path(fleet), requires_forges=False), has_metrics=False
@@ -69,7 +69,7 @@ def test_run_with_unreadable_state_reports_the_failure_and_has_no_stages(fleet, 
     assert [each.subject for each in report.failed] == [STATE_SUBJECT]
 
 
-def test_reports_without_builds_and_clusters_do_not_mention_stages(basebump, fleet, tmp_path):
+def test_report_does_not_mention_running_images_if_config_has_no_builds_and_clusters(basebump, fleet, tmp_path):
     """The state can still contain what an earlier config had."""
     plain = write_config(tmp_path, "state: sqlite:///state.db\n")
     _, out, _ = basebump("report", "--since", "90d", "-c", plain, "--format", "json")

@@ -29,7 +29,7 @@ def list_observations(path) -> list[str]:
 
 
 @pytest.mark.real("git")
-def test_scan_and_run_share_the_state_next_to_the_config(tmp_path, basebump, loopback, config):
+def test_scan_and_run_use_the_same_state_file_relative_to_the_config(tmp_path, basebump, loopback, config):
     DiskRepository.create(tmp_path / "repositories" / "web.git", DOCKERFILE)
     file = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
     first = loopback.move("python", "3.12", "first")

@@ -65,7 +65,7 @@ def test_update_is_refused_unless_the_configured_authority_certifies_the_signer(
     assert scan_folder(trust % '"O=Other"') == ("refused", "signature-failed")
 
 
-def test_unusable_trusted_root_is_reported_before_any_request(tmp_path, config, basebump):
+def test_invalid_trusted_root_is_wrong_usage(tmp_path, config, basebump):
     (tmp_path / "root.json").write_text("{}")
     identity = "{issuer: 'https://issuer.example', identity: '*@example.com'}"
     path = config(f"trust: [{{image: '**', keyless: [{identity}], trusted_root: root.json}}]\n")
@@ -74,7 +74,7 @@ def test_unusable_trusted_root_is_reported_before_any_request(tmp_path, config, 
     assert "root.json " in err
 
 
-def test_no_signature_library_is_imported_without_trust():
+def test_signature_libraries_are_not_imported_if_config_has_no_trust():
     code = (
         "import sys; from bot.wiring import build_scan_context; from bot.cli.terminal import NoProgress\n"
         "build_scan_context(None, offline=False, progress=NoProgress())\n"

@@ -53,7 +53,7 @@ def test_text_of_usage_lists_the_files_of_each_repository(basebump, fleet):
     ]
 
 
-def test_not_on_option_lists_references_with_another_digest_or_none(basebump, fleet):
+def test_not_on_option_lists_references_with_another_digest_or_without_digest(basebump, fleet):
     code, out, _ = basebump("usage", "python", "--not-on", f"python@{NEW}", "-c", fleet, "--format", "json")
     document = json.loads(out)
     assert (code, document["not_on"]) == (0, NEW)
@@ -91,7 +91,7 @@ def test_csv_of_usage_has_a_row_for_each_reference_and_escapes_formulas(basebump
     assert rows[2]["owners"] == "'@acme/web"
 
 
-def test_usage_refuses_config_without_a_state(basebump, config):
+def test_usage_refuses_config_that_has_no_state(basebump, config):
     code, out, err = basebump("usage", "python", "-c", config())
     assert (code, out) == (2, "")
     assert "has no `state`" in err
@@ -111,7 +111,7 @@ def test_not_on_option_requires_a_digest(basebump, fleet, digest):
     assert "is not a digest" in err
 
 
-def test_usage_marks_repository_that_runs_no_longer_list(basebump, config, tmp_path):
+def test_usage_marks_repository_that_recent_runs_did_not_find_on_the_forge(basebump, config, tmp_path):
     inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
     long_ago = datetime.now(UTC) - timedelta(days=20)
     verdict = build_verdict(f"python:3.12@{OLD}")
