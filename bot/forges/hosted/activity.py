@@ -1,7 +1,8 @@
-"""The activity in a repository besides its base branches, and its hash.
+"""The activity in a repository outside its base branches, and the hash of this activity.
 
-A run does not read a repository again if its files and its activity are unchanged. If something about the activity
-cannot be determined, it is unknown (None). It is never computed from a part of the branches or pull requests.
+A run does not read a repository again if its files and its activity are unchanged. If basebump cannot determine a part
+of the activity, the whole activity is unknown (None). The hash is never computed from an incomplete list of branches or
+pull requests.
 """
 
 from __future__ import annotations
@@ -26,34 +27,37 @@ class RepositoryActivity:
     branches: Mapping[str, str]
     """The last commit of each branch, by branch name."""
     requests: Mapping[int, object]
-    """For each pull request, by number: values that change with everything that users can do to the pull request, or a
-    hash of them."""
+    """For each pull request, by number: the values that change whenever somebody changes the pull request, or a hash of
+    these values."""
     issues: Mapping[int, object]
-    """The same for the issues with the label of the dashboard; empty if there is no dashboard."""
+    """For each issue with the dashboard's label, by number: the same kind of values. Empty if there is no dashboard."""
 
     @property
     def state_hash(self) -> str:
-        """A hash of the activity. It does not depend on the order in which the server lists branches and requests."""
+        """A hash of the activity.
+
+        It does not depend on the order in which the server lists branches and pull requests.
+        """
         return hash_values((self.branches, self.requests, self.issues))
 
 
 class ActivityReader(Protocol):
-    """Adds the activities to repositories from lists of everything that an account or a project has."""
+    """Adds the activity to each repository, from lists of all branches and pull requests of an account or project."""
 
     def add_activity(self, listed: ListedRepository) -> ListedRepository:
-        """Return a repository with its activity. If it cannot be determined, return the repository as it is."""
+        """Return a repository with its activity. If the activity cannot be determined, return `listed` unchanged."""
         ...
 
 
 def add_activity_if_found(
     reader: ActivityReader | None, listed: ListedRepository | RefusedError
 ) -> ListedRepository | RefusedError:
-    """Return a repository with its activity. Without a reader, and for an error, return `listed` as it is."""
+    """Return a repository with its activity. Without a reader, or for an error, return `listed` unchanged."""
     return reader.add_activity(listed) if reader is not None and isinstance(listed, ListedRepository) else listed
 
 
 def read_activity(hosted: HostedRepository, scope: ActivityScope) -> RepositoryActivity | None:
-    """Read the activity in one repository, with at least one request for each kind of data.
+    """Read the activity in one repository, with at least one API request for each kind of data.
 
     Return None if the time of the last change of a pull request is missing. Raises RefusedError if an API call fails.
     """

@@ -1,7 +1,7 @@
-"""Sets attributes of pull requests, such as labels and reviewers, on servers that set each of them by its own request.
+"""Sets labels, reviewers and other attributes of pull requests, on servers that need a separate API call for each.
 
-A refusal affects only one attribute: the pull request stays open without it, and a note (a sentence for the report)
-gives the reason.
+If the server refuses one attribute, the pull request stays open without this attribute, and a note (a sentence for the
+report) gives the reason.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class AttributeApi(Protocol):
 
     @property
     def takes_single_names(self) -> bool:
-        """True if the server takes one label or one reviewer in a request, and False if it takes several."""
+        """True if the server accepts only one label or reviewer in each API call; False if it accepts several."""
         ...
 
     def ensure_label(self, label: str) -> None:
-        """Create a label in the repository with our colour and description; do nothing if the label exists."""
+        """Create a label in the repository with basebump's colour and description; do nothing if the label exists."""
         ...
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ class AttributeApi(Protocol):
     def request_reviews(self, number: int, people: Sequence[str], teams: Sequence[str]) -> None: ...
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
-        """Assign users to a pull request in addition to others, and return the logins of all assignees."""
+        """Add assignees to a pull request, and return the logins of all its assignees."""
         ...
 
     def find_milestone(self, title: str) -> int | None:
@@ -76,7 +76,7 @@ class AttributesWriter:
         self._api = api
         self._errors = errors
         self._labels: set[str] = set()
-        """Labels that exist in the repository as far as this run found out, in lower case."""
+        """Labels, in lower case, of which this run knows that they exist in the repository."""
 
     def set_attributes(self, number: int, attributes: RequestAttributes) -> AttributesOutcome:
         """Set labels, reviewers, assignees and milestone of a pull request."""
@@ -91,7 +91,10 @@ class AttributesWriter:
         )
 
     def remove_labels(self, number: int, labels: Sequence[str]) -> None:
-        """Remove labels from a pull request, as far as they are set. Raises RefusedError if an API call fails."""
+        """Remove labels from a pull request; ignore labels that are not set.
+
+        Raises RefusedError if an API call fails.
+        """
         for label in labels:
             try:
                 self._api.remove_label(number, label)
@@ -117,10 +120,10 @@ class AttributesWriter:
         )
 
     def _request_reviews(self, number: int, reviewers: Sequence[str], notes: list[str]) -> list[str]:
-        """Request reviews from users and teams, and return those to whom this was possible.
+        """Request reviews from users and teams, and return those whose review was requested.
 
-        If one of the reviewers may not review, servers refuse the request for all of them. basebump therefore sends a
-        separate request for each reviewer after such a refusal.
+        If one of the reviewers is not allowed to review, servers refuse the API call for all reviewers. After such a
+        refusal, basebump therefore makes a separate API call for each reviewer.
         """
 
         def request(names: Sequence[str]) -> None:
@@ -147,7 +150,7 @@ class AttributesWriter:
         notes += [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
     def _set_milestone(self, number: int, title: str, notes: list[str]) -> None:
-        """Set the open milestone with a title."""
+        """Set the open milestone with this title."""
         try:
             milestone = self._api.find_milestone(title)
             if milestone is not None:
@@ -161,11 +164,11 @@ class AttributesWriter:
     def _try(
         self, names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str, notes: list[str]
     ) -> list[str]:
-        """Make one call for several names, or one for each name if the server refuses the call for all of them.
+        """Make one API call for several names, or one call for each name if the server refuses the first call.
 
-        If the server takes only one name in a request, the first call is not made. Returns the names that the server
-        accepted. A note is added for each other name. `failure` is its beginning, such as `Label {} could not be set`,
-        in which `{}` is replaced by the name.
+        If the server accepts only one name in each call, the call for all names is not made. Returns the names that the
+        server accepted. For each refused name, a note is added to `notes`. `failure` is the beginning of the note, such
+        as `Label {} could not be set`, in which `{}` is replaced by the name.
         """
         if len(names) != 1 and self._api.takes_single_names:
             return [each for each in names if self._try([each], call, failure, notes)]
@@ -183,7 +186,7 @@ class AttributesWriter:
 
 
 class NamedRemote(Protocol):
-    """The access to one repository."""
+    """Access to one repository."""
 
     @property
     def name(self) -> str: ...
@@ -194,18 +197,19 @@ Remote = TypeVar("Remote", bound=NamedRemote)
 
 @dataclass(frozen=True, slots=True)
 class CheckedAutomerge(ABC, Generic[Remote]):
-    """Enables auto-merge of pull requests in one repository if its conditions are met; implements `AutomergeApi`."""
+    """Enables auto-merge of pull requests in one repository, if the conditions for auto-merge are met."""
 
     remote: Remote
     errors: ClassVar[ServerErrors]
     advice: ClassVar[Mapping[int, str]] = MappingProxyType({})
-    """The reasons for refusals, by HTTP status. For other refusals, their own messages are used."""
+    """The reason that a note gives, by the HTTP status of the refusal. For other statuses, the note quotes the
+    refusal."""
     failure: ClassVar[str] = "Auto-merge was not enabled"
     """The beginning of the note."""
 
     @abstractmethod
     def try_enable(self, number: int, head: str | None) -> str | None:
-        """Enable auto-merge, and return None, or the reason why this is not possible.
+        """Enable auto-merge, and return None. If auto-merge is not possible, return the reason.
 
         Raises RefusedError if an API call fails.
         """

@@ -1,4 +1,4 @@
-"""The content of basebump's branches on a server, which decides whether a branch holds only basebump's own edits."""
+"""The content of basebump's branches on a server, which shows whether a branch has only basebump's own edits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.model.proposal import BodyMark
 
 @dataclass(frozen=True, slots=True)
 class HostedBranchContents:
-    """The content of one branch, compared with its own base; implements `bot.branch_ports.BranchContents`.
+    """The content of one branch, compared with its base branch; implements `bot.branch_ports.BranchContents`.
 
     Methods raise RefusedError if an API call fails.
     """
@@ -41,7 +41,7 @@ class HostedBranchContents:
 
 
 MAX_CHANGED_FILES = 300
-"""The largest number of files whose changed lines are compared. basebump's commits rarely change more."""
+"""The largest number of files of which basebump compares the lines. basebump's commits rarely change more files."""
 
 
 def read_file_changes(contents: HostedBranchContents) -> FileChanges | None:
@@ -49,8 +49,9 @@ def read_file_changes(contents: HostedBranchContents) -> FileChanges | None:
 
     Raises RefusedError if an API call fails.
 
-    This is for servers whose API returns no changed lines. If more than `MAX_CHANGED_FILES` files differ, return None.
-    The value of a file is None if one of its contents cannot be read, or if more than its content differs.
+    basebump uses this function for servers whose API returns no changed lines. If more than `MAX_CHANGED_FILES` files
+    differ, return None. The value of a file is None if one of the two contents cannot be read, or if also the mode or
+    type of the file differs.
     """
     differences = contents.list_differences()
     if differences is None or len(differences) > MAX_CHANGED_FILES:
@@ -86,7 +87,7 @@ def _list_changed_lines(old: bytes, new: bytes) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class HeadJudge:
-    """Replaces the claims of branches by verdicts on their content. Methods raise RefusedError if an API call fails."""
+    """Replaces the intents that branches claim by intents that are derived from their content."""
 
     head_reader: HeadReader
     open_tree: Callable[[str], ListedTree]
@@ -96,7 +97,7 @@ class HeadJudge:
     def judge_heads(
         self, heads: Mapping[str, BranchHead], marks: Mapping[str, BodyMark], base: BaseBranch, desired: Collection[str]
     ) -> dict[str, BranchHead]:
-        """Return each head with the intent that the judge finds in the content of its branch.
+        """Return each head with the intent that is derived from the content of its branch.
 
         A branch whose commit names another base branch is not judged, because the run of that base branch judges it.
 

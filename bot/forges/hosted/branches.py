@@ -1,4 +1,4 @@
-"""Operations on branches, the conditions that must hold before them, and the checks after them.
+"""Operations on branches: the checks before each operation, and the checks after it.
 
 The tip of a branch is the commit that the branch points to.
 """
@@ -38,14 +38,14 @@ class BranchApi(Protocol):
     def push_commit(
         self, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
     ) -> str:
-        """Create a commit with the parent `base` and these changed files, point `branch` to it, and return its id.
+        """Create a commit on top of `base`, point `branch` to this commit, and return the commit's id.
 
         If `expected_head` is given, the branch must currently point to this commit. If `expected_head` is None, the
         branch must not exist yet.
 
         Raises:
-            ForgeError: If the branch points to another commit, or if the server stored contents that differ from the
-                sent ones.
+            ForgeError: If the branch points to another commit, or if the server stored other contents than the request
+                contained.
             ProtectedFileError: If the token is not allowed to change one of the files.
         """
         ...
@@ -66,7 +66,7 @@ def require_base_commit(repository: GitRepository) -> str:
 
 
 def require_base_branch(repository: GitRepository) -> str:
-    """Return the name of the base branch. Raises ForgeError if the repository has none."""
+    """Return the name of the base branch. Raises ForgeError if the repository has no base branch."""
     if repository.base_branch is None:
         raise ForgeError(f"{repository.name}: the repository has no default branch; hint: push a first commit")
     return repository.base_branch
@@ -99,7 +99,7 @@ def settle_branch(
     read_tip: Callable[[str], BranchTip | None],
     is_done: Callable[[BranchTip | None], bool],
 ) -> str | None:
-    """Find out whether a change of a branch was done although the server reported an error or did not answer.
+    """Check whether the server changed a branch although it reported an error or did not answer.
 
     Args:
         branch: The name of the branch.
@@ -134,7 +134,7 @@ def find_pushed_commit(
     refusal: RefusedError,
     read_tip: Callable[[str], BranchTip | None],
 ) -> str:
-    """Return the id of the commit if the server created it although the push failed with the error `refusal`.
+    """Return the id of the pushed commit if the server created it although the push failed with the error `refusal`.
 
     For example, the server created the commit if only its response was lost.
 
@@ -159,7 +159,7 @@ def find_pushed_commit(
 
 
 def _is_same_commit(tip: BranchTip, base: str, message: str) -> bool:
-    """Return True if a branch points to a commit with this parent and this message that claims to be basebump's."""
+    """Return True if a commit has this parent and this message, and claims to be basebump's."""
     facts = tip.read_facts()
     return facts.intent is not None and (facts.parents, facts.message.strip()) == ((base,), message.strip())
 

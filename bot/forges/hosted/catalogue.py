@@ -1,4 +1,4 @@
-"""Lists of the repositories of a server, with many repositories in one response."""
+"""Lists of a server's repositories, in which one response contains many repositories."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from bot.forges.hosted.refusal import RefusedError, ServerErrors, is_query_too_large
 
 PAGE = 100
-"""The largest page that servers return."""
+"""The largest page size that servers support."""
 MIN_PAGE = 10
-"""The smallest page that is requested. If the server is too slow for it, callers use REST."""
+"""The smallest page size that basebump requests. If the server is too slow even for this size, callers use REST."""
 MAX_PAGES = 1_000
-"""Largest number of pages of one owner's repositories; a thousand pages are a hundred thousand repositories."""
+"""The largest number of pages of one owner's repositories; 1,000 pages are 100,000 repositories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ListedRepository:
     activity: str | None = None
     """The hash of the activity in the repository; None if the list does not contain all of it."""
     listed_requests: frozenset[int] | None = None
-    """The numbers of the open pull requests that `activity` covers, if it covers nothing else than pull requests and
-    the dashboard. None if it covers all pull requests and branches of basebump."""
+    """The numbers of the open pull requests on which `activity` is based. None if `activity` is based on all pull
+    requests and branches of basebump instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class CataloguePage:
 def list_by_pages(query_page: Callable[[int, str | None], CataloguePage]) -> list[ListedRepository]:
     """Return the repositories of all pages of a list.
 
-    `query_page` requests one page. Its parameters are the size of the page and the cursor at which the page begins,
-    which is None for the first page. If the server is too slow for a page, a smaller page is requested. Any other
-    exception of `query_page` is raised.
+    `query_page` requests one page. Its parameters are the page size and the cursor of the page; the cursor of the first
+    page is None. If the server is too slow for a page, a smaller page is requested. Any other exception of `query_page`
+    is raised.
     """
     repositories: list[ListedRepository] = []
     cursor: str | None = None
@@ -80,7 +80,7 @@ def find_each(
 ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
     """Look up repositories one by one. Yield each name with its repository, or with the error if it cannot be read.
 
-    `find` looks up one repository and raises RefusedError. `errors` are the meanings of the server's errors.
+    `find` looks up one repository and raises RefusedError. `errors` explains the server's errors.
     """
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""The outcome of CI on commits, without basebump's own status."""
+"""The outcome of CI on commits; basebump's own commit status is not part of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bot.model.ci import CiOutcome, FailedCheck
 from bot.net import sanitize_text
 
 MAX_CI_COMMITS = 50
-"""The largest number of commits of one base branch whose checks are read in a run. Each takes a request on some
-servers, and basebump rarely has more open requests for one base branch."""
+"""The largest number of commits of one base branch whose checks are read in a run. Some servers need an API call for
+each commit, and basebump rarely has more open pull requests for one base branch."""
 MAX_NAME = 200
-"""Characters of the name of a check."""
+"""The largest length of a check's name, in characters."""
 MAX_URL = 1000
-"""Characters of the address of a check. Longer addresses are left out."""
+"""The largest length of a check's URL, in characters. Longer URLs are left out."""
 _ADDRESS = re.compile(r"https?://[!-~]+", re.ASCII)
 
 _BY_IMPORTANCE = (CiOutcome.FAILED, CiOutcome.PENDING, CiOutcome.UNKNOWN, CiOutcome.PASSED)
-"""If one check failed, CI as a whole fails, whatever the others do. While a check is running, CI has no result. If the
-result of a check is unknown, CI did not pass."""
+"""One failed check makes CI fail, whatever the outcome of the other checks. While a check is running, CI has no outcome
+yet. If the outcome of a check is unknown, CI did not pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,22 @@ class CommitCheck:
     """One check of a commit, as the server lists it. The texts are untrusted."""
 
     outcome: CiOutcome
-    """NONE for a check that was skipped."""
+    """NONE if the check was skipped."""
     name: str
     url: str | None = None
-    """The address of the run of the check, as the server states it."""
+    """The URL of the check's run, as the server reports it."""
 
 
 class CiApi(Protocol):
     """The checks of the commits of one repository on a server. Methods raise RefusedError if an API call fails."""
 
     def read_outcomes(self, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on each commit. Commits whose checks cannot be read may be missing.
+        """Return the outcome of CI on each commit. A commit is missing in the result if its checks cannot be read.
 
         Args:
-            commits: The commits, each with the number of the pull request whose last commit it is. CI may run on the
-                result of merging this pull request, and not on the commit. The number is None for other commits.
+            commits: The ids of the commits. If a commit is the last one of a pull request, the value is the number of
+                this pull request, because CI may run on the merged result instead of the commit. If it is not, the
+                value is None.
         """
         ...
 
@@ -56,8 +57,8 @@ class CiApi(Protocol):
 def find_failed_check(checks: Iterable[CommitCheck], site: str) -> FailedCheck | None:
     """Return the first failed check by name; None if no check failed.
 
-    `site` is the address of the server, to which a path without a host belongs. An address that is neither http nor
-    https is left out.
+    A URL without a host is completed with `site`, the URL of the server. A URL that is neither http nor https is left
+    out.
     """
     failed = sorted((each.name, each.url or "") for each in checks if each.outcome is CiOutcome.FAILED)
     if not failed:
@@ -69,9 +70,9 @@ def find_failed_check(checks: Iterable[CommitCheck], site: str) -> FailedCheck |
 
 
 def combine_checks(outcomes: Iterable[CiOutcome]) -> CiOutcome:
-    """Return the outcome of CI on a commit from the outcomes of its checks. NONE stands for a check that was skipped.
+    """Combine the outcomes of a commit's checks into one outcome. NONE stands for a check that was skipped.
 
-    The result is NONE if there is no check, or if all were skipped.
+    The result is NONE if there are no checks, or if all checks were skipped.
     """
     found = set(outcomes)
     return next((each for each in _BY_IMPORTANCE if each in found), CiOutcome.NONE)

@@ -1,4 +1,4 @@
-"""Reading commits on servers whose API returns no changed lines. They are computed from the contents of the files."""
+"""Reads commits from servers whose API returns no changed lines; the lines are computed from the files' contents."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ComparedCommits(ABC):
         """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
 
         If there are too many commits to inspect (more than `MAX_MERGES` + 1), return None. The changes are read only if
-        `commit` is a merge of the base branch, because they are not needed for other commits.
+        `commit` is a merge of the base branch, because callers do not need the changes of other commits.
         """
         listed = self.list_new_commits(base_commit, commit, MAX_MERGES + 1)
         if listed is None:
@@ -78,7 +78,7 @@ def parse_facts(
     people: Mapping[str, Any],
     check_is_by_account: Callable[[], bool],
 ) -> CommitFacts:
-    """Return a commit in a response with the facts that show whether basebump created it.
+    """Parse a commit in a response, and return the facts that show whether basebump created the commit.
 
     Args:
         commit: The id of the commit.

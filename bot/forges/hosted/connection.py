@@ -1,4 +1,4 @@
-"""Sending requests to one server from several threads: repetitions, delays between writes, and shared values."""
+"""Sends requests to one server from several threads, with repetitions, delays between writes, and shared values."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Value = TypeVar("Value")
 
 
 def create_pace(url: str, pause: Callable[[float], None]) -> HostPace:
-    """Return the limit on the time that slow exchanges with the server at `url` may take in a run."""
+    """Create the limit on the time that a run spends in slow exchanges with the server at `url`."""
     return HostPace(url, pause, time.monotonic, MAX_SLOW_SECONDS)
 
 
 class ClientPool(Generic[Client]):
-    """Clients of a library, one for each thread, because threads cannot share the connections of a client."""
+    """Clients of a library, one for each thread, because threads cannot share a client's connections."""
 
     def __init__(self, create_client: Callable[[], Client]) -> None:
         self._create_client = create_client
@@ -83,7 +83,7 @@ class RequestSender:
             pause: Waits for a number of seconds.
             seconds_between_writes: The shortest time between the end of a write and the start of the next one.
             clock: Returns the time in seconds; only differences are used.
-            record_wait: Counts the seconds of a wait for the end of a rate limit.
+            record_wait: Called with the length, in seconds, of each wait for the end of a rate limit.
         """
         self.pause = pause
         self._record_wait = record_wait
@@ -93,7 +93,7 @@ class RequestSender:
         self._next_write = 0.0
 
     def read(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that reads something, and return its result. Raises RefusedError if an API call fails.
+        """Make a call that only reads, and return its result. Raises RefusedError if an API call fails.
 
         If the server fails or does not answer, the call is repeated after a pause. `BACKOFF_SECONDS` lists the lengths
         of the pauses, and the call is repeated once for each of them.
@@ -117,7 +117,7 @@ class RequestSender:
         return call()
 
     def write(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call that changes something, and return its result. Raises RefusedError if an API call fails.
+        """Make a call that changes data on the server, and return its result. Raises RefusedError if an API call fails.
 
         The writes of all threads are made one after another, with the configured delay between them.
 
@@ -146,22 +146,25 @@ class RequestSender:
 
 
 class ClientConnection(ABC, Generic[Client]):
-    """The access to one server with clients, each of which is used by one thread. All threads share the connection."""
+    """Access to one server, shared by all threads; each thread has its own client."""
 
     read_permission: str
     """What a token needs for calls that only read, for the hint in messages."""
     write_permission: str
-    """What a token needs for calls that change something."""
+    """What a token needs for calls that change data."""
 
     def __init__(self, pause: Callable[[float], None], seconds_between_writes: float, pace: HostPace) -> None:
-        """Prepare to make calls. `pace` counts the waits, and the other parameters are those of `RequestSender`."""
+        """Prepare to make calls.
+
+        `pace` counts the time spent waiting. The other parameters are explained at `RequestSender`.
+        """
         self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes, record_wait=pace.record_wait)
         self.pause = pause
 
     def read(
         self, action: str, call: Callable[[Client], Answer], permission: str | None = None, *, about: str = ""
     ) -> Answer:
-        """Make a call that reads something, and return its result. The call is repeated after temporary failures.
+        """Make a call that only reads, and return its result. The call is repeated after temporary failures.
 
         Args:
             action: What the call does, for error messages, such as `list the milestones`.
@@ -179,7 +182,9 @@ class ClientConnection(ABC, Generic[Client]):
     def write(
         self, action: str, call: Callable[[Client], Answer], permission: str | None = None, *, about: str = ""
     ) -> Answer:
-        """Make a call that changes something, and return its result. Only one thread makes such a call at a time.
+        """Make a call that changes data on the server, and return its result.
+
+        Only one thread makes such a call at a time.
 
         The parameters are explained at `read`; None stands for `write_permission`. Raises RefusedError if an API call
         fails.
@@ -191,9 +196,9 @@ class ClientConnection(ABC, Generic[Client]):
     def try_once(
         self, action: str, call: Callable[[Client], Answer], permission: str | None = None, *, about: str = ""
     ) -> Answer:
-        """Make a call that reads something, and do not repeat the call after failures.
+        """Make a call that only reads, once, without repetitions after failures.
 
-        The call is not repeated if callers have an alternative to it. The parameters are explained at `read`. Raises
+        Callers use this method if they have an alternative to the call. The parameters are explained at `read`. Raises
         RefusedError if an API call fails.
         """
         permission = permission or self.read_permission
@@ -201,7 +206,10 @@ class ClientConnection(ABC, Generic[Client]):
 
     @abstractmethod
     def get_token(self, about: str, permission: str) -> str | None:
-        """Return the token for a call; None to make it without a token. Raises RefusedError if an API call fails."""
+        """Return the token for a call, or None to make the call without a token.
+
+        Raises RefusedError if an API call fails.
+        """
 
     @abstractmethod
     def make_call(self, action: str, call: Callable[[Client], Answer], permission: str, token: str | None) -> Answer:

@@ -1,6 +1,6 @@
 """The files of one commit on a server.
 
-Contents are read with few requests, and verified by comparing their hash with the object id (the name of the git blob).
+Few requests read many contents. Each content is verified: its hash must equal the object id (the name of the git blob).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bot.net.exchange_errors import OversizedError
 from bot.ports import FileHistory
 
 MAX_TEXT = 256 * 1024
-"""The largest file, in bytes, that is read by a query for several files. Servers truncate larger texts."""
+"""The largest size, in bytes, of a file in a query for several files. Servers truncate larger texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TreeListing:
 
     files: Mapping[FilePath, RegularFile]
     is_complete: bool
-    """False if files are missing, because servers truncate the lists of large trees."""
+    """False if some files are missing. Servers truncate the lists of large trees."""
 
 
 class ListedTree:
@@ -48,7 +48,7 @@ class ListedTree:
             read: Yields the content of each entry in order. If an entry cannot be read, it yields a TreeError instead.
         """
         self.history: FileHistory | None = None
-        """The earlier contents of the files; None for a tree that no run reads as a whole."""
+        """Reads earlier contents of the files; None if no run reads the whole tree."""
         self._list_files = list_files
         self._read = read
         self._listing: TreeListing | None = None
@@ -98,7 +98,7 @@ def index_contents(contents: Iterable[bytes], sample_oid: str = "") -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class QueriedContents:
-    """The answer to a query for the contents of several files."""
+    """The response to a query for the contents of several files."""
 
     contents: Mapping[str, bytes]
     """The contents by object id, as `index_by_object_id` returns them. The contents of binary files are missing."""
@@ -114,11 +114,11 @@ class BatchQuery(Protocol):
         ...
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
-        """Return the contents of the entries of one batch, by object id. Every entry has an object id.
+        """Return the contents of a batch's entries, by object id. Every entry must have an object id.
 
         Raises:
             RefusedError: If the server refuses the query.
-            UnsupportedQueryError: If the server cannot answer queries of this kind.
+            UnsupportedQueryError: If the server does not support queries of this kind.
         """
         ...
 
@@ -130,10 +130,10 @@ class BlobReader:
     server: str
     """The name of the server in messages."""
     fetch_blob: Callable[[TreeEntry, str], bytes]
-    """Returns the content of an entry, whose blob name is the second argument. Raises RefusedError if an API call
+    """Returns the content of an entry. The second argument is the entry's object id. Raises RefusedError if an API call
     fails."""
     batch_query: BatchQuery | None = None
-    """The query for several files; None if the server has none, so that each file takes a request."""
+    """The query for several files; None if the server does not support it, so that each file needs its own API call."""
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in order. If an entry cannot be read, yield a TreeError instead."""
@@ -146,8 +146,8 @@ class BlobReader:
     def _query_contents(self, entries: Sequence[TreeEntry]) -> dict[str, bytes]:
         """Read several files in one query, and return the contents in the response, by object id.
 
-        If a query is too large for the server, the entries are split into two smaller queries. If a file is missing in
-        the result, the caller must read it by a request of its own.
+        If a query is too large for the server, the entries are split into two smaller queries. The caller must read
+        each file that is missing in the result with a separate API call.
         """
         if self.batch_query is None or len(entries) < 2:  # noqa: PLR2004 - a single file is one request anyway
             return {}
@@ -168,7 +168,7 @@ class BlobReader:
         """Read one file, and return its content.
 
         Returns a TreeError if the file cannot be read, or if its content does not match its object id. If the file is
-        larger than every response that is read, the error is an OversizedFileError.
+        larger than the largest response that basebump reads, the error is an OversizedFileError.
         """
         oid = entry.oid
         if oid is None:
@@ -185,12 +185,12 @@ class BlobReader:
 
 
 def is_oversized(refusal: RefusedError) -> bool:
-    """Return True if a response of the server was larger than every response that is read."""
+    """Return True if a response of the server was larger than the largest response that basebump reads."""
     return isinstance(refusal.__cause__, OversizedError)
 
 
 def _is_queried(entry: TreeEntry) -> bool:
-    """Return True if the entry may be read by a query for several files.
+    """Return True if a query for several files can contain the entry.
 
     This requires that the entry has an object id and is not too large. If the size is not known, the file is assumed to
     be small.

@@ -1,4 +1,4 @@
-"""The repositories of one server that a config selects by name or by owner, and the earlier contents of their files."""
+"""The repositories of one server that a config selects by name or by owner, and the history of their files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class HostedFileHistory:
     def read_earlier(self, path: FilePath, max_commits: int) -> Iterator[bytes]:
         """Yield the contents of a file before its last change, newest first.
 
-        One request lists the commits. Each content takes the requests for reading one file of another commit.
+        One API call lists the commits. Further API calls read the file from each commit.
         """
         hosted = self.hosted
         try:
@@ -48,15 +48,16 @@ class HostedFileHistory:
                 commits = hosted.commits.list_file_commits(self.commit, path, max_commits + 1)
         except ForgeError as error:
             raise TreeError(str(error)) from error
-        for commit in commits[1 : max_commits + 1]:  # the file still has the content of the first one
+        for commit in commits[1 : max_commits + 1]:  # the first commit has the current content
             content = self._read_file(commit, path)
             if content is not None:
                 yield content
 
     def _read_file(self, commit: str, path: FilePath) -> bytes | None:
-        """Return the content of a file in a commit; None if the commit has no such file, or if it is too large.
+        """Return the content of a file in a commit.
 
-        Raises TreeError.
+        Return None if the commit has no such file, or if the file is too large. Raises TreeError if the file cannot be
+        read.
         """
         hosted, folder = self.hosted, path.rpartition("/")[0]
         tree = hosted.open_folder(commit, folder) if hosted.open_folder is not None else hosted.open_tree(commit)
@@ -79,7 +80,7 @@ class HostedServer(ABC):
     """
 
     url: str
-    """The URL of the server. It is also the subject of failures that do not belong to a single repository."""
+    """The URL of the server, which also names failures that do not belong to a single repository."""
 
     kind: ClassVar[str]
     """The kind of forge in the config, such as `github`."""
@@ -97,8 +98,8 @@ class HostedServer(ABC):
     def must_list_owners(self) -> bool:
         """True if the repositories of an owner must be listed even when a run needs only some repositories by name.
 
-        There are two reasons for this: only the list shows which repositories the token may change, or the token cannot
-        look up repositories by name. If the result is False, the needed repositories are looked up by name.
+        There are two possible reasons: only the list shows which repositories the token is allowed to change, or the
+        token cannot look up repositories by name. If the result is False, basebump looks up repositories by name.
         """
         return False
 
@@ -109,7 +110,7 @@ class HostedServer(ABC):
         """Yield each name with its repository, or with the error if the repository cannot be read.
 
         If `activity_scope` is given, and the server can list many repositories with their trees and activities, the
-        repositories have them.
+        results contain the trees and activities.
         """
 
     @abstractmethod
@@ -127,14 +128,14 @@ class HostedServer(ABC):
     def list_default_owners(self) -> Sequence[str]:
         """Return the owners whose repositories are used if the config selects no repositories.
 
-        These are the accounts that installed a GitHub App. The result is empty for tokens that are not bound to owners.
+        These are the accounts that installed a GitHub App. The result is empty for other tokens.
         """
         return ()
 
     def check_base_branches(self, name: str) -> None:  # noqa: B027 - most tokens can
         """Raise RefusedError if the token cannot list the branches of the repository `name`.
 
-        This is called if the config has `base_branches`, because the branches are then selected from this list.
+        The caller does this if the config has `base_branches`, because basebump then selects branches from the list.
         """
 
     @abstractmethod
@@ -146,7 +147,7 @@ class HostedServer(ABC):
 
     @abstractmethod
     def examine(self, target: DiagnosisTarget, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[Check]:
-        """Check the token and its rights in some of `repositories`, and yield the results."""
+        """Check the token, and the token's rights in some of `repositories`, and yield the results."""
 
 
 class HostedFleet:
@@ -202,7 +203,7 @@ class HostedFleet:
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
         """Return the hash of the activity in one repository; None if it cannot be determined.
 
-        Raises ForgeError.
+        Raises ForgeError if the server refuses an API call.
         """
         hosted = self._open(repository.name)
         with hosted.errors.translate(hosted.name):
@@ -210,9 +211,10 @@ class HostedFleet:
         return activity.state_hash if activity is not None else None
 
     def read_ci_outcomes(self, repository: GitRepository, commits: Mapping[str, int | None]) -> Mapping[str, CiOutcome]:
-        """Return the outcome of CI on commits of a repository, at most `MAX_CI_COMMITS`. It raises nothing.
+        """Return the outcome of CI on commits of a repository, at most `MAX_CI_COMMITS`. Never raises an exception.
 
-        An outcome that is not known neither counts nor holds an update, so that an error is no failure of the run.
+        If an outcome cannot be read, it is left out, and the run goes on. An unknown outcome neither delays an update
+        nor counts for it.
         """
         hosted = self._open(repository.name)
         if hosted.ci is None or not commits:
@@ -243,7 +245,10 @@ class HostedFleet:
         return HostedDashboard(hosted.name, hosted.errors, hosted.issues) if hosted.issues is not None else None
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Check the token, list the selected repositories, check the token's rights in some, and yield the results."""
+        """Check the token, the list of selected repositories, and the token's rights in some of them.
+
+        Yield the results.
+        """
         yield from self.server.examine(target, self.list_repositories(frozenset()))
         if target.trial_repository is not None:
             for repository in self.list_repositories(frozenset({target.trial_repository})):
@@ -331,10 +336,10 @@ class HostedFleet:
                 raise listed
 
     def _expand_base_branches(self, listed: ListedRepository) -> list[GitRepository | RunFailure]:
-        """Return one entry for each base branch of a repository.
+        """Return one GitRepository for each base branch of a repository.
 
-        If no branch matches, return a single entry without a base branch. If the branches cannot be listed, return a
-        single failure.
+        If no branch matches, return a single GitRepository without a base branch. If the branches cannot be listed,
+        return a single failure.
         """
         self._server_ids[listed.name] = listed.server_id
         repository = GitRepository(
@@ -367,7 +372,7 @@ class HostedFleet:
     def _list_base_branches(self, listed: ListedRepository) -> list[tuple[str, str, bool]]:
         """Return a tuple for each base branch: its name, its commit, and True if it is the repository's default branch.
 
-        Raises RefusedError, and other exceptions if a response is malformed.
+        Raises RefusedError, if an API call fails, and other exceptions if a response is malformed.
         """
         hosted = self._open(listed.name)
         if self._base_branches:
@@ -393,7 +398,7 @@ class HostedFleet:
 
 
 def _get_site(url: str) -> str:
-    """Return the address of a server without its scheme."""
+    """Return the URL of a server without its scheme."""
     parts = urlsplit(url)
     return f"{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
@@ -401,8 +406,8 @@ def _get_site(url: str) -> str:
 def get_clone_host(url: str) -> str | None:
     """Return the host from which git clones, for example `HOST` in `https://HOST/owner/name`.
 
-    If the URL of the server has a path, as in `https://HOST/git`, return None, because clone URLs then have another
-    form.
+    If the URL of the server has a path, as in `https://HOST/git`, return None, because clone URLs of such a server have
+    another form.
     """
     parts = urlsplit(url)
     return parts.netloc.lower() if parts.path in {"", "/"} else None

@@ -1,6 +1,7 @@
 """The folders of git trees, for servers whose API lists trees but does not compare them.
 
-The id of a folder is computed from its entries. It shows whether the server left out or altered any of them.
+git computes the id of a folder from the folder's entries. The id therefore shows whether the server left out or altered
+any entry.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.source import FilePath
 
 MAX_CACHED_FOLDERS = 5_000
-"""The largest number of folders of one repository that are kept during a run."""
+"""The largest number of folders of one repository that are cached during a run."""
 MAX_DIFFERENCES = 1_000
 """The largest number of paths at which two compared trees may differ."""
 MAX_DEPTH = 200
 """The largest depth of folders in a compared tree."""
 FOLDER = "40000"
-"""The mode of a folder, as git writes it into trees."""
+"""The mode of a folder in a git tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,12 @@ class ListedNodes:
     """False if entries are missing."""
 
     def select_files(self) -> TreeListing:
-        """Return those of the entries that are regular files."""
+        """Return the entries that are regular files."""
         return TreeListing(select_files(self.nodes), self.is_complete)
 
 
 def select_files(nodes: Mapping[str, TreeNode]) -> dict[FilePath, RegularFile]:
-    """Return those of the entries that are regular files, by path."""
+    """Return the entries that are regular files, by path."""
     return {
         FilePath(path): RegularFile(node.mode, node.oid, node.size)
         for path, node in nodes.items()
@@ -65,7 +66,10 @@ def select_files(nodes: Mapping[str, TreeNode]) -> dict[FilePath, RegularFile]:
 
 
 def compare_nodes(old: Mapping[str, TreeNode], new: Mapping[str, TreeNode]) -> Sequence[FileDifference]:
-    """Return the paths at which the entries of two trees differ. The entries are given by path, without folders."""
+    """Return the paths at which the entries of two trees differ.
+
+    The trees are mappings from path to entry, without folders.
+    """
     return [
         FileDifference(FilePath(path), _build_object(old.get(path)), _build_object(new.get(path)))
         for path in sorted(old.keys() | new.keys())
@@ -74,7 +78,7 @@ def compare_nodes(old: Mapping[str, TreeNode], new: Mapping[str, TreeNode]) -> S
 
 
 def is_whole_tree(tree: str, nodes: Mapping[str, TreeNode]) -> bool:
-    """Return True if these are all entries of a tree and its folders, according to the ids of the folders."""
+    """Return True if `nodes` contains all entries of a tree and its folders. The ids of the folders show this."""
     folders: dict[str, dict[str, TreeNode]] = {"": {}}
     for path, node in nodes.items():
         folder, _, name = path.rpartition("/")
@@ -106,23 +110,26 @@ def _encode_name(name: str) -> bytes:
 
 
 class FolderReader:
-    """Reads single folders of the trees of one repository. Folders are kept, because their ids never change.
+    """Reads single folders of the trees of one repository.
 
-    Methods raise RefusedError if an API call fails. A folder whose entries do not match its id is refused.
+    Folders are cached, because the content of an id never changes.
+
+    Methods raise RefusedError if an API call fails. They also raise RefusedError if the entries of a folder do not
+    match the folder's id.
     """
 
     def __init__(self, name: str, fetch_folder: Callable[[str], Mapping[str, TreeNode]]) -> None:
         """Create a reader for the repository `name`.
 
-        `fetch_folder` returns the entries of the folder with an object id, without those of the folders in it. It
-        raises RefusedError.
+        `fetch_folder` returns the direct entries of the folder with this object id, and raises RefusedError if an API
+        call fails.
         """
         self._name = name
         self._fetch_folder = fetch_folder
         self._folders: dict[str, Mapping[str, TreeNode]] = {}
 
     def find_files(self, tree: str, paths: Iterable[FilePath]) -> dict[FilePath, RegularFile]:
-        """Return those of the files at `paths` that exist in a tree and are regular files."""
+        """Return the regular files at `paths` in a tree. Paths without a regular file are left out."""
         found = {path: self._find(tree, path.split("/")) for path in paths}
         return select_files({path: node for path, node in found.items() if node is not None})
 
@@ -156,7 +163,7 @@ class FolderReader:
             yield FileDifference(FilePath(path), old_object, new_object)
 
     def _list(self, tree: str) -> Mapping[str, TreeNode]:
-        """Return the entries of one folder, without those of the folders in it."""
+        """Return the direct entries of one folder."""
         if tree not in self._folders:
             if len(self._folders) >= MAX_CACHED_FOLDERS:
                 self._folders.clear()

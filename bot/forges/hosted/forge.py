@@ -1,7 +1,7 @@
-"""The operations on branches and pull requests that all servers share, and the interfaces that each server implements.
+"""The operations on pull requests that all servers share, and the interfaces that each server implements.
 
-Attributes of a pull request are labels, reviewers, assignees, milestone, auto-merge and the like. If one cannot be set,
-this is no error; a note (a sentence for the report) gives the reason.
+Attributes of a pull request are labels, reviewers, assignees, milestone, auto-merge and the like. If an attribute
+cannot be set, no error is raised; a note (a sentence for the report) gives the reason.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RequestEdit:
     title: str
     body: str
     attributes: RequestAttributes
-    """The attributes to add. Status, workflows and auto-merge in them are not part of the edit."""
+    """The attributes to add. The edit ignores the status, the workflows and auto-merge in them."""
     is_reworded: bool = True
     """True if the title or the body changes."""
     removed_labels: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class AutomergeApi(Protocol):
     """Auto-merge of pull requests in one repository on a server."""
 
     def enable(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Enable auto-merge, and return an empty tuple. If this fails, return one note with the reason.
+        """Enable auto-merge, and return no notes. If this fails, return one note with the reason.
 
         If `head` is given, auto-merge is enabled only if the pull request's last commit is still `head`. Never raises
         RefusedError.
@@ -102,18 +102,21 @@ class AutomergeApi(Protocol):
 
 
 class BodyAddition(Protocol):
-    """The outcome of an action such as starting workflows: notes for the report, and a text for the body."""
+    """The outcome of an action, such as starting workflows: notes for the report, and a text for the body."""
 
     @property
     def notes(self) -> tuple[str, ...]: ...
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request, extended by the outcome of the action."""
+        """Return the body of a pull request with the text of the outcome appended."""
         ...
 
 
 class WorkflowApi(Protocol):
-    """Starts CI workflows on proposals if the server does not start them by itself. No method raises."""
+    """Starts CI workflows on proposals if the server does not start them by itself.
+
+    Its methods never raise exceptions.
+    """
 
     def start_workflows(
         self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, current_body: str | None
@@ -125,9 +128,9 @@ class WorkflowApi(Protocol):
         Args:
             branch: The branch of the proposal.
             commit: The commit that the branch points to; None if the commit is not known.
-            workflows: The file names of the workflows; if there are none, nothing is started.
+            workflows: The file names of the workflows; if empty, no workflow is started.
             is_new: True if this run created the commit, so that no workflow can have run for it.
-            current_body: The current body of the pull request, which shows the outcome of earlier runs; None if the
+            current_body: The current body of the pull request, which contains the outcomes of earlier runs; None if the
                 pull request is not open yet.
         """
         ...
@@ -143,7 +146,7 @@ class HostedRepository:
     pause: Callable[[float], None]
     """Waits for a number of seconds."""
     open_tree: Callable[[str], ListedTree]
-    """Returns the files of the commit with this id. They are listed only when they are needed."""
+    """Returns the files of the commit with this id. The files are listed only when they are needed."""
     branches: BranchApi
     commits: CommitReader
     requests: RequestReader
@@ -157,31 +160,33 @@ class HostedRepository:
     workflows: WorkflowApi | None = None
     """None if the server always starts CI by itself."""
     open_folder: Callable[[str, str], ListedTree] | None = None
-    """Returns the files directly in one folder of a commit. None if listing the whole tree takes as few requests."""
+    """Returns the direct files of one folder of a commit. None if listing the whole tree takes as few API calls."""
     has_request_statuses: bool = False
-    """True if statuses belong to pull requests, so that a status can be set only after its pull request was opened."""
+    """True if the server attaches statuses to pull requests, so that a status can be set only after the pull request
+    was opened."""
     list_without_branch: Callable[[str, Collection[str]], Sequence[ListedRequest]] | None = None
-    """Returns basebump's open pull requests whose branches begin with a prefix and do not exist any more. None if the
-    server closes a pull request when its branch is deleted. The second argument are the existing branches."""
+    """Returns basebump's open pull requests whose branches begin with a prefix and do not exist any more. The second
+    argument is the collection of existing branches. None if the server closes a pull request when its branch is
+    deleted."""
     has_change_times: bool = True
-    """False if the server does not report when a pull request was last changed. `requests` then lists everything on
-    which basebump's next step depends."""
+    """False if the server does not report when a pull request was last changed. `requests` then lists all data that
+    decide basebump's next step."""
     is_read_only: bool = False
-    """True if the token can neither change anything nor list or compare commits. The claims of branches are not judged
-    then, and the history of files is not read."""
+    """True if the token can neither change data nor list or compare commits. basebump then trusts the claims of
+    branches, and does not read the history of files."""
 
 
 class HostedForge:
     """The operations on branches and pull requests of one repository on a server; implements `bot.ports.Forge`."""
 
     def __init__(self, hosted: HostedRepository, repository: GitRepository) -> None:
-        """Create the operations for the base branch and base commit that `repository` was opened at."""
+        """Create the operations for the base branch and the base commit that `repository` names."""
         self.limits = hosted.limits
         self._hosted = hosted
         self._repository = repository
         self._statuses = StatusWriter(hosted.statuses)
         self._tips: dict[str, str] = {}
-        """The commit of each branch when the branches were listed."""
+        """The commit of each branch when the list of branches was read."""
         self._pushed_commits: dict[str, str] = {}
         """The commits that this run pushed, by branch."""
 
@@ -199,7 +204,7 @@ class HostedForge:
         - one for each desired branch without an open pull request, to find the ended pull requests,
         - one for each commit, if the list of branches does not contain the facts about the commits,
         - one for each pull request whose base branch has new commits, to check for conflicts,
-        - one for each pull request with commits of users, to find basebump's comment,
+        - one for each pull request with commits of users, to find an earlier comment of basebump,
         - some for each branch that ends in a merge commit,
         - some for each branch whose content `judge` reads. If `judge` is None, the intents of the branches are only
           what their commits claim.
@@ -222,11 +227,13 @@ class HostedForge:
         return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the pull request for an existing branch. If the branch already has an open one, update it instead.
+        """Open the pull request for an existing branch.
+
+        If the branch already has an open pull request, update it instead.
 
         The commit status is set and workflows are started before the pull request is opened with its attributes. If
-        statuses belong to pull requests, the status is set after that. Auto-merge is enabled last, because the server
-        may merge immediately.
+        statuses belong to pull requests, the status is set after the pull request was opened. Auto-merge is enabled
+        last, because the server may merge immediately.
         """
         check_text_length(self.limits, proposal.title, proposal.body)
         branch, attributes = proposal.branch, proposal.attributes
@@ -250,8 +257,8 @@ class HostedForge:
 
         A user can request an update by setting certain labels on the pull request. These labels are removed.
 
-        If auto-merge must be disabled, this is done first, so that the server cannot merge before the update is
-        complete. If auto-merge must be enabled, this is done last, because the server may merge immediately.
+        Auto-merge is disabled before all other changes, so that the server cannot merge before the update is complete.
+        Auto-merge is enabled after all other changes, because the server may merge immediately.
         """
         number = require_request_number(request)
         check_text_length(self.limits, title, body)
@@ -310,8 +317,8 @@ class HostedForge:
     def _create_or_update(self, proposal: Proposal) -> OpenedRequest:
         """Create the pull request for a proposal. If the branch already has an open pull request, update it instead.
 
-        If the server does not answer, the pull request may have been created nevertheless. Therefore basebump searches
-        for it, and updates it if it exists.
+        If the server does not answer, it may still have created the pull request. Therefore basebump searches for the
+        pull request, and updates it if it exists.
         """
         writer, base_branch = self._hosted.request_writer, require_base_branch(self._repository)
         try:
@@ -328,8 +335,8 @@ class HostedForge:
     def _set_status(self, branch: str, tip: str | None, attributes: RequestAttributes) -> StatusOutcome:
         """Set the commit status of the last commit of a branch.
 
-        If this run pushed a commit to the branch, this is the last commit. If not, the last commit is `tip`, which the
-        branch pointed to when the branches were listed.
+        The last commit is the one that this run pushed to the branch. If this run pushed none, the last commit is
+        `tip`, to which the branch pointed when the branches were listed.
         """
         pushed = self._pushed_commits.get(branch)
         if attributes.status is None and attributes.status_source is not None and pushed is None:
@@ -353,9 +360,9 @@ class HostedForge:
     ) -> BodyAddition:
         """Start workflows for the last commit of a branch, and return the outcome.
 
-        If this run pushed a commit to the branch, this is the last commit. If not, the last commit is `tip`, which the
-        branch pointed to when the branches were listed. `current_body` is the current body of the pull request; None if
-        the pull request is not open yet.
+        The last commit is the one that this run pushed to the branch. If this run pushed none, the last commit is
+        `tip`, to which the branch pointed when the branches were listed. `current_body` is the current body of the pull
+        request; None if the pull request is not open yet.
         """
         if self._hosted.workflows is None:
             return NO_BODY_ADDITION

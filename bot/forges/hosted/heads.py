@@ -1,9 +1,9 @@
-"""Reads the last commits of basebump's branches, and finds out whether they claim to be basebump's.
+"""Reads the last commits of basebump's branches, and checks whether the commits claim to be basebump's.
 
 The intent of a commit is a hash of the changes that basebump planned. basebump writes it into a trailer of the commit
 message. A commit claims to be basebump's if three things are true: it has this trailer, its author is basebump's
-account, and nobody amended it. Anybody who can push can forge all of this. Therefore `bot.branch_ports.BranchJudge`
-also compares the content of the branch with the edits that basebump makes.
+account, and nobody amended it. Anybody who can push can forge all three. Therefore `bot.branch_ports.BranchJudge` also
+compares the content of the branch with the edits that basebump makes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class CommitAuthorship:
     is_by_account: bool
     """True if the token's account is the author, and the committer is the account or the server itself."""
     authored_at: datetime | None
-    """None if the date is too far in the past or future for Python's dates, as git accepts it."""
+    """None if the date is outside the range of Python's dates. git accepts such dates."""
     committed_at: datetime | None
 
 
@@ -98,7 +98,7 @@ def is_own_commit(parents: Sequence[str], authorship: CommitAuthorship) -> bool:
 
 
 def parse_commit_date(text: str) -> datetime | None:
-    """Return the date of a commit; None if it is too far in the future for Python's dates, as git accepts it."""
+    """Return the date of a commit; None if the date is too late for Python. git accepts such dates."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -107,11 +107,12 @@ def parse_commit_date(text: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class BranchHead:
-    """The last commit of a branch, and the result of comparing the branch with its base branch."""
+    """The last commit of a branch, and the result of the comparison with the base branch."""
 
     commit: str
     intent: str | None
-    """The intent of basebump's commit; None if the branch contains other changes, which are not in the base branch."""
+    """The intent of basebump's commit; None if the branch contains changes that neither this commit nor the base branch
+    contains."""
     stated_base: str | None
     """The base branch that the commit names in its trailer; None for the default branch."""
     committed_at: datetime | None
@@ -119,20 +120,21 @@ class BranchHead:
     is_behind: bool
     """True if the base branch has commits that the branch does not have."""
     own_commit: str | None = None
-    """basebump's commit; None if the branch contains other changes."""
+    """basebump's commit; None if the branch contains changes that neither this commit nor the base branch contains."""
     base_parent: str | None = None
-    """The commit of the base branch that the last commit has as a parent; None if the branch contains other changes.
-    `HeadReader.find_merge_base` checks that the base branch contains this commit."""
+    """The parent of the last commit that is a commit of the base branch. None if the branch contains changes that
+    neither basebump's commit nor the base branch contains. `HeadReader.find_merge_base` checks that the base branch
+    contains this parent."""
     is_base_checked: bool = False
-    """True if the base branch is known to contain `base_parent`, and the branch is known to contain no other commits
-    than basebump's commit and merges of the base branch."""
+    """True if two facts have been checked: the base branch contains `base_parent`, and the branch contains no other
+    commits than basebump's commit and merges of the base branch."""
     is_confirmed: bool = False
     """True if this run or the state knows all digests on the branch. False until the content has been judged."""
     is_as_marked: bool = True
     """False if the branch contains digests that the mark of its pull request does not name."""
 
     def apply(self, verdict: BranchVerdict) -> BranchHead:
-        """Return the head with the intent of a verdict on the content of the branch."""
+        """Return the head with the intent from a verdict on the content of the branch."""
         return replace(
             self, intent=verdict.intent, is_confirmed=verdict.is_confirmed, is_as_marked=verdict.is_as_marked
         )
@@ -144,7 +146,7 @@ class BranchComparison:
 
     commits: Mapping[str, CommitFacts]
     changes: FileChanges | None
-    """None if too many files changed, so that the server may have left out some of them or their lines."""
+    """None if too many files changed: the server might then have left out files or lines."""
     check_is_behind: Callable[[], bool]
     """Returns True if the base branch has commits that the branch does not have. It may send an API request."""
 
@@ -153,14 +155,14 @@ class CommitReader(Protocol):
     """Reads commits of one repository. Methods raise RefusedError if an API call fails."""
 
     def compare(self, base_commit: str, commit: str) -> BranchComparison | None:
-        """Return the commits that `commit` contains and `base_commit` does not, and the changes that they make.
+        """Return the commits that `commit` contains and `base_commit` does not, and the changes of these commits.
 
         If there are too many commits to inspect, or if the token cannot compare commits, return None.
         """
         ...
 
     def read_changes(self, commit: str) -> FileChanges:
-        """Return the changes that a commit makes compared with its parent."""
+        """Return the changes that a commit makes to its parent."""
         ...
 
     def list_differences(self, base_commit: str, commit: str) -> Sequence[FileDifference] | None:
@@ -212,15 +214,15 @@ class HeadReader:
     def find_merge_base(self, head: BranchHead) -> str | None:
         """Return the commit of the base branch on which a branch is based.
 
-        Return None if the branch contains other commits than basebump's commit and merges of the base branch. An API
-        request is sent if the branch is not based on the newest commit of the base branch.
+        Return None if the branch contains other commits than basebump's commit and merges of the base branch. If the
+        branch is not based on the newest commit of the base branch, this method sends an API request.
         """
         if head.is_base_checked or head.base_parent is None or self.base_commit is None:
             return head.base_parent
         comparison = self.commits.compare(self.base_commit, head.commit)
         if comparison is None:
             return None
-        if not comparison.commits:  # the branch was merged
+        if not comparison.commits:  # the base branch contains all commits of the branch
             return head.commit
         return head.base_parent if set(comparison.commits) == {head.commit} else None
 

@@ -1,6 +1,6 @@
-"""Requests of GitHub's REST API for pull requests, statuses and issues, which Gitea and Forgejo have as well.
+"""The part of GitHub's REST API for pull requests, statuses and issues that Gitea and Forgejo also have.
 
-The classes are completed by the few requests that differ.
+The adapters of these servers add the API calls that differ.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusSta
 
 @dataclass(frozen=True, slots=True)
 class PullPermissions:
-    """The permissions that requests require, for hints in messages."""
+    """The permissions that API calls require, for hints in messages."""
 
     pulls: str
     """For opening and editing pull requests, and for requesting reviews."""
@@ -63,13 +63,13 @@ Remote_co = TypeVar("Remote_co", bound=PullRemote, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class PullAttributes(Generic[Remote_co]):
-    """The attributes of the pull requests of one repository, of which servers have the same requests."""
+    """Reads and changes the attributes of pull requests with API calls that GitHub, Gitea and Forgejo share."""
 
     remote: Remote_co
     takes_single_names = False
 
     def get_label_keys(self, labels: Sequence[str]) -> Sequence[str | int]:
-        """Return the names or ids by which requests name existing labels."""
+        """Return the names or ids by which API calls name existing labels."""
         return list(labels)
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
@@ -87,7 +87,7 @@ class PullAttributes(Generic[Remote_co]):
         self.write(action, "PATCH", f"/issues/{number}", {"milestone": milestone})
 
     def write(self, action: str, method: str, path: str, body: object = None) -> Any:
-        """Send a request that changes labels or the like, and return the JSON value in the response."""
+        """Send a request that changes labels or other attributes, and return the JSON value in the response."""
         return self.remote.write_json(action, method, path, body, self.remote.permissions.discussion)
 
 
@@ -107,14 +107,14 @@ class PullWriter(ABC, Generic[Remote_co]):
 
     @abstractmethod
     def build_draft_fields(self, title: str, *, is_draft: bool) -> Mapping[str, object]:
-        """Return the fields of a new pull request that contain its title, and mark it as a draft if it is one."""
+        """Return the fields that set the title and the draft mark of a new pull request."""
 
     def build_title(self, title: str, current: Mapping[str, Any], edit: RequestEdit) -> str:  # noqa: ARG002 - hook
-        """Return the new title of a pull request. `current` is the pull request in the response of the server."""
+        """Return the new title of a pull request. `current` is the pull request in a response of the server."""
         return title
 
     def create(self, target_branch: str, proposal: Proposal) -> OpenedRequest:
-        """Create a pull request, and set its attributes with further requests.
+        """Create a pull request, and set its attributes with further API calls.
 
         If the server does not mark it as a draft although it should be one, the result contains a note about this.
         """
@@ -191,7 +191,10 @@ class PullIssues(ABC, Generic[Remote_co]):
 
     @abstractmethod
     def ensure_label(self, label: str) -> Sequence[str | int]:
-        """Return the name or id by which a request names a label, which is created if the server does not do so."""
+        """Return the name or id by which an API call names a label.
+
+        If the server does not create labels itself, create it.
+        """
 
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         return [
@@ -199,7 +202,7 @@ class PullIssues(ABC, Generic[Remote_co]):
             for each in self.list_issues(label)
             if self.remote.is_own_user(each["user"])
             and not each.get("pull_request")
-            and any(one["name"] == label for one in each["labels"] or ())  # an unknown label may be ignored
+            and any(one["name"] == label for one in each["labels"] or ())  # servers may ignore unknown labels
         ]
 
     def create_issue(self, title: str, body: str, label: str) -> None:

@@ -20,12 +20,13 @@ class StatusOutcome:
     """The outcome of setting a commit status."""
 
     recorded_status: tuple[str, CommitStatus] | None = None
-    """The commit and its status, to record in the body of the request. It is also recorded if the server refused it
-    permanently, so that later runs do not try again. None if there is no status, or if a later run must try again."""
+    """The commit and its status, for the mark in the body of the pull request. They are also recorded if the server
+    refused the status permanently, so that later runs do not try again. None if there is no status, or if a later run
+    must try again."""
     notes: tuple[str, ...] = ()
 
     def add_to_body(self, body: str) -> str:
-        """Return the body of a pull request with the commit and its status recorded in the mark, a hidden comment."""
+        """Return the body of a pull request with the commit and its status added to the mark, a hidden comment."""
         return body if self.recorded_status is None else record_status(body, *self.recorded_status)
 
 
@@ -39,7 +40,7 @@ class ListedStatus:
 
     id: int
     state: str
-    """The state in the server's word."""
+    """The state in the server's own wording."""
     description: str
 
 
@@ -48,7 +49,7 @@ class StatusApi(Protocol):
 
     @property
     def state_words(self) -> Mapping[StatusState, str]:
-        """The server's words for the states that basebump sets."""
+        """The server's words for the states of a commit status that basebump sets."""
         ...
 
     def list_own_statuses(self, commit: str) -> Iterable[ListedStatus]:
@@ -72,7 +73,8 @@ class StatusWriter:
     def __init__(self, statuses: StatusApi) -> None:
         self._statuses = statuses
         self._refusal_note = ""
-        """The note that explains why this token cannot set statuses; empty until a request was refused permanently."""
+        """The note that explains why this token cannot set statuses; empty until the server permanently refused a
+        status."""
 
     def set_status(
         self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool
@@ -116,7 +118,7 @@ class StatusWriter:
     def _read_status(self, commit: str) -> CommitStatus | None:
         """Return the last status that basebump set on a commit. Raises RefusedError if an API call fails.
 
-        Returns None if there is none, or if its state is one that basebump never sets.
+        Returns None if there is no such status, or if basebump never sets the state of the status.
         """
         newest = max(self._statuses.list_own_statuses(commit), key=lambda each: each.id, default=None)
         words = self._statuses.state_words.items()
@@ -173,7 +175,7 @@ class HostedDashboard:
     issues: IssueApi
 
     def read(self) -> DashboardIssue | None:
-        """Return the dashboard issue, whether it is open or closed; None if it was never created."""
+        """Return the open or closed dashboard issue; None if it was never created."""
         with self._translate_errors():
             for issue in self.issues.list_own_issues(DASHBOARD_LABEL):
                 body = _normalise_line_ends(issue.body)
@@ -204,7 +206,7 @@ class HostedDashboard:
 
 
 def _normalise_line_ends(body: str | None) -> str:
-    """Return the body with LF line ends; an empty text if there is no body.
+    """Return the body with LF line ends; an empty text if `body` is None.
 
     Servers return CR LF if a user edited the text in a browser.
     """

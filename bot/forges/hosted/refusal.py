@@ -1,4 +1,4 @@
-"""The errors of requests that a server refused, did not answer or does not support, and the messages for them.
+"""The errors of API calls that a server refused, did not answer or does not support, and their messages.
 
 Each kind of server describes its errors with one `ServerErrors` object.
 """
@@ -17,11 +17,12 @@ from bot.model.errors import HINT_SEPARATOR, ForgeError
 from bot.net import PROXY_ADVICE, HttpError, describe_cause, sanitize_text
 
 MAX_NAMED_WAIT = 10 * 365 * 86_400.0
-"""The longest wait, in seconds, that a message states. A longer one might end after the last date that Python has."""
+"""The longest wait, in seconds, that a message states. The end of a longer wait might be too late for Python's
+dates."""
 
 INVALID_VALUE_ERRORS: tuple[type[Exception], ...] = (ValueError, OverflowError, RecursionError)
-"""The exceptions that are raised if a response has the expected form, but contains a number, a date or a text that does
-not exist, such as a lone surrogate in a name, or if the response is nested too deeply."""
+"""The exceptions that are raised for a response that has the expected form, but an impossible value: a number, a date
+or a text such as a lone surrogate in a name. They are also raised if the response is nested too deeply."""
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 401, 403, 404, 405, 406
 CONFLICT, INVALID, TOO_MANY = 409, 422, 429
@@ -50,7 +51,7 @@ class RefusedError(ForgeError):
         self.retry_after = retry_after
         """Seconds after which the request may succeed; None if the reason was not a rate limit."""
         self.should_repeat = should_repeat
-        """False if the same request would fail again, or would take too long again."""
+        """False if the same API call would fail again, or would take too long again."""
         super().__init__(message)
 
     @property
@@ -63,9 +64,10 @@ class RefusedError(ForgeError):
 
 
 def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) -> Answer:
-    """Call `read_state` after a write failed with `refusal`, to find out what the write has changed. Return the result.
+    """Call `read_state` after a write failed, to find out what the write changed, and return the result.
 
-    If `read_state` also raises RefusedError, raise `refusal`, because the error of the write is more helpful.
+    `refusal` is the error of the write. If `read_state` also raises RefusedError, raise `refusal`, because its message
+    is more helpful.
     """
     try:
         return read_state()
@@ -74,10 +76,10 @@ def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) 
 
 
 def is_permanent_refusal(refusal: RefusedError) -> bool:
-    """Return True if the server will also refuse the same request in later runs.
+    """Return True if the server will also refuse the same API call in later runs.
 
-    This is True if the token lacks a permission, or if the server lacks a feature. It is False for a rate limit, a
-    failure of the server, and an invalid token.
+    The result is True if the token lacks a permission, or if the server lacks a feature. It is False for a rate limit,
+    a failure of the server, and an invalid token.
     """
     has_answer = refusal.status is not None and refusal.status < SERVER_ERROR
     return has_answer and refusal.retry_after is None and refusal.status != UNAUTHORIZED
@@ -90,7 +92,7 @@ UNKNOWN_NAME_MESSAGE = re.compile(r"doesn't exist on type|isn't a defined input 
 
 
 class UnsupportedQueryError(Exception):
-    """The server has no GraphQL API, or is too old for a query because its schema lacks a name that the query uses."""
+    """The server has no GraphQL API, or its schema lacks a name that the query uses, because the server is too old."""
 
 
 def is_query_too_large(refusal: RefusedError) -> bool:
@@ -107,7 +109,7 @@ class RefusalMeaning:
     """The meaning and the hint. `{message}` is replaced by the server's message, and `{permission}` by the permission
     that the request requires."""
     phrases: tuple[str, ...] = ()
-    """The server's message must contain one of these phrases. If there are none, every message matches."""
+    """Phrases, one of which the server's message must contain. If the tuple is empty, every message matches."""
     default_message: str = ""
     """The replacement for `{message}` if the server sent no message."""
 
@@ -129,24 +131,25 @@ NOT_FOUND_MEANING = RefusalMeaning(
 
 @dataclass(frozen=True, slots=True)
 class RateLimitRule:
-    """Recognises requests that a server refused because of a rate limit, and computes when the limit ends."""
+    """Recognises API calls that a server refused because of a rate limit, and computes when the limit ends."""
 
     statuses: frozenset[int]
-    """The statuses of requests that a rate limit refused. Except for 429, they can also have other reasons."""
+    """The HTTP statuses with which the server reports a rate limit. Except for 429, a refusal with such a status can
+    also have another reason."""
     reset_header: str
-    """The header, in lower case, with the second since 1970 in which the limit ends."""
+    """The header, in lower case, that contains the end of the limit, in seconds since 1970."""
     default_wait: float
     """Seconds to wait if no header states when the limit ends."""
     remaining_header: str = ""
-    """The header, in lower case, with the number of remaining requests. If the name is not empty, `reset_header` counts
-    only if this number is 0."""
+    """The header, in lower case, that contains the number of remaining requests. If this field is not empty,
+    `reset_header` is used only if the number is 0."""
     phrase: re.Pattern[str] | None = None
     """Matches the server's message if a rate limit refused a request with another status than 429."""
 
     def compute_wait(self, status: int, server_message: str, headers: Mapping[str, str], now: datetime) -> float | None:
         """Return the seconds until the rate limit ends.
 
-        If the server refused the request for another reason, return None.
+        If the server refused the API call for another reason, return None.
         """
         if status not in self.statuses:
             return None
@@ -161,7 +164,7 @@ class RateLimitRule:
 
 @dataclass(frozen=True, slots=True)
 class RefusedAnswer:
-    """The answer with which a server refused a request."""
+    """A response with which a server refused an API call."""
 
     status: int
     server_messages: Sequence[str]
@@ -175,7 +178,7 @@ def index_headers(headers: Mapping[str, object]) -> Mapping[str, str]:
 
 
 class AnswerError(Exception):
-    """A server refused a request. A client raises it, and `ServerErrors.explain_error` converts it."""
+    """The exception for a refused API call. A client raises it, and `ServerErrors.explain_error` converts it."""
 
     def __init__(self, answer: RefusedAnswer, *, is_page: bool = False) -> None:
         super().__init__(*answer.server_messages)
@@ -196,14 +199,14 @@ class ServerErrors:
     meanings: Sequence[RefusalMeaning] = ()
     """The meanings of refusals, of which the first one that matches is used."""
     malformed_answer_errors: tuple[type[Exception], ...] = (AttributeError, KeyError, TypeError, IndexError)
-    """The exceptions that are raised if the response of another kind of server is parsed."""
+    """The exceptions that basebump's code can raise when it parses the response of another kind of server."""
     client_errors: tuple[type[Exception], ...] = (HttpError,)
-    """The exceptions of the client library whose text explains why there was no response, and contains no secrets
-    except the token."""
+    """The exceptions of the client library whose text explains why there was no response. The text must contain no
+    secret except the token."""
 
     @contextmanager
     def translate(self, name: str) -> Iterator[None]:
-        """Convert exceptions to RefusedError while the code in the `with` block parses a response of the server.
+        """Convert exceptions that occur while the `with` block parses a response of the server to RefusedError.
 
         Such exceptions occur if the response has an unexpected form, for example because the URL belongs to another
         kind of server. `name` is the repository or owner that the message names.
@@ -215,13 +218,15 @@ class ServerErrors:
             raise RefusedError(message, status=None) from error
 
     def describe_failure(self, action: str) -> str:
-        """Return the beginning of the message about an action for which there is no valid answer of the server."""
+        """Return the beginning of the message about an action to which the server gave no valid response."""
         return f"could not {action} on {self.server}"
 
     def explain_error(
         self, error: Exception, action: str, permission: str, *, secret: str | None, now: datetime
     ) -> RefusedError:
-        """Return the error for an exception of a client, which is an AnswerError if the server refused the request.
+        """Convert an exception of a client to a RefusedError.
+
+        An AnswerError means that the server refused the API call.
 
         The other parameters are explained at `explain_refusal`.
         """
@@ -230,7 +235,7 @@ class ServerErrors:
         return self.explain_refusal(error.answer, action, permission, secret=secret, now=now)
 
     def explain_missing_answer(self, error: Exception, action: str, secret: str | None) -> RefusedError:
-        """Return the error for a request to which there was no valid answer.
+        """Return the error for an API call without a valid response.
 
         Args:
             error: The exception of the client library or of the parser.
@@ -238,7 +243,7 @@ class ServerErrors:
             secret: The token, which is removed from the message.
         """
         message = f"{self.describe_failure(action)}: {self._describe_reason(error, secret)}"
-        if HINT_SEPARATOR not in message:  # the reason may have a hint of its own, such as the key for a certificate
+        if HINT_SEPARATOR not in message:  # the reason may contain a hint, such as to configure a certificate
             advice = f"check the network and {self.url_name}, and {PROXY_ADVICE}"
             message += f"{HINT_SEPARATOR}{advice}; `scan` and `check` need no forge"
         should_repeat = not isinstance(error, HttpError) and not describe_cause(error)[1]
@@ -247,7 +252,7 @@ class ServerErrors:
     def explain_refusal(
         self, answer: RefusedAnswer, action: str, permission: str, *, secret: str | None, now: datetime
     ) -> RefusedError:
-        """Return the error for a request that the server refused, whose message has the reason and a hint.
+        """Return the error for an API call that the server refused. Its message has the reason and a hint.
 
         Args:
             answer: The server's response.
@@ -271,10 +276,10 @@ class ServerErrors:
         )
 
     def _describe_reason(self, error: Exception, secret: str | None) -> str:
-        """Return the reason why there is no valid answer, for the message.
+        """Return the reason for a missing or invalid response, for the message.
 
-        If the exception comes from the library `requests`, its text is not used, because it may quote a header with the
-        token.
+        If the exception comes from the library `requests`, its text is not used, because the text may quote a header
+        that contains the token.
         """
         if not isinstance(error, (*self.malformed_answer_errors, JSONDecodeError)):
             if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""Lists the pull requests of one repository, and reads the facts about them that decide how basebump treats them.
+"""Lists the pull requests of one repository, and reads the facts that decide how basebump treats each of them.
 
 The intent of a branch is a hash of the changes that basebump planned, from the trailer of basebump's commit. It is None
 if users pushed other changes to the branch, so that basebump must leave the branch unchanged. The head of a branch
@@ -26,8 +26,8 @@ MAX_BRANCHES = 500
 """The largest number of branches whose last commits are read, besides those of desired proposals. Everyone who can push
 can create branches, and must not use up the rate limit of all repositories (5,000 requests per hour on GitHub)."""
 MERGE_CHECK_SECONDS = 2.0
-"""Seconds that a server needs to compute the merge state of a pull request. It starts when the state is first
-requested."""
+"""Seconds that a server needs to compute the merge state of a pull request. The server starts to compute the state when
+the state is first requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class _RequestContext:
     merge_states: Mapping[int, MergeState]
     """The merge states of the open pull requests whose base branch has new commits, by number."""
     must_be_current: bool
-    """True if only branches that are up to date can be merged. It is read only if some branch is not up to date."""
+    """True if the server merges only branches that are up to date. This is read only if some branch is not up to
+    date."""
     review_states: Mapping[int, ReviewState]
     closed_without_user: frozenset[int]
     """The numbers of the closed pull requests that no user closed."""
@@ -59,14 +60,14 @@ class RequestLister:
     reader: RequestReader
     commits: CommitReader
     repository: GitRepository
-    """The repository with the base branch and its commit. A branch on top of that commit cannot conflict. Branches that
-    were created for another base branch are left out."""
+    """The repository with the base branch and its commit. A branch on top of the base commit cannot conflict. Branches
+    that were created for another base branch are left out."""
     pause: Callable[[float], None]
     open_tree: Callable[[str], ListedTree]
     """Returns the files of the commit with this id."""
     list_without_branch: Callable[[Collection[str]], Sequence[ListedRequest]] | None = None
-    """Returns basebump's open pull requests whose branches do not exist. None if the server closes a pull request when
-    its branch is deleted. The argument are basebump's branches."""
+    """Returns basebump's open pull requests whose branches do not exist. The argument is the collection of basebump's
+    branches. None if the server closes a pull request when its branch is deleted."""
 
     def list_requests(
         self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], judge: BranchJudge | None = None
@@ -77,7 +78,8 @@ class RequestLister:
         `tips` are basebump's branches with their last commits. If `judge` is None, the intents in the result are only
         what the commits claim.
         """
-        # Most servers close a request when its branch is deleted. Without branches, no request can be open there.
+        # Most servers close a pull request when its branch is deleted. Without branches, no pull request can be open
+        # there.
         listed = self.reader.list_open(tips.keys()) if tips else ()
         base = BaseBranch(self.repository.base_branch, self.repository.non_default_base)
         head_reader = HeadReader(self.commits, self.repository.commit)
@@ -196,7 +198,8 @@ def select_branches_to_read(
     """Yield the names of the branches whose last commits must be read.
 
     If a branch has open pull requests, and all of them target other base branches, the branch is left out. If there are
-    too many branches, those without a pull request are left out first. The `desired` branches are never left out.
+    too many branches, the branches without a pull request are left out first. The `desired` branches are never left
+    out.
 
     Args:
         branches: The names of basebump's branches.
@@ -216,8 +219,8 @@ def is_request_of_base(
 ) -> bool:
     """Return True if an open pull request belongs to `base`, one of the base branches that basebump updates.
 
-    If auto-merge is enabled for a pull request into `base`, the pull request belongs to it whatever basebump's commit
-    states, because the commit can be forged, and basebump may have to disable auto-merge.
+    If auto-merge is enabled for a pull request into `base`, the pull request belongs to `base` whatever basebump's
+    commit states, because the commit can be forged, and basebump may have to disable auto-merge.
 
     Args:
         base: The base branch.
@@ -245,12 +248,12 @@ def can_conflict(head: BranchHead) -> bool:
 def read_merge_states(
     numbers: Sequence[int], read_merge_state: Callable[[int], MergeState], pause: Callable[[float], None]
 ) -> Mapping[int, MergeState]:
-    """Return whether each pull request has conflicts or must be updated, by number.
+    """Return for each pull request, by number, whether it has conflicts or must be updated.
 
     Raises RefusedError if an API call fails.
 
-    A server starts to compute a merge state when it is first requested. If the state is not known yet, it is requested
-    again after a pause.
+    A server starts to compute a merge state when the state is first requested. If the server does not know the state
+    yet, basebump requests it again after a pause.
     """
     states = {number: read_merge_state(number) for number in numbers}
     unknown = [number for number, state in states.items() if not state.is_known]

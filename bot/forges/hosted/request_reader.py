@@ -1,4 +1,4 @@
-"""The Protocol by which the pull requests of one repository on a server are read, with its values and limits."""
+"""The Protocol for reading the pull requests of one repository on a server, with its values and limits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.model.proposal import BodyMark, RequestState
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 MAX_ENDED = 100
-"""The largest number of ended pull requests of one branch that are read, newest first. They fill one page. Older pull
-requests declined digests that are not relevant any more."""
+"""The largest number of ended pull requests of one branch that are read, newest first. This number fits on one page.
+The digests that users declined in older pull requests are not relevant any more."""
 MAX_COMMENTS = 500
-"""The largest number of comments of one pull request that are searched for basebump's comment. basebump comments in the
-first run after a user's first commit, so its comment is among the first."""
+"""The largest number of comments of one pull request among which basebump searches for its own. basebump comments in
+the first run after a user's first commit, so that its comment is among the first ones."""
 MAX_BEFORE_DELETION = timedelta(seconds=1)
-"""A user who closes a pull request takes longer than this time to delete its branch."""
+"""The time between closing a pull request and deleting its branch. If the time is longer, a user did both."""
 MAX_AFTER_DELETION = timedelta(minutes=1)
 """The longest time between the deletion of a branch and the moment at which the server closes its pull request."""
 
@@ -41,8 +41,8 @@ class ReviewState:
     is_accepted: bool
     """True if a user whose review counts approved the pull request, or if the pull request is in the merge queue."""
     ever_set: RequestAttributes | None
-    """All attributes that anybody ever set, including those that were removed later. If the server reports only the
-    current attributes, these; None if the server reports no attributes."""
+    """All attributes that anybody ever set, including the attributes that were removed later. If the server reports
+    only the current attributes, the value contains only these. None if the server reports no attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ListedRequest:
     opened_at: datetime
     closed_at: datetime | None
     attributes: RequestAttributes = NO_ATTRIBUTES
-    """The current attributes, as far as the list contains them. The list always contains the labels."""
+    """The current attributes, as far as the list contains them. It always contains the labels."""
     has_automerge: bool = False
     """True if auto-merge is enabled."""
     automerge_by: str | None = None
@@ -90,8 +90,8 @@ class ListedRequest:
     def may_be_declined(self) -> bool:
         """True if a user may have declined the proposal by closing the pull request.
 
-        This is the case if the pull request is closed, and its mark does not record that basebump withdrew it. The
-        server must still be asked who closed it.
+        The result is True if the pull request is closed, and its mark does not record that basebump withdrew the
+        proposal. The caller must still request from the server which account closed the pull request.
         """
         return self.closed_at is not None and self.state is RequestState.CLOSED and not self.mark.is_withdrawn
 
@@ -100,7 +100,7 @@ class RequestReader(Protocol):
     """Reads the pull requests of one repository on a server. Methods raise RefusedError if an API call fails."""
 
     def list_open(self, branches: Collection[str]) -> Sequence[ListedRequest]:
-        """Return the open pull requests of these branches, which are in the repository itself, and not in a fork."""
+        """Return the open pull requests of these branches. Pull requests from forks are left out."""
         ...
 
     def list_of_branch(self, branch: str) -> Sequence[ListedRequest]:
@@ -126,7 +126,7 @@ class RequestReader(Protocol):
         ...
 
     def has_own_comment(self, number: int) -> bool:
-        """Return True if basebump has already written the comment that the branch contains commits of users."""
+        """Return True if basebump has already commented that the branch contains commits of users."""
         ...
 
     def read_merge_state(self, number: int) -> MergeState:
@@ -151,7 +151,7 @@ class RequestReader(Protocol):
         ...
 
     def find_closed_without_user(self, requests: Sequence[ListedRequest]) -> frozenset[int]:
-        """Return the numbers of those closed pull requests that no user closed.
+        """Return the numbers of the closed pull requests that no user closed.
 
         The server closed them because their branch was deleted, or basebump closed them itself. Such a pull request
         does not count as declined.
@@ -160,7 +160,10 @@ class RequestReader(Protocol):
 
 
 def parse_request_time(text: str) -> datetime:
-    """Return a time in a response. Raises ValueError if it has no time zone, so that it cannot be compared."""
+    """Return a time in a response.
+
+    Raises ValueError if the text has no time zone, because such times cannot be compared.
+    """
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")

@@ -1,4 +1,4 @@
-"""Requests to a REST API whose responses are JSON, for servers that are accessed without a client library."""
+"""Sends requests to a REST API with JSON responses, for servers that are accessed without a client library."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from bot.model.errors import BasebumpError
 from bot.net import ApiSession, HttpError
 
 MAX_ANSWER = 64 * 1024 * 1024
-"""The largest size of one response in bytes. A full page of pull requests with long texts fits into it, and the list of
-a tree with 150,000 entries."""
+"""The largest size of a response, in bytes. This is enough for a full page of pull requests with long texts, and for a
+list of a tree with 150,000 entries."""
 JSON = "application/json"
 Query = Mapping[str, object]
 Value = TypeVar("Value")
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (AnswerError, OSError, HttpError, *INVALID_VALUE_ERRORS)
-"""The exceptions that are raised if there is no response, or if it is a refusal or not JSON. Those of `requests` are
-subclasses of OSError."""
+"""The exceptions for a missing response, for a refusal, and for a response that is not JSON. The exceptions of the
+library `requests` are subclasses of OSError."""
 _FIRST_REFUSAL = 300
-"""The lowest status of a response that is no success. Redirects of reading requests were followed before."""
+"""The lowest HTTP status that is not a success. Redirects of GET requests have already been followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RestAccount:
     """The account to which the token belongs."""
 
     id: str | None
-    """The login or the id that answers of the server contain for the account; None if there is no token."""
+    """The login or the id of the account in responses of the server; None if there is no token."""
     name: str = ""
     email: str = ""
     """The email address in commits of the account; empty if it is not known."""
@@ -57,7 +57,7 @@ class RestAccount:
         return self.id is not None and other is not None and other.lower() == self.id.lower()
 
     def has_emails(self, others: Iterable[str]) -> bool:
-        """Return True if all these email addresses are that of the account."""
+        """Return True if all these email addresses are the address of the account."""
         return bool(self.email) and {each.lower() for each in others} == {self.email.lower()}
 
 
@@ -81,7 +81,7 @@ class RestCall:
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """The answer to a request."""
+    """The response to an API request."""
 
     status: int
     content: bytes
@@ -96,7 +96,7 @@ class RestConnection(ABC):
 
     Thread-safe, because each thread has its own session. Methods raise RefusedError if an API call fails.
 
-    If a server asks to send fewer requests although it carried out one, the connection waits before it goes on.
+    A server may execute a request and still ask for fewer requests. The connection then waits before the next request.
     """
 
     errors: ServerErrors
@@ -107,8 +107,8 @@ class RestConnection(ABC):
     timeout = 30.0
     """Seconds without data after which a request fails."""
     can_redirect = True
-    """True if redirects of requests that only read are followed. A redirect of another request is a refusal, because
-    the redirected request would lose its body."""
+    """True if redirects of GET requests are followed. A redirect of another request counts as a refusal, because the
+    redirected request would lose its body."""
     extra_headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
@@ -126,8 +126,8 @@ class RestConnection(ABC):
         Args:
             url: The URL of the server.
             api_path: The path of the API below this URL.
-            fetch_secret: Returns the token, and raises BasebumpError. It is called before each request, so that it can
-                renew the token. None to send requests without a token.
+            fetch_secret: Returns the token, and raises BasebumpError. The function is called before each request, so
+                that it can renew the token. None to send requests without a token.
             ca: A file with certificates to trust instead of the default ones.
             seconds_between_writes: The shortest time between two requests that change something.
             pause: Waits for a number of seconds.
@@ -163,7 +163,7 @@ class RestConnection(ABC):
 
     @abstractmethod
     def list_messages(self, data: Any) -> Iterator[str]:
-        """Yield the server's messages in the JSON value of a refusal."""
+        """Yield the server's messages that the JSON value of a refusal contains."""
 
     def get_items(self, answer: Any) -> list[Any]:
         """Return the items on a page of a list."""
@@ -179,11 +179,11 @@ class RestConnection(ABC):
         return f"basebump:{secret}" if secret is not None else None
 
     def read(self, action: str, path: str, permission: str | None = None, query: Query | None = None) -> Any:
-        """Send a GET request, and return the JSON value. The parameters are explained at `RestCall`."""
+        """Send a GET request, and return the JSON value in the response. The parameters are explained at `RestCall`."""
         return self.fetch(RestCall(action, permission or self.read_permission, "GET", path, query)).value
 
     def fetch(self, call: RestCall) -> RestAnswer:
-        """Send a request that reads something. The request is repeated after temporary failures."""
+        """Send a request that only reads. The request is repeated after temporary failures."""
         with self._sessions.get().limit_call():
             return self._sender.read(partial(self._send, call))
 
@@ -197,9 +197,9 @@ class RestConnection(ABC):
     ) -> list[Any]:
         """Return the items of a list, whose pages are requested one after another.
 
-        A page that is not full is the last one. Null stands for an item that the server could not read, and is left
-        out. If there are too many pages, or if they are too large together, RefusedError is raised. If `max_items` is
-        given, at most this number of items is returned.
+        A page that is not full is the last one. Null stands for an item that the server could not read; such items are
+        left out. Raises RefusedError if there are too many pages, or if the pages together are too large. If
+        `max_items` is given, at most this number of items is returned.
         """
         items: list[Any] = []
         size = self.get_page_size()
@@ -222,9 +222,11 @@ class RestConnection(ABC):
         add_page: Callable[[RestAnswer], bool],
         permission: str | None = None,
     ) -> None:
-        """Request pages one after another until `add_page`, which gets the answer with each, returns True.
+        """Request the pages of a list in turn until `add_page` returns True.
 
-        `build_query` returns the parameters of the request for a page, whose number begins at 1.
+        It is called with the response of each page.
+
+        `build_query` returns the query parameters for a page number. The first page has the number 1.
         """
         with self._sessions.get().limit_call():
             for page in count(1):
@@ -243,7 +245,7 @@ class RestConnection(ABC):
         permission: str | None = None,
         content_type: str = JSON,
     ) -> Any:
-        """Send a request that changes something, and return the JSON value in the response; None if it has none.
+        """Send a request that changes data, and return the JSON value in the response; None if there is no value.
 
         Only one thread sends such a request at a time. The parameters are explained at `RestCall`.
         """
@@ -253,14 +255,17 @@ class RestConnection(ABC):
             return self._sender.write(lambda: self._send(call).value)
 
     def run_write(self, call: Callable[[], Value]) -> Value:
-        """Make a call that changes something on the server without this API, such as a push, in turn with the writes.
+        """Make a call that changes data without this API, such as a push; no other write runs in the meantime.
 
         Raises the exceptions of `call`.
         """
         return self._sender.write(call)
 
     def exchange(self, call: RestCall, secret: str | None) -> RestAnswer:
-        """Send a request once, with a token or without one. Raises AnswerError and the exceptions of the session."""
+        """Send a request once, with or without a token.
+
+        Raises AnswerError if the response reports an error, and the exceptions of the session if there is no response.
+        """
         headers = {"Accept": call.accept, **self.extra_headers}
         headers |= {"Content-Type": call.content_type} if call.body is not None else {}
         headers |= {"Authorization": self.build_authorization(secret)} if secret is not None else {}
@@ -288,7 +293,7 @@ class RestConnection(ABC):
             raise self.build_error(answer)
 
     def build_error(self, answer: RestAnswer, *, is_page: bool = False) -> AnswerError:
-        """Return the error for a response, with the messages in it. A page for browsers has none."""
+        """Return the error for a response, with the messages in the response. A page for browsers has no messages."""
         try:
             messages = [] if is_page else list(self.list_messages(_parse_json(answer.content)))
         except INVALID_VALUE_ERRORS:
@@ -325,7 +330,10 @@ Connection_co = TypeVar("Connection_co", bound=RestConnection, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class RestRemote(ABC, Generic[Connection_co]):
-    """One repository on a server. The methods are those of its connection, with paths below that of the repository."""
+    """One repository on a server.
+
+    Its methods are those of the connection, with paths below the path of the repository.
+    """
 
     connection: Connection_co = field(repr=False)
     name: str

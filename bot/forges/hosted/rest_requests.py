@@ -1,4 +1,4 @@
-"""Reading pull requests of servers that are accessed without a client library."""
+"""Reads pull requests of servers that are accessed without a client library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Remote = TypeVar("Remote", bound=RestRemote[RestConnection])
 
 
 class RestRequestReader(ABC, Generic[Remote]):
-    """The methods of `RequestReader` that compare the token's account with others. They raise RefusedError."""
+    """The methods of `RequestReader` that compare the token's account with other accounts.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
@@ -26,7 +29,7 @@ class RestRequestReader(ABC, Generic[Remote]):
 
     @abstractmethod
     def list_comments(self, number: int) -> Iterable[tuple[str | None, str]]:
-        """Return the login or id of the author of each comment on a pull request, and the text."""
+        """Return the comments on a pull request: for each, the login or id of its author, and the text."""
 
     @abstractmethod
     def list_open_of_branch(self, branch: str, target_branch: str) -> Sequence[ListedRequest]:

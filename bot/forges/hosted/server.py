@@ -1,4 +1,4 @@
-"""A server whose repositories are looked up by name and listed by owner with one kind of request each."""
+"""A server on which one API call looks up a repository, and one kind of API call lists an owner's repositories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.model.report import RunFailure
 
 @dataclass(frozen=True, slots=True)
 class RestServer(HostedServer, Generic[Connection_co]):
-    """One server whose API this package calls itself.
+    """One server whose API basebump calls without a client library.
 
     A config for such a server must always select repositories or owners. Every token that can read a repository can
     list its branches.

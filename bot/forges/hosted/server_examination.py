@@ -22,7 +22,8 @@ from bot.model.vocabulary import RunLevel
 
 IDENTIFY_ACTION, PUSH_ACTION = "identify the token", "push branches"
 MAX_EXAMINED_REPOSITORIES = 50
-"""The largest number of repositories of one forge on which rights are checked. Each takes several requests."""
+"""The largest number of repositories of one forge on which rights are checked. Each repository takes several API
+calls."""
 
 
 EXAMPLE_SLUG = "python-3.12-slim-06e5bb43"
@@ -33,7 +34,7 @@ class ServerExamination(Protocol):
     """Diagnoses the rights of one token on one server. Methods raise RefusedError if no further check is possible."""
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Identify the token, check its scopes for the target's level, and yield the results."""
+        """Check which account the token belongs to, and the scopes for the target's level, and yield the results."""
         ...
 
     def check_repository(
@@ -52,7 +53,7 @@ def examine_server(
     target: DiagnosisTarget,
     selected: Iterable[GitRepository | RunFailure],
 ) -> Iterator[Check]:
-    """Check the token and its rights in some of the selected repositories, and yield the results."""
+    """Check the token, and the token's rights in some of the selected repositories, and yield the results."""
     yield from examination.check_token(target)
 
     def check_repository(repository: GitRepository) -> Iterator[Check]:
@@ -65,9 +66,9 @@ def examine_server(
 def check_missing_token(
     url: str, server: str, target: DiagnosisTarget, write_action: str, settings: str = "`token_env`"
 ) -> Iterator[Check]:
-    """Yield the results if no token is configured.
+    """Yield the results of the diagnosis if no token is configured.
 
-    `server` is the name of the server in the results, and `settings` are those that configure a token.
+    `server` is the name of the server in the results. `settings` are the names of the settings that configure a token.
     """
     yield report_ok(url, IDENTIFY_ACTION, f"there is no token, and {server} answers without one")
     if target.level > RunLevel.REPORT:
@@ -86,11 +87,11 @@ class RestExamination(ABC, Generic[Connection_co]):
 
     @abstractmethod
     def read_requests(self, hosted: HostedRepository) -> object:
-        """Send the requests that read pull requests. Raises RefusedError if an API call fails."""
+        """Send the API requests that read pull requests. Raises RefusedError if an API call fails."""
 
     @abstractmethod
     def check_writing(self, name: str, target: DiagnosisTarget) -> Iterator[Check]:
-        """Check whether the token may write to a repository, and yield the results.
+        """Check whether the token is allowed to write to a repository, and yield the results.
 
         Raises RefusedError if an API call fails.
         """
@@ -144,11 +145,11 @@ def examine_repositories(
 ) -> Iterator[Check]:
     """Check the token's rights in a sample of the selected repositories, and yield the results.
 
-    The results begin with those of the selection, for example for a repository that was not found. The sample has at
-    most `MAX_EXAMINED_REPOSITORIES` repositories.
+    The first results are about the selection, for example about a repository that was not found. The sample has at most
+    `MAX_EXAMINED_REPOSITORIES` repositories.
 
     Args:
-        subject: The URL of the server, for results that do not belong to a single repository.
+        subject: The URL of the server, for results that do not concern a single repository.
         selected: The selected repositories, and a failure for each one that was not found.
         check_repository: Checks the token's rights in one repository, and yields the results.
     """
@@ -177,14 +178,14 @@ def check_reading(
     target: DiagnosisTarget,
     ci_hint: str = "",
 ) -> Iterator[Check]:
-    """Check whether everything in a repository can be read that a run reads, and yield the results.
+    """Check that the token can read everything in a repository that a run reads, and yield the results.
 
     Args:
         hosted: The repository.
         base_branch: The base branch whose files are read; None to skip this check.
         request_noun: `pull requests` or `merge requests`, for the results.
         list_requests: Sends an API request that lists pull requests.
-        target: The kind of run. Only some runs use a dashboard issue, and read the outcome of CI.
+        target: The kind of run. Only some kinds of runs use a dashboard issue and read the outcome of CI.
         ci_hint: The hint if the outcome of CI cannot be read.
     """
     if base_branch is not None:
@@ -198,7 +199,7 @@ def check_reading(
 
 
 def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
-    """Make a call that reads something in the repository `name`. Return a result that shows whether it succeeded."""
+    """Make a call that reads data from the repository `name`. Return a result that shows whether the call succeeded."""
     try:
         call()
     except ForgeError as error:
@@ -209,7 +210,7 @@ def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
 def _check_ci(hosted: HostedRepository, ci: CiApi, base_branch: str, hint: str) -> Check:
     """Check whether the outcome of CI on the last commit of the base branch can be read.
 
-    If it cannot, the result is "unknown" instead of "problem", because a run does everything else.
+    If the outcome cannot be read, the result is "unknown" instead of "problem", because the rest of a run still works.
     """
     action = "read how CI ended"
     try:
@@ -225,10 +226,10 @@ def _check_ci(hosted: HostedRepository, ci: CiApi, base_branch: str, hint: str) 
 
 
 def _choose_sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:
-    """Return at most `MAX_EXAMINED_REPOSITORIES` repositories whose rights are checked.
+    """Return the repositories whose rights are checked, at most `MAX_EXAMINED_REPOSITORIES`.
 
     The sample contains the repositories that the config names one by one. If the config selects repositories by owner,
-    the sample contains one of them for each owner.
+    the sample contains one repository of each owner.
     """
     owners: set[str] = set()
     sample: list[GitRepository] = []

@@ -1,9 +1,8 @@
-"""The parts of the text of a pull request, for servers on which each of them has a place of its own.
+"""The parts of a pull request's text, for servers that store each part separately.
 
-The body is the description. The appendix is a comment. The mark is a property of the pull request. When a text is
-read, the appendix is left out, because nothing depends on it.
-
-Another property contains the labels and reviewers that basebump set, because such servers have no history of them.
+The body is the description. The appendix is a comment. The mark is a property of the pull request. The reader of a text
+leaves out the appendix, because nothing depends on the appendix. Another property contains the labels and reviewers
+that basebump set, because such servers have no history of these attributes.
 
 Everyone who can read a repository can write properties. Therefore a mark is only a hint, as everywhere in basebump.
 """
@@ -21,10 +20,10 @@ from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAtt
 
 @dataclass(frozen=True, slots=True)
 class StoredData:
-    """What basebump stored in the properties of a pull request."""
+    """The data that basebump stored in the properties of a pull request."""
 
     mark: str = ""
-    """Empty if there is none."""
+    """Empty if there is no mark."""
     ever_set: RequestAttributes = NO_ATTRIBUTES
     """The labels and reviewers that basebump set at any time."""
 
@@ -49,11 +48,11 @@ class TextApi(Protocol):
         ...
 
     def find_appendix(self, number: int) -> AppendixComment | None:
-        """Return the comment that contains the appendix; None if there is none."""
+        """Return the comment that contains the appendix; None if there is no such comment."""
         ...
 
     def write_appendix(self, number: int, appendix: str, comment: AppendixComment | None) -> None:
-        """Replace the content of `comment`; create the comment if it is None."""
+        """Replace the content of `comment`; create a comment if it is None."""
         ...
 
     def set_status(self, number: int, status: CommitStatus) -> None:
@@ -63,7 +62,10 @@ class TextApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextWriter:
-    """Writes the parts of texts besides the body. Methods raise RefusedError if an API call fails."""
+    """Writes the appendix, the mark, the stored attributes and the status of pull requests.
+
+    Methods raise RefusedError if an API call fails.
+    """
 
     api: TextApi
 
@@ -75,18 +77,18 @@ class TextWriter:
         added: RequestAttributes,
         status: CommitStatus | None,
     ) -> tuple[str, ...]:
-        """Write the appendix and the mark of a text whose body was already written, and the attributes that were set.
+        """Write the appendix, the mark and the stored attributes of a pull request whose body was already written.
 
-        The mark is written last. If a run is interrupted before, the mark is missing or still the old one, so that
-        the next run writes the text again. The status is set before the mark is written, because the mark states
-        that it was set. If it cannot be set, return a note.
+        The mark is written last. If a run is interrupted before this, the mark is missing or old, so that the next run
+        writes the text again. The status is set before the mark is written, because the mark states that the status was
+        set. If the status cannot be set, return a note.
 
         Args:
             number: The number of the pull request.
             text: The new text; None if it does not change.
             stored: The current data in the properties.
             added: The labels and reviewers that this run added.
-            status: The status of the pull request; None if it has none.
+            status: The status of the pull request; None to set no status.
         """
         notes: tuple[str, ...] = ()
         mark = stored.mark
@@ -104,14 +106,17 @@ class TextWriter:
         return notes
 
     def _write_appendix(self, number: int, appendix: str) -> None:
-        """Write the comment that contains the appendix, unless it contains the same appendix already."""
+        """Write the comment that contains the appendix.
+
+        Do nothing if the comment already contains the same appendix.
+        """
         comment = self.api.find_appendix(number)
         if comment is None or _normalise(comment.content) != appendix:
             self.api.write_appendix(number, appendix, comment)
 
 
 def complete_request(request: ListedRequest, description: str, stored: StoredData) -> ListedRequest:
-    """Return a pull request with its text without the appendix, and with all attributes that basebump ever set.
+    """Return a pull request with its text, but without the appendix, and with all attributes that basebump ever set.
 
     `description` is its whole description. `request` has the current attributes.
     """
@@ -120,7 +125,7 @@ def complete_request(request: ListedRequest, description: str, stored: StoredDat
 
 
 def _merge(old: RequestAttributes, added: RequestAttributes) -> RequestAttributes:
-    """Return attributes with the labels and reviewers that were added."""
+    """Return the attributes `old` with the labels and reviewers of `added`."""
     new = added.subtract(old)
     return replace(old, labels=(*old.labels, *new.labels), reviewers=(*old.reviewers, *new.reviewers))
 

@@ -1,7 +1,8 @@
 """Tries all writes of a run on one repository: a branch, a commit, a pull request, and their removal.
 
-Some servers report permissions only when they are used, and some of their behaviour is not documented. The trial shows
-both. It changes one file on a branch of its own, and removes everything that it created except the closed pull request.
+Some servers report a missing permission only when an API call needs it, and some of their behaviour is not documented.
+The trial shows both. It changes one file on a separate branch. At the end, it removes everything that it created except
+the closed pull request.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ MAX_FILE_BYTES = 64 * 1024
 """The largest file, in bytes, that is changed for the trial."""
 
 _INTENTS = ("0" * 16, "1" * 16)
-"""The intents of the first commit and of the one that replaces it."""
+"""The intents of the first commit, and of the commit that replaces it."""
 _REPORT = "0" * 16
 _TARGET = "docker.io/library/basebump-trial:1@sha256:" + "0" * 64
-"""A target that no proposal has, so that nobody's decision is recorded."""
+"""A target that no proposal has, so that closing the pull request does not count as a user's decision."""
 _TITLE = "basebump tries what it may write (ignore this)"
 _WORDS = "`basebump doctor` opened this pull request to try its permissions, and closes it again."
 
@@ -35,12 +36,12 @@ _WORDS = "`basebump doctor` opened this pull request to try its permissions, and
 def try_writes(
     open_forge: Callable[[], HostedForge], tree: ListedTree, repository: GitRepository, prefix: str
 ) -> Iterator[Check]:
-    """Try all writes on a repository, and yield a result for each of them.
+    """Try all writes in a repository, and yield a result for each of them.
 
-    The trial ends with the first write that fails. Then only the removal is tried.
+    After the first write that fails, only the removal is tried.
 
     Args:
-        open_forge: Returns the operations on the repository, which keep no data of earlier operations.
+        open_forge: Returns new operations on the repository, without cached data.
         tree: The files of the base branch.
         repository: The repository and its base branch.
         prefix: The prefix of basebump's branches.
@@ -68,7 +69,7 @@ class _Trial:
     repository: GitRepository
     branch: str
     head: str | None = None
-    """The commit that the branch points to; None if there is no branch."""
+    """The commit that the branch points to; None if the branch does not exist."""
     number: int | None = None
 
     def list_steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
