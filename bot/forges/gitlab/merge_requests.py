@@ -45,7 +45,7 @@ DRAFT_PREFIX = "Draft: "
 
 _STATES = {
     "opened": RequestState.OPEN,
-    "locked": RequestState.OPEN,  # GitLab is merging it
+    "locked": RequestState.OPEN,  # GitLab is merging the merge request
     "closed": RequestState.CLOSED,
     "merged": RequestState.MERGED,
 }
@@ -78,7 +78,7 @@ class GitLabRequestReader:
         return self._list_matching(f"list the merge requests of {branch}", MAX_ENDED, **newest)
 
     def find_open(self, branch: str, target_branch: str) -> ListedRequest | None:
-        """Return the newest open merge request of a branch into a target branch; None if there is none."""
+        """Return the newest open merge request to merge a branch into a target branch; None if there is none."""
         conditions = {"state": "opened", "source_branch": branch, "target_branch": target_branch}
         requests = self._list_matching(f"look for the merge request of {branch}", None, **conditions)
         return max(requests, key=lambda each: each.number, default=None)
@@ -118,8 +118,8 @@ class GitLabRequestReader:
     ) -> Mapping[int, ReviewState]:
         """Return the approvals of each open merge request, and its current attributes, by number.
 
-        Approvals are read only for the merge requests in `own_numbers`. They are not read if GitLab is merging such a
-        merge request, or if a user enabled auto-merge for it, because it then counts as accepted in any case.
+        Approvals are read only for the merge requests in `own_numbers`. If GitLab is merging such a merge request, or
+        if a user enabled auto-merge for it, the merge request counts as accepted, and its approvals are not read.
         """
         return {
             each.number: ReviewState(
@@ -176,7 +176,7 @@ class GitLabRequestReader:
         try:
             return self.remote.read(f"read the approvals of merge request !{number}", fetch)
         except RefusedError as refusal:
-            is_of_job = self.remote.connection.has_job_token  # the token of a job cannot read approvals
+            is_of_job = self.remote.connection.has_job_token  # the token of a CI job cannot read approvals
             if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # no approvals
                 return False
             raise
@@ -185,13 +185,14 @@ class GitLabRequestReader:
 def is_from_own_branch(data: Mapping[str, Any]) -> bool:
     """Return True if the branch of a merge request is in the project itself, and not in a fork.
 
-    If the branch was in a fork that was deleted, GitLab reports no project for the branch, and the result is False.
+    If the branch belonged to a fork that was deleted, GitLab reports no project for the branch, and the result is
+    False.
     """
     return bool(data["source_project_id"] == data["target_project_id"])
 
 
 def parse_request(data: Mapping[str, Any]) -> ListedRequest:
-    """Return a merge request in a list that the server returned."""
+    """Parse a merge request in a list that the server returned."""
     title = str(data["title"])
     state = _STATES[data["state"]]
     has_automerge = state is RequestState.OPEN and bool(data.get("merge_when_pipeline_succeeds"))
@@ -332,8 +333,8 @@ class GitLabIssues:
     def list_own_issues(self, label: str) -> Sequence[ListedIssue]:
         """Return the issues that have a label and were created by the token's account, newest first.
 
-        If there is no token, or if it is that of a CI job, the result is empty. The token of a CI job cannot read
-        issues.
+        If there is no token, or if the token is that of a CI job, the result is empty. The token of a CI job cannot
+        read issues.
 
         https://docs.gitlab.com/api/issues/#list-project-issues
         """
@@ -367,5 +368,5 @@ class GitLabIssues:
 
 
 def parse_issue(data: Mapping[str, Any]) -> ListedIssue:
-    """Return an issue in a list that the server returned."""
+    """Parse an issue in a list that the server returned."""
     return ListedIssue(int(data["iid"]), str(data["title"]), data["description"], data["state"] == "opened")

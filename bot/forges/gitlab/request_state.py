@@ -1,7 +1,8 @@
 """Facts about merge requests that GitLab's list of merge requests does not contain.
 
-They are the attributes that were ever set, the merge state, the reason why a merge request was closed, and the commit
-statuses of other tools. Some can be read only from system notes, which are comments that GitLab itself writes.
+The facts are the attributes that were ever set, the merge state, the reason why a merge request was closed, and the
+commit statuses of other tools. Some facts can be read only from system notes, which are comments that GitLab itself
+writes.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from bot.forges.hosted.request_reader import MergeState, is_closed_by_deletion, 
 from bot.model.request_attributes import STATUS_CONTEXT, RequestAttributes
 
 MAX_EVENTS = 500
-"""The largest number of events or notes of one kind that are read, oldest first. basebump's are among the oldest."""
+"""The largest number of events or notes of one kind that are read, oldest first. The events that basebump caused are
+among the oldest."""
 MAX_LAST = 50
-"""The largest number of notes on a closed request that are read, newest first. The note that explains the closing is
-among the newest."""
+"""The largest number of notes on a closed merge request that are read, newest first. The note that explains why it was
+closed is among the newest."""
 
 _MENTION = re.compile(r"@(\w(?:[\w.-]*[\w-])?)")
 _REVIEW = re.compile(r"\breview\b")
@@ -37,13 +39,13 @@ _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
 def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttributes) -> RequestAttributes:
     """Return all labels, reviewers, assignees and milestones that were ever set on a merge request.
 
-    If `attributes` contains no labels, the labels in the history are not read. The same holds for milestones and for
-    users. Each of these three kinds takes one API request.
+    If `attributes` contains no labels, the history of the labels is not read. The same rule applies to milestones and
+    to users. Each of these three kinds takes one API request.
 
     GitLab lists events for labels and milestones (https://docs.gitlab.com/api/resource_label_events/,
     https://docs.gitlab.com/api/resource_milestone_events/). For reviewers and assignees, there are only system notes.
-    If a system note mentions a user, the user was set or removed at some time. Raises RefusedError if an API call
-    fails.
+    If a system note mentions a user, the user was a reviewer or an assignee at some time. Raises RefusedError if an API
+    call fails.
     """
     notes = _read_system_notes(remote, number) if attributes.reviewers or attributes.assignees else ()
     return RequestAttributes(
@@ -57,8 +59,8 @@ def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttribut
 def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
     """Return True if a user cancelled auto-merge, according to the last system note about auto-merge.
 
-    If GitLab itself cancelled auto-merge, which happens after a push, the result is False. Raises RefusedError if an
-    API call fails.
+    If GitLab itself cancelled auto-merge, for example after a push, the result is False. Raises RefusedError if an API
+    call fails.
     """
     automerge_notes = [note for note in _read_system_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(automerge_notes) and _CANCELLED.search(automerge_notes[-1]) is not None
@@ -67,11 +69,11 @@ def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
 def is_closed_by_branch_deletion(remote: GitLabRemote, number: int, branch: str, closed_at: datetime) -> bool:
     """Return True if GitLab closed a merge request because its branch was deleted.
 
-    In this case, GitLab writes a system note about the deleted branch at the time `closed_at`. If the merge request was
-    closed before the branch was deleted, GitLab writes no such note.
+    GitLab then writes a system note about the deleted branch at the time `closed_at`. If the merge request was closed
+    before the branch was deleted, GitLab does not write this note.
 
-    If the token may not read the notes, the result is False. Raises RefusedError if the notes cannot be read for
-    another reason.
+    If the token is not allowed to read the notes, the result is False. Raises RefusedError if the notes cannot be read
+    for another reason.
     """
     deletion_note = f"deleted source branch `{branch}`"
 
@@ -149,7 +151,7 @@ def is_current_branch_required(remote: GitLabRemote) -> bool:
 
 
 def read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
-    """Return whether a merge request has conflicts or must be updated. Raises RefusedError if an API call fails.
+    """Return whether a merge request has conflicts or must be updated.
 
     If GitLab is still computing this, `is_known` of the result is False.
     """
@@ -180,7 +182,10 @@ EXTERNAL_SOURCE = "external"
 
 
 def has_other_statuses(remote: GitLabRemote, commit: str) -> bool:
-    """Return True if a commit has a status that basebump did not set. Raises RefusedError if an API call fails."""
+    """Return True if a commit has a status that was not set by basebump.
+
+    Raises RefusedError if an API call fails.
+    """
 
     def fetch(project: Project) -> bool:
         statuses = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)

@@ -1,4 +1,4 @@
-"""A GitLab server, which is gitlab.com or self-managed."""
+"""A GitLab server: gitlab.com or a self-managed server."""
 
 from __future__ import annotations
 
@@ -41,16 +41,17 @@ __all__ = ["KIND", "SITE", "JobToken", "open_server"]
 KIND = "gitlab"
 SITE = "https://gitlab.com"
 MAX_BODY = 262_144
-"""Characters; GitLab allows a mebibyte, and some versions count bytes, of which a character has up to four."""
+"""The largest body, in characters. GitLab allows a mebibyte, and some versions count bytes; a character has up to four
+bytes."""
 MAX_TITLE = 255 - len(DRAFT_PREFIX)
-"""Characters, without those that mark a draft."""
+"""The largest title, in characters, without the prefix that marks a draft."""
 _LIMITS = ForgeLimits(
     body_characters=MAX_BODY,
     title_characters=MAX_TITLE,
     number_prefix="!",
     is_automerge_cancelled_by_push=True,
     has_statuses=True,
-    has_alerts=True,  # https://docs.gitlab.com/user/markdown/#alerts, since GitLab 17.10; before, they are quotes
+    has_alerts=True,  # https://docs.gitlab.com/user/markdown/#alerts, since GitLab 17.10; before, as quotes
 )
 
 
@@ -62,12 +63,12 @@ def open_server(
     seconds_between_writes: float = 0.0,
     pause: Callable[[float], None] = time.sleep,
 ) -> GitLabServer:
-    """Return a GitLab server that is accessed with a token. No request is sent yet.
+    """Return a GitLab server that is accessed with a token. This function sends no request.
 
     Args:
         url: The URL of the web interface.
-        token: A token; None to read public projects. With the token of a CI job, projects and their files are read
-            through git and not through the API.
+        token: A token; None to read public projects. With the token of a CI job, basebump reads projects and their
+            files with git instead of the API.
         ca: A file with certificates to trust instead of the default ones.
         seconds_between_writes: The shortest time between two requests that change something.
         pause: Waits for a number of seconds.
@@ -78,12 +79,12 @@ def open_server(
 
 @dataclass(frozen=True, slots=True)
 class GitLabServer(HostedServer):
-    """A GitLab server. A config for it must always select projects or owners."""
+    """A GitLab server. A config for such a server must always select projects or owners."""
 
     connection: GitLabConnection = field(repr=False)
     has_token: bool
     readers: dict[ActivityScope, GitLabActivityReader] = field(default_factory=dict, repr=False, compare=False)
-    """The objects that read the activities of projects. All owners share their lists."""
+    """The objects that read the activities of projects. All owners share the lists in these objects."""
 
     kind = KIND
 
@@ -97,7 +98,7 @@ class GitLabServer(HostedServer):
 
     @property
     def must_list_owners(self) -> bool:
-        """True for the token of a CI job, so that the projects of an owner are always listed with `list_owned`.
+        """True if the token is that of a CI job, so that only `list_owned` is used for the projects of an owner.
 
         Such a token can neither look up nor list projects. `list_owned` raises an error that explains this with a hint.
         """
@@ -106,10 +107,10 @@ class GitLabServer(HostedServer):
     def find_named(
         self, names: Sequence[str], activity_scope: ActivityScope | None = None
     ) -> Iterator[tuple[str, ListedRepository | RefusedError]]:
-        """Look up projects by full path; yield each path with its project, or with the error if it cannot be read.
+        """Look up projects by full path; yield each path with its project, or with the error of the look-up.
 
-        If the token is that of a CI job, git reads the default branch of each project, because such a token cannot look
-        up projects with the API.
+        If the token is that of a CI job, basebump reads the default branch of each project with git, because such a
+        token cannot use the API to look up projects.
         """
         if self.connection.has_job_token:
             yield from find_each(names, GITLAB_ERRORS, self._find_by_git)
@@ -136,7 +137,10 @@ class GitLabServer(HostedServer):
         return selected if reader is None else list(map(reader.add_activity, selected))
 
     def check_base_branches(self, name: str) -> None:
-        """Raise RefusedError if the token is that of a CI job, which can read only the default branch of a project."""
+        """Raise RefusedError if the token is that of a CI job.
+
+        Such a token can read only the default branch of a project, so that `base_branches` cannot be used.
+        """
         if self.connection.has_job_token:
             message = (
                 f"{name}: a job token reads only the default branch; hint: remove `base_branches`, or set `token_env` "
@@ -145,7 +149,7 @@ class GitLabServer(HostedServer):
             raise RefusedError(message, status=None)
 
     def open_repository(self, name: str, server_id: str | None) -> HostedRepository:
-        """Return the objects that access one project. No request is sent yet.
+        """Return the objects that access one project. This method sends no request.
 
         `server_id` is the project's numeric id; None if this id is not known.
         """
@@ -173,9 +177,10 @@ class GitLabServer(HostedServer):
         return examine_server(self, examination, target, repositories)
 
     def _get_reader(self, count: int, scope: ActivityScope | None) -> GitLabActivityReader | None:
-        """Return the object that reads the activities of `count` projects; None if they are not listed.
+        """Return the object that reads the activities of `count` projects; None if no lists are read.
 
-        The activity of a single project takes fewer requests without the lists of everything that the account created.
+        For a single project, reading its activity directly takes fewer API calls than the lists of everything that the
+        account created.
         """
         if scope is None or count <= 1 or not self.has_token:
             return None

@@ -1,4 +1,4 @@
-"""The diagnosis of a token's rights on GitLab, which changes nothing.
+"""The diagnosis of a token's rights on GitLab. The diagnosis only reads.
 
 Each level of a run (report, push, propose) requires a scope of the token, and a role of the token's account in the
 project.
@@ -117,9 +117,9 @@ class GitLabExamination:
     has_token: bool
 
     def check_token(self, target: DiagnosisTarget) -> Iterator[Check]:
-        """Identify the token, check its scopes for the target's level, and yield the results.
+        """Check which account the token belongs to, and the scopes for the target's level, and yield the results.
 
-        Raises RefusedError if the token is invalid or the server does not answer.
+        Raises RefusedError if the token is invalid, or if the server does not answer.
         """
         if self.connection.has_job_token:
             yield report_ok(self.url, IDENTIFY_ACTION, "it is the token of a job, which can only report")
@@ -140,8 +140,7 @@ class GitLabExamination:
     ) -> Iterator[Check]:
         """Check the token's rights in one project, and yield a result for each required right.
 
-        Which rights are required depends on the level in `target`. If `base_branch` is None, reading of files is not
-        checked.
+        The level in `target` determines the required rights. If `base_branch` is None, reading of files is not checked.
 
         If the token is that of a CI job, two checks are left out. Reading of files is not checked, because git has
         already read the project with this token. The dashboard is not checked, because such a token cannot read issues.
@@ -159,7 +158,7 @@ class GitLabExamination:
             yield from self._check_writing(remote, target)
 
     def _check_scopes(self, level: RunLevel) -> Check:
-        """Check whether the scopes of the token are sufficient for a level.
+        """Check whether the token has the scopes that a level needs.
 
         https://docs.gitlab.com/api/personal_access_tokens/#self-inform
         """
@@ -212,7 +211,7 @@ class GitLabExamination:
             yield report_problem(remote.name, action, str(refusal))
 
     def _check_role(self, remote: GitLabRemote, level: RunLevel) -> Check:
-        """Check whether the account's role in a project is sufficient for a level.
+        """Check whether the account has the role in a project that a level needs.
 
         Raises RefusedError if an API call fails.
 
@@ -261,7 +260,7 @@ class GitLabExamination:
 
 
 def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:
-    """Check that a project accepts merge requests. The result shows the project's merge method."""
+    """Check that a project accepts merge requests. The result also states the project's merge method."""
     action = "check the merge settings"
     is_disabled = project_data.get("merge_requests_access_level") == "disabled"
     if is_disabled or project_data.get("merge_requests_enabled") is False:

@@ -1,4 +1,4 @@
-"""The files of one commit on GitLab. The API lists and reads a few files; for many files, git is used."""
+"""The files of one commit on GitLab. A few files are listed and read with the API, and many files with git."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 ENTRIES_BY_API = 10_000
-"""The largest number of entries in a tree that is listed by the API, with a hundred requests. git lists a larger tree
-with fewer requests."""
+"""The largest number of entries in a tree that the API lists, with a hundred API calls. git lists a larger tree with
+fewer requests."""
 MAX_ENTRIES = 100_000
-"""The largest number of entries that are listed by the API if git cannot list them. This takes a thousand requests and
-some minutes. If a tree has more entries, its list is incomplete."""
+"""The largest number of entries that the API lists if git cannot list them. This takes a thousand API calls and some
+minutes. If a tree has more entries, its list is incomplete."""
 FILES_BY_API = 300
-"""The largest number of files of one commit that are read by the API, with about twenty requests. git reads more files
-with fewer requests."""
+"""The largest number of files of one commit that are read with the API, with about twenty API calls. git reads more
+files with fewer requests."""
 
 
 def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
-    """Return the tree of one commit. Its files are listed, without their sizes, when they are first needed."""
+    """Return the tree of one commit. The files, without their sizes, are listed when the list is first needed."""
     by_git = TreeByGit(lambda: remote.connection.build_origin(remote.name), commit)
-    if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
+    if remote.connection.has_job_token:  # the token of a CI job cannot read trees with the API
 
         def fetch(entries: Sequence[TreeEntry]) -> FileContents:
             return by_git.fetch(entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
@@ -48,7 +48,7 @@ def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
 
 
 def open_folder(remote: GitLabRemote, commit: str, folder: str) -> ListedTree:
-    """Return the files directly in one folder of a commit. `folder` is empty for the root of the repository."""
+    """Return the direct files of one folder of a commit. `folder` is empty for the root of the repository."""
 
     def list_folder() -> TreeListing:
         with translate_errors(remote.name):
@@ -65,7 +65,7 @@ def list_files(
     Args:
         remote: The project.
         commit: The id of the commit.
-        folder: If given, only the files directly in this folder are listed.
+        folder: If given, only the direct files of this folder are listed.
         max_entries: The largest number of files and folders to list; None for `MAX_ENTRIES`. If the commit has more,
             the result is marked as incomplete.
 
@@ -79,7 +79,7 @@ def list_files(
             ref=commit,
             recursive=folder is None,
             pagination="keyset",
-            per_page=PER_PAGE,  # python-gitlab ignores its own setting here
+            per_page=PER_PAGE,  # python-gitlab does not apply the client's page size to this call
             iterator=True,
         )
         for count, each in enumerate(pages):
@@ -98,9 +98,9 @@ def list_files(
 
 
 def list_files_beside(remote: GitLabRemote, commit: str, paths: Iterable[FilePath]) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files in the folders of these paths.
+    """Return all regular files in the folders that contain these paths.
 
-    One request is sent for each folder. Raises RefusedError if an API call fails.
+    One API call is sent for each folder. Raises RefusedError if an API call fails.
 
     A folder whose path contains `..` is left out.
     """
@@ -128,7 +128,7 @@ class GitLabBatchQuery:
     def split(self, entries: Sequence[TreeEntry]) -> Iterator[Sequence[TreeEntry]]:
         """Yield the entries in batches, each of which is small enough for one query.
 
-        The server's answers to earlier queries determine the size of the batches.
+        The size of the batches depends on the server's responses to earlier queries.
         """
         start = 0
         while start < len(entries):
@@ -137,9 +137,9 @@ class GitLabBatchQuery:
             start += len(batch)
 
     def query_contents(self, entries: Sequence[TreeEntry]) -> QueriedContents:
-        """Return the contents of the entries of one batch, by object id.
+        """Return the contents of a batch's entries, by object id.
 
-        Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not support it.
+        Raises RefusedError if the query fails, and UnsupportedQueryError if the server does not support the query.
         """
         remote, batch_size = self.remote, self.remote.connection.batch_size
         variables = {"project": remote.name, "commit": self.commit, "paths": [each.path for each in entries]}
@@ -158,7 +158,7 @@ class GitLabBatchQuery:
 
 
 def _fetch_blob(remote: GitLabRemote, entry: TreeEntry, oid: str) -> bytes:
-    """Return the content of one file by REST. Raises RefusedError if an API call fails.
+    """Return the content of one file, read with the REST API. Raises RefusedError if an API call fails.
 
     https://docs.gitlab.com/api/repositories/#get-raw-blob-content
     """

@@ -1,4 +1,4 @@
-"""The git repositories in a local folder with their dashboards, which basebump updates without a server."""
+"""Local git repositories in one folder, with their dashboards, which basebump updates without a server."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ from bot.model.vocabulary import FailureStage
 
 @dataclass(frozen=True, slots=True)
 class LocalDashboard:
-    """The dashboard of one local repository; implements `bot.ports.Dashboard`. Methods raise ForgeError."""
+    """The dashboard of one local repository; implements `bot.ports.Dashboard`.
+
+    Methods raise ForgeError if the repository cannot be read or written.
+    """
 
     git: GitRunner
 
     def read(self) -> DashboardIssue | None:
-        """Return the dashboard, whether it is open or closed; None if it was never created."""
+        """Return the open or closed dashboard; None if it was never created."""
         request = self._load_issue()
         return (
             None if request is None else DashboardIssue(request.title, request.body, request.state is StoredState.OPEN)
@@ -65,7 +68,7 @@ class LocalDashboard:
 
 
 def explain_no_repository(root: Path) -> str:
-    """Return a message with a hint for a folder that contains no git repository directly."""
+    """Return a message with a hint about a folder that has no git repository directly inside."""
     if can_be_repository(root):
         return (
             f"the folder is a git repository itself; hint: set `url` to its parent folder, {root.parent}, "
@@ -87,7 +90,7 @@ def can_be_repository(folder: Path) -> bool:
 
 KIND = "local"
 BOT_IDENTITY = GitIdentity("basebump", "basebump@localhost")
-"""The author of basebump's commits, unless the operator configures another one."""
+"""The author of basebump's commits, unless the operator configures another identity."""
 
 
 class LocalFleet:
@@ -109,11 +112,11 @@ class LocalFleet:
 
         Args:
             root: The folder that contains the repositories.
-            names: The names of the repositories. If this is empty, every repository directly in `root` is selected, but
-                no symbolic links and linked worktrees, because they would select a repository twice.
+            names: The names of the repositories. If this is empty, every repository directly in `root` is selected,
+                except symbolic links and linked worktrees, because they would select a repository twice.
             identity: The author of commits.
             base_branches: Globs for the base branches. If this is empty, the branch that HEAD names is used.
-            site: The text that distinguishes the repositories from those of other folders in the state.
+            site: The text that distinguishes these repositories, in the state, from the repositories of other folders.
         """
         self._root = root.resolve()
         self._names = names
@@ -149,7 +152,7 @@ class LocalFleet:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        """Return the hash of the activity in one repository. Raises ForgeError."""
+        """Return the hash of the activity in one repository. Raises ForgeError if git cannot read the repository."""
         return self._add_activity(repository, activity_scope).activity
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
@@ -163,7 +166,7 @@ class LocalFleet:
     def read_repository(self, name: str) -> GitRepository:
         """Return one repository, whose base branch is the branch that HEAD names.
 
-        Raises ForgeError if there is no such repository, or if HEAD is not usable.
+        Raises ForgeError if there is no such repository, or if HEAD does not point to a base branch with commits.
         """
         with translate_git_errors():
             git = self._open_git(name)
@@ -184,9 +187,9 @@ class LocalFleet:
             return GitRepository(KIND, name, base, oid, site=self._site, is_public=False)
 
     def _expand_base_branches(self, repository: GitRepository) -> list[GitRepository]:
-        """Return one entry for each base branch of the repository.
+        """Return one GitRepository for each base branch of the repository.
 
-        If no branch matches, return a single entry without a base branch.
+        If no branch matches, return a single GitRepository without a base branch.
         """
         with translate_git_errors():
             refs = ProposalRefs(self._open_git(repository.name))
@@ -203,7 +206,10 @@ class LocalFleet:
         ] or [replace(repository, base_branch=None, commit=None)]
 
     def _add_activity(self, repository: GitRepository, scope: ActivityScope | None) -> GitRepository:
-        """Return the repository with its tree and its activity if `scope` is given. Raises ForgeError."""
+        """Return the repository, with its tree and its activity if `scope` is given.
+
+        Raises ForgeError if git cannot read the repository.
+        """
         if scope is None or repository.base_branch is None:
             return repository
         with translate_git_errors():
@@ -240,14 +246,18 @@ class LocalFleet:
         return LocalDashboard(self._open_git(repository.name))
 
     def decline_proposal(self, name: str, branch: str) -> bool:
-        """Close the open proposal of `branch`, because a user declined it. Raises ForgeError.
+        """Close the open proposal of `branch`, because a user declined the proposal.
 
-        Returns True if the branch was deleted or did not exist, and False if it was kept.
+        Returns True if the branch does not exist any more, and False if it was kept. Raises ForgeError if there is no
+        open proposal.
         """
         return self.get_forge(self.read_repository(name)).decline_proposal(branch)
 
     def read_proposals(self, name: str) -> LocalProposalReader:
-        """Return access to the texts and changes of a repository's proposals. Raises ForgeError."""
+        """Return a reader of the texts and changes of a repository's proposals.
+
+        Raises ForgeError if the repository does not exist.
+        """
         return LocalProposalReader(self._open_git(name), self.read_repository(name))
 
     def _find_names(self) -> tuple[str, ...]:

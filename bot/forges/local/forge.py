@@ -1,13 +1,14 @@
 """A forge without a server. It consists of git repositories in a folder, and stores everything in refs.
 
-A proposal is a branch and the ref `refs/basebump/proposals/<branch>`, which points to a blob with JSON
-`{title, body, state}`. The comment about commits of users is the blob of `refs/basebump/told/<branch>`. The dashboard
-is the blob of `refs/basebump/dashboard`.
+A proposal is a branch and the ref `refs/basebump/proposals/<branch>`, which points to a blob with JSON `{title, body,
+state}`. The ref `refs/basebump/told/<branch>` points to a blob with the comment about commits of users. The ref
+`refs/basebump/dashboard` points to a blob with the dashboard.
 
-Each operation is one transaction of refs. A process that is killed leaves the state before or after the operation.
+Each operation is one transaction of refs. If a process is killed, the repository is in the state before or after the
+operation.
 
-A user declines a proposal with `basebump close`. If a user deletes the branch instead, the proposal is created again. A
-declined proposal is kept forever. When another proposal takes its place, the declined one moves to
+A user declines a proposal with `basebump close`. If a user deletes the branch instead, the next run creates the
+proposal again. A declined proposal is kept forever. When the branch gets a new proposal, the declined one moves to
 `refs/basebump/declined/<branch>/<first digits of its blob>`.
 """
 
@@ -47,7 +48,10 @@ _NO_ATTRIBUTES_NOTE = (
 
 
 class LocalForge:
-    """The operations on one local repository; implements `bot.ports.Forge`. Methods raise ForgeError."""
+    """The operations on one local repository; implements `bot.ports.Forge`.
+
+    Methods raise ForgeError if git fails, or if the repository is not in the expected state.
+    """
 
     limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE)
 
@@ -63,11 +67,11 @@ class LocalForge:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
 
         Only branches that begin with `prefix` are returned. If a branch still exists after its proposal has ended, the
-        result has an entry for the proposal and another one for the branch. If the branch of an open proposal was
-        deleted, or if basebump did not write the proposal's blob, the proposal is left out.
+        result has an entry for the proposal and an entry for the branch. If the branch of an open proposal was deleted,
+        or if basebump did not write the proposal's blob, the proposal is left out.
 
-        If users declined several proposals of a branch, the last one is the first in the result. The order of the
-        earlier ones is undefined, because refs have no dates.
+        If users declined several proposals of a branch, the last proposal comes first in the result. The order of the
+        earlier proposals is undefined, because refs have no dates.
 
         If `judge` is None, the intents in the result are only what the commits claim.
         """
@@ -113,13 +117,13 @@ class LocalForge:
             self._refuse_branch_in_use(branch)
             commit = create_commit(self._git, self._base_commit, changes, message)
             updates = [RefUpdate(BRANCHES + branch, expected_head, commit)]
-            if expected_head is None:  # a comment may remain from an earlier branch of this name
+            if expected_head is None:  # a comment may remain from an earlier branch with this name
                 updates.append(RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None))
             self._git.update_refs(updates, "basebump: push")
             return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
-        """Open the proposal for an existing branch. If the branch already has an open one, update it instead."""
+        """Open the proposal for an existing branch. If the branch already has an open proposal, update it instead."""
         with translate_git_errors():
             branch = proposal.branch
             head = self._refs.read_head(branch)
@@ -232,8 +236,8 @@ class LocalForge:
     ) -> LocalHead:
         """Return the head with the intent of the whole branch.
 
-        If the commit names another base branch, and this run proposes no updates on the branch, `judge` is not called,
-        because the run of the other base branch calls it.
+        If the commit names another base branch, and this run proposes no updates on the branch, this method does not
+        call `judge`, because the run of the other base branch does.
         """
         merges = MergeSimulator(self._git, self._base_commit)
         evaluated = merges.evaluate_head(head)
@@ -271,8 +275,8 @@ class LocalForge:
     ) -> None:
         """Store an open proposal as a blob, and point the ref of the proposal to the blob.
 
-        The ref is changed in one transaction with `updates`. `current` is the proposal that the ref points to now; None
-        if the ref does not exist.
+        One transaction changes the ref and applies `updates`. `current` is the proposal that the ref points to now;
+        None if the ref does not exist.
         """
         check_text_length(self.limits, title, body)
         stored = self._refs.save_proposal(

@@ -1,4 +1,4 @@
-"""Simulated merges: they show whether a branch conflicts with its base branch, and whether users changed the branch.
+"""Simulates merges, to check whether a branch conflicts with its base branch, and whether users changed the branch.
 
 The intent of a commit is a hash of the changes that basebump planned, which basebump writes into a trailer of the
 commit message. A commit of another author has no intent. Because everybody can forge an author,
@@ -28,7 +28,7 @@ _NO_MODE = "000000"
 
 @dataclass(frozen=True, slots=True)
 class LocalBranchContents:
-    """The content of one branch, compared with its own base; implements `bot.branch_ports.BranchContents`.
+    """The content of one branch, compared with its base branch; implements `bot.branch_ports.BranchContents`.
 
     Methods raise ProcessError if git fails.
     """
@@ -57,7 +57,10 @@ class LocalBranchContents:
         return self._read(self.commit, entries)
 
     def _read(self, commit: str, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry of a commit, or an error. Files larger than a whole batch are not read."""
+        """Yield the content of each entry of a commit, or an error.
+
+        Files that are too large for one batch are not read.
+        """
         tree = LocalTree(self.git, commit)
         sizes = self.git.read_sizes(entry.oid or "" for entry in entries)
         sized = [replace(entry, size=size) for entry, size in zip(entries, sizes, strict=True)]
@@ -92,11 +95,11 @@ class MergeSimulator:
     base: str
 
     def evaluate_head(self, head: LocalHead) -> LocalHead:
-        """Return `head` with two changes: the intent of the whole branch instead of its last commit, and `is_behind`.
+        """Return `head` with two changes: `is_behind` is set, and the intent is that of the whole branch.
 
         Users may have merged the base branch into the branch ("Update branch"). If each of these merges has the same
-        result as git's automatic merge, users changed nothing. The intent of the branch is then that of basebump's
-        commit below the merges. If users changed anything else, the intent is None.
+        result as git's automatic merge, users changed nothing. The branch then has the intent of basebump's commit
+        below the merges. If users changed anything else, the intent is None.
         """
         is_behind = head.parents != (self.base,) and not self._is_ancestor(head.oid, self.base)
         own_commit = self._find_own_commit(head)
@@ -113,7 +116,7 @@ class MergeSimulator:
         )
 
     def judge_head(self, branch: str, head: LocalHead, mark: BodyMark | None, judge: BranchJudge) -> LocalHead:
-        """Return an evaluated head with the intent that the judge finds in the content of the branch.
+        """Return an evaluated head with the intent that is derived from the content of the branch.
 
         `mark` is the mark of the open proposal of the branch. It is None if there is no open proposal.
         """
@@ -164,9 +167,9 @@ class MergeSimulator:
     def _merge_commits(self, one: str, other: str) -> str | None:
         """Merge two commits automatically, and return the id of the resulting tree; None if the commits conflict.
 
-        git merges in a temporary repository. The repository itself is therefore not changed, and git does not start the
-        merge drivers and filters that the repository's config names. A user's merge with such a driver counts as a
-        change.
+        git merges in a temporary repository. Therefore the merge does not change the repository itself, and git does
+        not start the merge drivers and filters in the repository's config. If a user merged with such a driver, the
+        result counts as a change.
         """
         with open_scratch_repository(self.git, one) as scratch:
             completed = scratch.run("merge-tree", "--write-tree", one, other)

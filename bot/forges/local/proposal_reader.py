@@ -15,7 +15,7 @@ MAX_LISTED = 10
 
 @dataclass(frozen=True, slots=True)
 class LocalProposal:
-    """A proposal as its reviewer reads it."""
+    """A proposal in the form that its reviewer reads."""
 
     branch: str
     title: str
@@ -45,9 +45,9 @@ class LocalProposalReader:
         return sorted(proposals, key=lambda each: (each.state is not StoredState.OPEN, each.branch))
 
     def find_proposal(self, text: str) -> LocalProposal:
-        """Return the proposal that a user means: `text` is its branch, the end of its branch, or its title.
+        """Return the proposal that a user names: `text` is its branch, the end of its branch, or its title.
 
-        Raises UsageError if there is no such proposal, or more than one.
+        Raises UsageError if no proposal or more than one proposal matches.
         """
         proposals = self.list_proposals()
         name = text.removeprefix(BRANCHES)
@@ -61,7 +61,7 @@ class LocalProposalReader:
         raise UsageError(f"{self.repository.name}: {problem}; hint: {known}")
 
     def read_changes(self, proposal: LocalProposal) -> str:
-        """Return the changes of the proposal's branch since its base branch, as git shows them.
+        """Return the changes that the proposal's branch makes to its base branch, as git shows them.
 
         Return an empty string if the branch does not exist any more.
         """

@@ -1,7 +1,7 @@
 """The refs of a local repository in which proposals are stored: branches, and refs that point to blobs with JSON.
 
 For each branch with a proposal, `refs/basebump/proposals/<branch>` points to the blob of its last proposal. Blobs that
-basebump did not write, whose JSON has another format, are recognised and not used.
+basebump did not write are not used. Their JSON has another format.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from bot.model.proposal import BodyMark
 
 BRANCHES = "refs/heads/"
 STORED = "refs/basebump/"
-"""Everything that basebump stores besides branches."""
+"""The prefix of the refs in which basebump stores all data besides branches."""
 PROPOSALS = f"{STORED}proposals/"
 DECLINED = f"{STORED}declined/"
 DASHBOARD_REF = f"{STORED}dashboard"
 COMMENTS = f"{STORED}told/"
 
 BLOB_DIGITS = 16
-"""The number of digits of the blob's name in the ref of a declined proposal."""
+"""The number of digits of the blob's object id in the ref of a declined proposal."""
 MAX_TITLE = 1_000
-"""Characters. git has no limit. The limits of other forges are far lower."""
+"""The largest title, in characters. git has no limit. The limits of other forges are far lower."""
 MAX_BODY = 1_000_000
-"""Characters; as many as GitLab allows, and fifteen times as many as GitHub."""
+"""The largest body, in characters: as many as GitLab allows, and fifteen times as many as GitHub allows."""
 MAX_PROPOSAL = 8 * 1024 * 1024
-"""The largest blob, in bytes, that is read. It has room for the longest title and body, because a character takes up to
-six bytes in JSON."""
+"""The largest blob, in bytes, that is read. The longest title and body fit into it, because JSON needs up to six bytes
+for a character."""
 
 _OBJECT_FIELDS = ("refname", "objectname")
 _BLOB_FIELDS = ("refname", "objectname", "objectsize")
@@ -63,7 +63,7 @@ class StoredState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LocalHead:
-    """The last commit of a branch, with the facts that show whether basebump created this commit."""
+    """The last commit of a branch, with the facts that show whether basebump created the commit."""
 
     oid: str
     parents: tuple[str, ...]
@@ -73,9 +73,9 @@ class LocalHead:
     """The base branch that the commit names in its trailer; None for the default branch."""
     committed_at: datetime | None
     is_behind: bool = False
-    """True if the base branch has commits that the branch does not have. False until this has been checked."""
+    """True if the base branch has commits that the branch does not have. False until this was checked."""
     own_commit: str | None = None
-    """basebump's commit below merges of the base branch. None until this has been checked, or if there is none."""
+    """basebump's commit below merges of the base branch. None until this was checked, or if there is no such commit."""
     is_confirmed: bool = False
     """True if this run or the state knows all digests on the branch. False until the content has been judged."""
     is_as_marked: bool = True
@@ -170,8 +170,8 @@ class ProposalRefs:
     def list_declined(self, prefix: str, desired_branches: frozenset[str]) -> Mapping[str, list[StoredProposal]]:
         """Return the earlier proposals that users declined, by branch name.
 
-        The branch has had another proposal after an earlier proposal, so that the last proposal of each branch is not
-        in the result. Branches that do not begin with `prefix`, or that are not in `desired_branches`, are left out.
+        The result does not contain the last proposal of a branch, but the proposals before it. Branches that do not
+        begin with `prefix`, or that are not in `desired_branches`, are left out.
         """
         records = self._list_refs_under(DECLINED + prefix, _BLOB_FIELDS)
         declined: dict[str, list[StoredProposal]] = {}
@@ -183,7 +183,7 @@ class ProposalRefs:
         return declined
 
     def list_commented_branches(self, prefix: str) -> frozenset[str]:
-        """Return the branches with this prefix on whose proposal basebump commented that users pushed commits."""
+        """Return the branches with this prefix whose proposal has basebump's comment that users pushed commits."""
         return frozenset(
             ref.removeprefix(COMMENTS) for ref, _ in self._list_refs_under(COMMENTS + prefix, _OBJECT_FIELDS)
         )
@@ -211,7 +211,7 @@ class ProposalRefs:
         return tree, hash_values((ref, oid) for ref, oid, _ in records if ref.startswith((branches, STORED)))
 
     def list_checked_out(self) -> Mapping[str, str]:
-        """Return the branches that are checked out; for each branch, the folder of its worktree.
+        """Return the folder of the worktree for each branch that is checked out.
 
         https://git-scm.com/docs/git-worktree#_porcelain_format
         """
@@ -237,7 +237,7 @@ class ProposalRefs:
         )
 
     def _read_proposals(self, records: Iterable[Sequence[str]]) -> Mapping[str, StoredProposal | None]:
-        """Return the proposal of each ref, by name of the ref; None if basebump did not write the ref's blob.
+        """Return the proposal that each ref points to, by ref name; None if basebump did not write the blob.
 
         `records` contains for each ref its name, the object id of its blob, and the size of the blob, as `git
         for-each-ref` prints them.
