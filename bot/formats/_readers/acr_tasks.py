@@ -91,7 +91,8 @@ def _fill_template(template: re.Match[bytes]) -> bytes:
 def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images in which the commands of a task run, and a `TaskFileBuild` for each Dockerfile that it builds.
 
-    Yield nothing if `document` is not a task. Raises TooDeepError if a nesting or visit limit is exceeded.
+    Yield nothing if `document` is not a task. Raises TooDeepError if the document's nodes are visited more than
+    MAX_VISITS times.
     """
     steps = _list_steps(document)
     if not _is_task(document, steps):

@@ -69,7 +69,7 @@ class _ModuleCall(NamedTuple):
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Reference | UnsupportedText]:
     """Yield the images in the tasks of a document.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if lists of tasks are nested too deeply, or the document's nodes are visited too often.
     """
     locators = UniqueLocators("~")  # a task can have both a module and `args`, and a key may contain a `/`
     reader = YamlImageReader(document, path, _FORMAT, Role.THIRD_PARTY)

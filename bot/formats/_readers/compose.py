@@ -90,7 +90,7 @@ class _ServiceImage(NamedTuple):
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images in a document, and facts that affect images in other files.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     The facts are the variables that the document uses, the build arguments that it sets for Dockerfiles, and the names
     of the images that it builds.
@@ -125,7 +125,9 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
 
 def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
-    """Yield the nodes with the images that a service uses. Raises TooDeepError if a nesting or visit limit is exceeded.
+    """Yield the nodes with the images that a service uses.
+
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     If the service is built, its `image` is the name of the result, and is not yielded. Its additional build contexts
     may be images, and are yielded instead.

@@ -73,7 +73,7 @@ def read_metadata(file: SourceFile) -> Iterator[ExtractedItem]:
 def _make_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:
     """Return the name, the dependencies and the `appVersion` of a chart.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     dependencies = (
         ChartDependency(name, document.get_string(node, "repository") or "")
@@ -127,7 +127,8 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
     If the file is the chart's own values file (`values.yaml`), also yield a `ChartImage` for each image, because other
     values files may override parts of it. If there are more than MAX_FILE_REFERENCES images, yield only an
-    `UnsupportedText`. Raises TooDeepError if a nesting or visit limit is exceeded.
+    `UnsupportedText`. Raises TooDeepError if the values are nested too deeply, or the document's nodes are visited too
+    often.
     """
     locator = str(document.index)
     values = list(walk_values(document, document.root))

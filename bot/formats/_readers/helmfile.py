@@ -39,7 +39,7 @@ def read_helmfile(file: SourceFile) -> Iterator[ExtractedItem]:
 def _list_uses(document: YamlDocument, path: FilePath) -> Iterator[ValuesFileUse]:
     """Yield the values files of the releases in a document.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     for _, release in document.walk(document.root, ("releases", ALL_ITEMS), ""):
         chart = document.get_string(release, "chart") or ""

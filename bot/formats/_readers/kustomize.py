@@ -69,7 +69,8 @@ def _is_kustomization(document: YamlDocument) -> bool:
 def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images in a kustomization, and the facts that it states about images in other files.
 
-    Yield nothing if the document is not a kustomization. Raises TooDeepError if a nesting or visit limit is exceeded.
+    Yield nothing if the document is not a kustomization. Raises TooDeepError if the values of a chart are nested too
+    deeply, or the document's nodes are visited too often.
     """
     if not _is_kustomization(document):
         return
@@ -110,7 +111,8 @@ class _KustomizationNodes:
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
         """Collect the nodes of `document` that contain images.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if the values of a chart are nested too deeply, or the document's nodes are visited too
+        often.
         """
 
         def find_nodes(*key_path: str) -> list[tuple[str, YamlNode]]:

@@ -89,7 +89,7 @@ class BicepScanner:
     _is_limited: bool = False
 
     def scan(self) -> None:
-        """Read the file. Raises BrokenAtError or UnicodeDecodeError if it cannot be parsed."""
+        """Read the file. Raises BrokenAtError if it cannot be parsed, and UnicodeDecodeError if it is not in UTF-8."""
         self.content.decode()
         at = find_text_start(self.content)
         token_count = 0

@@ -60,7 +60,8 @@ def find_property_values(content: bytes, blocks: Collection[str], path: tuple[st
     """Yield the values that a script assigns to the property `path` of the blocks with the names `blocks`.
 
     For example, `jib { from { image = "x" } }` and `jib.from.image = "x"` both assign to the path `from`, `image` of
-    the block `jib`. Raises BrokenAtError if a limit of this parser is exceeded. Raises UnicodeDecodeError.
+    the block `jib`. Raises BrokenAtError if the script exceeds a limit of this parser, and UnicodeDecodeError if it is
+    not encoded in UTF-8.
     """
     content.decode()
     scanner = _GradleScanner(content, frozenset(each.encode() for each in blocks), tuple(map(str.encode, path)))

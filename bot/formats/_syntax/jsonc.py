@@ -137,7 +137,8 @@ class _JsonToken:
 def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonToken]:
     """Yield the tokens of a file. The last token has the kind `end`.
 
-    Raises BrokenAtError if the text is invalid or exceeds a limit.
+    Raises BrokenAtError if a token is not valid, if a comment is not closed, or if the file has more than MAX_TOKENS
+    tokens.
     """
     at = find_text_start(content)
     token_count = 0

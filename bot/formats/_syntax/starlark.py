@@ -91,7 +91,10 @@ class StarlarkCall(NamedTuple):
 
 
 def find_calls(content: bytes) -> Iterator[StarlarkCall]:
-    """Yield the calls in a file, each at its end. Raises BrokenAtError or UnicodeDecodeError if it cannot be parsed."""
+    """Yield the calls in a file in the order in which they end.
+
+    Raises BrokenAtError if the file cannot be parsed, and UnicodeDecodeError if it is not encoded in UTF-8.
+    """
     content.decode()
     return _CallScanner(content).find_calls()
 

@@ -48,7 +48,9 @@ class BrokenUnitError(Exception):
 
 
 def read_settings(content: bytes) -> Iterator[UnitSetting]:
-    """Yield the settings of a unit file in order. Raises BrokenUnitError if the unit is invalid or too large.
+    """Yield the settings of a unit file in order.
+
+    Raises BrokenUnitError if Podman would reject a line, or if the file has more than MAX_LINES lines.
 
     If a section contains a key several times, each of these settings is yielded. The last of them applies.
     """

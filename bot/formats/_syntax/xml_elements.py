@@ -133,7 +133,7 @@ class _XmlParser:
     def parse_file(self) -> XmlElement:
         """Return the root element.
 
-        Raises BrokenAtError if the text is invalid or exceeds a limit.
+        Raises BrokenAtError if the XML is not well-formed, declares an entity or exceeds a limit.
         """
         if self._content.count(b"=") > MAX_EQUALS_SIGNS:
             raise BrokenAtError(0, Reason.TOO_LARGE)

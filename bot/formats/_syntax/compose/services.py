@@ -36,7 +36,7 @@ _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 class ComposeService(NamedTuple):
     """A service of a compose file, including the mappings that are merged into it with `<<`.
 
-    Its properties and methods may raise TooDeepError.
+    Its properties and methods raise TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
 
     document: YamlDocument
@@ -73,7 +73,7 @@ class ComposeService(NamedTuple):
     def walk(self, *path: str) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at the keys `path` below the service, with their locators.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
         For example, the keys `build`, `args` lead to the build arguments of the service.
         """
@@ -92,7 +92,7 @@ class BuildArgument(NamedTuple):
 def list_services(document: YamlDocument) -> Iterator[ComposeService]:
     """Yield the services in a document, or nothing if the document is a Kubernetes object.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     root = document.root
     keys = document.list_keys(root)
@@ -112,7 +112,7 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
 def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
     """Yield the arguments in the `build.args` of a service, which may be a mapping or a list.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     document = service.document
     yield from (
@@ -123,7 +123,7 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
 def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
     """Yield the `build.additional_contexts` of a service, a mapping or a list of `NAME=value`.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     document = service.document
     yield from (
@@ -138,7 +138,7 @@ def list_environment_uses(
 ) -> Iterator[str | None]:
     """Yield the name of every variable that the document uses outside image references.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     The value of such a variable must not be changed to update an image. If a service passes the whole `.env` file to a
     container, the result also contains None, because the container may use any variable.

@@ -229,7 +229,7 @@ class ExpansionBuilder:
 def expand_literally(instruction: DockerfileInstruction, positions: Iterable[int]) -> WordExpansion:
     """Return the bytes at `positions` of the instruction's text as an expansion in which `$` has no special meaning.
 
-    Raises WordError if there are too many bytes.
+    Raises WordError if the result exceeds a limit.
     """
     builder = ExpansionBuilder()
     for position in positions:

@@ -114,14 +114,15 @@ class _ShellWordSplitter:
     def list_words(self) -> list[str]:
         """Return the words of the text.
 
-        Raises _UnsplittableError if the text cannot be split.
+        Raises _UnsplittableError if a quote is not closed or a substitution is invalid.
         """
         return list(self._iterate_words())
 
     def list_heredoc_words(self) -> list[str]:
         """Return the words of the text that look like heredocs.
 
-        Raises _UnsplittableError, and TooManyHeredocsError if there are more than MAX_HEREDOCS such words.
+        Raises _UnsplittableError if a quote is not closed or a substitution is invalid, and TooManyHeredocsError if
+        there are more than MAX_HEREDOCS such words.
         """
         words = list(islice(self._iterate_words(_HEREDOC_START), MAX_HEREDOCS + 1))
         if len(words) > MAX_HEREDOCS:

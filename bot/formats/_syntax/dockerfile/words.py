@@ -48,7 +48,9 @@ _DOUBLE_QUOTE = ord('"')
 def expand_word(
     instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None
 ) -> WordExpansion:
-    """Return the text to which a word of an instruction expands. Raises WordError if the word cannot be expanded.
+    """Return the text to which a word of an instruction expands.
+
+    Raises WordError if the word is malformed, exceeds a limit or contains an unsupported pattern.
 
     Args:
         instruction: The instruction that contains the word.
@@ -64,7 +66,10 @@ def expand_word(
 
 
 class _WordExpander:
-    """Expands one word. Every method raises WordError if the word is malformed or exceeds a limit."""
+    """Expands one word.
+
+    Every method raises WordError if the word is malformed, exceeds a limit or contains an unsupported pattern.
+    """
 
     def __init__(
         self, instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None

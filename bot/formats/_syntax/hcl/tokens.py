@@ -114,7 +114,8 @@ class HclToken(NamedTuple):
 def read_tokens(content: bytes) -> Iterator[HclToken]:
     """Yield the tokens of a file. The last token has the kind END.
 
-    Raises BrokenAtError if the text is invalid or exceeds a limit.
+    Raises BrokenAtError if a string, heredoc or comment is not closed, if an escape is not valid, or if the file
+    exceeds a limit.
     """
     at = find_text_start(content)
     token_count = 0
@@ -218,7 +219,7 @@ def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
 def read_template(text: bytes, start: int | None) -> tuple[HclLiteral | HclInterpolation, ...]:
     """Split the value of a string in HCL's JSON syntax into literals and interpolations.
 
-    Raises BrokenAtError if the text is invalid or exceeds a limit.
+    Raises BrokenAtError if an interpolation is not closed, or if `text` exceeds a limit.
 
     `text` is the value without quotes and JSON escapes. `start` is the byte offset of `text` in the file, or None if
     the file does not contain it verbatim.

@@ -54,7 +54,7 @@ _KEYWORDS = frozenset({"if", "with", "range", "else", "end", "define", "block", 
 
 
 class UnsupportedTemplateError(Exception):
-    """A template, or an expression in a template, cannot be analysed by this package."""
+    """A template, or an expression in a template, is not valid or exceeds a limit of this package."""
 
 
 class ActionExpression:
@@ -117,7 +117,7 @@ class TemplateAction(NamedTuple):
 def read_actions(text: str, *, with_texts: bool = True) -> list[str | TemplateAction]:
     """Split a template into its literal texts, which are strings, and its actions.
 
-    Raises UnsupportedTemplateError if the template cannot be analysed.
+    Raises UnsupportedTemplateError if an action is not valid or the template exceeds a limit.
 
     Comments are left out, and so is the space that `{{-` and `-}}` remove. If `with_texts` is False, literal texts are
     left out, too.
@@ -152,7 +152,7 @@ def read_actions(text: str, *, with_texts: bool = True) -> list[str | TemplateAc
 def _parse_action(inside: str) -> TemplateAction:
     """Parse the text between `{{` and `}}`.
 
-    Raises UnsupportedTemplateError if the template cannot be analysed.
+    Raises UnsupportedTemplateError if this text is not a valid action, or is longer than MAX_ACTION_LENGTH.
     """
     if len(inside) > MAX_ACTION_LENGTH:
         raise UnsupportedTemplateError
@@ -165,7 +165,8 @@ def _parse_action(inside: str) -> TemplateAction:
 def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
     """Return the action that consists of `tokens`.
 
-    Raises UnsupportedTemplateError if the template cannot be analysed.
+    Raises UnsupportedTemplateError if a quoted name does not follow `define`, `block` or `template`, or if an
+    assignment is not valid.
     """
     keyword = tokens[0] if tokens and tokens[0] in _KEYWORDS else ""
     name = ""
@@ -193,8 +194,8 @@ def _make_action(tokens: tuple[str, ...]) -> TemplateAction:
 def _split_assignment(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split `$a, $b := EXPRESSION` into the names of the variables and the tokens of the expression.
 
-    If `tokens` are not an assignment, return no variables and all tokens.
-    Raises UnsupportedTemplateError if the template cannot be analysed.
+    If `tokens` are not an assignment, return no variables and all tokens. Raises UnsupportedTemplateError if the left
+    side of the assignment contains anything except variables.
     """
     if not tokens or tokens[0][0] != "$":
         return (), tokens

@@ -25,7 +25,7 @@ def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, li
     """Parse a template file. Return the nodes of the file itself, and (name, nodes) of each template that it defines.
 
     A file defines templates with `define` and `block`. If `with_texts` is False, literal texts are left out, which
-    saves time. Raises UnsupportedTemplateError if the template cannot be analysed.
+    saves time. Raises UnsupportedTemplateError if the template is not valid or exceeds a limit.
     """
     reader = _BlockReader(iter(read_actions(text, with_texts=with_texts)))
     body = reader.read_body(0)
@@ -33,7 +33,11 @@ def read_blocks(text: str, *, with_texts: bool = True) -> tuple[TemplateBody, li
 
 
 class _BlockReader:
-    """Builds the trees of one file. Every method raises UnsupportedTemplateError."""
+    """Builds the trees of one file.
+
+    Every method raises UnsupportedTemplateError if a block has no `end`, if an `end` has no block, or if blocks are
+    nested too deeply.
+    """
 
     def __init__(self, pieces: Iterator[str | TemplateAction]) -> None:
         self._pieces = pieces

@@ -117,7 +117,7 @@ class ExpressionValue(NamedTuple):
     def merge(self, other: ExpressionValue) -> ExpressionValue:
         """Combine the sources of two values, for an expression that returns either of them, such as `default`.
 
-        Raises UnsupportedTemplateError if there are too many sources.
+        Raises UnsupportedTemplateError if there are more than MAX_SOURCES sources.
         """
         if NO_VALUE in (self, other):
             given_value = self if other == NO_VALUE else other
@@ -184,7 +184,7 @@ def merge_all(values: list[ExpressionValue]) -> ExpressionValue:
 def merge_changed(source_sets: list[_SourceSet]) -> ExpressionValue:
     """Return a value with the given sources, all of them in `changed_sources`.
 
-    Raises UnsupportedTemplateError if there are too many sources.
+    Raises UnsupportedTemplateError if there are more than MAX_SOURCES sources.
     """
     sources = frozenset[ValuePath | TemplateInclusion]().union(*source_sets)
     if len(sources) > MAX_SOURCES:

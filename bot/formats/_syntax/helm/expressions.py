@@ -197,7 +197,7 @@ change their arguments."""
 class ExpressionEvaluator:
     """Evaluates the expressions of one template, and stores the values that the template assigns to variables.
 
-    Every method raises UnsupportedTemplateError.
+    Every method raises UnsupportedTemplateError if an expression is not valid or exceeds a limit.
     """
 
     def __init__(self) -> None:
@@ -304,7 +304,10 @@ def _evaluate_without_variables(
 
 
 class _ExpressionReader:
-    """Parses and evaluates one expression. Every method raises UnsupportedTemplateError."""
+    """Parses and evaluates one expression.
+
+    Every method raises UnsupportedTemplateError if the expression is not valid or exceeds a limit.
+    """
 
     def __init__(self, evaluator: ExpressionEvaluator, tokens: tuple[str, ...], dot: ExpressionValue) -> None:
         self._evaluator = evaluator

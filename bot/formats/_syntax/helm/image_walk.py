@@ -137,7 +137,7 @@ class ImageWalk:
     def walk(self, body: TemplateBody) -> None:
         """Record how the template `body` uses chart values.
 
-        Raises UnsupportedTemplateError if the template cannot be analysed.
+        Raises UnsupportedTemplateError if an expression in `body` is not valid or exceeds a limit.
         """
         self._next_following = iter(_list_following(body))
         self._walk_body(body, ROOT_VALUE, _LineState.OTHER)

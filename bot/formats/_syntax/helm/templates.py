@@ -75,7 +75,7 @@ class _PlainWalk:
     def walk(self, body: TemplateBody, dot: ExpressionValue = ROOT_VALUE) -> None:
         """Record how `body` uses chart values.
 
-        Raises UnsupportedTemplateError if the template cannot be analysed.
+        Raises UnsupportedTemplateError if an expression in `body` is not valid or exceeds a limit.
         """
         recorded_outputs = self._recorded_outputs[dot]
         for node in body:

@@ -16,7 +16,8 @@ UseSet = frozenset[tuple[TemplateSource, ValueUse]]
 class UseRecorder:
     """Evaluates the conditions and assignments of one template, and records how the template uses chart values.
 
-    Every method can raise UnsupportedTemplateError.
+    Every method that evaluates an expression raises UnsupportedTemplateError if the expression is not valid or exceeds
+    a limit.
     """
 
     def __init__(self) -> None:

@@ -198,7 +198,7 @@ class ImageCandidate(NamedTuple):
 def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
     """Yield the texts and mappings below `root`, the mapping of all values, that look like images.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the values are nested too deeply, or the document's nodes are visited too often.
 
     Pass them to `read_images` only after all images of the document have been found.
     """
@@ -208,7 +208,7 @@ def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> I
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
     """Yield the texts and mappings among `values` that look like images.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     `values` is the result of `walk_values`. Pass the results of all calls for the document to `read_images` together,
     after the last call.

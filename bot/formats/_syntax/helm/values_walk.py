@@ -56,7 +56,7 @@ class ValuesEntry(NamedTuple):
 def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]:
     """Yield all values below `root`, the mapping of all values.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the values are nested too deeply, or the document's nodes are visited too often.
     """
     if not isinstance(root, YamlMapping | YamlSequence):
         return

@@ -54,7 +54,7 @@ def list_facts(
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig | ValuesFileUse]:
     """Yield facts that an object of Argo CD or Flux states about images in other files.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
     - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.

@@ -80,7 +80,7 @@ class ImageEntry(NamedTuple):
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
     """Yield the entries of `node`, the list `images` of a kustomization.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     Pass all entries of the document to `read_entries` together, after the last call of this function for the document.
     """

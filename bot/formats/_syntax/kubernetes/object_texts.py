@@ -15,7 +15,7 @@ _TEMPLATE_OPENERS = ("{{", "{%", "${")
 def find_texts(document: YamlDocument, node: YamlNode, path: KeyPath) -> Iterator[str]:
     """Yield the texts at `path` below `node`.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     for _, found in document.walk(node, path, ""):
         if isinstance(found, YamlScalar) and found.tag == STRING:

@@ -292,7 +292,8 @@ class _ObjectSearch:
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
         """Record the image fields of the object `node` and of all objects inside it.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if objects or other nodes are nested too deeply, if the document's nodes are visited too
+        often, or if aliases repeat too much text.
 
         `read_fields` reads the recorded fields later. `locator` is the position of `node` in the document. `list_type`
         is the (apiVersion, kind) of `node` if it states no kind itself. In a list such as a `PodList`, kubectl allows
@@ -321,7 +322,8 @@ class _ObjectSearch:
     def find_patched_values(self, root: YamlNode, locator: str) -> None:
         """Record the image fields in the operations of a JSON patch.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if objects or other nodes are nested too deeply, if the document's nodes are visited too
+        often, or if aliases repeat too much text.
         """
         for value in _find_patched_values(self.document, root, locator):
             if value.image_paths is None:
@@ -351,7 +353,8 @@ class _ObjectSearch:
     ) -> None:
         """Record the image fields below `node` at the paths in `image_paths`, for `read_fields`.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if objects or other nodes are nested too deeply, if the document's nodes are visited too
+        often, or if aliases repeat too much text.
 
         If `reason` is given, the fields are not editable for this reason. If `node` is a list item or a value in a list
         item, `list_item` is this item, such as the container around an `image`. It is needed because comments above the
@@ -442,7 +445,8 @@ def _find_patched_values(document: YamlDocument, root: YamlNode, locator: str) -
     """Yield the values in a JSON patch that may contain images. `root` is the list of operations.
 
     Kustomize, Flux and Argo CD apply such patches to objects. The patch does not contain the kind of the object. Yield
-    nothing if `root` is not a list of operations. Raises TooDeepError if a nesting or visit limit is exceeded.
+    nothing if `root` is not a list of operations. Raises TooDeepError if the document's nodes are visited more than
+    MAX_VISITS times.
 
     The operations are defined in https://www.rfc-editor.org/rfc/rfc6902, and their paths in
     https://www.rfc-editor.org/rfc/rfc6901.

@@ -55,7 +55,7 @@ def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Itera
       with a valid container `name`, at least one of them has an `image`, and every `image` is a text.
 
     The search does not continue inside an object, or inside the containers and volumes of a PodSpec. Raises
-    TooDeepError.
+    TooDeepError if collections are nested too deeply, or the document's nodes are visited too often.
     """
     pending: list[tuple[str, YamlNode, int]] = [(locator, root, 0)]
     while pending:

@@ -25,7 +25,7 @@ _VALUES_ENDINGS = (".yaml", ".yml")
 def list_release_uses(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ValuesFileUse]:
     """Yield the values files in the tree that a HelmRelease of Flux names.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     They are relative to the root of the source (https://fluxcd.io/flux/components/helm/helmreleases/#values-files).
     """
@@ -43,7 +43,7 @@ def list_application_uses(
 ) -> Iterator[ValuesFileUse]:
     """Yield the values files in the tree that an Application of Argo CD names.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     A file is relative to the folder of the chart, or to the root of its repository if it starts with a slash. A file
     that starts with `$NAME/` is in the source with this name, which may be another repository than that of the chart
@@ -77,7 +77,7 @@ def list_application_uses(
 def list_kustomization_uses(document: YamlDocument, path: FilePath) -> Iterator[ValuesFileUse]:
     """Yield the values files in the tree that a kustomization names.
 
-    Raises TooDeepError if a nesting or visit limit is exceeded.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     They are the values of the charts that it renders, and files that it stores as `values.yaml` in a ConfigMap or a
     Secret, from which a HelmRelease reads them.

@@ -45,7 +45,10 @@ class SectionSource:
         """The text of `raw`, after `decode`."""
 
     def decode(self) -> str:
-        """Decode `raw` as UTF-8, store the result in `text`, and return it. Raises UnicodeDecodeError."""
+        """Decode `raw` as UTF-8, store the result in `text`, and return it.
+
+        Raises UnicodeDecodeError if `raw` is not valid UTF-8.
+        """
         self.text = self.raw.decode()
         return self.text
 

@@ -48,7 +48,7 @@ class TableReader(NamedTuple):
     def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Reference | UnsupportedText]:
         """Yield the images of a document in the order of their lines.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if conditions are nested too deeply, or the document's nodes are visited too often.
         """
         reader = YamlImageReader(document, path, self.name, Role.BASE)
         images = list(self._find_images(document))  # walk all paths before reading, which depends on shared scalars
@@ -58,7 +58,7 @@ class TableReader(NamedTuple):
     def _find_images(self, document: YamlDocument) -> Iterator[_LocatedImage]:
         """Yield the nodes at the paths of the format that may contain an image.
 
-        Raises TooDeepError if a nesting or visit limit is exceeded.
+        Raises TooDeepError if conditions are nested too deeply, or the document's nodes are visited too often.
         """
         for path in self.anchor_paths if document.anchored_positions else ():
             for _ in self._walk(document, document.root, path, ""):

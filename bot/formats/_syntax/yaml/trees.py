@@ -40,7 +40,7 @@ _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 
 
 class TooDeepError(Exception):
-    """A document is nested too deeply, or its nodes were visited too often.
+    """A document is nested too deeply, its nodes were visited too often, or its aliases repeat too much text.
 
     `position` is the index of the character at which parsing stopped. It is 0 if parsing succeeded, and a limit was
     exceeded later.
@@ -155,9 +155,10 @@ def get_character_range(node: YamlNode) -> tuple[int, int]:
 
 
 def read_trees(text: str) -> Iterator[YamlTree]:
-    """Yield the documents of `text`. Raises YAMLError for invalid YAML, and TooDeepError for too deep nesting.
+    """Yield the documents of `text`.
 
-    PyYAML's own parser, which is used if libyaml is missing, also raises ValueError and OverflowError.
+    Raises YAMLError if the YAML is invalid, and TooDeepError if it is nested too deeply or if its aliases repeat too
+    much text. PyYAML's own parser, which is used if libyaml is missing, also raises ValueError and OverflowError.
     """
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
