@@ -50,22 +50,22 @@ def compare(history: RepositoryHistory, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-def test_tree_listings_match_git(history, options):
+def test_tree_listings_of_fake_server_equal_output_of_git(history, options):
     compare(history, "ls-tree", *options, history.second)
 
 
 @pytest.mark.parametrize("folder", ["a/", "new/", "nothing/"])
-def test_folder_listings_match_git(history, folder):
+def test_folder_listings_of_fake_server_equal_output_of_git(history, folder):
     compare(history, "ls-tree", "-z", "--full-tree", history.second, folder)
 
 
-def test_changes_between_commits_match_git(history):
+def test_diffs_of_fake_server_equal_output_of_git(history):
     raw = ("diff", "--raw", "--no-renames", "--abbrev=40", "-z")
     for ends in [(history.first, history.second), (f"{history.file}^1", history.file), (history.empty, history.merged)]:
         compare(history, *raw, *ends)
 
 
-def test_paths_changed_by_commit_match_git(history):
+def test_changed_paths_of_fake_server_equal_output_of_git(history):
     names = ("diff-tree", "--root", "--no-commit-id", "--name-only", "-r")
     for commit in (history.second, history.file):
         compare(history, *names, commit)
@@ -73,7 +73,7 @@ def test_paths_changed_by_commit_match_git(history):
         assert answer_command(history.git.objects, (*names, commit)) is None
 
 
-def test_commit_relations_match_git(history):
+def test_merge_bases_and_commit_ranges_of_fake_server_equal_output_of_git(history):
     first, second, side, merged = history.first, history.second, history.side, history.merged
     for pair in [(first, second), (side, second), (merged, side), (first, first)]:
         compare(history, "merge-base", *pair)
@@ -86,13 +86,13 @@ def test_commit_relations_match_git(history):
     assert answer_command(history.git.objects, ("rev-list", "--count", f"{first}..{merged}")) is None
 
 
-def test_blobs_match_git(history):
+def test_blobs_of_fake_server_equal_output_of_git(history):
     compare(history, "cat-file", "blob", history.blob)
     for other in (history.first, "0" * 40):
         assert answer_command(history.git.objects, ("cat-file", "blob", other)) is None
 
 
-def test_objects_found_by_name_match_git(history):
+def test_fake_server_finds_the_same_object_names_as_git(history):
     names = [history.first, f"{history.first}:a/c.sh", f"{history.first}:a", f"{history.first}:b"]
     for oid in (history.first, history.empty, history.blob):
         names += [f"{oid}^{{{kind}}}" for kind in ("commit", "tree", "blob")]
@@ -101,7 +101,7 @@ def test_objects_found_by_name_match_git(history):
     assert find_object(history.git.objects, "0" * 40) is None
 
 
-def test_deleted_ref_is_missing_for_git(history):
+def test_git_does_not_find_a_ref_that_the_fake_server_deleted(history):
     history.git.point("refs/heads/gone", history.first)
     history.git.delete("gone")
     assert history.ask_git("rev-parse", "--verify", "--quiet", "refs/heads/gone") is None

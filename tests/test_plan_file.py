@@ -33,7 +33,7 @@ PLAN = FleetPlan("0.1.0", "a" * 32, "propose", AT, "basebump/", (REPOSITORY,))
 TEXT, _ = render_plan(PLAN)
 
 
-def test_plan_is_parsed_as_written():
+def test_parsed_plan_equals_the_plan_that_was_written():
     assert parse_plan(TEXT.encode()) == PLAN
     assert seal_plan(json.loads(TEXT)) == TEXT.encode()
 
@@ -170,5 +170,5 @@ def test_plan_omits_repository_that_is_too_large_or_has_invalid_unicode():
     ]
 
 
-def test_page_describes_every_key_of_a_plan():
+def test_docs_describe_every_key_of_a_plan():
     assert list_documented_keys() == list_plan_keys()

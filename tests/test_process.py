@@ -21,7 +21,7 @@ def run_python(script: str, **options):
     return run([sys.executable, "-c", script], **options)
 
 
-def test_output_status_and_error_text_are_returned():
+def test_result_of_process_has_status_output_and_error_text():
     completed = run_python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     assert (completed.status, completed.output, completed.error_text) == (3, b"out\n", "err")
 
@@ -35,7 +35,7 @@ def test_child_gets_only_allowed_environment_variables(monkeypatch):
     assert set(names) <= {*ALLOWED_ENVIRONMENT, "LC_CTYPE"}, "Python itself may add LC_CTYPE"
 
 
-def test_passed_environment_variables_take_precedence(monkeypatch):
+def test_passed_environment_variables_override_inherited_variables(monkeypatch):
     monkeypatch.setenv("LANG", "C")
     script = "import os; print(os.environ['TOKEN'], os.environ['LANG'])"
     assert run_python(script, environment={"TOKEN": "handed", "LANG": "C.UTF-8"}).output == b"handed C.UTF-8\n"
@@ -177,7 +177,7 @@ def test_child_cannot_read_environment_of_parent_with_hidden_memory():
     ("quota", "cores"),
     [("max 100000", 4), ("150000 100000", 2), ("900000 100000", 4), ("50000 100000", 1), ("", 4), ("1 0", 4)],
 )
-def test_usable_cores_are_limited_by_affinity_and_by_the_quota_of_a_container(tmp_path, monkeypatch, quota, cores):
+def test_usable_cores_are_limited_by_cpu_affinity_and_container_quota(tmp_path, monkeypatch, quota, cores):
     (tmp_path / "cpu.max").write_text(quota)
     monkeypatch.setattr("bot.process.CORE_QUOTA", tmp_path / "cpu.max")
     if sys.version_info >= (3, 13):
@@ -196,7 +196,7 @@ def test_one_core_is_usable_if_the_number_is_unknown(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
-def test_invalid_argument_is_an_error_after_which_children_can_be_interrupted(argument):
+def test_argument_with_null_or_surrogate_is_an_error_and_children_can_still_be_ended(argument):
     with pytest.raises(ProcessError, match="null character or a lone surrogate"):
         run(["true", argument])
     assert end_children()

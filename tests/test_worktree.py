@@ -213,7 +213,7 @@ def test_unreadable_nested_checkout_is_reported_and_other_files_are_listed(check
 
 
 @pytest.mark.real("git")
-def test_checkouts_beyond_limit_are_reported(tmp_path, monkeypatch):
+def test_nested_checkouts_beyond_the_limit_are_reported_as_unlisted(tmp_path, monkeypatch):
     monkeypatch.setattr(worktree, "MAX_CHECKOUTS", 3)
     for number in range(4):
         _clone(tmp_path / f"clone-{number}")
@@ -245,7 +245,7 @@ def test_unreadable_folder_is_reported_and_other_files_are_listed(tmp_path, kind
     (tmp_path / "s" / "no").chmod(0o700)
 
 
-def test_unreadable_root_is_an_error(tmp_path):
+def test_unreadable_scanned_folder_is_an_error(tmp_path):
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM a:1\n"})
     folder.chmod(0o400)
     code, found, failed, errors = _scan(folder)
@@ -341,7 +341,7 @@ def test_hard_linked_file_is_written_under_both_names(tmp_path, new):
     assert (tmp_path / "other").samefile(tmp_path / "Dockerfile")
 
 
-def test_full_disk_leaves_file_unchanged_without_leftovers(tmp_path):
+def test_failed_write_keeps_file_unchanged_and_leaves_no_temporary_file(tmp_path):
     (tmp_path / "Dockerfile").write_bytes(b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))

@@ -67,7 +67,7 @@ def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configur
         ("proposals: {branch_prefix: images/}", True),
     ],
 )
-def test_run_reads_known_repositories_again_if_config_changed_beyond_repositories(
+def test_config_change_other_than_new_repositories_makes_run_read_repositories_again(
     basebump, tmp_path, config, loopback, change, is_read_again
 ):
     digest = loopback.move("python", "3.12", "now")

@@ -166,7 +166,7 @@ def test_proposal_is_kept_while_the_file_with_the_image_is_unparsable(tmp_path, 
     assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["closed"]
 
 
-def test_missing_scanner_is_a_failure_and_the_proposal_states_unknown_effects(tmp_path, basebump, fleet, loopback):
+def test_missing_scanner_is_a_failure_and_proposal_states_that_effects_are_unknown(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     append_to_config(fleet, "scanners: [{kind: trivy, binary: no-such-scanner}]\n")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")

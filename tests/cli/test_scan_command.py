@@ -33,7 +33,7 @@ def test_scan_with_updates_exits_with_0(tmp_path, basebump, config, loopback):
     assert [reference["new_digest"] for reference in json.loads(out)["references"]] == [now, None]
 
 
-def test_scan_changes_no_files_without_write(tmp_path, basebump, config, loopback):
+def test_scan_without_write_option_changes_no_files(tmp_path, basebump, config, loopback):
     loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     basebump("scan", folder, "--config", config())
@@ -253,7 +253,7 @@ def test_json_of_scan_keeps_bytes_of_a_path_that_is_not_utf8(tmp_path):
     assert os.fsencode(reference["path"]) == b"caf\xe9/Dockerfile"
 
 
-def test_full_disk_exits_with_1_instead_of_a_bug_report(tmp_path):
+def test_scan_exits_with_1_without_bug_report_if_stdout_is_a_full_device(tmp_path):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - not a file of ours

@@ -73,7 +73,7 @@ def run_on_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def test_terminal_output_is_output_of_a_pipe_with_progress_bar_colours_and_table(run, basebump):
+def test_terminal_output_adds_progress_bar_colours_and_table_to_piped_output(run, basebump):
     shown = run_on_terminal(*run, COLUMNS="300")
     assert "Looking up tags" in shown
     assert "█" in shown

@@ -18,7 +18,7 @@ def test_stages_page_lists_each_wait_reason_with_its_sentence(reason):
     assert f"\n| `{reason.value}` | {reason.sentence} |\n" in PAGE
 
 
-def test_stages_page_names_the_reason_from_which_on_all_reasons_mean_unknown():
+def test_stages_page_names_first_of_the_reasons_that_make_a_stage_unknown():
     reasons = list(WaitReason)
     first = next(each for each in reasons if each.is_unknown)
     assert all(each.is_unknown for each in reasons[reasons.index(first) :])

@@ -80,7 +80,7 @@ def test_check_of_command_lines_in_docs_rejects_invalid_command_lines(command_fo
     ]
 
 
-def test_short_help_option_prints_help_and_names_itself(capsys):
+def test_short_help_option_is_accepted_and_listed_in_the_help(capsys):
     """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
     with pytest.raises(click.exceptions.Exit):
         parse_command_line("scan -h")

@@ -69,7 +69,7 @@ def fleet(updated_registry, start_stand, tmp_path) -> ClusterFleet:
     return ClusterFleet(updated_registry, start_stand(LocalStand, FILES), tmp_path)
 
 
-def test_pull_request_states_date_by_which_the_update_must_run(fleet):
+def test_pull_request_states_date_by_which_the_new_image_must_run(fleet):
     (report,) = fleet.run().repositories[0].proposals
     assert report.due == DueDate(DUE, DueClass.CRITICAL, until=DueUntil.RUNNING)
     (request,) = fleet.stand.requests()

@@ -13,7 +13,7 @@ from bot.pipeline.failures import STATE_SUBJECT, FailureLog
 FIRST, SECOND = (RunFailure(name, FailureStage.SURVEY, "timeout") for name in ("acme/web", "acme/api"))
 
 
-def test_log_keeps_order_of_failures_and_equal_failures():
+def test_log_keeps_failures_in_order_including_duplicates():
     log = FailureLog()
     log.add([SECOND, FIRST])
     log.add([SECOND])

@@ -181,7 +181,7 @@ def test_scan_text_and_summary_explain_unreachable_registry_once(tmp_path, loopb
         (PolicyRule(match=RuleMatch(role=Role.BASE), ignore=True), "ignored"),
     ],
 )
-def test_rule_that_excludes_a_reference_is_the_reason_and_prevents_requests(tmp_path, loopback, rule, reason):
+def test_reference_that_a_rule_excludes_is_skipped_without_registry_requests(tmp_path, loopback, rule, reason):
     rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
     references = index_references(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
     assert references["Dockerfile", 1]["reason"] == reason

@@ -229,7 +229,7 @@ def test_earlier_digest_is_not_proposed_if_the_registry_purges_untagged_digests(
     assert is_asked_again == purges
 
 
-def test_newest_earlier_digest_of_tag_is_proposed_if_newer_digests_are_held(tmp_path, loopback, state):
+def test_newest_observed_digest_that_is_not_held_is_proposed(tmp_path, loopback, state):
     """Each run observes one more build. The two newest builds state lower versions than the file's image."""
     loopback.keep(lookups=open_state_store(state))
 

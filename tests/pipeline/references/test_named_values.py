@@ -84,7 +84,7 @@ def test_reference_limit_that_files_before_named_values_exceed_is_reported_once(
     assert result.has_unread_files
 
 
-def test_file_named_as_values_is_read_only_by_another_format_that_selects_the_file(tmp_path):
+def test_named_values_file_that_another_format_selects_is_read_only_by_that_format(tmp_path):
     files = {
         "release.yaml": write_release("apps/compose.yaml", "apps/kustomization.yaml", "apps/pod.yaml", "apps/web.yaml"),
         "apps/compose.yaml": "services: {web: {image: 'nginx:1.27'}}\n",
