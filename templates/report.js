@@ -133,7 +133,9 @@ function draw() {
     chip.setAttribute("aria-pressed", String(state[chip.dataset.key] === chip.dataset.value));
   }
   for (const key of ["search", "registry", "owner"]) if (byId(key).value !== state[key]) byId(key).value = state[key];
-  byId("found").textContent = `${shownRows.length} of ${rows.length} images`;
+  byId("found").textContent = /^\s*(cve|ghsa)-/i.test(state.search)
+    ? "Vulnerabilities cannot be searched, only images by name"
+    : `${shownRows.length} of ${rows.length} images`;
   body.replaceChildren();
   body.dataset.count = 0;
   showMore();

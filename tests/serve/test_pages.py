@@ -190,6 +190,13 @@ def test_search_finds_images_and_repositories_in_any_case(year):
     assert "No base branch uses such an image" in read(year, "/search", q="100%_")
 
 
+@pytest.mark.parametrize("words", ["CVE-2024-3094", "cve-2024-3094", " GHSA-rxwq-x6h5-x525"])
+def test_search_for_vulnerability_says_that_vulnerabilities_are_not_searched(year, words):
+    text = read(year, "/search", q=words)
+    assert "The search does not find vulnerabilities" in text
+    assert "No base branch uses such an image" not in text
+
+
 def test_untrusted_text_on_pages_is_escaped(tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     ports = build_ports(database, NOW, USERS)

@@ -18,11 +18,18 @@ FOUND_ROWS = 20
 """The maximum number of images and of base branches that the search shows."""
 TRENDS_WAIT = timedelta(seconds=20)
 """How long the page of trends waits for the computation of the trends."""
+_VULNERABILITY_PREFIXES = ("CVE-", "GHSA-")
+_NO_VULNERABILITIES = (
+    "The search does not find vulnerabilities, only images and repositories by their names. So no result does not mean "
+    "that no image is affected."
+)
 _NOT_FOUND = 404
 
 
 def build_search(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
     words, section = parse_words(request), ListSection(0, FOUND_ROWS)
+    if words.upper().startswith(_VULNERABILITY_PREFIXES):
+        return PageContent(title=f"Search: {words}", notices=(_NO_VULNERABILITIES,))
     images, branches = ports.fleet.find_images(words, section), ports.fleet.find_branches(words, section)
     query = urlencode({"q": words})
     return PageContent(
