@@ -102,7 +102,7 @@ def test_plan_and_run_read_the_config_only_once(tmp_path, basebump, local, loopb
 
 
 def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, local, loopback):
-    """The port is one on which nobody listens, so that no connection at all is possible."""
+    """The guard allows only a port on which no program listens, so `apply` can make no connection."""
     now = loopback.move("python", "3.12-slim", "now")
     basebump("plan", "--config", local, "--out", tmp_path / "plan.json")
     ended = run_guarded(1, "apply", tmp_path / "plan.json", "--config", local)
@@ -119,7 +119,7 @@ def test_connection_guard_used_by_tests_ends_command_that_contacts_a_registry(lo
 
 
 def test_apply_connects_only_to_the_forge(tmp_path, basebump, configure, serve, loopback, monkeypatch):
-    """Secrets of registries are not set in the second job, and the tag moves on in between without any effect."""
+    """Secrets of registries are unset during `apply`, and a tag that moves after `plan` has no effect."""
     stand = serve(GitHubStand, FILES)
     secret = "registries:\n  - {host: ghcr.io, username_env: PULL_USER, password_env: PULL_PASSWORD}\n"
     config_file = Path(configure(stand))
@@ -191,7 +191,7 @@ def test_apply_exits_with_1_and_names_repository_with_new_commits(tmp_path, base
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
 def test_plan_does_not_replace_a_pipe_or_socket(kind, tmp_path, basebump, local):
-    """A user may write `--out /dev/null`, and may be root in a container."""
+    """A user can name `/dev/null`, and in a container as root basebump could replace the device."""
     path = tmp_path / "node"
     with socket.socket(socket.AF_UNIX) as listener:
         if kind == "pipe":

@@ -70,7 +70,7 @@ def test_scripts_on_loop_page_have_valid_shell_syntax(script):
 
 
 def test_images_on_loop_page_that_flux_or_argo_cd_updates_are_skipped(basebump, tmp_path):
-    """A tag of an own build is not updated, whoever writes it. Without `own`, the marker alone protects it."""
+    """The config lists no own images, so that only the marker in the file prevents the update."""
     policy, deployment, application = DEPLOYED
     folder = write_tree(
         tmp_path / "web", {"flux/web.yaml": deployment, "flux/policy.yaml": policy, "argocd.yaml": application}

@@ -98,7 +98,7 @@ OF_RULES = (
 
 @pytest.mark.parametrize("shape", [*OF_RULES, "ProposalLimits", "RolloutOptions"])
 def test_policies_page_has_an_example_for_every_policy_key(shape):
-    """Nor one of what is about a whole fleet."""
+    """The keys include options of a whole fleet, such as limits and rollouts."""
     keys = build_json_schema()["$defs"][shape]["properties"]
     used = {
         key

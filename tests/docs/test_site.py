@@ -97,7 +97,7 @@ def read_elements(built, path):
 
 @pytest.mark.real("zensical")
 def test_pages_of_the_site_have_same_elements_and_anchors_as_on_github(built_site):
-    """Zensical reads Markdown with other rules for lists: what is nested needs four spaces."""
+    """Zensical, unlike GitHub, requires four spaces before nested lists."""
     for path in site.list_pages(INDEX):
         text = (built_site / "docs" / path.name).read_text(encoding="utf-8")
         expected = PageElements(MarkdownIt().enable("table").render(text), is_article=True)

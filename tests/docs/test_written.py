@@ -81,7 +81,7 @@ def test_check_of_command_lines_in_docs_rejects_invalid_command_lines(command_fo
 
 
 def test_short_help_option_is_accepted_and_listed_in_the_help(capsys):
-    """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
+    """Click caches the names of the help option, so the generator of the man page must not remove `-h`."""
     with pytest.raises(click.exceptions.Exit):
         parse_command_line("scan -h")
     assert "-h, --help" in capsys.readouterr().out
@@ -235,7 +235,7 @@ FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"
 
 
 def test_every_file_of_the_project_named_in_docs_exists():
-    """Whether or not it stands between backticks."""
+    """Names of files are checked with and without backticks."""
     for path in BOTH:
         text = read_page(path)
         paths = re.findall(rf"(?<![\w/.:-])({FOLDERS}[\w./-]*[\w/])", text)

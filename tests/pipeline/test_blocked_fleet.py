@@ -94,7 +94,7 @@ def test_title_and_first_lines_of_pull_request_state_why_digest_is_blocked(kind,
 
 @pytest.mark.parametrize("kind", ["local", "azure"])
 def test_pull_request_is_refreshed_closed_and_reopened_when_blocklist_changes(kind, start_stand, loopback, run):
-    """The tests of plans play the same on every forge (`support.runs.scenes`)."""
+    """The tests of plans run the same scene on every forge (`support.runs.scenes`)."""
     loopback.move("python", "3.12", "old")
     stand = start_stand(STANDS[kind], {"Dockerfile": f"FROM python:3.12@{OLD}\n"})
     run(stand.fleet(), 0)

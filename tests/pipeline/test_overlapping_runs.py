@@ -69,7 +69,7 @@ def test_run_after_two_overlapping_runs_has_the_result_of_a_single_run(past, for
 
 @pytest.mark.parametrize(("past", "forge"), [*((past, "local") for past in PASTS), ("the tags moved on", "github")])
 def test_run_after_overlapping_runs_with_one_sqlite_state_has_result_of_single_run(past, forge, tmp_path, loopback):
-    """The state of each play contains what its earlier runs remembered."""
+    """Each compared sequence of runs has its own state, which all its runs share."""
     names = count()
 
     def open_state() -> Database:
