@@ -40,7 +40,7 @@ def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileF
 
 @dataclass(frozen=True, slots=True)
 class _FormatWithGlobs:
-    """A format that also selects the files that match globs from the config, whatever the names of the files are."""
+    """A format that also selects files by globs from the config, in addition to files with its usual names."""
 
     file_format: FileFormat
     globs: tuple[str, ...]

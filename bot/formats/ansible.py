@@ -35,7 +35,7 @@ class _AnsibleFormat:
         from bot.formats._readers.ansible import read
 
         found = read(file, _may_run_containers)
-        # Escapes alone do not show that a file which cannot be parsed is Ansible's.
+        # If a file cannot be parsed and contains escapes but no module, nothing shows that it belongs to Ansible.
         return found if _names_module(file.content) else (each for each in found if not _is_unread_file(each))
 
 

@@ -26,7 +26,7 @@ _TEMPLATE_SUFFIXES = (
 )
 """Input of template engines. Such a file is read only if it has no placeholders."""
 _BUILT_TEMPLATE = "Dockerfile.template"
-"""A name that is always read, because balena and others build the file itself."""
+"""A name that is always read, because balena and other tools build this file directly."""
 _LANGUAGE_SUFFIXES = (
     *(".go", ".java", ".kt", ".scala", ".rs", ".rb", ".php", ".cs", ".fs", ".vb", ".swift", ".dart", ".ex", ".lua"),
     *(".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".pl", ".r"),
@@ -36,7 +36,7 @@ _OTHER_SUFFIXES = (
     # Files that accompany a Dockerfile and start with its name.
     *(".dockerignore", ".containerignore", ".md", ".mdx", ".rst", ".adoc", ".txt", ".html", ".log", ".lock"),
     *(".json", ".yaml", ".yml", ".toml", ".xml", ".sh", ".bash", ".py", ".ps1", ".bat", ".cmd"),
-    # Left behind by editors and patches.
+    # Files that editors and patches leave behind.
     *(".bak", ".orig", ".rej", ".swp", ".patch", ".diff", "~"),
 )
 

@@ -32,7 +32,7 @@ _TEMPLATE = re.compile(rb"\{\{-?\s*+(\.Run\b)?+[^{}\n]*+\}\}")
 _RUN_VARIABLE = re.compile(r"\$Registry|\$Run_")
 """Variables that ACR sets for a run, in the form that `_fill_templates` gives them."""
 _ACR_ALIASES = frozenset({"acr", "az", "bash", "buildx", "cssc", "curl", "docker"})
-"""Names without a registry and a tag that ACR replaces by images of its own."""
+"""Names without a registry and a tag that ACR replaces with its own images."""
 _BEFORE_FIRST_WORD = re.compile(r"""(?:[&!]\S*\s+)*(?:[|>][^\n]*\n\s*|["']?\s*)""")
 """Everything before the first word of a scalar: anchors, tags, a block header and a quote."""
 _SWITCHES = frozenset(
@@ -108,7 +108,8 @@ def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedIt
                 yield TaskFileBuild(
                     file.path, build.line_number, dockerfile, tuple(_list_argument_names(build.options))
                 )
-    # Read the commands only after the walk, which finds shared scalars and the names of images that the task builds.
+    # First walk the document, which finds shared scalars and the names of images that the task builds. Then read
+    # commands.
     for locator, node in commands:
         if isinstance(node, YamlScalar) and node.tag == STRING and node.value.strip():
             yield from _read_command(document, file, locator, node, local_names)

@@ -49,7 +49,7 @@ _FREE_FORM_IMAGE = re.compile(r"(?:^|\s)image=[\"']?(?P<image>(?:\{\{[^{}]*+\}\}
 """The image in the short form of a task: `docker_container: name=web image=nginx`."""
 
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
-"""The ID of an image on the host, which the modules accept as well."""
+"""The ID of an image on the host, which the modules accept instead of an image reference."""
 
 
 def read(file: SourceFile, is_relevant: Callable[[bytes], bool]) -> Iterator[ExtractedItem]:
@@ -77,14 +77,14 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Reference
         (call, locators.make_unique(locator), image)
         for call in _find_calls(document, document.root, str(document.index))
         for locator, image in _find_images(document, call)
-    ]  # all paths are walked before an image is read, because that depends on shared scalars
+    ]  # first walk all paths, because only then are the shared scalars known
     found = [each for call, locator, image in images if (each := _read_image(reader, call, locator, image)) is not None]
     yield from sorted(found, key=lambda each: each.line_number)
 
 
 def _find_calls(document: YamlDocument, tasks: YamlNode, locator: str, depth: int = 0) -> Iterator[_ModuleCall]:
     """Yield the calls of modules in a list of plays, blocks and tasks. `depth` is the number of lists around it."""
-    if depth > MAX_NESTING:  # an alias to a list that contains the alias
+    if depth > MAX_NESTING:  # happens if a list contains an alias to itself
         raise TooDeepError
     for task_locator, task in document.walk(tasks, (ALL_ITEMS,), locator):
         if isinstance(task, YamlMapping):

@@ -1,7 +1,7 @@
 """Read ARM templates: the images of container apps, container instances and web apps on Azure.
 
 See https://learn.microsoft.com/azure/azure-resource-manager/templates/syntax. A digest may be written into a string, or
-into the default of the parameter or variable that is the value of an image. Other expressions are not followed.
+into the default of the parameter or variable that is the value of an image. Other expressions are not evaluated.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _is_template(root: JsonObject) -> bool:
 
 
 def _is_generated(root: JsonObject) -> bool:
-    """Return True if Bicep wrote the template. It then overwrites every other edit."""
+    """Return True if Bicep generated the template, and so would overwrite every edit."""
     for key in ("metadata", "_generator"):
         root = next((each for each in root.list_values(key) if isinstance(each, JsonObject)), JsonObject(0, ()))
     return any(isinstance(each, JsonString) and each.value == "bicep" for each in root.list_values("name"))
@@ -100,7 +100,8 @@ class _TemplateScanner:
     def _scan_resources(self, value: JsonValue, parent_type: str, locator: str, *, is_nested: bool) -> None:
         """Scan a list of resources, or an object whose values are resources.
 
-        `is_nested` is True in a template that is part of another template. Its parameters may be those of either.
+        `is_nested` is True in a template that is part of another template. The parameters that it uses may belong to
+        either template.
         """
         resources = value.items if isinstance(value, JsonArray) else [each for _, each in _list_items(value)]
         for index, resource in enumerate(resources):

@@ -88,7 +88,7 @@ class _PullReader:
         if computed is not None and computed.source != "None":
             yield position.make_unsupported(computed.source, Reason.TEMPLATED)
         elif any(TEMPLATE_MARKS.search(text.value) for text in texts.values()):
-            # A macro fills in `{}` or `%s` with a method of the string.
+            # A method of the string replaces `{}` or `%s` when a macro runs.
             yield position.make_unsupported(next(iter(texts.values())).value, Reason.TEMPLATED)
         elif not all(text.is_literal for text in texts.values()):
             yield position.make_unsupported(next(iter(texts.values())).value, Reason.MALFORMED)
@@ -169,7 +169,7 @@ def _read_name(position: ReferencePosition, texts: dict[str, StarlarkString]) ->
     found = position.read_reference("/".join(texts[name].value for name in _NAME_ATTRIBUTES if name in texts), 0)
     if isinstance(found, UnsupportedText):
         return found
-    # The file does not contain the name as a whole, so that nothing can be inserted after it.
+    # The file does not contain the whole name as one text, so nothing can be inserted after the name.
     return replace(found, digest_slot=NotEditable(Reason.NO_TAG), tag_slot=NotEditable(Reason.NO_TAG))
 
 
@@ -188,7 +188,7 @@ def _add_digest(found: Reference, digest: StarlarkString) -> Reference | None:
 
 
 def _get_platform(call: StarlarkCall) -> str | None:
-    """Return the only platform for which a call pulls the image, or None if there are several or none is listed."""
+    """Return the only platform for which a call pulls the image; None if the call lists several or none."""
     platforms = call.get_argument("platforms")
     match platforms.value if platforms is not None else None:
         case (StarlarkString(platform),):

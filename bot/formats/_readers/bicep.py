@@ -1,7 +1,7 @@
 """Read Bicep files: the images of container apps, container instances and web apps on Azure.
 
 A digest may be written into a string, or into the default of the parameter or variable that is the value of an image.
-Other expressions are not followed.
+Other expressions are not evaluated.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("lat
 _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
 """Keys for a part of an image, and keys that accompany the key `image`."""
 _PLAIN_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,3})(?:\.[0-9]{0,2}[1-9])?")
-"""Numbers that Helm writes as they are in `Chart.yaml`. It writes `1.10` as `1.1`, and rounds numbers to 32 bits."""
+"""Numbers of `Chart.yaml` that Helm does not change. It changes `1.10` to `1.1`, and rounds numbers to 32 bits."""
 _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
@@ -64,7 +64,10 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def read_metadata(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the name, the dependencies and the version in a `Chart.yaml`; all empty if the file cannot be parsed."""
+    """Yield the name, the dependencies and the version in a `Chart.yaml`.
+
+    All are empty if the file cannot be parsed.
+    """
     items = read_file(file, lambda _: True, lambda document: [_make_metadata(document, file.path)])
     found = [each for each in items if isinstance(each, ChartMetadata)]
     yield from found or [ChartMetadata(file.path, "", ())]
@@ -85,7 +88,10 @@ def _make_metadata(document: YamlDocument, path: FilePath) -> ChartMetadata:
 
 
 def _read_app_version(document: YamlDocument) -> str:
-    """Return the `appVersion` of a chart. It is empty if there is none, or if Helm may read it as another text."""
+    """Return the `appVersion` of a chart.
+
+    The result is empty if the chart has no `appVersion`, or if Helm may read the `appVersion` as another text.
+    """
     version = document.get_values(document.root, "appVersion")[-1:]
     match version:
         case [YamlScalar() as scalar] if scalar.tag == STRING or _PLAIN_NUMBER.fullmatch(scalar.value):

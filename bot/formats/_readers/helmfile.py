@@ -24,9 +24,9 @@ _LOCAL_CHART = ("./", "../")
 
 
 def read_helmfile(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the values files that a helmfile names. If it cannot be parsed as YAML, yield nothing.
+    """Yield the values files that a helmfile names.
 
-    If it has more than MAX_ACTIONS actions, also yield nothing.
+    Yield nothing if the helmfile cannot be parsed as YAML, or if it has more than MAX_ACTIONS actions.
     """
     if file.content.count(_OPENER) > MAX_ACTIONS:
         return

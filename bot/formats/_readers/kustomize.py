@@ -75,7 +75,7 @@ def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[Extr
     if not _is_kustomization(document):
         return
     kustomization = _KustomizationNodes.collect(document)
-    # Make the facts before the images are read, because their walks find the last shared scalars.
+    # Make the facts before the images are read, because making the facts finds the last shared scalars.
     fact = _make_fact(document, path, kustomization.entries)
     uses = list(list_kustomization_uses(document, path))
     yield from sorted(kustomization.read_images(path), key=lambda each: each.line_number)
@@ -89,7 +89,8 @@ class InlinePatch(NamedTuple):
     locator: str
     text: YamlScalar
     is_of_job: bool
-    """True if the kustomization states that the patch is for a Job. A part of an object also states it itself."""
+    """True if the kustomization states that the patch is for a Job. A patch that is a part of an object also states its
+    own kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "quadlet"
 _IMAGE_KEY = "Image"
 _UNIT_SUFFIXES = (".image", ".build")
-"""Suffixes of values that name another unit, from which the image is taken."""
+"""Suffixes of values that name another unit. Podman takes the image from that unit."""
 _REGISTRY_TRANSPORT = "docker://"
-"""The prefix of an image in a registry. A value without a prefix is one, too, but after this prefix, Podman rejects a
-value with both a tag and a digest (NewReference in docker/docker_transport.go of containers/image)."""
+"""The prefix of an image in a registry. The prefix is optional. If a value has this prefix, Podman rejects a
+combination of a tag and a digest (NewReference in docker/docker_transport.go of containers/image)."""
 _OTHER_TRANSPORT = re.compile(
     r"(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
 )

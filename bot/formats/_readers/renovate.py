@@ -1,4 +1,4 @@
-"""Read a Renovate config, which configures the images that Renovate updates. It names no image itself."""
+"""Read a Renovate config, which configures the images that Renovate updates. The config itself names no image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateC
 
 
 def parse_config(file: SourceFile, *, is_package: bool) -> PlainValue:
-    """Return the value in a Renovate config file. Return None if it cannot be read, or if a `package.json` has none."""
+    """Return the value in a Renovate config file.
+
+    Return None if the file cannot be read, or if a `package.json` has no key `renovate`.
+    """
     parsed = read_json5(file.content)
     config = None if isinstance(parsed, BrokenFile) else _convert_value(parsed.root)
     if is_package:

@@ -101,7 +101,7 @@ class _TerraformReader:
     def _read_resource(self, rule: _ResourceRule, block: HclBlock) -> Iterator[Reference | UnsupportedText]:
         locator = extend_locator(block.type, "".join(f".{label}" for label in block.labels))
         body = block.body
-        is_built = any(body.list_blocks("build"))  # then the image name is that of the build's output
+        is_built = any(body.list_blocks("build"))  # if the image is built, the attribute names the output
         if rule.attribute and not is_built:
             platform = read_platform(_get_text(body.get_value("platform")))
             for found in self._read_image(f"{locator}.{rule.attribute}", body.get_value(rule.attribute), platform):
@@ -220,7 +220,7 @@ class _TerraformReader:
 
 
 def _is_job(manifest: HclExpression | None) -> bool:
-    """Return True if `manifest` is that of a Kubernetes Job, whose images cannot be changed after it was created."""
+    """Return True if `manifest` describes a Kubernetes Job. The images of an existing Job cannot be changed."""
     items = manifest.items if isinstance(manifest, HclObject) else ()
     return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 

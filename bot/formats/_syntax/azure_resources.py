@@ -50,7 +50,8 @@ class NamedTemplateValue(NamedTuple):
     """A parameter or a variable of a template."""
 
     value: TemplateString | None
-    """The default of the parameter, or the value of the variable. None if there is none, or if it is computed."""
+    """The default of the parameter, or the value of the variable. None if there is no value, or if an expression
+    computes the value."""
     is_parameter: bool
     is_limited: bool
     """True if the template allows only some values, so that the default must not be edited."""
@@ -110,7 +111,8 @@ class TemplateImages:
     ) -> Iterator[Reference | UnsupportedText]:
         """Yield the image in the default of the parameter or variable `name`.
 
-        The digest is written to the default. This is not possible if the template uses the value elsewhere, too.
+        The digest is written to the default. The digest is not editable if the template uses this default elsewhere,
+        too.
         """
         named = self.named_values.get(name)
         if named is None or named.value is None:

@@ -87,7 +87,7 @@ class BakeFile(NamedTuple):
 
     targets: tuple[BakeTarget, ...]
     variables: tuple[tuple[str, BakeText], ...]
-    """The variables whose default is a string, with that default."""
+    """The variables whose default is a string, each with its default."""
     used_names: frozenset[str]
     """Names that are used anywhere except in the contexts of targets."""
 
@@ -235,7 +235,7 @@ def list_builds(targets: Sequence[BakeTarget]) -> Iterator[BakeBuild]:
 def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
     """Yield `target` and all targets that it inherits from, directly or indirectly, in order of precedence.
 
-    If several targets set the same value, that of the target that is yielded first applies.
+    If several targets set the same value, the value of the target that is yielded first applies.
     """
     visited_names: set[str] = set()
     pending = [target]

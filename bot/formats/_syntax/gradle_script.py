@@ -39,8 +39,8 @@ _BEFORE_SLASHY_STRING = frozenset({b"=", b"(", b",", b"~", b"[", b":", b"=~", b"
 """Tokens after which a slash starts a string of Groovy instead of a division."""
 _STATEMENT_ENDS = frozenset({b"\n", b";", b"{", b"}", b""})
 _SHOWN_SOURCE = re.compile(rb"[^\n]{1,200}+")
-"""The part of an expression that is shown. A statement that is shown as a whole could be searched again for each of the
-statements on its line."""
+"""The part of an expression that is shown. The length is limited, because a line may contain many statements, and each
+of them would be shown up to the end of the line."""
 
 
 class GradleValue(NamedTuple):

@@ -19,5 +19,8 @@ _ARM_SCHEMA = re.compile(
 
 
 def starts_as_arm_template(content: bytes) -> bool:
-    """Return True if the first key of a file is the schema of ARM templates. Such a file is no Kubernetes manifest."""
+    """Return True if the first key of a file is the schema of ARM templates.
+
+    Such a file is not a Kubernetes manifest.
+    """
     return _ARM_SCHEMA.match(content) is not None

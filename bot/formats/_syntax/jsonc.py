@@ -17,8 +17,8 @@ MAX_NESTING = 100
 """Limit on nested objects and arrays. The settings of editors nest about ten."""
 
 MAX_TOKENS = 500_000
-"""Limit on the tokens of one file. Even the largest files that people write have fewer tokens, and this many take about
-a second."""
+"""Limit on the tokens of one file. Even the largest files that people write have fewer tokens. Reading MAX_TOKENS
+tokens takes about a second."""
 
 _TOKEN = re.compile(
     rb"""
@@ -85,7 +85,7 @@ class JsonObject:
     items: tuple[tuple[JsonString, JsonValue], ...]
 
     def list_values(self, key: str) -> Iterator[JsonValue]:
-        """Yield all values of `key`. There may be several, because JSON allows repeated keys.
+        """Yield all values of `key`. A key may have several values, because JSON allows repeated keys.
 
         Most readers of JSON use the last value.
         """

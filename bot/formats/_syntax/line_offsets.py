@@ -8,7 +8,8 @@ from itertools import accumulate, count
 from operator import add
 
 MAX_COUNTS = 3
-"""The number of conversions for which the lines are counted. A table of all lines takes as long as four counts."""
+"""The number of conversions for which the lines are counted. Building a table of all lines takes as long as four
+counts."""
 
 
 class LineOffsets:

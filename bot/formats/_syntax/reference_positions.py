@@ -12,7 +12,7 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, U
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200
-"""How many characters of an unsupported text are kept. No real reference is that long, and a table has room for that
+"""How many characters of an unsupported text are kept. No real reference is longer, and a table has room for this
 many."""
 
 MAX_LOCATOR = 500
@@ -52,7 +52,7 @@ class UniqueLocators:
     def make_unique(self, locator: str) -> str:
         """Return `locator` unchanged at its first use, and with a number such as `#1` at every later use.
 
-        A number is skipped if a key in the file already ends in it.
+        A number is skipped if a key in the file already ends with this number.
         """
         unique = locator
         while unique in self._counts:

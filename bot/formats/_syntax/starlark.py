@@ -19,8 +19,8 @@ MAX_NESTING = 100
 """Limit on nested calls, lists and dictionaries. Files that people write nest about ten."""
 
 MAX_TOKENS = 300_000
-"""Limit on the tokens of one file. Generated files with thousands of dependencies have fewer tokens, and this many take
-about a second."""
+"""Limit on the tokens of one file. Generated files with thousands of dependencies have fewer tokens. Reading MAX_TOKENS
+tokens takes about a second."""
 
 _TOKEN = re.compile(
     rb"""

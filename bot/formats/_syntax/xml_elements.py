@@ -1,7 +1,7 @@
 """Parse XML into a tree of elements. The texts of elements have byte offsets.
 
-The parser is expat. It opens no other file and no address. A file that declares entities is not parsed, because a
-declared entity can make a short file expand to a very long text.
+The parser is expat. It opens no other file and no URL. A file that declares entities is not parsed, because a declared
+entity can make a short file expand to a very long text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ MAX_NESTING = 100
 """Limit on nested elements. Project files of Maven and MSBuild nest about fifteen."""
 
 MAX_ELEMENTS = 200_000
-"""Limit on the elements of one file. Even generated project files have fewer elements, and the tree of this many takes
-about 50 MiB."""
+"""Limit on the elements of one file. Even generated project files have fewer elements. A tree of MAX_ELEMENTS elements
+takes about 50 MiB."""
 
 MAX_EQUALS_SIGNS = 400_000
 """Limit on the equals signs in one file, each of which may belong to an attribute. The parser builds all attributes of

@@ -39,7 +39,7 @@ _INSTRUCTION = {
     escape[0]: re.compile(
         # Blank lines and comments, and then the instruction, which starts with its keyword.
         rb"(?:%b)*+%b(?:(?=([A-Za-z]++)(?:[\t-\r ]|\Z))|)("
-        # A line continues if it ends with the escape character, and only one. Comments may come before the next line.
+        # A line continues if it ends with exactly one escape character. Comments may come before the next line.
         rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?)"
         % (_BLANK_OR_COMMENT, _SPACES_IN_LINE, *[re.escape(escape)] * 5, _BLANK_OR_COMMENT)
     )

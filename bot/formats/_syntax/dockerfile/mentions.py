@@ -89,7 +89,7 @@ def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> It
     stages.count_instruction(keyword)
     if keyword != "onbuild":
         return _read_flags(instruction, keyword, stages.build_locator(keyword)) if instruction.flags else ()
-    # The stages of the later build are unknown. The name of a stage here is assumed to name one of them.
+    # The stages of the later build are unknown. A stage name in this file is assumed to be a stage of that build, too.
     inner = instruction.parse_onbuild()
     return _read_flags(inner, inner.keyword, f"{stages.build_locator(keyword)}.{inner.keyword}")
 

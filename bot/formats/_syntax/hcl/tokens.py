@@ -17,7 +17,7 @@ modules nest about ten."""
 
 MAX_TOKENS = 500_000
 """Limit on the tokens of one file, and on the parts and lines of one string. Even the largest modules have fewer
-tokens, and this many take about a second."""
+tokens. Reading MAX_TOKENS tokens takes about a second."""
 
 END = "end"
 IDENTIFIER = "identifier"

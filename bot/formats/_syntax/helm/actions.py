@@ -106,7 +106,8 @@ class TemplateAction(NamedTuple):
     """The first token if it is a keyword that starts or ends a part of the template, such as `if`; otherwise empty."""
     token_count: int
     expression: ActionExpression
-    """The expression after the keyword and the variables. For `block` and `template`, the equivalent `include`."""
+    """The expression after the keyword and the variables. For `block` and `template`, the equivalent `include`
+    expression."""
     variables: tuple[str, ...] = ()
     """The variables to which the value of the expression is assigned."""
     name: str = ""
@@ -209,7 +210,7 @@ def _split_assignment(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[s
 
 
 _parse_action_cached = lru_cache(maxsize=MAX_CACHED_ACTIONS)(_parse_action)
-"""The same with a cache, because most actions of a chart occur repeatedly."""
+"""`_parse_action` with a cache, because most actions of a chart occur repeatedly."""
 
 
 def _unescape(escape: re.Match[str]) -> str:

@@ -85,6 +85,6 @@ class _BlockReader:
 
 
 def can_be_empty(block: ControlBlock) -> bool:
-    """Return True if the block outputs nothing if no condition of its branches is true."""
+    """Return True if the block has no `else`, and so outputs nothing if all its conditions are false."""
     last_branch, _ = block[-1]
     return last_branch.name != "else"

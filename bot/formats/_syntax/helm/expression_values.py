@@ -86,7 +86,7 @@ class ExpressionValue(NamedTuple):
 
     @property
     def single_path(self) -> ValuePath | None:
-        """The path of a value, if this is exactly that value, with nothing before it and no fallback; None if not."""
+        """The path of the chart value that is the whole result and has no fallback; None for any other result."""
         if len(self.end_sources) != 1 or self != ExpressionValue(self.end_sources):
             return None
         return next(iter(self.value_paths), None)
@@ -96,7 +96,7 @@ class ExpressionValue(NamedTuple):
         return self._replace(preceding_name=limit_name(self.preceding_name | name)) if name else self
 
     def with_fallback(self, fallback: ValuePath | None) -> ExpressionValue:
-        """A copy of this value in which `fallback` replaces each of `value_paths` that is empty and has no fallback.
+        """Return a copy in which `fallback` replaces each of `value_paths` that is empty and has no fallback.
 
         If `fallback` is None, the replacement is unknown.
         """
@@ -107,7 +107,7 @@ class ExpressionValue(NamedTuple):
         return self._replace(fallbacks=self.fallbacks | added) if added else self
 
     def get_fallback(self, source: ValuePath) -> ValuePath | None:
-        """Return the value that replaces `source` if it is empty; None if there is none or if it is unknown."""
+        """Return the value that replaces `source` if `source` is empty; None if this value is missing or unknown."""
         match [fallback for replaced, fallback in self.fallbacks if replaced == source]:
             case [fallback]:
                 return fallback
@@ -161,7 +161,7 @@ class ExpressionValue(NamedTuple):
 
     def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
         """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""
-        if self is ROOT_VALUE and len(keys) <= MAX_VALUE_PATH:  # nearly all
+        if self is ROOT_VALUE and len(keys) <= MAX_VALUE_PATH:  # nearly all calls
             return ExpressionValue(frozenset({tuple(keys)}))
         if self.entries:
             return reduce(ExpressionValue.get_entry, keys, self)

@@ -215,7 +215,7 @@ class ExpressionEvaluator:
 
     def evaluate(self, expression: ActionExpression, dot: ExpressionValue) -> ExpressionValue:
         """Return the sources of an expression's result. `dot` is the value of `.` in the expression."""
-        if expression.is_path:  # nearly half of all
+        if expression.is_path:  # nearly half of all expressions
             return self.evaluate_path(expression.tokens[0], dot)
         if not expression.is_cacheable:
             return self.evaluate_uncached(expression, dot)
@@ -283,7 +283,7 @@ class ExpressionEvaluator:
         return ExpressionValue(frozenset({inclusion}))
 
     def _record_unknown_parts(self, argument: ExpressionValue) -> None:
-        """Add the sources of the argument of a template whose use in the template is not tracked."""
+        """Record the sources of a template's argument, if the use of these sources in the template is not tracked."""
         self.unknown_sources |= argument.changed_sources | argument.digest_sources
         self.unknown_sources |= argument.end_sources - argument.unchanged_paths
         for _, value in argument.entries:

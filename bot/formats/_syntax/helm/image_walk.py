@@ -103,9 +103,10 @@ def _get_following_before_text(text: str, following: _FollowingText) -> _Followi
 
 
 def _advance_line(last: str, line_state: _LineState, *, names_image: bool) -> _LineState:
-    """Return the state of the current line after the text `last` is output, which contains no line break.
+    """Return the state of the current line after the output of `last`, a text without a line break.
 
-    `line_state` is the state of the line before. `names_image` is False if `last` does not contain the word `image`.
+    `line_state` is the state of the line before this output. `names_image` is False if `last` does not contain the word
+    `image`.
     """
     if line_state is _LineState.IMAGE_KEY:
         last = last.lstrip(" \t")
@@ -182,7 +183,7 @@ class ImageWalk:
         return _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
-        """Return the use of an output, if the text before it on the line does not change it."""
+        """Return how the template uses an output, if the text before the output on the line does not change it."""
         if line_state in _IMAGE_STATES and not following & _OTHER_FOLLOWS:
             return ValueUse.IMAGE
         if self._is_defined and not following & ~(_END_FOLLOWS | _DIGEST_FOLLOWS):

@@ -1,4 +1,4 @@
-"""Records how one Helm template uses chart values."""
+"""Record how one Helm template uses chart values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class UseRecorder:
         self._assign(action.variables, self.evaluator.evaluate(action.expression, dot))
 
     def enter_branch(self, branch: TemplateAction, dot: ExpressionValue) -> ExpressionValue:
-        """Record the condition of a branch, and return the value of `.` in its body. `dot` is its value outside."""
+        """Record the condition of a branch, and return the value of `.` in its body.
+
+        `dot` is the value of `.` outside the branch.
+        """
         if branch.name == "else":
             return dot
         value = self.evaluator.evaluate(branch.expression, dot)
@@ -67,7 +70,10 @@ class UseRecorder:
             self.evaluator.assign_variable(variable, value)
 
     def record_uses(self, value: ExpressionValue, use: ValueUse, written_name: WrittenName = NO_NAME) -> None:
-        """Record that the sources of `value` are used as `use`, after `written_name` as the name of an image."""
+        """Record that the template uses the sources of `value` as `use`.
+
+        `written_name` is the image name before them.
+        """
         if value is NO_VALUE:
             return
         if use is ValueUse.OTHER:

@@ -133,8 +133,8 @@ _GLOBAL_REGISTRY_KEYS = ("global", "imageRegistry")
 registry of every image. In other charts it applies only to some images."""
 _UNCERTAIN_REGISTRY_NOTE = "it is unknown whether the chart puts global.imageRegistry before this image"
 _DEFAULT_REGISTRY_KEYS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
-"""Key paths below which charts have a default registry for images that name no registry. Without it, such a name would
-refer to Docker Hub."""
+"""Key paths below which charts have a default registry for images that name no registry. Without this registry, these
+images would be on Docker Hub."""
 _HOST = re.compile(r"(?=[^/]*[.:])[^/]*+/|localhost/")
 """The start of an image name that contains a host."""
 _WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})

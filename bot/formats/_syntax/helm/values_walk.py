@@ -63,7 +63,7 @@ def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]
     pending = [ValuesCollection(root, document.get_entries(root))]
     while pending:
         collection = pending.pop()
-        if collection.is_too_deep:  # in practice, an alias to a collection that contains the alias
+        if collection.is_too_deep:  # in practice, it contains an alias to itself
             raise TooDeepError
         is_in_list = collection.is_in_list or isinstance(collection.node, YamlSequence)
         below: list[ValuesCollection] = []

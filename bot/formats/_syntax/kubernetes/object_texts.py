@@ -28,5 +28,5 @@ def has_template(text: str) -> bool:
 
 
 def resolve_from_root(text: str) -> FilePath | None:
-    """Return a path that is relative to the root of the tree; None if it is outside the tree or contains a template."""
+    """Return `text` as a path from the root of the tree; None if it leads outside the tree or contains a template."""
     return None if has_template(text) else resolve_in_tree(_TREE_ROOT, text.lstrip("/"))

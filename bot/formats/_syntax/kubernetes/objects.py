@@ -75,8 +75,8 @@ class _PatchedValue(NamedTuple):
 def may_have_fields(raw: bytes) -> bool:
     """Return False if a section certainly has no image field and nothing about images in other files.
 
-    This is the case if `may_hold_images` returns False, if the section is no object, or if it is a single object of a
-    kind without image fields that contains no other object and no PodSpec. The kind makes no difference for a section
+    This is the case if `may_hold_images` returns False, if the section is not an object, or if it is a single object of
+    a kind without image fields that contains no other object and no PodSpec. The kind makes no difference for a section
     with templates, because it is read line by line if it is not YAML.
     """
     if not may_hold_images(raw):
@@ -438,7 +438,8 @@ _FINDERS: dict[FieldShape, Callable[[_ObjectSearch, str, YamlNode], _DeferredRea
     FieldShape.VALUES_TEXT: partial(_ObjectSearch.find_text, image_paths=VALUES_PATHS),
     FieldShape.FUNCTION_TEXT: partial(_ObjectSearch.find_text, image_paths=FUNCTION_PATHS),
 }
-"""For each form of a field, the method that finds the field. It returns how to read the field later, or None."""
+"""For each form of a field, the method that finds the field. The method returns a function that reads the field later,
+or None."""
 
 
 def _find_patched_values(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[_PatchedValue]:

@@ -1,6 +1,6 @@
 """Find images in custom resources of unknown kinds, which may contain known objects and PodSpecs.
 
-Only known objects and PodSpecs are read. A key `image` in another place proves nothing.
+Only known objects and PodSpecs are read. A key `image` elsewhere does not show that its value is an image.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Itera
     pending: list[tuple[str, YamlNode, int]] = [(locator, root, 0)]
     while pending:
         node_locator, node, depth = pending.pop()
-        if depth > MAX_NESTING:  # an alias to a collection that contains the alias
+        if depth > MAX_NESTING:  # a collection contains an alias to itself
             raise TooDeepError
         entries = document.get_entries(node)
         if isinstance(node, YamlMapping):

@@ -29,7 +29,7 @@ MAX_VALUE = 2000
 TEMPLATE_OPENER = re.compile(rb"\{\{|\{%|<%|%\{")
 """Opening marks of Go templates, Jinja, ERB and Terraform."""
 _LINE_OPENERS = (b"{{", b"{%", b"<%", b"%{")
-"""The same marks, for a quick test of the start of a line."""
+"""The marks that TEMPLATE_OPENER matches, for a quick test of the start of a line."""
 _TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
 _LINE = re.compile(
     rb"(?P<dashes>[ ]*+(?:-[ ]++)*+)"

@@ -27,7 +27,8 @@ def list_release_uses(document: YamlDocument, node: YamlNode, path: FilePath) ->
 
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
-    They are relative to the root of the source (https://fluxcd.io/flux/components/helm/helmreleases/#values-files).
+    The paths of these files are relative to the root of the source
+    (https://fluxcd.io/flux/components/helm/helmreleases/#values-files).
     """
     for _, chart_spec in document.walk(node, ("spec", "chart", "spec"), ""):
         if _PACKAGED_CHARTS in find_texts(document, chart_spec, ("sourceRef", "kind")):
@@ -79,8 +80,8 @@ def list_kustomization_uses(document: YamlDocument, path: FilePath) -> Iterator[
 
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
-    They are the values of the charts that it renders, and files that it stores as `values.yaml` in a ConfigMap or a
-    Secret, from which a HelmRelease reads them.
+    These are the values files of the charts that the kustomization renders, and files that it stores as `values.yaml`
+    in a ConfigMap or a Secret, from which a HelmRelease reads them.
     """
     homes = find_texts(document, document.root, ("helmGlobals", "chartHome"))
     home = next(homes, _DEFAULT_CHART_HOME)

@@ -125,7 +125,8 @@ def _list_package_rules(layer: ConfigLayer) -> list[ConfigLayer]:
 def _read_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
     names = tuple(_make_pattern(form, each) for key, form in _NAME_MATCHERS for each in _get_texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHER_PREFIXES)}
-    # An image has a name of only one kind here, so it is uncertain whether a rule that matches both kinds applies.
+    # A rule with `matchDepNames` and `matchPackageNames` matches both kinds of names, but basebump has only one name
+    # for an image. So it is uncertain whether the rule applies.
     kinds_of_names = {"Dep" in key for key, _ in _NAME_MATCHERS if key in matchers}
     return PackageRule(
         settings,

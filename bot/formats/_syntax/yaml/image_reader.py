@@ -120,7 +120,8 @@ def _read_behind_proxy(
 ) -> Reference | UnsupportedText:
     """Return the image after `hub_prefix`, which may be empty. `start` is the byte offset of `text` in the file.
 
-    A proxy of Docker Hub has no images of other registries. If the image names one, the prefix means something else.
+    A proxy of Docker Hub has no images of other registries. If the text names another registry, the prefix does not
+    name a proxy of Docker Hub.
     """
     found = position.read_reference(text[len(hub_prefix) :], start + len(hub_prefix))
     if not hub_prefix or not isinstance(found, Reference):

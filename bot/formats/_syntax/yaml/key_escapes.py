@@ -32,7 +32,7 @@ _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
 def may_be_escaped(raw: bytes) -> bool:
     r"""Return True if an escape in `raw` may represent a part of a key, such as `\x69` in `"\x69mage": nginx`.
 
-    If the result is False, a search for the bytes of a key in `raw` finds every reference of the key.
+    If the result is False, a search for the bytes of a key in `raw` finds every occurrence of the key.
     """
     return raw.find(b"\\") >= 0 and _has_escape(raw)
 
@@ -43,7 +43,10 @@ def _has_escape(raw: bytes) -> bool:
 
 
 def has_unusual_keys(raw: bytes) -> bool:
-    """Return True if a key in `raw` may be an alias, or may follow a `?`. No colon needs to follow its letters."""
+    """Return True if a key in `raw` may be an alias, or may follow a `?`.
+
+    In these cases, the letters of the key need not be followed by a colon.
+    """
     return _ALIAS_AS_KEY.search(raw) is not None or any(
         not before or before.endswith(_ENDS_BEFORE_KEY)
         for mark in _QUESTION_MARK.finditer(raw)

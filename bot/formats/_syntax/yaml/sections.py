@@ -18,7 +18,7 @@ _CHECKPOINT = 4096
 
 
 class LineCounter:
-    """Counts the lines of a file up to an offset. It counts only from the previous offset, if that is not higher."""
+    """Counts the lines of a file up to an offset. Counting continues from the previous offset if that is not higher."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

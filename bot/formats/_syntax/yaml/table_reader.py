@@ -51,7 +51,7 @@ class TableReader(NamedTuple):
         Raises TooDeepError if conditions are nested too deeply, or the document's nodes are visited too often.
         """
         reader = YamlImageReader(document, path, self.name, Role.BASE)
-        images = list(self._find_images(document))  # walk all paths before reading, which depends on shared scalars
+        images = list(self._find_images(document))  # first walk all paths, to find shared scalars
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 
