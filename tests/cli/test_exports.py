@@ -84,7 +84,7 @@ def test_run_exports_several_formats_at_once(run, tmp_path):
         ("json=.", ". cannot be written: it is a folder"),
     ],
 )
-def test_unusable_export_is_wrong_usage_before_any_request(scan, loopback, said, why):
+def test_invalid_export_option_is_refused_before_any_registry_request(scan, loopback, said, why):
     code, out, err = scan("--export", said)
     assert (code, out) == (2, "")
     assert why in err
@@ -112,7 +112,7 @@ def test_two_exports_to_the_same_file_are_wrong_usage(scan, tmp_path):
     assert "two exports" in err
 
 
-def test_failed_export_exits_with_1_and_other_exports_are_written(scan, tmp_path):
+def test_scan_with_failed_export_exits_with_1_and_writes_other_exports(scan, tmp_path):
     code, out, err = scan("--export", "json=/dev/full", "--export", f"jsonl={tmp_path / 'lines'}")
     assert code == 1
     assert "1 update" in out

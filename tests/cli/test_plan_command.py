@@ -141,7 +141,7 @@ def test_apply_connects_only_to_the_forge(tmp_path, basebump, configure, serve, 
     assert loopback.registry.served_requests == asked
 
 
-def test_apply_refuses_plan_of_changed_config_and_old_plan(tmp_path, basebump, local, loopback):
+def test_apply_refuses_plan_if_config_changed_or_plan_is_older_than_max_age(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     basebump("plan", "--config", local, "--out", plan)
@@ -164,7 +164,7 @@ def test_apply_states_if_the_plan_contains_no_writes(tmp_path, basebump, local, 
     assert (code, json.loads(out)["repositories"]) == (0, [])
 
 
-def test_apply_refuses_missing_plan_and_edited_plan(tmp_path, basebump, local, loopback):
+def test_apply_refuses_missing_or_edited_plan_file(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     code, _, err = basebump("apply", plan, "--config", local)

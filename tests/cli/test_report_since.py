@@ -86,7 +86,7 @@ def test_html_page_of_fixes_has_a_trend_line_for_each_team(basebump, fleet, tmp_
     assert PageOutline(page).rows("critical", "1", "4 days", "4 days", "0", "1", "15 days", "15 days", "0")
 
 
-def test_json_of_report_has_the_summaries_and_each_fix(basebump, fleet):
+def test_json_of_report_has_summaries_and_an_entry_for_each_fix(basebump, fleet):
     document = json.loads(basebump("report", "--since", "90d", "-c", fleet, "--format", "json")[1])
     assert document["summaries"][0] == {
         "by": "all",

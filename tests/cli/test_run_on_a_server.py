@@ -118,7 +118,7 @@ def test_open_pull_request_is_updated_to_the_new_digest_of_the_tag(basebump, con
     assert len(stand.commits(BRANCH)) == 1
 
 
-def test_unset_token_exits_with_2_and_names_the_variable(basebump, config_file, monkeypatch):
+def test_run_with_unset_token_exits_with_2_and_names_the_variable(basebump, config_file, monkeypatch):
     monkeypatch.delenv("ACME_TOKEN")
     code, _, err = basebump("run", "--config", config_file)
     assert code == 2

@@ -22,7 +22,7 @@ def test_gitlab_file_with_crlf_line_breaks_is_not_changed_and_a_failure_is_repor
 
 
 @pytest.mark.parametrize(("variable", "secret"), [("CI_JOB_TOKEN", "of-a-job"), ("ACME_TOKEN", "glcbt-64_of-a-job")])
-def test_job_token_is_recognised_by_variable_or_prefix(
+def test_gitlab_job_token_is_recognised_by_variable_name_or_prefix(
     basebump, config, serve, loopback, monkeypatch, variable, secret
 ):
     loopback.move("python", "3.12-slim", "now")

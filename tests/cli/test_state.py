@@ -58,7 +58,7 @@ def test_offline_scan_creates_no_state(tmp_path, basebump, config):
     assert not (tmp_path / "state.db").exists()
 
 
-def test_unusable_state_exits_with_1_before_any_request(tmp_path, basebump, loopback, config):
+def test_scan_with_unusable_state_exits_with_1_before_any_request(tmp_path, basebump, loopback, config):
     file = config("state: sqlite:///nowhere/state.db\n")
     code, out, err = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
     assert (code, out) == (1, "")

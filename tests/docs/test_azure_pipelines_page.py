@@ -36,7 +36,7 @@ def test_azure_pipeline_matches_the_schema_of_microsoft():
     assert list_pipeline_problems(PIPELINE.replace("timeoutInMinutes:", "timeout-minutes:")) != []
 
 
-def test_azure_pipeline_starts_only_on_schedule_even_without_new_commits():
+def test_azure_pipeline_has_only_a_schedule_that_also_starts_without_new_commits():
     pipeline = read_pipeline(PIPELINE)
     assert (pipeline["trigger"], pipeline["pr"]) == ("none", "none")
     (schedule,) = pipeline["schedules"]

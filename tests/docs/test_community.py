@@ -52,6 +52,6 @@ def test_issue_forms_for_bug_and_wrong_digest_require_the_version():
         assert version["validations"] == {"required": True}
 
 
-def test_bug_form_links_to_the_security_policy_with_private_reporting():
+def test_bug_form_mentions_the_security_policy_for_private_reports():
     assert "Report a vulnerability" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     assert "security policy" in FORMS["bug"]["body"][0]["attributes"]["value"]

@@ -58,7 +58,7 @@ def test_zizmor_reports_no_problems_in_workflows_on_action_page(tmp_path, workfl
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_on_action_page_have_no_default_permissions_and_no_expressions(workflow):
+def test_workflows_on_action_page_have_no_default_permissions_or_script_expressions(workflow):
     said = read_yaml(workflow)
     assert said["permissions"] == {}
     assert said["concurrency"]["cancel-in-progress"] is False

@@ -95,7 +95,7 @@ def test_output_page_lists_the_keys_of_check():
     assert ["text", "json", *list_keys("### A check in other formats")] == list(CHECK_FORMATS)
 
 
-def test_output_page_lists_every_format_kind_of_json_line_and_sarif_level():
+def test_output_page_lists_every_format_and_jsonl_kind_and_sarif_level():
     assert sorted(list_keys("## Several outputs of one run")) == sorted(FORMATS)
     lines = [json.loads(line) for line in render_decisions(build_report()).splitlines()]
     assert [line["kind"] for line in lines] == list_keys("### As JSON lines")

@@ -167,7 +167,7 @@ def test_trivy_finds_vulnerabilities_with_recorded_fixes_only_in_the_old_image(t
 @pytest.mark.slow
 @pytest.mark.real("git")
 @pytest.mark.real("trivy")
-def test_proposal_for_the_readme_shows_exploited_fix_source_signer_and_ci(tmp_path):
+def test_readme_proposal_shows_exploited_fixes_source_signer_and_ci_results(tmp_path):
     with open_reviewed_fleet(tmp_path, is_full_size=False) as fleet:
         request = propose_with_history(fleet)
     assert "1 exploited), adds none" in request.title
