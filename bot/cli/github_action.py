@@ -160,7 +160,8 @@ def _serialise_within_limit(entries: Iterable[Mapping[str, Any]]) -> str:
 def run_step(environment: Environment, folder: Path) -> int:
     """Run basebump, write the outputs of the step, and return basebump's exit code.
 
-    basebump's output can contain text from repositories. The runner is therefore told not to execute commands in it:
+    basebump's output can contain text from repositories. basebump therefore makes the runner ignore commands in this
+    output:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
     state = _get_state_path(environment)

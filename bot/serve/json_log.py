@@ -21,7 +21,7 @@ entries.
 class JsonLog:
     """Writes log entries. Several threads can use it at the same time.
 
-    The entries of a delivery and of the work that it leads to have the same `trace`.
+    A delivery and the work that it causes have log entries with the same `trace`.
     """
 
     def __init__(self, clock: Clock, stream: TextIO | None = None) -> None:

@@ -41,7 +41,7 @@ class KeptAnswer(Generic[Answer]):
         self._last: tuple[datetime, Answer] | None = None
 
     def load(self, longest_wait: timedelta) -> Answer | None:
-        """Return the last answer. If it is old, compute a new one in the background.
+        """Return the last answer. If this answer is old, compute a new answer in the background.
 
         If there is no answer yet, wait for the first one, but not longer than `longest_wait`. Return None if the
         computation takes longer, or if the state cannot be read.

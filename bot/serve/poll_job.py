@@ -43,7 +43,7 @@ def select_tags(
     """Return the tags that a poll looks up. Tags whose last lookup is the longest ago come first.
 
     The result contains every tag whose last lookup would be longer ago than `interval` at the next poll, after `delay`.
-    It contains more tags if necessary, so that all polls look up about the same number of tags. A late poll therefore
+    The result contains more tags if this makes all polls look up about the same number of tags. A late poll therefore
     looks up more tags, and leaves none out.
 
     `last_lookups` contains None for a tag that was never looked up. A time after `now` counts as None, because it was
@@ -58,8 +58,8 @@ def select_tags(
 
 
 POLL_POOL = WorkerPool(4)
-"""The number of requests that a poll sends at the same time. It is small, because nobody waits for a poll, and because
-these requests still reach the registry after its first error response.
+"""The number of requests that a poll sends at the same time. The number is small, because nobody waits for a poll. In
+addition, all these requests still reach the registry after its first error response.
 """
 MAX_PAUSE = timedelta(hours=6)
 """The longest time for which a response of a registry delays the next poll. Docker Hub counts pulls over six hours."""

@@ -45,7 +45,9 @@ BURST_SILENCE = timedelta(seconds=2)
 LONGEST_BURST = timedelta(seconds=20)
 """The longest time between the first event about a tag and its lookup."""
 PUSH_DELAY, LONGEST_PUSH_DELAY = timedelta(seconds=5), timedelta(minutes=1)
-"""The delay between a push and the visit of the repository. Each further push restarts it, up to the second time."""
+"""The delay between a push and the visit of the repository. Each further push restarts the delay. The second value is
+the longest delay.
+"""
 NEW_REPOSITORY_DELAY, LONGEST_NEW_REPOSITORY_DELAY = timedelta(minutes=1), timedelta(minutes=10)
 """How long to wait for further new repositories before all repositories are listed: after each, and at most."""
 MAX_RATE = 500
@@ -110,7 +112,7 @@ class Receiver:
     ) -> None:
         """Create a receiver.
 
-        `own_tags` are the tags of own images in the config. They count as used even if no file contains them.
+        `own_tags` are the tags of own images in the config. These tags count as used even if no file contains them.
         """
         self._own_tags = frozenset(own_tags)
         self._senders = {each.name: each for each in senders}

@@ -1,4 +1,4 @@
-"""Build the service from a config with its probes and upkeep, and run its threads until it is stopped."""
+"""Build the service from a config, with probes and upkeep, and run its threads until the service is stopped."""
 
 from __future__ import annotations
 

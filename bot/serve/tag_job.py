@@ -27,8 +27,8 @@ _SHORT_DIGEST = len("sha256:") + 12
 class TagJob:
     """Looks up tags, and scans each new image once before the visits of the repositories that use it.
 
-    A visit of one of these repositories that writes nothing to it (`RunLevel.REPORT`) scans the image and stores the
-    scan for later visits. The scan also determines the priority of these visits.
+    First, one of these repositories is visited without writes (`RunLevel.REPORT`). This visit scans the image, and
+    stores the scan for later visits. The scan also determines the priority of these visits.
     """
 
     def __init__(self, build_run: RunBuilder, inventory: DatabaseEventInventory) -> None:

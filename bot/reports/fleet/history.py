@@ -102,7 +102,10 @@ def _build_moves(answer: HistoryAnswer) -> JsonValue:
 
 
 def _list_updates(move: DigestMove, updates: Mapping[_HeldKey, Sequence[UpdateProgress]]) -> Sequence[UpdateProgress]:
-    """Return how far an update got in each file that uses its digest; empty if its digest was replaced."""
+    """Return how far an update got in each file that uses its digest.
+
+    Return an empty list if the base branch has another digest now.
+    """
     held = move.held
     return updates.get((held.key, held.repository, held.tag, held.digest), ()) if held.ended_at is None else ()
 

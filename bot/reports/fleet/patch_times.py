@@ -210,7 +210,10 @@ def _render_table(
 
 
 def _sort(grouping: PatchGrouping, summaries: Sequence[PatchSummary]) -> Sequence[PatchSummary]:
-    """Return the summaries in the order in which the text shows them. It shows only the first rows of a long table."""
+    """Return the summaries in the order in which the text shows them.
+
+    The text shows only the first rows of a long table.
+    """
     if grouping is not PatchGrouping.REPOSITORY:
         return summaries
     return sorted(summaries, key=_get_slowness, reverse=True)

@@ -21,7 +21,7 @@ _TEXT = Style.EXPLANATION
 
 
 def describe_progress(progress: UpdateProgress, stages: FleetStages, now: datetime, indent: str) -> Iterator[Line]:
-    """Yield lines about how far an update got, and the reason why it waits.
+    """Yield lines about how far an update got, and why the update waits.
 
     Nothing is yielded for an open pull request or a file without a digest, because other lines show them. Nothing is
     yielded either for a merged update if no stage follows the merge.

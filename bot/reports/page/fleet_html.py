@@ -3,8 +3,8 @@
 The pages load no other files.
 
 No other module converts untrusted text to HTML. The templates get only the values of the page. They escape all values
-except for the style and the script, which are files of basebump, and the data for the script, which is JSON without the
-character `<`. The script inserts this data only as text.
+with three exceptions: the style and the script, which are files of basebump, and the data for the script. This data is
+JSON without the character `<`. The script inserts this data only as text.
 """
 
 from __future__ import annotations

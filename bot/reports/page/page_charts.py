@@ -99,7 +99,7 @@ def list_distinct_updates(located: Iterable[ReferenceInRepository]) -> list[Upda
 def _build_vulnerability_chart(located: Sequence[ReferenceInRepository]) -> PageChart:
     """Return a chart that compares the vulnerabilities of the images in use with the vulnerabilities of the new images.
 
-    It counts only updates for which both images were scanned.
+    The chart counts only updates for which both images were scanned.
     """
     updates = list_distinct_updates(located)
     pairs = [

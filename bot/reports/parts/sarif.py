@@ -41,8 +41,8 @@ independently of its severity. Vulnerabilities of unknown severity have no score
 POLICY_SCORES: dict[str, str] = {"error": "7.0", "warning": "4.0"}
 """The value of `security-severity` for each level of a rule that is about security, but not about a vulnerability.
 
-With its default settings, GitHub fails the check of a pull request for new results with a score of 7.0 or more, and for
-other new results with the level `error`. A score therefore does not change which results fail the check.
+With default settings, GitHub fails the check of a pull request for new results with a score of 7.0 or more. The check
+also fails for other new results with the level `error`. A score therefore does not change which results fail the check.
 """
 
 _ACTIVE_CHARACTERS = str.maketrans("[]{}\\", "()()/")
@@ -67,8 +67,8 @@ def render_run(
 
     Args:
         rules: The rules that `results` refer to.
-        results: The results; an empty list means that nothing was found. If it is None, the run gets no key `results`,
-            which means that the results are not known.
+        results: The results; an empty list means that nothing was found. If `results` is None, the run gets no key
+            `results`, which means that the results are not known.
         failures: Failures of basebump, which become notifications with the level `error`.
         notes: Sentences, which become notifications with the level `note`.
         properties: Further properties of the run, such as `automationDetails`.

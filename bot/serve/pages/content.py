@@ -66,7 +66,7 @@ class Part:
     title: str = ""
     """An explanation that browsers show when the pointer is over the text; empty if there is none."""
     time: ShownTime | None = None
-    """If it is not None, it is shown instead of the text."""
+    """If this is not None, the time is shown instead of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class PageContent:
 
     title: str
     link: PageLink | None = None
-    """The entry of the navigation to which the page belongs; None if it belongs to none."""
+    """The entry of the navigation to which the page belongs; None if there is no such entry."""
     lead: tuple[Part, ...] = ()
     """The text below the title."""
     notices: tuple[str, ...] = ()
