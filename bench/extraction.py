@@ -29,7 +29,7 @@ Reads = list[tuple[FileFormat, SourceFile]]
 def measure_fastest(work: Callable[[], object]) -> float:
     """Return the processor time in seconds of the fastest of a few tries.
 
-    Other work of the machine affects this time less than an average.
+    Other work of the machine affects this time less than it affects an average.
     """
     times = []
     for _ in range(TRIES):

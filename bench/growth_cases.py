@@ -82,7 +82,7 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "services": repeat("compose.yaml", "  a§:\n    image: b:1\n", "services:\n"),
         "variables": repeat("compose.yaml", "${A:-b}", "services:\n  a:\n    image: "),
         "short texts with variables": repeat("compose.yaml", f"  a§: {{image: '{'${A}' * 1900}'}}\n", "services:\n"),
-        "the same that are not ASCII": repeat("compose.yaml", f"  a§: {{image: 'é{'$A' * 3900}'}}\n", "services:\n"),
+        "non-ASCII texts with variables": repeat("compose.yaml", f"  a§: {{image: 'é{'$A' * 3900}'}}\n", "services:\n"),
         "names of variables": repeat("compose.yaml", "$A§", "services:\n  a:\n    image: b\n    x: "),
         "inline Dockerfile": repeat(
             "compose.yaml",

@@ -62,9 +62,8 @@ def fold(construct: str, before: str = "FROM a\nRUN ", after: str = "") -> FileG
 def multiply(path: str, long: str, construct: str, before: str = "", after: str = "") -> FileGenerator:
     """Return a generator of a file with a long text and constructs that could each copy this text.
 
-    Each takes half of the file.
-
-    `before` contains `{}` for the long text, which repeats `long`.
+    The text and the constructs each take half of the file. `before` contains `{}` for the long text, which repeats
+    `long`.
     """
 
     def make_files(size: int) -> Files:

@@ -55,7 +55,7 @@ OWN_IMAGES, OTHER_CONTAINERS = 400, 1000
 PER_REPOSITORY = 4
 OPEN_PERCENT = 15
 COLLECT_EVERY = 1_000_000
-"""The same value as in the command line (`bot.cli.app`)."""
+"""The value that the command line sets (`bot.cli.app`)."""
 IMAGE = ImageName.parse("base7:0-slim")
 CONFIG = "schema: 1\nstate: {state}\nforges: [{{kind: github, repositories: [acme/r0], token_env: TOKEN}}]\n"
 
@@ -192,19 +192,19 @@ def report(database: Database, state: str, count: int, measure_size: Callable[[]
     repositories = {IMAGE.repository}
     requests = inventory.load_requests(repositories, NOW - 365 * DAY)
     targets = {target for each in requests for target in each.request.targets}
-    title = f"requests of an image ({len(requests):,})"
+    title = f"pull requests for an image ({len(requests):,})"
     print_row(title, *measure(lambda: inventory.load_requests(repositories, NOW - 365 * DAY), 2))
-    title = f"how CI ended on them ({len(targets):,} digests)"
+    title = f"how CI ended on their {len(targets):,} digests"
     print_row(title, *measure(lambda: count_outcomes(requests, targets), 1))
     since = NOW - 90 * DAY
     history = reader.load_patch_history(since)
     patches = len(find_patches(history))
     print_row(f"read the fixes of 90 days ({patches:,})", *measure(lambda: reader.load_patch_history(since), 1))
-    print_row("find their times to patch", *measure(lambda: find_patches(history), 1))
+    print_row("compute the times to patch of these fixes", *measure(lambda: find_patches(history), 1))
     stages = deploy(database)
     facts = stages.load_fleet_facts()
     print_row(f"read the facts about {len(facts.uses):,} updates", *measure(stages.load_fleet_facts, 1))
-    print_row("find their stages", *measure(lambda: find_fleet_stages(facts, NOW), 1))
+    print_row("find the stages of these updates", *measure(lambda: find_fleet_stages(facts, NOW), 1))
     print_row("read the facts about one image", *measure(lambda: stages.load_image_facts(IMAGE), 2))
     print_row("read the facts about one repository", *measure(lambda: stages.load_repository_facts("acme/r000007"), 2))
     with tempfile.TemporaryDirectory() as folder:

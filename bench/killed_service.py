@@ -23,10 +23,10 @@ def main(kills: int) -> None:
     """Kill the service while images are pushed, and print the numbers of lost and repeated pull requests."""
     with tempfile.TemporaryDirectory() as folder:
         report = kill_service(Path(folder), kills, seed=kills)
-    print(f"kills                                {report.kills:5}")
-    print(f"kills while work was being done      {report.interrupted:5}")
-    print(f"repositories without their request   {len(report.lost):5}")
-    print(f"repositories with several requests   {len(report.repeated):5}")
+    print(f"kills                                    {report.kills:5}")
+    print(f"kills while work was being done          {report.interrupted:5}")
+    print(f"repositories without a pull request      {len(report.lost):5}")
+    print(f"repositories with several pull requests  {len(report.repeated):5}")
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def print_comparison(title: str, ours: Run, theirs: Run) -> None:
     try:
         our, their = measure_medians(ours, theirs)
     except subprocess.CalledProcessError:
-        print(f"  {title}: there is no ratio, because one of the two failed")
+        print(f"  {title}: there is no ratio, because basebump or Renovate failed")
         return
     print(
         f"  {title}: basebump {our}; Renovate {their}: "

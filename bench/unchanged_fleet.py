@@ -154,8 +154,8 @@ def measure_fleet(count: int) -> None:
         loopback.move(IMAGES[0], "1", "moved")
         fleet.run("the tag of 15 % moved")
         fleet.pass_checks()
-        fleet.run("after that")
-        fleet.run("unchanged, 15 % have an open request")
+        fleet.run("after CI passed")
+        fleet.run("unchanged, 15 % have an open pull request")
         fleet.server._server.shutdown()  # noqa: SLF001 - checking every exchange takes minutes
 
 

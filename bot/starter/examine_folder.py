@@ -31,7 +31,7 @@ from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule, U
 
 
 def keep_valid_rules(translation: BotTranslation) -> BotTranslation:
-    """Return the translation without rules that basebump's config would refuse; they become untranslated settings.
+    """Return the translation without rules that basebump's config would refuse; these become untranslated settings.
 
     For example, a label of the other bot can be longer than basebump allows.
     """

@@ -38,7 +38,7 @@ def translate_schedule(schedules: Sequence[str]) -> str | None:
     if not texts:
         return None
     if len(texts) > 1:
-        raise UntranslatableError("a rule of basebump has one schedule, and this one has several")
+        raise UntranslatableError("a rule of basebump can have only one schedule, and this rule has several")
     if len(texts[0].split()) == _FIELDS and texts[0].startswith("*"):
         return check_cron(texts[0])
     match = _TEXT.fullmatch(texts[0])

@@ -61,7 +61,7 @@ def find_update_limit(excluded_types: Collection[str]) -> str:
     """Return the value of `update` that excludes the given types of updates: `major`, `minor` and `patch`.
 
     Raises:
-        UntranslatableError: If `types` is empty or contains any other type.
+        UntranslatableError: If `excluded_types` is empty or contains any other type.
     """
     if not excluded_types or not set(excluded_types) <= _UPDATES_BELOW.keys():
         names = ", ".join(sorted(excluded_types))
