@@ -56,4 +56,13 @@ def choose_delivery_id(value: object, content: bytes) -> str:
     """Return the sender's identifier of a delivery. If there is none, return a hash of the delivery's content."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
+    return hash_delivery(content)
+
+
+def hash_delivery(content: bytes) -> str:
+    """Return the identifier of a delivery whose signature covers only its content.
+
+    The sender's own identifier is in a header that is not signed. With it, a copied delivery could be sent again under
+    another identifier. A sender that repeats a delivery sends the same content.
+    """
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.events.fields import JsonObject, choose_delivery_id, parse_json, read_object, read_text
+from bot.events.fields import JsonObject, hash_delivery, parse_json, read_object, read_text
 from bot.events.proof import is_signature
 from bot.events.pushed_tags import build_pushed_tag
 from bot.model.delivery import EventRequest, ParsedDelivery, TagPushed
@@ -19,17 +19,14 @@ CONTAINER_TYPES = frozenset({"container", "docker"})
 
 
 class GhcrSender:
-    """GitHub signs the body with the secret of the webhook.
-
-    The identifier of a delivery stays the same if a user lets GitHub send the delivery again.
-    """
+    """GitHub signs the body with the secret of the webhook."""
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         return is_signature(request.headers.get("x-hub-signature-256"), secret, request.body)
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:
         document = read_object(parse_json(request.body), "body")
-        delivery_id = choose_delivery_id(request.headers.get("x-github-delivery"), request.body)
+        delivery_id = hash_delivery(request.body)
         event = request.headers.get("x-github-event", "")
         if event not in EVENTS or read_text(document.get("action"), "action") not in PUSHED:
             return ParsedDelivery(delivery_id)

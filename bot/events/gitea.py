@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from bot.events.fields import JsonObject, choose_delivery_id
+from bot.events.fields import JsonObject, hash_delivery
 from bot.events.forge_changes import Changes, RequestAction, parse_document
 from bot.events.proof import is_signature
 from bot.events.pull_events import read_issue, read_push, read_repository_change, read_request
@@ -40,10 +40,9 @@ class GiteaSender:
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge
         headers = request.headers
-        sent_id = headers.get("x-forgejo-delivery", headers.get("x-gitea-delivery"))
         read_changes = READERS.get(headers.get("x-forgejo-event", headers.get("x-gitea-event", "")))
         events = read_changes(parse_document(request)) if read_changes else ()
-        return ParsedDelivery(choose_delivery_id(sent_id, request.body), events)
+        return ParsedDelivery(hash_delivery(request.body), events)
 
 
 def _read_request(document: JsonObject) -> Changes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from bot.events.fields import JsonObject, choose_delivery_id, read_object, read_objects, read_text
+from bot.events.fields import JsonObject, hash_delivery, read_object, read_objects, read_text
 from bot.events.forge_changes import Changes, RequestAction, parse_document, read_name, report_repository
 from bot.events.proof import is_signature
 from bot.events.pull_events import read_issue, read_push, read_repository_change, read_request
@@ -42,9 +42,9 @@ class GitHubSender:
         return is_signature(request.headers.get("x-hub-signature-256"), secret, request.body)
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:  # noqa: ARG002 - a forge
-        delivery_id = choose_delivery_id(request.headers.get("x-github-delivery"), request.body)
         read_changes = READERS.get(request.headers.get("x-github-event", ""))
-        return ParsedDelivery(delivery_id, read_changes(parse_document(request)) if read_changes else ())
+        changes = read_changes(parse_document(request)) if read_changes else ()
+        return ParsedDelivery(hash_delivery(request.body), changes)
 
 
 def _read_request(document: JsonObject) -> Changes:

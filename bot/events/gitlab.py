@@ -74,10 +74,12 @@ def _is_signed(request: EventRequest, secret: str, now: datetime) -> bool:
 
 
 def _choose_id(request: EventRequest) -> str:
-    """Return the identifier of a delivery.
+    """Return the identifier of a delivery: the signed one, or the one in another header.
 
     Older versions only send the identifier of the action that led to the delivery, which can lead to several.
     """
+    if "webhook-signature" in request.headers:
+        return choose_delivery_id(request.headers.get("webhook-id"), request.body)
     if "idempotency-key" in request.headers:
         return choose_delivery_id(request.headers["idempotency-key"], request.body)
     return choose_delivery_id(None, request.headers.get("x-gitlab-event-uuid", "").encode() + request.body)

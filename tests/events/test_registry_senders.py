@@ -274,9 +274,10 @@ def test_batches_with_equal_first_event_have_different_identifiers(name: str):
     assert parse(batch, shorter).id != parse(batch).id
 
 
-def test_github_package_delivery_is_identified_by_delivery_header():
+def test_copied_github_package_delivery_with_another_delivery_header_keeps_its_identifier():
     push = load_sender(SenderKind.GHCR).pushes[0]
-    assert parse(push).id == push.request.headers["x-github-delivery"]
+    copy = add_headers(prove(push), {"x-github-delivery": "copy"})
+    assert parse(push, copy).id == parse(push).id
 
 
 def test_missing_header_does_not_equal_an_empty_secret():

@@ -151,6 +151,6 @@ FORGE = SendingForge(
         _installation("installation", "created", "repositories", "acme/api"),
         _installation("installation", "deleted", "repositories", "acme/api"),
         _send("ping", "ping", {"zen": "Design for failure.", "hook_id": 292430182}),
-        _send("star", "star", {"action": "created"}),
+        _send("star", "star", {"action": "created", "starred_at": "2026-07-01T09:00:00Z"}),
     ),
 )
