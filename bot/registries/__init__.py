@@ -1,1 +1,1 @@
-"""OCI registries: the client, and the credentials that it uses."""
+"""OCI registries: the client, and the credentials that the client uses."""

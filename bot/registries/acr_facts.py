@@ -1,11 +1,11 @@
-"""Fetches metadata that only registries have: Azure's push and update times and locks, and end-of-life dates.
+"""Fetches metadata that manifests do not contain: push times, update times and locks on Azure, and end-of-life dates.
 
 The `azure-containerregistry` library builds the requests and parses the responses. The requests are sent by basebump's
 own HTTP client, with basebump's own tokens. The library's client is not used for three reasons:
 
 - It requests a new access token for every request.
-- It renews its refresh token only when the token is needed, so that the request has to wait.
-- It supports neither a username and password nor the guard of `bot.net`.
+- It renews its refresh token only when a request needs the token, so that the request has to wait.
+- It supports neither usernames with passwords nor the guard of `bot.net`.
 """
 
 from __future__ import annotations
@@ -29,25 +29,27 @@ from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normal
 from bot.registries.manifest import OCI_INDEX, parse_media_type
 from bot.registries.response_errors import METADATA_READ, make_refusal_error
 
-if TYPE_CHECKING:  # importing takes a quarter of a second, so only runs that read such metadata import it
+if TYPE_CHECKING:  # the import takes a quarter of a second, so only runs that read such metadata import it
     from azure.containerregistry import ContainerRegistryClient
     from azure.core.pipeline import PipelineResponse
     from azure.core.rest import HttpRequest
 
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
-"""MCR publishes these, see https://github.com/microsoft/ContainerRegistry. `acr annotate` writes the same."""
+"""The type of artifacts with an end-of-life date. MCR publishes them (https://github.com/microsoft/ContainerRegistry),
+and `acr annotate` writes the same type."""
 MAX_REFERRERS_SIZE = 4 * 1024 * 1024
-"""Bytes, the same limit as for manifests. An image has about two referrers of this type."""
+"""The largest list of referrers, in bytes; the same limit as for manifests. An image has about two referrers of this
+type."""
 MAX_TAGS = 1000
-"""Limit of the tags that are returned for one digest. Enough for one tag per build during a year of builds."""
+"""The largest number of tags that are returned for one digest; enough for one tag per build during a year of builds."""
 NEWEST_PAGE_SIZE = 50
-"""The manifests among which the newest digests with tags are searched. An index for five platforms, with a signature
-and an attestation for each, has about fifteen manifests."""
+"""The number of manifests among which the newest digests with tags are searched. An index for five platforms has about
+fifteen manifests, because each platform also has a signature and an attestation."""
 MAX_NEWEST = 5
-"""Limit of the newest digests that are returned."""
+"""The largest number of newest digests that are returned."""
 _ARTIFACT_TAG = re.compile(r"sha256-[0-9a-f]{64}(?:\.[a-z]+)?")
-"""The tags of signatures and other artifacts, which name the digest of their image."""
+"""Matches the tags of signatures and other artifacts. Such a tag contains the digest of the artifact's image."""
 
 _Result = TypeVar("_Result")
 
@@ -55,7 +57,7 @@ _Result = TypeVar("_Result")
 class AcrFacts:
     """Fetches push times, locks and end-of-life dates of images.
 
-    Supports the Azure registries in the configuration. End-of-life dates are also fetched from Microsoft's public
+    The Azure registries in the configuration are supported. End-of-life dates are also fetched from Microsoft's public
     registry.
     """
 
@@ -66,7 +68,7 @@ class AcrFacts:
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return the push and update times, tags and lock state that an Azure registry stores for an image.
 
-        Sends two requests, and needs one token per repository.
+        This sends two requests, and needs one token per repository.
 
         Returns None in these cases:
 
@@ -74,9 +76,10 @@ class AcrFacts:
         - Requests are sent to a mirror. A mirror stores the push times of its own copies of images.
         - The registry is contacted over plain http.
         - The registry no longer has `digest`.
-        - No credential is configured, and anonymous access does not include metadata.
+        - No credential is configured, and the registry does not allow anonymous access to metadata.
 
-        Raises RegistryError, for example if the credential may pull images but not read metadata.
+        Raises RegistryError if a request fails, for example because the credential allows pulls but no access to
+        metadata.
         """
         endpoint = self._find_direct_endpoint(tag_ref.host)
         if endpoint is None:
@@ -105,10 +108,10 @@ class AcrFacts:
         return self._query_metadata(endpoint, tag_ref.path, f"{tag_ref.path}@{digest}", query)
 
     def list_newest_digests(self, repository: str) -> Sequence[Digest]:
-        """Return the digests with tags that were pushed to a repository last, newest first, with one request.
+        """Return the tagged digests that were pushed to a repository last, newest first. This sends one request.
 
-        The result is empty in the cases in which `fetch_record` returns None. Tags of signatures and other artifacts do
-        not count. Raises RegistryError.
+        The result is empty in the cases in which `fetch_record` returns None. Tags of signatures and other artifacts
+        are ignored. Raises RegistryError if a request fails.
         """
         tag_ref = TagRef(repository, "")
         endpoint = self._find_direct_endpoint(tag_ref.host)
@@ -131,13 +134,13 @@ class AcrFacts:
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return the date on which the publisher ends support of an image, or None if no date is published.
 
-        Publishers attach the date to the image as a referrer. They correct a wrong date by attaching another referrer.
-        Therefore the latest date on the first page of referrers is returned.
+        Publishers attach the date to the image as a referrer. To correct a wrong date, they attach another referrer.
+        Therefore this method returns the latest date on the first page of referrers.
 
         Dates are fetched only from the configured Azure registries and from Microsoft's public registry. For all other
         registries, return None.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         endpoint = self._endpoints.find_endpoint(tag_ref.host)
         if endpoint is None or not (
@@ -166,7 +169,7 @@ class AcrFacts:
         return is_listed and endpoint.credential_host == own_host and self._endpoints.is_azure_registry(own_host)
 
     def _find_direct_endpoint(self, host: str) -> RegistryEndpoint | None:
-        """Return the endpoint of a configured Azure registry. Return None if its metadata cannot be queried."""
+        """Return the endpoint of a configured Azure registry; None if basebump cannot query the registry's metadata."""
         endpoint = self._endpoints.find_endpoint(host)
         is_usable = endpoint is not None and not endpoint.is_insecure
         return endpoint if endpoint and is_usable and self._is_direct_azure_registry(host, endpoint) else None
@@ -178,9 +181,9 @@ class AcrFacts:
         subject: str,
         query: Callable[[ContainerRegistryClient], _Result],
     ) -> _Result | None:
-        """Return the result of a query with the `azure-containerregistry` library. Return None if nothing is recorded.
+        """Return the result of a query with the `azure-containerregistry` library; None if there is no such metadata.
 
-        Raises RegistryError, also for any error that the library raises while it parses responses.
+        Raises RegistryError if a request fails, or if the library cannot parse a response.
         """
         from azure.containerregistry import ContainerRegistryClient
         from azure.core.exceptions import AzureError, ResourceNotFoundError
@@ -191,7 +194,8 @@ class AcrFacts:
             return self._send_library_request(endpoint, repository, request)
 
         try:
-            # A new client for each call, because it holds no state worth keeping, and no token that could expire.
+            # Each call creates a new client, because a client keeps no data that is worth caching, and no token that
+            # could expire.
             with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
                 return query(client)
         except ResourceNotFoundError:
@@ -200,15 +204,15 @@ class AcrFacts:
             message = f"{endpoint.host}: cannot read the metadata of {subject}: {sanitize_text(str(error))}"
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
         except RegistryError as error:
-            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # without a credential, anonymous access covers only pulls
+            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # without a credential, the registry allows only pulls
                 return None
             raise
 
     def _send_library_request(self, endpoint: RegistryEndpoint, repository: str, request: HttpRequest) -> Response:
         """Send a request that the `azure-containerregistry` library built, with basebump's own tokens.
 
-        Raises ValueError if the request is for another host, or is not a GET request for metadata. Raises
-        RegistryError.
+        Raises ValueError if the request is for another host, or is not a GET request for metadata. Raises RegistryError
+        if the request fails.
         """
         path = request.url.removeprefix(endpoint.url)
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
@@ -228,7 +232,7 @@ def _is_artifact_tag(tag: object) -> bool:
 
 
 def _parse_media_type(body: bytes) -> str | None:
-    """Return the media type in a response about a manifest, or None if it is missing.
+    """Return the media type in a response about a manifest; None if the response states none.
 
     The library does not expose this field, so basebump reads it from the response itself.
     """
@@ -257,7 +261,7 @@ def _parse_end_dates(body: bytes) -> Iterator[date]:
 def _parse_day(text: str) -> date | None:
     """Parse a date or an RFC 3339 timestamp. Return the date as written, in the timestamp's own time zone.
 
-    Return None if `text` is neither.
+    Return None if `text` has neither form.
     """
     try:
         return datetime.fromisoformat(text.strip()).date()

@@ -26,17 +26,18 @@ from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response
 from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
 
 MAX_RUNS = 100
-"""The runs that are requested, newest first. Most registries run fewer tasks between two runs of basebump."""
+"""The largest number of runs that are requested, newest first. Most registries execute fewer runs between two runs of
+basebump."""
 MAX_IMAGES = 50
-"""Limit of the images of one run. A task with many steps pushes about ten."""
+"""The largest number of images of one run. A task with many steps pushes about ten images."""
 MAX_TEXT = 200
-"""Characters of a commit."""
+"""The largest length of a commit id, in characters."""
 
 _HUB_SERVERS = frozenset({"registry.hub.docker.com", "registry-1.docker.io", "index.docker.io"})
 
 
 def parse_run(entry: Any, tasks: Mapping[str, BuildTask]) -> TaskRun | None:
-    """Return a run. Return None if it did not succeed, pushed no image, or if the entry is invalid.
+    """Parse a run of a task. Return None if the run did not succeed or pushed no image, or if the entry is invalid.
 
     `tasks` are the tasks of the registry by name.
     """
@@ -69,21 +70,21 @@ def _parse_images(listed: Any) -> Iterator[tuple[str, Digest]]:
 
 
 API_VERSION = "2019-06-01-preview"
-"""The newest version that every cloud supports. Later versions change none of the fields that are read here."""
+"""The newest API version that every cloud supports. Later versions do not change the fields that basebump reads."""
 REQUIRED_ACTION = "Microsoft.ContainerRegistry/registries/tasks/read"
 MAX_PAGE = 16 * 1024 * 1024
-"""Bytes. A task has about two thousand, a task with an embedded file about ten thousand."""
+"""The largest page, in bytes. A task takes about 2,000 bytes; a task with an embedded file takes about 10,000."""
 MAX_PAGES = 100
-"""Limit of the pages of one list. The largest registries have about a thousand tasks."""
+"""The largest number of pages of one list. The largest registries have about a thousand tasks."""
 MAX_ENCODED = 1024 * 1024
-"""Characters of an embedded task file. Azure's own limit is lower."""
+"""The largest embedded task file, in encoded characters. Azure's own limit is lower."""
 MAX_TEXT = 4096
-"""Characters of a context or a path."""
+"""The largest length of a context or a path, in characters."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
 
 
 class _InvalidTaskListError(Exception):
-    """The response is not a valid list of tasks. The message gives the reason."""
+    """A response is not a valid list of tasks. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class AcrTasks:
     """Lists the tasks of one Azure Container Registry. Implements `bot.ports.ImageBuilder`."""
 
     registry: str
-    """Host of the registry, as in canonical references."""
+    """The host of the registry, as in canonical references."""
     resource_id: str
     """Azure's resource ID of the registry: `/subscriptions/…/registries/NAME`."""
     environment: Mapping[str, str] = field(repr=False)
@@ -99,17 +100,17 @@ class AcrTasks:
     sleep: Callable[[float], None] = time.sleep
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level list the tasks
-        """List the tasks and report their number. Raises RegistryError."""
+        """List the tasks and report their number. Raises RegistryError if a request fails."""
         count = len(self.list_tasks())
         yield report_ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
-        """Return the tasks that a base image update can start.
+        """Return the tasks that an update of a base image can start.
 
-        Disabled tasks are left out. Tasks with a disabled trigger are left out, too.
+        Disabled tasks and tasks with a disabled trigger are left out.
 
-        Raises RegistryError, for example if the list has more than MAX_PAGES pages, or if its next page is on another
-        host.
+        Raises RegistryError if a request fails, if the list has more than MAX_PAGES pages, or if its next page is on
+        another host.
         """
         entries = self._list_entries(f"tasks?api-version={API_VERSION}")
         try:
@@ -121,18 +122,21 @@ class AcrTasks:
             ) from None
 
     def list_runs(self) -> tuple[TaskRun, ...]:
-        """Return those of the last MAX_RUNS runs that succeeded, newest first. Invalid entries are left out.
+        """Return the successful runs among the last MAX_RUNS runs, newest first. Invalid entries are left out.
 
         https://learn.microsoft.com/en-us/rest/api/container-registry-tasks/runs/list
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         entries = self._list_entries(f"runs?api-version={API_VERSION}&$top={MAX_RUNS}", 1)
         tasks = {each.name: each for each in self.list_tasks()} if entries else {}
         return tuple(run for entry in entries if (run := parse_run(entry, tasks)) is not None)
 
     def _list_entries(self, path: str, max_pages: int | None = None) -> list[Any]:
-        """Return the entries of a list of the resource manager, or of its first pages. Raises RegistryError."""
+        """Return the entries of a list of the resource manager; at most those of the first `max_pages` pages.
+
+        Raises RegistryError if a request fails or the list is invalid.
+        """
         try:
             cloud = get_azure_cloud(self.registry, self.environment)
             token = EntraIdentity(cloud, self.environment).get_token(cloud.manager_scope)
@@ -150,10 +154,10 @@ class AcrTasks:
             ) from None
 
     def _fetch_pages(self, cloud: AzureCloud, token: str, path: str) -> Iterator[dict[str, Any]]:
-        """Yield every page of a list. `path` is the part of its address after the resource ID of the registry.
+        """Yield every page of a list. `path` is the part of the list's URL after the resource ID of the registry.
 
         Raises _InvalidTaskListError if the list is invalid, or if its next page is on another host than the first page.
-        Raises HttpError and RegistryError.
+        Raises HttpError if a request gets no response, and RegistryError if the manager refuses a request.
         """
         http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)
         first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/{path}")
@@ -204,7 +208,7 @@ class AcrTasks:
         pin the base image of an enabled task, because the digest of a pinned image never changes and would never start
         the task.
 
-        Raises _InvalidTaskListError.
+        Raises _InvalidTaskListError if the entry is invalid.
         """
         task = _require_object(entry, "a task")
         name = _require_text(task.get("name"), "the name of a task")
@@ -224,9 +228,10 @@ class AcrTasks:
 
 
 def _parse_step(step: dict[str, Any]) -> TaskStep:
-    """Parse the step of a task. Return `OtherStep` if the step is invalid or of a type that basebump cannot read.
+    """Parse the step of a task; return `OtherStep` if the step is invalid, or has a type that basebump cannot read.
 
-    An unreadable step does not make the list of tasks unusable. Only the images that this one task builds are unknown.
+    An unreadable step does not make the list of tasks unusable; basebump then only does not know which images this task
+    builds.
     """
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:
@@ -289,5 +294,5 @@ def _parse_error_details(response: Response, token: str) -> str:
         error = json.loads(response.body)["error"]
         details = f"{error['code']}: {error.get('message') or ''}".rstrip(": ")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""  # an HTML error page adds nothing to the status code
+        return ""  # an HTML error page adds no detail to the status code
     return f" ({sanitize_text(details, (token,))})"

@@ -27,9 +27,11 @@ from bot.registries.repository_endpoint import (
 from bot.registries.tag_list import parse_next_page
 
 MAX_BLOB_COUNT = 1024
-"""Limit for one artifact. cosign keeps all signatures of an image in one artifact, and may add one every day."""
+"""The largest number of layers of one artifact. cosign keeps all signatures of an image in one artifact, and users may
+add a signature every day."""
 MAX_REFERRER_COUNT = 512
-"""Limit of the referrers of one image. Build systems that attach everything reach about twenty."""
+"""The largest number of referrers of one image. Build systems that attach every kind of artifact attach about
+twenty."""
 
 
 def parse_artifact(digest: Digest, body: bytes) -> Artifact:
@@ -85,16 +87,16 @@ def _parse_annotations(descriptor: dict[str, Any]) -> dict[str, str]:
 
 
 MAX_BLOB_SIZE = 4 * 1024 * 1024
-"""Bytes. A signature has about a thousand. With all its certificates and a log's proof, it has about ten thousand."""
+"""The largest blob, in bytes. A signature has about 1,000 bytes; with its certificates and the proof of a log, about
+10,000."""
 MAX_PAGES = 10
-"""Limit of the pages of a referrers list. No registry is known to send more than one page per image."""
+"""The largest number of pages in a list of referrers. No known registry sends more than one page per image."""
 HOSTS_WITHOUT_REFERRERS_API = frozenset({"ghcr.io"})
-"""Hosts whose referrers API is not used. GHCR redirects to a page of github.com, which then rate-limits the client."""
+"""Hosts whose referrers API is not used. GHCR redirects such requests to a page of github.com, which then rate-limits
+the client."""
 UNSUPPORTED_STATUSES = frozenset({400, 404, 405, 406, 501})
-"""Response statuses of registries without a referrers API. With the API, the list of an image may be empty.
-
-https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
-"""
+"""The statuses with which registries without a referrers API respond. Registries with this API return an empty list for
+an image without referrers. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers"""
 
 
 class OciArtifacts:
@@ -105,7 +107,10 @@ class OciArtifacts:
         self._authenticator = authenticator
 
     def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
-        """Return the artifact that a tag points to, or None if the tag does not exist. Raises RegistryError."""
+        """Return the artifact that a tag points to, or None if the tag does not exist.
+
+        Raises RegistryError if a request fails.
+        """
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_manifest_request(quote(tag, safe=""))
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
@@ -121,7 +126,7 @@ class OciArtifacts:
         If the registry has no referrers API, the referrers are read from the index at the referrers tag, such as
         `sha256-<hex>`.
 
-        Raises RegistryError, for example if there are more than MAX_REFERRER_COUNT referrers.
+        Raises RegistryError if a request fails, or if there are more than MAX_REFERRER_COUNT referrers.
         """
         repository_endpoint = self._find_repository_endpoint(repository)
         first = (
@@ -144,7 +149,7 @@ class OciArtifacts:
         raise _make_unreadable_error(repository_endpoint, subject, why)
 
     def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
-        """Fetch an artifact by its digest, and verify the digest. Raises RegistryError."""
+        """Fetch an artifact by its digest, and verify the digest. Raises RegistryError if a request fails."""
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_manifest_request(digest)
         return _read_artifact(
@@ -157,7 +162,7 @@ class OciArtifacts:
     def fetch_blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB_SIZE) -> bytes:
         """Fetch a blob of an artifact, and verify its digest.
 
-        Raises RegistryError, for example if the blob has more than `limit` bytes.
+        Raises RegistryError if the request fails, or if the blob has more than `limit` bytes.
         """
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_blob_request(blob.digest, limit)
@@ -176,10 +181,10 @@ class OciArtifacts:
     ) -> tuple[tuple[Referrer, ...], str | None] | None:
         """Return the referrers on one page of the referrers API, and the query string of the next page.
 
-        On the last page, the query string is None. `query` is the query string of the page to fetch, with its `?`. It
-        is empty for the first page. Return None instead of a pair if the registry has no referrers API.
+        On the last page, the query string is None. `query` is the query string of the page to fetch, beginning with
+        `?`; it is empty for the first page. Return None instead of a pair if the registry has no referrers API.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         route = f"/v2/{quote(repository_endpoint.path)}/referrers/{digest}{query}"
         request = RegistryRequest("GET", route, repository_endpoint.path, MAX_MANIFEST_SIZE, accept=OCI_INDEX)
@@ -188,7 +193,7 @@ class OciArtifacts:
             return None
         if response.status != HTTPStatus.OK:
             raise repository_endpoint.make_refusal_error(response, request)
-        if parse_media_type(response.headers.get("content-type", "")) != OCI_INDEX:  # an HTML page, for instance
+        if parse_media_type(response.headers.get("content-type", "")) != OCI_INDEX:  # such as an HTML page
             return None
         try:
             return parse_referrers(response.body), parse_next_page(response.headers.get("link", ""))
@@ -198,9 +203,10 @@ class OciArtifacts:
     def _fetch_referrers_tag(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> tuple[Referrer, ...]:
         """Return the referrers in the index at the referrers tag, or an empty tuple if the tag does not exist.
 
-        In a registry without a referrers API, the clients that attach artifacts maintain this tag, `sha256-<hex>`.
+        In a registry without a referrers API, the clients that attach artifacts update the index at the tag
+        `sha256-<hex>`.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
         """

@@ -1,9 +1,9 @@
-"""Authenticates requests to registries, with Basic or with Bearer tokens from a token server.
+"""Authenticates requests to registries, with Basic authentication or with Bearer tokens from a token server.
 
 The URL of a token server (its realm) comes from the challenge in the registry's response, and may point anywhere.
-Therefore a token server is not trusted by default. `bot.net` decides whether it may be contacted at all. This module
-decides whether it may receive the credential. This is allowed if the realm is on the registry's own origin, is the
-known token server of that public registry, or is listed under `trusted_realms`.
+Therefore a token server is not trusted by default. `bot.net` decides whether basebump may contact the server at all.
+This module decides whether the server may receive the credential. This is allowed if the realm is on the registry's own
+origin, if it is the known token server of a public registry, or if it is listed under `trusted_realms`.
 """
 
 from __future__ import annotations
@@ -33,20 +33,23 @@ from bot.registries.token_lifetime import parse_lifetime
 CLIENT_ID = "basebump"
 TOKEN_SERVER = "the token server"
 MAX_TOKEN_ANSWER = 64 * 1024
-"""Bytes. Tokens have a few thousand."""
+"""The largest response of a token server, in bytes. Tokens have a few thousand bytes."""
 DEFAULT_LIFETIME = 60
-"""Seconds. Default and minimum of the specification (https://distribution.github.io/distribution/spec/auth/token/)."""
+"""The lifetime, in seconds, that the specification defines as default and minimum
+(https://distribution.github.io/distribution/spec/auth/token/)."""
 MAX_LIFETIME = 3600
-"""Seconds. A token that claims a longer lifetime is renewed after this time, which costs nothing."""
+"""The longest time, in seconds, for which a token is used. A token with a longer lifetime is renewed after this
+time."""
 LIFETIME_USED = 0.9
-"""Share of a token's lifetime after which the token is renewed. The rest allows for clock skew and slow responses."""
+"""The share of a token's lifetime after which the token is renewed. The rest allows for clock skew and slow
+responses."""
 KNOWN_REALMS: dict[str, frozenset[str]] = {
     HUB_API: frozenset({"auth.docker.io"}),
     "docker.elastic.co": frozenset({"docker-auth.elastic.co"}),
     "nvcr.io": frozenset({"authn.nvidia.com"}),
     "registry.gitlab.com": frozenset({"gitlab.com"}),
 }
-"""Token servers of public registries that are on another host than the registry. The keys are API hosts."""
+"""The token servers of public registries whose token server is on another host, by the registry's API host."""
 
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -57,16 +60,16 @@ class RegistryRequest:
 
     method: str
     path: str
-    """Path and query, such as `/v2/…`."""
+    """The path and query, such as `/v2/…`."""
     repository: str
-    """Repository that the token is for, with the mirror's prefix. Empty for a request that only tests the login."""
+    """The repository that the token is for, with the mirror's prefix. Empty for a request that only tests the login."""
     limit: int
-    """Maximum size of the response body in bytes."""
+    """The largest response body, in bytes."""
     accept: str | None = None
     etag: str | None = None
-    """ETag of an earlier response. If it is still current, the registry responds with status 304."""
+    """The ETag of an earlier response. If the ETag is still current, the registry responds with status 304."""
     actions: str = "pull"
-    """Permission that the token must have: `pull` or `METADATA_READ`."""
+    """The permission that the token must have: `pull` or `METADATA_READ`."""
 
     @property
     def description(self) -> str:
@@ -87,7 +90,7 @@ class RegistryRequest:
 
 @dataclass(frozen=True, slots=True)
 class _TokenKey:
-    """Key of a cached token. Contains everything that a token depends on, such as the token server, scope and login."""
+    """The key of a cached token: everything on which a token depends, such as the token server, scope and login."""
 
     host: str
     realm: str
@@ -98,7 +101,10 @@ class _TokenKey:
 
 @dataclass(slots=True)
 class _TokenSlot:
-    """The cached token for one `_TokenKey`. While one thread holds the lock and fetches it, other threads wait."""
+    """The cached token for one `_TokenKey`.
+
+    While one thread holds the lock and fetches the token, other threads wait.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     value: str = field(default="", repr=False)
@@ -116,17 +122,18 @@ class _TokenSlot:
 
 @dataclass(slots=True)
 class _HostState:
-    """State of a host: whether it was contacted, and the challenge in its last response with status 401."""
+    """The state of a host: whether it was contacted, and the challenge in its last response with status 401."""
 
     first_request_lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held during the first request, so that a host does not receive thirty unauthenticated requests at once."""
+    """Held during the first request to a host, so that concurrent threads do not all send unauthenticated requests
+    first."""
     was_contacted: bool = False
     challenge: AuthChallenge | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestAuthorization:
-    """The Authorization header of a request, and the credential from which the header was made."""
+    """The Authorization header of a request, and the credential that the header is based on."""
 
     header: str = field(repr=False)
     credential: Credential | None = None
@@ -134,7 +141,8 @@ class _RequestAuthorization:
     distrusted_realm: str | None = None
     """The realm that did not receive the credential because it is not trusted; None otherwise."""
     cached_token: _TokenSlot | None = None
-    """The token's cache slot, if the token was cached before this request. It may have been revoked since."""
+    """The cache slot of the token, if the token was already cached before this request. The token may have been revoked
+    since then."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -247,7 +255,8 @@ class RegistryAuthenticator:
             raise make_unanswered_error(endpoint, error, TOKEN_SERVER) from error
         distrusted_realm = realm.authority if credential and not may_receive_credential(endpoint, realm) else None
         disclosed_credential = None if distrusted_realm else credential
-        # The challenge's own scope is not used, because the server must not choose what the credential is used for.
+        # The scope in the challenge is not used, because the server must not choose the permissions that the credential
+        # requests.
         scope = f"repository:{request.repository}:{request.actions}" if request.repository else ""
         service = challenge.parameters.get("service") or realm.host
         key = _TokenKey(endpoint.host, str(realm), service, scope, _get_identity(disclosed_credential))
@@ -269,7 +278,7 @@ class RegistryAuthenticator:
 
         Return the token and its lifetime in seconds. If `credential` is None, the request is anonymous.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
 
         https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
         """
@@ -330,9 +339,9 @@ class RegistryAuthenticator:
 
 
 def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:
-    """Return True if the token server at `realm` is trusted with the credential for `endpoint`.
+    """Return True if the token server at `realm` may receive the credential for `endpoint`.
 
-    The server is trusted if it is on the registry's own origin, is the known token server of a public registry, or is
+    This is allowed if the server is on the registry's own origin, is the known token server of a public registry, or is
     listed under `trusted_realms`.
     """
     if realm.origin == Url.parse(endpoint.url).origin:
@@ -362,10 +371,10 @@ def parse_token(body: bytes) -> tuple[str, float]:
 
 
 def _choose_challenge(response: Response) -> AuthChallenge | None:
-    """Return the challenge to answer: the Bearer challenge if the response has one, or else the Basic challenge.
+    """Return the challenge that basebump answers: Bearer if the response has such a challenge, Basic if not.
 
-    Return None if the response has neither. Bearer is preferred, because a token gives access to one repository only,
-    while Basic sends a password for all repositories.
+    Return None if the response has neither challenge. Bearer is preferred, because a token gives access to one
+    repository only, but a Basic password gives access to all repositories.
     """
     challenges = parse_challenges(response.headers.get("www-authenticate", ""))
     bearer = (offer for offer in challenges if offer.scheme == "bearer" and offer.parameters.get("realm"))

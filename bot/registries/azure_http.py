@@ -1,4 +1,4 @@
-"""Sends the requests of Azure's libraries with `HttpClient`, so that its guard, proxy and CA settings apply to them."""
+"""Sends the requests of Azure's libraries with `HttpClient`, whose guard, proxy and CA settings then apply."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from azure.core.utils import case_insensitive_dict
 from bot.net import HttpClient, Response
 
 MAX_RESPONSE_SIZE = 1024 * 1024
-"""Bytes. Tokens have a few thousand, the metadata of one image a few hundred per tag."""
+"""The largest response, in bytes. Tokens have a few thousand bytes, and the metadata of an image a few hundred bytes
+per tag."""
 
 SendRequest = Callable[[HttpRequest], Response]
 
 
 class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
-    """Makes an Azure library send its requests with the function `send`.
+    """Makes an Azure library send its requests with basebump's function `send`.
 
-    This class does not retry failed requests, because `send` retries them.
+    This class does not repeat failed requests, because `send` does.
     """
 
     def __init__(self, send: SendRequest) -> None:

@@ -1,10 +1,9 @@
-"""Requests Microsoft Entra tokens with azure-identity. The environment determines the single credential that is used.
+"""Requests Microsoft Entra tokens with azure-identity, with one credential that the environment determines.
 
-The most explicit setting wins. The order is: a client secret or certificate, a federated token (workload identity,
+The most explicit setting wins, in this order: a client secret or certificate, a federated token (workload identity,
 GitHub's OIDC, a service connection of Azure Pipelines), a managed identity, and finally the login of `az` or the
-identity of the machine itself.
-azure-identity's own chain of all credentials is not used, because it waits for an address that exists only on Azure
-machines.
+identity of the machine itself. azure-identity's own chain of all credentials is not used, because this chain waits for
+an IP address that exists only on Azure machines.
 """
 
 from __future__ import annotations
@@ -24,26 +23,27 @@ from urllib.parse import urlencode
 from bot.model.errors import BasebumpError
 from bot.net import HostTrust, HttpClient, HttpError, Url, sanitize_text
 
-if TYPE_CHECKING:  # importing takes half a second, so only runs that log in to Azure import it
+if TYPE_CHECKING:  # the import takes half a second, so only runs that log in to Azure import it
     from azure.core.credentials import AccessToken, TokenCredential
 
 REGISTRY_SCOPE = "https://containerregistry.azure.net/.default"
-"""Scope of tokens that are valid for registries in every cloud, but for none of the identity's other permissions."""
+"""The scope of tokens that are valid for registries in every cloud, but for no other service."""
 CLI_TIMEOUT = 30
-"""Seconds. `az` is a large Python program, and may have to contact Entra."""
+"""The time limit for `az`, in seconds. `az` is a large Python program, and may have to contact Entra."""
 MAX_ERROR_LENGTH = 300
-"""Characters of Entra's error message that are quoted: enough for its code and the sentence after it."""
+"""The largest number of characters that are quoted from Entra's error message: enough for the error code and the next
+sentence."""
 METADATA_SERVICE = "http://169.254.169.254"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
-"""Asset tag of every virtual machine on Azure."""
+"""The asset tag of every virtual machine on Azure."""
 ASSET_TAG_FILE = Path("/sys/class/dmi/id/chassis_asset_tag")
 RENEWAL_TIME = 300
-"""Seconds before the end of a token's lifetime at which a new token is requested."""
+"""basebump requests a new token this number of seconds before the old token expires."""
 SECRET_VARIABLES = (
     *("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
     *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SYSTEM_ACCESSTOKEN"),
 )
-"""Environment variables whose values must never appear in a message."""
+"""The environment variables whose values must never appear in a message."""
 PIPELINE_VARIABLES = (
     *("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"),
     *("SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN"),
@@ -56,7 +56,7 @@ SETUP_HINT = (
     "SYSTEM_ACCESSTOKEN in Azure Pipelines, or run `az login`"
 )
 MAX_ASSERTION_SIZE = 64 * 1024
-"""Bytes of the response with the token of a CI job. It usually has about two thousand."""
+"""The largest response, in bytes, with the token of a CI job. It usually has about 2,000 bytes."""
 
 
 class NoEntraTokenError(BasebumpError):
@@ -68,15 +68,15 @@ class AzureCloud:
     """One of Azure's separate clouds, such as the public cloud or the one for the US government."""
 
     authority: str
-    """Host of this cloud's Entra."""
+    """The host of this cloud's Entra."""
     federation_audience: str
-    """Audience of federated tokens that other issuers make for this cloud."""
+    """The audience that federated tokens for this cloud must name."""
     manager_host: str
-    """Host of this cloud's resource manager."""
+    """The host of this cloud's resource manager."""
 
     @property
     def manager_scope(self) -> str:
-        """Scope of tokens for the resource manager. Only the roles of the identity limit what they permit."""
+        """The scope of tokens for the resource manager. Only the roles of the identity limit their permissions."""
         return f"https://{self.manager_host}/.default"
 
 
@@ -89,7 +89,7 @@ SOVEREIGN_CLOUDS = {
         "login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina", "management.chinacloudapi.cn"
     ),
 }
-"""The sovereign clouds, by the suffix of the hosts of their registries."""
+"""The sovereign clouds, by the suffix that the hosts of their registries have."""
 
 
 def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
@@ -118,16 +118,16 @@ def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
 
 
 class EntraIdentity:
-    """The identity that requests tokens from one cloud's Entra. Thread-safe.
+    """The identity for which one cloud's Entra issues tokens. Thread-safe.
 
     Tokens are cached until shortly before they expire, because azure-identity would start `az` for each token.
     """
 
     def __init__(self, cloud: AzureCloud, environment: Mapping[str, str]) -> None:
-        """Choose the credential from the environment. Raises NoEntraTokenError if there is none."""
+        """Choose the credential from the environment. Raises NoEntraTokenError if the environment has no credential."""
         self._cloud = cloud
         self._environment = environment
-        logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump itself reports each failure, once
+        logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump reports each failure once by itself
         self.description, self._credential = self._choose_credential()
         self._tokens: dict[str, AccessToken] = {}
         self._lock = threading.Lock()
@@ -135,7 +135,7 @@ class EntraIdentity:
     def get_token(self, scope: str) -> str:
         """Return a token for `scope`, such as `REGISTRY_SCOPE` or `AzureCloud.manager_scope`.
 
-        Raises NoEntraTokenError.
+        Raises NoEntraTokenError if no token is issued.
         """
         with self._lock:
             token = self._tokens.get(scope)
@@ -177,9 +177,9 @@ class EntraIdentity:
     ) -> tuple[str, TokenCredential]:
         """Return a description of the credential for messages, and the credential of an application.
 
-        `variable` is the environment variable that contains the credential, and `value` is its value. The name of the
-        variable determines whether the credential is a secret, a certificate or a federated token. `client` and
-        `tenant` are the IDs of the application and its tenant.
+        `variable` is the environment variable that contains the credential, and `value` is its value. The variable's
+        name determines whether the credential is a secret, a certificate or a federated token. `client` and `tenant`
+        are the IDs of the application and its tenant.
 
         Raises NoEntraTokenError if `value` cannot be used.
         """
@@ -226,7 +226,7 @@ class EntraIdentity:
     def _make_assertion_credential(
         self, client: str, tenant: str, fetch_assertion: Callable[[], str]
     ) -> TokenCredential:
-        """Return the credential of an application that proves its identity with the tokens of another issuer."""
+        """Return the credential of an application that proves its identity with a token of another issuer."""
         from azure.identity import ClientAssertionCredential
 
         return ClientAssertionCredential(tenant, client, fetch_assertion, **self._build_options())
@@ -234,21 +234,21 @@ class EntraIdentity:
     def _make_managed_credential(self, endpoint: str, variable: str, client: str) -> TokenCredential:
         """Return the credential of a managed identity, whose tokens are issued by the server at `endpoint`.
 
-        `variable` is the environment variable that can set `endpoint`. Error messages name it. `client` is the ID of
-        the identity to use if the machine has several. If it is empty, the machine's default identity is used.
-        azure-identity reads the remaining settings from the environment itself.
+        `variable` is the environment variable that can set `endpoint`. Error messages name this variable. `client` is
+        the ID of the identity to use if the machine has several identities. If `client` is empty, the machine's default
+        identity is used. azure-identity reads the remaining settings from the environment itself.
         """
         from azure.identity import ManagedIdentityCredential
 
         return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint, variable))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return a description of the credential for messages, and a credential that needs no environment variables.
+        """Return a description for messages and the credential for a machine without environment variables for a login.
 
         The credential is the login of `az`, or the identity of the machine if the machine runs on Azure. If both exist,
-        the login of `az` is tried first. `client` and `tenant` are the IDs of the identity and its tenant.
+        azure-identity tries the login of `az` first. `client` and `tenant` are the IDs of the identity and its tenant.
 
-        Raises NoEntraTokenError if neither exists.
+        Raises NoEntraTokenError if neither credential exists.
         """
         from azure import identity
 
@@ -279,20 +279,21 @@ class EntraIdentity:
             "transport": AzureTransport(
                 make_sender(self._create_http_client(endpoint or f"https://{self._cloud.authority}", variable))
             ),
-            "retry_total": 0,  # `HttpClient` retries
+            "retry_total": 0,  # `HttpClient` repeats failed requests
         }
         if endpoint is None:
             known_authorities = {PUBLIC_CLOUD.authority, *(cloud.authority for cloud in SOVEREIGN_CLOUDS.values())}
             options["authority"] = self._cloud.authority
-            # The library would look up other hosts in Microsoft's directory, which lists only Microsoft's own hosts.
+            # By default, the library checks other hosts against Microsoft's directory, which lists only Microsoft's own
+            # hosts.
             options["disable_instance_discovery"] = self._cloud.authority not in known_authorities
         return options
 
     def _create_http_client(self, url: str, variable: str) -> HttpClient:
         """Return an HTTP client that may contact the host of `url` even if the host is private or uses plain http.
 
-        The host is trusted, because only the operator's environment can set `url`. `variable` is the environment
-        variable that can set it.
+        The host is trusted, because only the operator's environment can set `url`. `variable` is the name of this
+        variable.
 
         Raises NoEntraTokenError if `url` is invalid. The message names the variable.
         """
@@ -308,7 +309,7 @@ class EntraIdentity:
 class ManagerLogin:
     """The login to Azure Resource Manager.
 
-    AZURE_AUTHORITY_HOST determines the Azure cloud. Without this variable, it is the public cloud.
+    AZURE_AUTHORITY_HOST determines the Azure cloud. Without this variable, the public cloud is used.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -317,14 +318,14 @@ class ManagerLogin:
 
     @property
     def manager_host(self) -> str:
-        """Host of the resource manager."""
+        """The host of the resource manager."""
         try:
             return get_azure_cloud("", self._environment).manager_host
         except NoEntraTokenError:  # `get_token` reports the error
             return PUBLIC_CLOUD.manager_host
 
     def get_token(self) -> str:
-        """Return a token for the resource manager. Raises NoEntraTokenError."""
+        """Return a token for the resource manager. Raises NoEntraTokenError if no token is issued."""
         cloud = get_azure_cloud("", self._environment)
         self._identity = self._identity or EntraIdentity(cloud, self._environment)
         return self._identity.get_token(cloud.manager_scope)
@@ -339,9 +340,10 @@ def is_azure_machine() -> bool:
 
 
 def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
-    """Request an OIDC token for this GitHub workflow. `url` and `bearer` are the values that GitHub passes to the job.
+    """Request an OIDC token for this GitHub workflow from the URL that GitHub passes to the job.
 
-    `audience` is the recipient that is named in the token. Raises NoEntraTokenError.
+    `url` and `bearer` are the values that GitHub passes to the job. `audience` is the recipient that the token names.
+    Raises NoEntraTokenError if no token is issued.
 
     https://docs.github.com/en/actions/reference/security/oidc
     """
@@ -357,7 +359,7 @@ def fetch_pipeline_assertion(http: HttpClient, url: str, bearer: str, connection
     """Request an OIDC token for this job of Azure Pipelines, in the name of a service connection.
 
     `url` and `bearer` are the values of SYSTEM_OIDCREQUESTURI and SYSTEM_ACCESSTOKEN. `connection` is the id of the
-    service connection. Raises NoEntraTokenError.
+    service connection. Raises NoEntraTokenError if no token is issued.
 
     https://learn.microsoft.com/en-us/rest/api/azure/devops/distributedtask/oidctoken/create
     """
@@ -379,7 +381,7 @@ def _fetch_token(
 ) -> str:
     """Send a request, and return the text under `key` in the JSON document of the response.
 
-    `issuer` and `hint` are for messages. Raises NoEntraTokenError.
+    `issuer` and `hint` are for messages. Raises NoEntraTokenError if no token is issued.
     """
     try:
         response = http.request(method, url, headers=headers, limit=MAX_ASSERTION_SIZE, max_redirects=0)

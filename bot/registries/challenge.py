@@ -1,4 +1,4 @@
-"""Parses WWW-Authenticate headers (RFC 9110, 11.6.1), and the URL of the token server in them."""
+"""Parses WWW-Authenticate headers (RFC 9110, 11.6.1), and the URLs of token servers in such headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from urllib.parse import unquote_plus
 from bot.net import BlockedError, Url, sanitize_text
 
 MAX_HEADER_LENGTH = 8192
-"""Characters. Challenges have about two hundred. The rest of a longer header is ignored, because it is not honest."""
+"""The largest header that is parsed, in characters. Challenges have about 200 characters. The rest of a longer header
+is ignored, because no honest server sends one."""
 
 TOKEN_PARAMETERS = frozenset(
     {"account", "client_id", "grant_type", "offline_token", "password", "refresh_token", "scope", "service", "username"}
@@ -36,7 +37,7 @@ class AuthChallenge:
     scheme: str
     """In lower case, such as `bearer` or `basic`."""
     parameters: Mapping[str, str]
-    """Names are in lower case. If a name is repeated, the first value counts."""
+    """The names are in lower case. If a name is repeated, the first value is used."""
 
 
 def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
@@ -65,13 +66,14 @@ def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
 def parse_realm(challenge: AuthChallenge) -> Url:
     """Return the URL of the token server in a Bearer challenge.
 
-    Raises BlockedError if the URL is not valid, or if its query has a parameter of a token request. The registry could
-    otherwise choose the account or the scope, because many servers use the first of two parameters with the same name.
+    Raises BlockedError if the URL is not valid, or if its query has a parameter of a token request. Such a parameter
+    would let the registry choose the account or the scope, because many servers use the first of two parameters with
+    the same name.
     """
     realm = Url.parse(challenge.parameters["realm"])
     for field in _QUERY_SEPARATOR.split(realm.target.partition("?")[2]):
         name = unquote_plus(field.partition("=")[0])
-        # Some servers read `scope[]` as `scope`, and some ignore case and surrounding spaces.
+        # Some servers treat `scope[]` like `scope`, and some ignore upper case and surrounding spaces.
         if name.partition("[")[0].strip().lower() in TOKEN_PARAMETERS:
             sets = f"sets the parameter '{sanitize_text(name)}' of the token request itself"
             raise BlockedError(f"the URL {realm.display_text} {sets}")

@@ -14,10 +14,10 @@ from bot.registries.clouds import CloudError, CloudProvider, CloudToken
 from bot.registries.credentials import PasswordLogin
 
 RENEWAL_MARGIN = 180.0
-"""Seconds before its expiry at which a login is renewed. Google returns the old token until about four minutes before
-that token expires."""
+"""basebump renews a login this number of seconds before the login expires. Google returns the old token until about
+four minutes before the token expires."""
 FAILURE_LIFETIME = 300.0
-"""Seconds for which a failure is cached, so that the cloud is not contacted again for every image."""
+"""The seconds for which a failure is cached, so that basebump does not contact the cloud again for every image."""
 
 
 class CloudLogin:

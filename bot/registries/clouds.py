@@ -17,11 +17,11 @@ class CloudProvider(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudToken:
-    """A registry login that a cloud provider issued, with the time at which it expires."""
+    """A registry login that a cloud provider issued, with its expiry time."""
 
     login: PasswordLogin
     expires_at: float
-    """Time of the expiry, in seconds since the epoch."""
+    """The expiry time, in seconds since the epoch."""
 
 
 class CloudError(Exception):
@@ -29,5 +29,5 @@ class CloudError(Exception):
 
 
 def make_missing_library_error(cloud: CloudProvider, package: str) -> CloudError:
-    """Return the error for a Python library that is needed for `cloud` but is not installed."""
+    """Return the error for a missing Python library that logins to `cloud` need."""
     return CloudError(f"{package} is not installed; hint: install `basebump[{cloud}]`")

@@ -16,17 +16,18 @@ from bot.net import sanitize_text
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin, make_unusable_error
 
 HUB_KEY = "https://index.docker.io/v1/"
-"""Name of Docker Hub in the file that `docker login` writes, and for credential helpers."""
+"""The name of Docker Hub in the file that `docker login` writes, and in requests to credential helpers."""
 HELPER_TIMEOUT = 30.0
-"""Seconds. The helpers of cloud providers send requests to their cloud."""
+"""The time limit for a helper, in seconds. The helpers of cloud providers send requests to their cloud."""
 MAX_HELPER_OUTPUT = 64 * 1024
-"""Bytes. The longest secrets are tokens of about four thousand."""
+"""The largest output of a helper, in bytes. The longest secrets are tokens of about 4,000 bytes."""
 HELPER_VARIABLES = re.compile(
     r"(?:AWS|AZURE|CLOUDSDK|GOOGLE)_\w+|DOCKER_CONFIG|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME|PASSWORD_STORE_DIR"
 )
-"""Variables that are passed to helpers. The helpers of cloud providers and desktops need them to find credentials."""
+"""The environment variables that are passed to helpers. The helpers of cloud providers and desktops need them to find
+credentials."""
 NOT_FOUND_MESSAGE = "credentials not found in native keychain"
-"""The message of a helper that has no credential for the host."""
+"""The message with which a helper reports that it has no credential for the host."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -34,8 +35,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class CredentialHelpers:
     """Runs credential helpers. Not thread-safe.
 
-    Each helper runs only once per host, because its response is cached. A failure is cached in the same way. If it were
-    not, a helper that hangs would delay every image.
+    Each helper runs only once per host, because its response is cached. A failure is also cached. Without this, a
+    helper that hangs would delay every image.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -43,9 +44,10 @@ class CredentialHelpers:
         self._answers: dict[tuple[str, str], Credential | RegistryError | None] = {}
 
     def get_credential(self, helper_name: str, host: str) -> Credential | None:
-        """Return the credential that `docker-credential-<helper_name> get` returns for `host`, or None if it has none.
+        """Return the credential that a credential helper returns for `host`; None if the helper has none.
 
-        Raises RegistryError if the helper fails.
+        The helper is the program `docker-credential-<helper_name>`, called with `get`. Raises RegistryError if the
+        helper fails.
         """
         if (helper_name, host) not in self._answers:
             try:

@@ -14,11 +14,15 @@ from bot.registries.manifest import ManifestDocument, NotAnImageError, parse_doc
 from bot.registries.repository_endpoint import RepositoryEndpoint, verify_digest
 
 MAX_DOCUMENTS = 512
-"""Parsed manifests that are kept, so that describing an image does not fetch a manifest again."""
+"""The largest number of parsed manifests that are cached, so that describing an image does not fetch its manifest
+again."""
 
 
 class ManifestDocuments:
-    """The manifests and configs of images. Every method raises RegistryError. Several threads can use it."""
+    """The manifests and configs of images. Thread-safe.
+
+    Methods raise RegistryError if a request fails, or if the content is not valid.
+    """
 
     def __init__(self, authenticator: RegistryAuthenticator) -> None:
         self._authenticator = authenticator
@@ -26,13 +30,13 @@ class ManifestDocuments:
         self._documents: dict[Digest, ManifestDocument] = {}
 
     def get(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> ManifestDocument:
-        """Return the manifest `digest`. It is fetched unless it was fetched before."""
+        """Return the manifest `digest`, which is fetched unless it is cached."""
         with self._lock:
             document = self._documents.get(digest)
         return document or self.fetch(repository_endpoint, digest, digest)
 
     def fetch(self, repository_endpoint: RepositoryEndpoint, reference: str, digest: Digest | None) -> ManifestDocument:
-        """Fetch and parse a manifest. If `digest` is given, the content must match it.
+        """Fetch and parse a manifest. If `digest` is given, the content must have this digest.
 
         `reference` is a tag or a digest.
         """
@@ -47,7 +51,7 @@ class ManifestDocuments:
         response: Response,
         digest: Digest | None,
     ) -> ManifestDocument:
-        """Parse a response that should contain a manifest. If `digest` is given, the content must match it."""
+        """Parse a response that should contain a manifest. If `digest` is given, the content must have this digest."""
         if response.status != HTTPStatus.OK:
             raise repository_endpoint.make_refusal_error(response, request)
         found_digest = verify_digest(repository_endpoint, request, response, digest)

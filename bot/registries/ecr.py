@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PUBLIC_REGION = "us-east-1"
 """The only region that issues logins to Amazon's public registry."""
 MAX_TRIES = 3
-"""The maximum number of attempts if AWS answers with an error. `bot.net` repeats a request without an answer."""
+"""The largest number of attempts if AWS responds with an error. `bot.net` repeats a request that got no response."""
 MAX_RESPONSE_BYTES = 1024 * 1024
-"""Bytes. A login has about three thousand."""
+"""The largest response, in bytes. A login has about 3,000 bytes."""
 
 
 def fetch_ecr_token(host: str) -> CloudToken:
@@ -30,7 +30,7 @@ def fetch_ecr_token(host: str) -> CloudToken:
 
     AWS's own library finds the credentials, for example in environment variables, profiles, or the role of the machine.
 
-    Raises CloudError.
+    Raises CloudError if no token or login is issued.
     """
     try:
         from boto3.session import Session  # noqa: PLC0415 - only configurations with such a registry need it
@@ -60,9 +60,10 @@ def fetch_ecr_token(host: str) -> CloudToken:
 
 
 def _send_with_limits(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-    """Send a request of AWS's library with a deadline and a size limit, which the library itself does not have.
+    """Send a request of AWS's library with a deadline and a size limit, which the library does not support.
 
-    This is a handler of https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html. Raises CloudError.
+    This function is an event handler: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html. Raises
+    CloudError if the request fails.
     """
     from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - as above
     from botocore.session import get_session  # noqa: PLC0415 - as above
@@ -80,14 +81,14 @@ def _send_with_limits(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         )
     except HttpError as error:
         raise CloudError(f"the request to AWS failed: {error}") from None
-    body = SimpleNamespace(stream=lambda: iter([response.body]))  # the library reads a response of `urllib3`
+    body = SimpleNamespace(stream=lambda: iter([response.body]))  # the library expects a response of `urllib3`
     return AWSResponse(request.url, response.status, response.headers, body)
 
 
 def _parse_token(response: dict[str, Any]) -> CloudToken:
     try:
         data = response["authorizationData"]
-        data = data[0] if isinstance(data, list) else data  # the private service returns a list, one login per account
+        data = data[0] if isinstance(data, list) else data  # private: a list, one login per account
         decoded = base64.b64decode(data["authorizationToken"], validate=True).decode()
         expires_at = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):

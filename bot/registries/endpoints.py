@@ -1,7 +1,7 @@
 """Registry entries of the configuration, and the endpoints to which requests about registries are sent.
 
-If a registry is a pull-through cache, tags are looked up in its upstream registry. The cache itself may be outdated,
-because it returns the digest of its last pull.
+If a registry is a pull-through cache, basebump looks up tags in the upstream registry. The cache itself may be
+outdated, because it returns the digest of its last pull.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.registries.clouds import CloudProvider
 
 HUB_API = "registry-1.docker.io"
 HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", HUB_API, "registry.hub.docker.com", "hub.docker.com"})
-"""All host names that people use for Docker Hub."""
+"""All host names that users write for Docker Hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,14 @@ class RegistryEntry:
     host: str
     """`host[:port]`, as in canonical references."""
     path: str = ""
-    """Path below the host that `upstream` applies to. All other settings are in the host's entry without a path."""
+    """The path below the host to which `upstream` applies. All other settings are in the host's entry without a
+    path."""
     mirror: str | None = None
-    """`host[:port][/prefix]` that requests are sent to instead of `host`."""
+    """The `host[:port][/prefix]` to which requests are sent instead of `host`."""
     upstream: str | None = None
-    """`host[:port][/prefix]` of the registry that this registry caches. Tags are looked up there."""
+    """The `host[:port][/prefix]` of the registry that this registry caches. Tags are looked up there."""
     is_insecure: bool = False
-    """True for plain http. Applies to the mirror if there is one."""
+    """True to use plain http, for the mirror if there is one."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     is_anonymous: bool = False
@@ -41,11 +42,11 @@ class RegistryEntry:
     uses_entra: bool = False
     """True if this is an Azure Container Registry that is authenticated with Microsoft Entra tokens."""
     cloud: CloudProvider | None = None
-    """The cloud provider that issues the login, instead of a stored username and password."""
+    """The cloud provider that issues the login; None to use a stored username and password."""
     ca: str | None = None
-    """Path of a file of CA certificates. Applies to the mirror if there is one."""
+    """The path of a file of CA certificates, for the mirror if there is one."""
     trusted_realms: tuple[str, ...] = ()
-    """`host[:port]` of token servers on other hosts that may receive the credential."""
+    """The `host[:port]` of each token server on another host that may receive the credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,13 @@ class RegistryEndpoint:
     """The host, path prefix and TLS settings that are used for requests about one registry."""
 
     registry: str
-    """Host of the registry, as in canonical references."""
+    """The host of the registry, as in canonical references."""
     credential_host: str
-    """Host whose credential is used: the registry itself, or its mirror."""
+    """The host whose credential is used: the registry itself, or its mirror."""
     host: str
-    """`host[:port]` to which connections are made."""
+    """The `host[:port]` to which connections are made."""
     prefix: str = ""
-    """Path before every repository, with a trailing slash, such as `dockerhub/`. Empty without a mirror prefix."""
+    """The path before every repository, with a trailing slash, such as `dockerhub/`. Empty without a mirror prefix."""
     is_insecure: bool = False
     ca: str | None = None
     trusted_realms: tuple[str, ...] = ()
@@ -88,12 +89,12 @@ class EndpointDirectory:
         return self._entries.get(host)
 
     def is_azure_registry(self, host: str) -> bool:
-        """Return True if `host` has the name of an Azure Container Registry, or its entry has `auth: azure`."""
+        """Return True if `host` looks like an Azure Container Registry, or if its entry has `auth: azure`."""
         entry = self.get_entry(host)
         return is_acr(host) or (entry is not None and entry.uses_entra)
 
     def find_origin(self, repository: str) -> str:
-        """Return the canonical name of the repository in which tags of `repository` are looked up.
+        """Return the canonical name of the repository in which basebump looks up tags of `repository`.
 
         For a repository in a pull-through cache, this is the upstream repository. For any other repository, it is
         `repository`.
@@ -165,34 +166,36 @@ def _get_api_host(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PullThroughCache:
-    """A pull-through cache of another registry. It is either a whole registry, or the repositories below one path."""
+    """A pull-through cache of another registry: either a whole registry, or the repositories below one path."""
 
     host: str
-    """Host, as in canonical references."""
+    """The host, as in canonical references."""
     path: str
-    """Path that is cached, in whole segments. Empty if the whole registry is a cache."""
+    """The path that is cached, in whole segments. Empty if the whole registry is a cache."""
     upstream: str
-    """`host[:port][/prefix]` to which the rest of the repository's path is appended."""
+    """The `host[:port][/prefix]` to which the rest of the repository's path is appended."""
 
     def find_origin(self, repository: str) -> str | None:
-        """Return the canonical name of the upstream repository. Return None if `repository` is not in this cache."""
+        """Return the canonical name of the upstream repository; None if `repository` is not in this cache."""
         cached_part = f"{self.host}/{self.path}" if self.path else self.host
         if not f"{repository}/".startswith(f"{cached_part}/"):
             return None
         upstream_name = self.upstream + repository.removeprefix(cached_part)
         if "/" not in upstream_name:
-            return None  # the cache's own path, which is not a repository upstream
+            return None  # this is the path of the cache itself, which is not a repository upstream
         try:
-            # Parsing the name as a reference turns `docker.io/nginx` into the repository that Docker means by it.
+            # Parsing the name as a reference turns `docker.io/nginx` into `docker.io/library/nginx`, as Docker does.
+            # `docker.io/library/nginx`.
             return ImageName.parse(upstream_name).repository
         except InvalidReferenceError:
             return None
 
 
 def find_origin(repository: str, caches: Iterable[PullThroughCache]) -> str:
-    """Return the repository in which tags of `repository` are looked up: the upstream of the cache that contains it.
+    """Return the repository in which basebump looks up tags of `repository`.
 
-    If caches are nested, the innermost cache counts. If no cache contains `repository`, return `repository` itself.
+    This is the upstream repository of the cache that contains `repository`. If caches are nested, the innermost cache
+    is used. If no cache contains `repository`, return `repository` itself.
     """
     innermost_first = sorted(caches, key=lambda cache: len(cache.path), reverse=True)
     return next(filter(None, (cache.find_origin(repository) for cache in innermost_first)), repository)

@@ -1,7 +1,7 @@
-"""Logs in to Azure Container Registries with Microsoft Entra. Each login is renewed before it expires.
+"""Logs in to Azure Container Registries with Microsoft Entra, and renews each login before it expires.
 
-An Entra token is sent to the registry, which could be run by anyone. Therefore the token is sent only to registries
-with `auth: azure` in their entry, over https, to their own host, without following redirects.
+basebump sends the Entra token to the registry, which could be run by anyone. Therefore basebump sends the token only to
+registries with `auth: azure` in their entry, only over https and to their own host, and follows no redirects.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from bot.registries.token_lifetime import parse_lifetime
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - the username for a refresh token used as a password
 MAX_RESPONSE_SIZE = 64 * 1024
-"""Bytes. Refresh tokens have about two thousand."""
+"""The largest response, in bytes. Refresh tokens have about 2,000 bytes."""
 DEFAULT_LIFETIME = 600
-"""Seconds, for refresh tokens that state no lifetime. Azure's tokens state three hours."""
+"""The lifetime, in seconds, of refresh tokens that state none. Azure's tokens state three hours."""
 MAX_LIFETIME = 3 * 3600
-"""Seconds. Permissions that were revoked stop working after this time at the latest."""
+"""The longest time, in seconds, for which a token is used. After this time at the latest, revoked permissions stop
+working."""
 LIFETIME_USED = 0.9
-"""Share of a token's lifetime after which the token is renewed. The rest is for slow responses and the access token."""
+"""The share of a token's lifetime after which the token is renewed. The rest is for slow responses, and for the access
+token."""
 FAILURE_LIFETIME = 60.0
-"""Seconds for which a failed login is not retried, so that a thousand images of one registry fail only once."""
+"""The seconds for which a failed login is not repeated, so that a thousand images of one registry fail only once."""
 
 
 @dataclass(slots=True)
@@ -61,8 +63,8 @@ class EntraLogins:
     def get_refresh_token(self, host: str) -> str:
         """Return a refresh token for the registry `host`, whose entry must have `auth: azure`.
 
-        Raises RegistryError if the login fails. The failure is cached: for FAILURE_LIFETIME seconds, further calls
-        raise the same error without another attempt.
+        Raises RegistryError if the login fails. For FAILURE_LIFETIME seconds after a failure, further calls raise the
+        same error without another attempt.
         """
         with self._lock:
             slot = self._slots.setdefault(host, _RefreshTokenSlot())
@@ -94,7 +96,7 @@ class EntraLogins:
 
         Return the refresh token and its lifetime in seconds.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
 
         https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
         """

@@ -1,6 +1,6 @@
-"""Parses image metadata from annotations, labels and the image's config. Does no I/O.
+"""Parses image metadata from annotations, labels and the image's config. This module does no I/O.
 
-Annotations can be in the index, in the index's descriptor of the image, and in the image's manifest.
+Annotations are in three locations: in the index, in the index's descriptor of the image, and in the image's manifest.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from bot.registries.manifest import NotAnImageError, format_platform
 ANNOTATION_PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 MAX_TEXT_LENGTH = 512
-"""Characters that are kept of one value. The longest values are URLs with a commit and a folder."""
+"""The largest number of characters that are kept of one value. The longest values are URLs with a commit and a
+folder."""
 
 MAX_LIST_LENGTH = 100
-"""Entries that are kept of one list in a config, such as its ports, arguments or variables."""
+"""The largest number of entries that are kept of one list in a config, such as its ports, arguments or variables."""
 MAX_LAYERS = 512
-"""Limit of the layers of an image. Container runtimes mount at most about 500 layers."""
+"""The largest number of layers of an image. Container runtimes mount at most about 500 layers."""
 
 Annotations = Mapping[str, str]
 
@@ -70,7 +71,7 @@ def parse_config(body: bytes) -> ConfigFacts:
 
 
 def _parse_layers(file_system: Any) -> tuple[Digest, ...]:
-    """Return the digests in `rootfs.diff_ids`. Return an empty tuple unless all of them are usable."""
+    """Return the digests in `rootfs.diff_ids`; an empty tuple if any of them is invalid."""
     listed = file_system.get("diff_ids") if isinstance(file_system, dict) else None
     if not isinstance(listed, list) or len(listed) > MAX_LAYERS:
         return ()
@@ -105,7 +106,7 @@ def _read_text(value: object) -> str:
 
 
 def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
-    """Return the value of `org.opencontainers.image.<key>` in the first of `sources` that has it.
+    """Return the value of `org.opencontainers.image.<key>` in the first of `sources` that has this key.
 
     `sources` are sets of annotations or labels. The value is sanitized. Return None if none of the sources has the key.
     """
@@ -117,10 +118,10 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 
 
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
-    """Return the base image that the annotations or labels in `sources` state. Return None if they state none.
+    """Return the base image that the annotations or labels in `sources` state; None if they state no base image.
 
-    The name and the digest of the base image are both taken from the first of `sources` that states either. They are
-    never combined from two sources, because they might not belong together.
+    The name and the digest of the base image are both taken from the first of `sources` that states either. Values from
+    two sources are never combined, because they might describe different base images.
     """
     for annotation_map in sources:
         name, digest = (

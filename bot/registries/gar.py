@@ -15,17 +15,18 @@ from bot.registries.credentials import PasswordLogin
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 USERNAME = "oauth2accesstoken"
 DEFAULT_LIFETIME = 600.0
-"""Seconds, for tokens that state no lifetime. Google's tokens are valid for an hour."""
+"""The lifetime, in seconds, of tokens that state none. Google's tokens are valid for an hour."""
 MAX_ANSWER = 1024 * 1024
-"""The largest size of one response in bytes. Answers with tokens and certificates have a few thousand bytes."""
+"""The largest size of one response, in bytes. Responses with tokens and certificates have a few thousand bytes."""
 
 
 def fetch_gar_token() -> CloudToken:
-    """Request an access token.
+    """Request an access token from Google.
 
-    Google's own library finds the credentials in a key file, workload identity, `gcloud`, or the machine itself.
+    Google's own library finds the credentials: in a key file, from workload identity, from `gcloud`, or from the
+    machine itself.
 
-    Raises CloudError.
+    Raises CloudError if no token or login is issued.
     """
     try:
         import google.auth  # noqa: PLC0415 - only configurations with such a registry need it

@@ -19,27 +19,29 @@ from bot.registries.repository_endpoint import find_repository_endpoint
 from bot.registry_ports import ArtifactStore
 
 MAX_ATTESTATIONS = 4
-"""Limit of the artifacts with provenance that are read for one image. Builders write one, and some sign a second."""
+"""The largest number of artifacts with provenance that are read for one image. A builder attaches one artifact; some
+builders attach a second one, which is signed."""
 MAX_STATEMENTS = 4
-"""Limit of the statements that are read of one artifact."""
+"""The largest number of statements that are read from one artifact."""
 IN_TOTO = "application/vnd.in-toto+json"
-"""The media type of the statements of BuildKit."""
+"""The media type of BuildKit's statements."""
 STATEMENT_TYPES = (IN_TOTO, "application/vnd.dsse.envelope.v1+json", "application/vnd.dev.sigstore.bundle.v0.3+json")
-"""Media types of documents that can contain a provenance statement."""
+"""The media types of documents that can contain a provenance statement."""
 PREDICATE_ANNOTATIONS = ("in-toto.io/predicate-type", "dev.sigstore.bundle.predicateType", "predicateType")
 
 
 class OciBuilds:
-    """Implements `bot.registry_ports.BuildReader`. Several threads can use it."""
+    """Reads how images were built. Implements `bot.registry_ports.BuildReader`. Thread-safe."""
 
     def __init__(self, endpoints: EndpointDirectory, documents: ManifestDocuments, artifacts: ArtifactStore) -> None:
         self._endpoints, self._documents, self._artifacts = endpoints, documents, artifacts
 
     def read_build(self, repository: str, digest: Digest) -> OwnBuild:
-        """Return what an image states about its build, and its layers.
+        """Return the facts that an image states about its build, and the image's layers.
 
-        Two requests for a single image, three for an index, and two more for the provenance in an index. If there is
-        none, one more request lists the artifacts that are attached to the image. Raises RegistryError.
+        This sends two requests for a single image, three for an index, and two more for the provenance in an index. If
+        the index has no provenance, one more request lists the artifacts that are attached to the image. Raises
+        RegistryError.
         """
         endpoint = find_repository_endpoint(self._endpoints, TagRef(repository, ""))
         document = self._documents.get(endpoint, digest)
@@ -71,9 +73,9 @@ class OciBuilds:
         )
 
     def read_layers(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
-        """Return the digests of the uncompressed layers of an image, lowest first; none if its config lists none.
+        """Return the digests of an image's uncompressed layers, lowest first; empty if the image's config lists none.
 
-        `digest` is not that of an index. Raises RegistryError.
+        `digest` must not be the digest of an index. Raises RegistryError if a request fails.
         """
         endpoint = find_repository_endpoint(self._endpoints, TagRef(repository, ""))
         config = self._documents.fetch_config(endpoint, self._documents.get(endpoint, digest).config_digest)
@@ -82,10 +84,10 @@ class OciBuilds:
     def _read_provenance(
         self, repository: str, document: ManifestDocument, image: Digest, subjects: set[Digest]
     ) -> BuildProvenance | None:
-        """Return the provenance in the index, or else that of the artifacts attached to the image; None without any.
+        """Return the provenance from the index or from the artifacts attached to the image; None if neither has any.
 
-        What the registry does not have or cannot list counts as missing. Raises RegistryError for other errors, so that
-        the build is read again.
+        The index is read first. If the registry does not have the content, or cannot list artifacts, the provenance
+        counts as missing. Raises RegistryError for other errors, so that a later run reads the build again.
         """
         try:
             in_index = [each.digest for each in document.attestations if each.subject in {image, ""}]
@@ -120,7 +122,7 @@ def _may_be_provenance(annotations: facts.Annotations) -> bool:
 
 
 def _parse_base(base: BaseImage | None) -> tuple[BuiltOn, ...]:
-    """Return the base image in a label or annotation; empty if its digest is not stated."""
+    """Return the base image in a label or annotation; an empty tuple if the digest of the base image is not stated."""
     digest = parse_sha256(base.digest) if base is not None and base.digest is not None else None
     if base is None or digest is None:
         return ()

@@ -1,4 +1,4 @@
-"""Chooses the credential for a registry from all sources that an operator may use.
+"""Chooses the credential for a registry from all sources that an operator can use.
 
 Hosts must match exactly. basebump reads a login file or runs a credential helper only if the operator's own environment
 names it. Nothing in a scanned repository can cause this. `~/.netrc` is not a source.
@@ -21,13 +21,13 @@ from bot.registries.entra import TOKEN_USER, EntraLogins
 from bot.registries.login_files import MAX_LOGINS_SIZE, LoginFile, LoginFileFormat, parse_logins
 
 AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
-"""Environment variable that contains logins, used by Docker and GitLab runners."""
+"""The environment variable that contains logins, used by Docker and GitLab runners."""
 
 
 class Keychain:
     """Finds the credentials of registries. Thread-safe.
 
-    The first of these sources that has a credential for a repository is used, and no other:
+    basebump uses the first of these sources that has a credential for a repository:
 
     1. The variables that the registry's entry names with `username_env` and `password_env`.
     2. The cloud that the entry names with `auth: azure`, `auth: ecr` or `auth: gar`. With `auth: anonymous`, no
@@ -61,7 +61,7 @@ class Keychain:
         self._clouds: dict[str, CloudLogin] = {}
 
     def get_credential(self, host: str, path: str = "") -> Credential | None:
-        """Return the credential for the repository `path` on `host`, or None if none is configured.
+        """Return the credential for the repository `path` on `host`; None if no credential is configured.
 
         Raises RegistryError if a credential is configured but cannot be obtained.
         """
@@ -84,7 +84,7 @@ class Keychain:
         return None
 
     def get_login(self, host: str, path: str = "") -> PasswordLogin | None:
-        """Return the username and password for programs that accept nothing else, or None if none are configured.
+        """Return the username and password for programs that accept no other credential; None if none are configured.
 
         The identity token of a registry with `auth: azure` is returned as a password, because Azure accepts this. For
         all other registries, an identity token is not returned.
@@ -106,14 +106,14 @@ class Keychain:
 
 @dataclass(slots=True)
 class _LoginSource:
-    """A login file, or the variable `DOCKER_AUTH_CONFIG`. The content is read when it is first needed."""
+    """A login file, or the variable `DOCKER_AUTH_CONFIG`. Its content is read when it is first needed."""
 
     read_file: Callable[[], LoginFile]
     """Reads the source. Raises ValueError, whose message contains nothing from the file."""
     login_file: LoginFile | None = None
 
     def load_logins(self, host: str) -> LoginFile:
-        """Return the logins of the source, which is read on the first call.
+        """Return the logins of the source, which is read only on the first call.
 
         Raises RegistryError if the source cannot be used. The error is reported for the registry `host`.
         """
@@ -143,7 +143,7 @@ def _list_sources(environment: Mapping[str, str]) -> Iterator[_LoginSource]:
 
 
 def _get_home_folder(folder: str) -> str | None:
-    """Return the path of `folder` in the user's home, or None if there is no home, as in some containers."""
+    """Return the path of `folder` in the user's home folder; None if the user has none, as in some containers."""
     try:
         return str(Path.home() / folder)
     except RuntimeError:

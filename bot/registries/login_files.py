@@ -1,4 +1,4 @@
-"""Parses login files: those of Docker, of Podman and related tools, and Kubernetes Secrets. Does no I/O.
+"""Parses the login files of Docker, Podman and related tools, and Kubernetes Secrets. This module does no I/O.
 
 https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
 https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
@@ -21,18 +21,18 @@ from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.endpoints import normalise_host
 
 MAX_LOGINS_SIZE = 1024 * 1024
-"""Bytes. A file for a hundred registries has about twenty thousand."""
+"""The largest login file, in bytes. A file for a hundred registries has about 20,000 bytes."""
 
 _SCHEME = re.compile(r"https?://")
 _API_VERSION = re.compile(r"v[12](?:/|\Z)")
-"""The API version that Docker writes after the host in a key."""
+"""The API version that Docker appends to the host in a key."""
 
 
 class LoginFileFormat(Enum):
     """The format of a login file. The values are the usual names of such files."""
 
     DOCKER = "config.json"
-    """Docker's and Podman's format. Hosts are literal, and credential helpers are used."""
+    """The format of Docker and Podman. Hosts are literal, and credential helpers are used."""
     KUBERNETES = ".dockerconfigjson"
     """A Kubernetes Secret, read as the kubelet reads it. Labels of hosts may be globs, and helpers are not used."""
     KUBERNETES_LEGACY = ".dockercfg"
@@ -52,7 +52,8 @@ class LoginKey:
     """The host and, optionally, the repositories that a login is for. It is parsed from a key of `auths`."""
 
     host: str
-    """Normalized host, such as `docker.io` or `127.0.0.1:5000`. In a Kubernetes Secret, it may contain globs."""
+    """The normalized host, such as `docker.io` or `127.0.0.1:5000`. In a Kubernetes Secret, the host may contain
+    globs."""
     path: str = ""
     """Whole segments at the beginning of a repository's path; empty if the login is for all repositories."""
 
@@ -71,15 +72,15 @@ class LoginFile:
     """The logins and credential helpers in a login file."""
 
     logins: tuple[tuple[LoginKey, Credential], ...] = ()
-    """Sorted from the most specific key to the least specific."""
+    """Sorted from the most specific key to the least specific key."""
     helpers: Mapping[str, str] = field(default_factory=dict)
-    """Names of credential helpers, without `docker-credential-`, by host."""
+    """The names of credential helpers, without `docker-credential-`, by host."""
     default_helper: str | None = None
-    """The helper for all other hosts; None if there is none."""
+    """The helper for all other hosts; None if the file names no default helper."""
     allows_globs: bool = False
 
     def get_helper(self, host: str) -> str | None:
-        """Return the name of the credential helper for a host, or None if there is none.
+        """Return the name of the credential helper for a host; None if the host has no helper.
 
         The helper takes precedence over the logins in the file.
         """
@@ -88,7 +89,7 @@ class LoginFile:
     def find_login(self, host: str, path: str) -> Credential | None:
         """Return the login for the repository `path` on `host`, or None if the file has none.
 
-        If several keys of the file match, the most specific key counts.
+        If several keys of the file match, the most specific key is used.
         """
         matching_logins = (
             login for key, login in self.logins if key.is_for_repository(host, path, allows_globs=self.allows_globs)

@@ -1,4 +1,4 @@
-"""Parses manifests and indexes from bytes whose digest was verified. Does no I/O.
+"""Parses manifests and indexes from bytes whose digest was verified. This module does no I/O.
 
 https://github.com/opencontainers/image-spec/blob/main/manifest.md, …/image-index.md, …/descriptor.md
 """
@@ -16,7 +16,7 @@ from bot.model.image_name import Digest, parse_sha256
 from bot.net import sanitize_text
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-"""Also the media type of lists of referrers."""
+"""The media type of an index, and also of a list of referrers."""
 INDEX_TYPES = (
     OCI_INDEX,
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -26,25 +26,27 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-"""Always all four media types. With fewer, registries convert manifests or choose among them. They answer 404 for an
-image that exists, return the linux/amd64 manifest for an index, or generate a schema 1 manifest with its own digest."""
+"""Requests always accept all four media types. If fewer are accepted, some registries convert manifests or choose among
+them: they respond with 404 for an existing image, return the linux/amd64 manifest for an index, or generate a schema 1
+manifest with another digest."""
 CONFIG_TYPES = frozenset(
     {
         "application/vnd.oci.image.config.v1+json",
         "application/vnd.docker.container.image.v1+json",
     }
 )
-"""Media types of the configs of images. Charts, policies and signatures have other types."""
+"""The media types of the configs of images. Charts, policies and signatures have other types."""
 GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
-"""Content types from servers that do not know the type. The document itself then determines its type."""
+"""The Content-Type values of servers that do not know the type. The document itself then determines its type."""
 ATTESTATION_ANNOTATION = "vnd.docker.reference.type"
 """https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md"""
 ATTESTATION_TYPE = "attestation-manifest"
 ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 NO_PLATFORM = "unknown/unknown"
 MAX_CHILDREN = 200
-"""Limit of the descriptors in one index. The largest known indexes have about a hundred, attestations included. Four
-megabytes could hold twenty thousand, and every descriptor is compared with every descriptor of another index."""
+"""The largest number of descriptors in one index. The largest known indexes have about a hundred, including
+attestations. Without this limit, four megabytes could hold 20,000 descriptors, and every descriptor is compared with
+every descriptor of another index."""
 
 _PLATFORM_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -54,12 +56,12 @@ class NotAnImageError(Exception):
 
 
 class NotARegistryError(NotAnImageError):
-    """The response cannot be a registry's: it is a login page or a proxy's error page, for instance."""
+    """The response does not come from a registry; it is, for example, a login page or the error page of a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """The entry of an index for statements about one of its images, as BuildKit writes it."""
+    """The entry of an index for BuildKit's statements about one of the index's images."""
 
     digest: Digest
     subject: str
@@ -72,9 +74,9 @@ class ManifestDocument:
 
     manifest: Manifest
     config_digest: Digest | None = None
-    """Digest of the image's config; None for an index."""
+    """The digest of the image's config; None for an index."""
     layers_size: int = 0
-    """Total size in bytes of the manifest's layers, as the manifest claims."""
+    """The total size of the manifest's layers in bytes, as stated in the manifest."""
     attestations: tuple[Attestation, ...] = ()
     """The attestations in an index; empty for a single manifest."""
 
@@ -100,7 +102,7 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
 
     `digest` is the digest of `body`. `content_type` is the Content-Type header of the response.
 
-    Raises NotAnImageError if `body` is neither, or if its types contradict each other.
+    Raises NotAnImageError if `body` is neither a manifest nor an index, or if its types contradict each other.
     """
     document = parse_json_object(body)
     kind, media_type = _detect_kind(document, parse_media_type(content_type))
@@ -119,11 +121,11 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
 def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKind, str]:
     """Return whether a document is an index or a manifest, and its media type.
 
-    `header_type` is the media type in the response's Content-Type header. It must agree with the field `mediaType` and
-    with the other fields of the document. If they contradicted each other, two clients could read the same bytes as
+    `header_type` is the media type in the response's Content-Type header. This type must agree with the field
+    `mediaType` and with the other fields of the document. If it did not, two clients could interpret the same bytes as
     different images (CVE-2021-41190).
 
-    Raises NotAnImageError if they do not agree, or if the document is neither an index nor a manifest.
+    Raises NotAnImageError if the types do not agree, or if the document is neither an index nor a manifest.
     """
     document_type = document.get("mediaType", "")
     if not isinstance(document_type, str):

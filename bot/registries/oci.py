@@ -1,4 +1,4 @@
-"""Client of the OCI distribution API, which looks up tags and fetches manifests and configs.
+"""The client of the OCI distribution API, which looks up tags and fetches manifests and configs.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
@@ -46,7 +46,7 @@ from bot.registry_ports import ArtifactStore, BuildReader, RegistryFacts
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """The facts of each registry that has some. Implements `bot.registry_ports.RegistryFacts`."""
+    """Reads push times, end-of-life dates and tag histories. Implements `bot.registry_ports.RegistryFacts`."""
 
     acr_facts: AcrFacts
     quay_tags: QuayTags
@@ -67,20 +67,23 @@ class HostFacts:
 def create_host_facts(
     endpoints: EndpointDirectory, authenticator: RegistryAuthenticator, http: HttpClient
 ) -> HostFacts:
-    """Return the facts that are read with these tokens and this HTTP client."""
+    """Return a reader of registry facts that uses these tokens and this HTTP client."""
     return HostFacts(AcrFacts(endpoints, authenticator), QuayTags(endpoints, http))
 
 
 PAGE_SIZE = 1000
-"""Tags per page. Amazon's registries reject larger values."""
+"""The number of tags per page. Amazon's registries reject larger values."""
 MAX_PAGES = 1000
-"""Limit of the pages of one tag list. Quay returns a hundred tags per page, regardless of `n`."""
+"""The largest number of pages of one tag list. Quay returns a hundred tags per page, regardless of `n`."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
-"""ETags that can be sent back unchanged (RFC 9110, 8.8.3). Registries derive them from the digest."""
+"""Matches ETags that can be sent back unchanged (RFC 9110, 8.8.3). Registries derive ETags from the digest."""
 
 
 class OciRegistry:
-    """Client for every registry with the distribution API. Implements `bot.registry_ports.Registry`. Thread-safe."""
+    """The client for every registry with the distribution API.
+
+    Implements `bot.registry_ports.Registry`. Thread-safe.
+    """
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class OciRegistry:
     ) -> None:
         """Create a client for public registries and those in `entries`.
 
-        The proxy settings, the CA file and the locations of Docker's login files are read from `environment`.
+        The client reads the proxy settings, the CA file and the locations of Docker's login files from `environment`.
         """
         self._endpoints = EndpointDirectory(entries)
         http = HttpClient(self._endpoints.list_trusted_hosts(), environment=environment, sleep=sleep, resolve=resolve)
@@ -104,14 +107,14 @@ class OciRegistry:
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the digest and media type that a tag points to, with the ETag of the response.
 
-        Sends one HEAD request, which Docker Hub does not count as a pull. If the response has no usable digest, the
-        manifest is fetched and hashed. If the repository is in a pull-through cache, the upstream registry is
-        requested.
+        This sends one HEAD request, which Docker Hub does not count as a pull. If the response has no usable digest,
+        the manifest is fetched and hashed. If the repository is in a pull-through cache, the request is sent to the
+        upstream registry.
 
-        `known_descriptor` is the result of an earlier call, whose ETag is sent. If the registry answers that the tag
+        `known_descriptor` is the result of an earlier call. Its ETag is sent, and if the registry responds that the tag
         has not changed since, `known_descriptor` is returned.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(tag_ref))
         etag = known_descriptor.matching_etag if known_descriptor else None
@@ -134,10 +137,10 @@ class OciRegistry:
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
         """Fetch and hash the manifest that a tag points to. Return None if the tag still points to `known_digest`.
 
-        `known_digest` is sent as an ETag, because registries use the digest of a manifest as its ETag. The registry
-        then does not send a manifest that is known.
+        Registries use the digest of a manifest as its ETag. Therefore `known_digest` is sent as an ETag, and the
+        registry sends the manifest only if its digest is another one.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         request = replace(
@@ -155,8 +158,8 @@ class OciRegistry:
 
         If the repository is in a pull-through cache, the tags are listed upstream.
 
-        Raises RegistryError, for example if a page links back to an earlier page, or if there are too many pages or
-        tags.
+        Raises RegistryError if a request fails, if a page links back to an earlier page, or if there are too many pages
+        or tags.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
@@ -191,7 +194,7 @@ class OciRegistry:
         return tuple(tags)
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the tag to look up: the upstream tag for a repository in a pull-through cache, or else `tag_ref`."""
+        """Return the tag to look up: the upstream tag for a pull-through cache, and `tag_ref` for all others."""
         return replace(tag_ref, repository=self._endpoints.find_origin(tag_ref.repository))
 
     def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
@@ -199,17 +202,17 @@ class OciRegistry:
 
         The manifest is fetched from the repository of `tag_ref` itself, even if that is a pull-through cache.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         return self._documents.fetch(find_repository_endpoint(self._endpoints, tag_ref), digest, digest).manifest
 
     def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
         """Return the metadata of an image, such as its platforms, build time, source and base image.
 
-        If `manifest` is an index, the metadata of one image in the index is added: the linux/amd64 image, or the first
-        image if there is none for linux/amd64. If the index itself states all metadata, that image is not fetched.
+        If `manifest` is an index, the metadata of one image in the index is added: the image for linux/amd64, or the
+        first image if the index has none for linux/amd64. If the index itself states all metadata, no image is fetched.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         document = self._documents.get(repository_endpoint, manifest.digest)
@@ -241,12 +244,12 @@ class OciRegistry:
         )
 
     def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
-        """Return the config, size and metadata of the image for `platform`. Return None if the index has no such image.
+        """Return the config, size and metadata of the image for `platform`; None if the index has no such image.
 
         `digest` is the digest of an index or of a single image's manifest. If the index and the image's manifest have
-        the same annotation, the annotation of the index counts.
+        the same annotation, the annotation of the index is used.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         document = self._documents.get(repository_endpoint, digest)
@@ -276,23 +279,23 @@ class OciRegistry:
         )
 
     def get_pull_address(self, tag_ref: TagRef, digest: Digest) -> PullAddress:
-        """Return the address and credential with which another program, such as a scanner, can pull an image.
+        """Return the image reference and credential with which another program, such as a scanner, can pull an image.
 
-        The address contains the mirror, if one is configured. For Docker Hub it contains `docker.io`, which every tool
-        supports. An identity token is passed on only for Azure's registries, which accept it as a password.
+        The image reference contains the mirror, if one is configured. For Docker Hub it contains `docker.io`, which
+        every tool supports. An identity token is returned only for Azure's registries, which accept it as a password.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         return self._build_address(repository_endpoint.endpoint, repository_endpoint.path, f"@{digest}")
 
     def list_digests(self, tag_ref: TagRef, digest: Digest, platform: str) -> frozenset[Digest]:
-        """Return every digest by which tools may identify an image: that of its index, manifest or config.
+        """Return every digest by which tools may identify an image: the digests of its index, manifest and config.
 
-        If `digest` is the digest of an index, the image for `platform` in the index is meant. If the index has no such
-        image, only `digest` is returned.
+        If `digest` is the digest of an index, the image is the one for `platform` in the index. If the index has no
+        such image, only `digest` is returned.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         document = self._documents.get(repository_endpoint, digest)
@@ -305,11 +308,11 @@ class OciRegistry:
         return frozenset({digest, document.manifest.digest, *config_digests})
 
     def find_platform_digest(self, tag_ref: TagRef, digest: Digest, platform: str) -> Digest | None:
-        """Return the digest of the manifest for `platform` in the index `digest`, or None if there is none.
+        """Return the digest of the manifest for `platform` in the index `digest`; None if it has none.
 
-        If `digest` is not the digest of an index but that of a single image's manifest, return `digest`.
+        If `digest` is the digest of a single image's manifest, return `digest`.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         manifest = self._documents.get(find_repository_endpoint(self._endpoints, tag_ref), digest).manifest
         if manifest.kind is ManifestKind.MANIFEST:
@@ -318,34 +321,34 @@ class OciRegistry:
         return child.digest if child else None
 
     def get_named_address(self, image: ImageName) -> PullAddress:
-        """Return the address and credential with which another program can pull an image that the operator named.
+        """Return the reference and credential with which other programs can pull an image that the operator named.
 
-        An example of such an image is a scanner's database. The host may be contacted even if `registries:` has no
+        An example of such an image is a scanner's database. basebump may contact the host even if `registries:` has no
         entry for it.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         endpoint = self._endpoints.get_named_endpoint(image.host)
         path = endpoint.prefix + image.repository.partition("/")[2]
         return self._build_address(endpoint, path, f":{image.tag}" if image.tag else "")
 
     def create_sbom_finder(self) -> SbomFinder:
-        """Return an object that finds SBOMs attached to images, with the tokens of this client."""
+        """Return an object that finds the SBOMs attached to images, and that uses the tokens of this client."""
         return SbomFinder(self._endpoints, self._authenticator, self.create_artifacts())
 
     def create_login_examination(self, host: str) -> LoginExamination:
-        """Return the `doctor` test of the login to the registry `host`."""
+        """Return the test of the login to the registry `host` that `doctor` runs."""
         endpoint = self._endpoints.get_named_endpoint(host)
         entry = self._endpoints.get_entry(endpoint.credential_host)
         uses_entra = entry is not None and entry.uses_entra
         return LoginExamination(endpoint, self._authenticator, self._keychain, uses_entra=uses_entra)
 
     def create_facts(self) -> RegistryFacts:
-        """Return a client for push times, end-of-life dates and histories of tags, with the tokens of this client."""
+        """Return a client for push times, end-of-life dates and tag histories, which uses the tokens of this client."""
         return create_host_facts(self._endpoints, self._authenticator, self._http)
 
     def create_builds(self) -> BuildReader:
-        """Return a client for the builds of own images, which uses the tokens and the manifests of this client."""
+        """Return a client for the builds of own images, which uses the tokens and manifests of this client."""
         return OciBuilds(self._endpoints, self._documents, self.create_artifacts())
 
     def create_artifacts(self) -> ArtifactStore:
@@ -366,7 +369,7 @@ def _parse_etag(response: Response) -> str | None:
 
 
 def _has_all_metadata(sources: list[facts.Annotations]) -> bool:
-    """Return True if no metadata is missing in `sources`, so that the image's own manifest need not be fetched."""
+    """Return True if `sources` contain all metadata, so that the image's own manifest need not be fetched."""
     keys = ("source", "version", "revision", "base.name")
     return facts.get_build_time(sources, None) is not None and all(
         facts.get_first_value(word, sources) for word in keys

@@ -1,6 +1,7 @@
-"""Tracks the pull quotas of registries, and stops pulling before they are used up.
+"""Tracks the pull quotas of registries, and stops pulling before a quota is used up.
 
-Docker Hub counts every GET of a manifest, and never a HEAD. Each response states how many pulls remain.
+Docker Hub counts every GET request for a manifest, and never a HEAD request. Each response states how many pulls
+remain.
 https://docs.docker.com/docker-hub/usage/pulls/
 """
 
@@ -18,10 +19,12 @@ from bot.net import Response
 from bot.registries.endpoints import RegistryEndpoint
 
 RESERVED_PULLS = 10
-"""Pulls that are left for other users of the same address or account. If the limit is below 100, a tenth of it."""
+"""The number of pulls that basebump leaves for other users of the same IP address or account. If the quota is below 100
+pulls, a tenth of the quota is left."""
 
 _QUOTA_HEADER = re.compile(r"([0-9]{1,9}) *; *w=([0-9]{1,9})")
-"""A header without a window states a limit of another kind, such as requests per minute."""
+"""Matches quotas with a time window. A header without a window states a limit of another kind, such as requests per
+minute."""
 
 
 @dataclass(slots=True)
@@ -32,9 +35,9 @@ class _HostQuota:
     """None if the registry reports no quota."""
     reserved_pulls: int = RESERVED_PULLS
     window_seconds: int = 0
-    """Length of the window after which the quota is renewed."""
+    """The length of the time window after which the quota is renewed, in seconds."""
     pending_pulls: int = 0
-    """Pulls that have no response yet. Therefore `remaining_pulls` does not count them yet."""
+    """The number of pulls without a response. `remaining_pulls` does not include them yet."""
 
 
 class PullQuotas:
@@ -48,8 +51,8 @@ class PullQuotas:
     def reserve_pull(self, endpoint: RegistryEndpoint) -> Iterator[None]:
         """Reserve one pull of a registry's quota for the request that the `with` block sends.
 
-        The last pulls of a quota are not used, because other users share the quota if they have the same address or
-        account (see RESERVED_PULLS).
+        basebump does not use the last pulls of a quota, because users with the same IP address or account share the
+        quota (see RESERVED_PULLS).
 
         Raises RegistryError if only these last pulls are left.
         """

@@ -1,6 +1,6 @@
-"""Reads the history of tags that quay.io records, and which digests still have a tag there.
+"""Reads the history of tags that quay.io records, and finds out which digests still have a tag on quay.io.
 
-Other registries record only the current digest of a tag, so that nothing about earlier digests can be read from them.
+Other registries record only the current digest of a tag, so that they return no earlier digests.
 
 https://docs.redhat.com/en/documentation/red_hat_quay/3/html/red_hat_quay_api_reference/tag
 """
@@ -25,18 +25,20 @@ from bot.registries.response_errors import make_refusal_error, make_unanswered_e
 
 QUAY = "quay.io"
 PER_PAGE = 100
-"""The largest page of the API."""
+"""The largest page size of the API."""
 MAX_PAGES = 5
-"""Pages of tags that are read to find out which digests still have a tag. Digests of further tags count as untagged."""
+"""The largest number of pages that are read to find out which digests still have a tag. Digests with tags on later
+pages count as untagged."""
 MAX_ANSWER = 1024 * 1024
-"""Bytes. A page of a hundred tags has about thirty thousand."""
+"""The largest response, in bytes. A page of a hundred tags has about 30,000 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuayTags:
-    """The tags of the public repositories on quay.io, without a login.
+    """The tags of the public repositories on quay.io, read without a login.
 
-    The API for tags requires another kind of token than the registry, so that private repositories have no history.
+    For private repositories, the API for tags requires another kind of token than the registry. Therefore basebump
+    reads no history of private repositories.
     """
 
     endpoints: EndpointDirectory
@@ -44,10 +46,10 @@ class QuayTags:
     host: str = QUAY
 
     def fetch_earlier_records(self, tag_ref: TagRef) -> Mapping[Digest, RegistryRecord]:
-        """Return the digests to which a tag pointed, newest first, each with the tags that it has now.
+        """Return the digests to which a tag pointed, newest first, each with the tags that point to the digest now.
 
-        Return nothing for other registries, for a mirror of quay.io, and if the repository is private or does not
-        exist. Raises RegistryError.
+        Return an empty mapping for other registries, for a mirror of quay.io, and if the repository is private or does
+        not exist. Raises RegistryError if a request fails.
         """
         endpoint = self.endpoints.find_endpoint(tag_ref.host)
         if tag_ref.host != self.host or endpoint is None or endpoint.credential_host != self.host:
@@ -63,7 +65,7 @@ class QuayTags:
         return {digest: RegistryRecord(None, tuple(tags.get(digest, ()))) for digest in digests if digest is not None}
 
     def _fetch_tags(self, endpoint: RegistryEndpoint, tag_ref: TagRef) -> Mapping[Digest, list[str]]:
-        """Return the current tags of each digest of the repository, as far as MAX_PAGES show them."""
+        """Return the current tags of each digest in the repository, from the first MAX_PAGES pages."""
         tags: dict[Digest, list[str]] = defaultdict(list)
         for page in range(1, MAX_PAGES + 1):
             entries = self._fetch_page(endpoint, tag_ref, {"onlyActiveTags": "true", "page": page})
@@ -94,6 +96,6 @@ class QuayTags:
 
 
 def _get_start(entry: Mapping[str, Any]) -> float:
-    """Return the time at which the tag began to point to a digest, in seconds; 0 if the entry states no time."""
+    """Return the time in seconds at which the tag began to point to a digest; 0 if the entry states no time."""
     start = entry.get("start_ts")
     return start if isinstance(start, int | float) else 0

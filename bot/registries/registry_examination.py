@@ -1,4 +1,4 @@
-"""Tests for `doctor`: whether logins to registries succeed, and whether images can be looked up."""
+"""Tests for `doctor`: check whether logins to registries succeed, and whether images can be looked up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.registries.response_errors import make_refusal_error
 from bot.registry_ports import Registry
 
 MAX_RESPONSE_SIZE = 64 * 1024
-"""Bytes. The response body is empty, or an empty JSON object."""
+"""The largest response, in bytes. The response body is usually empty, or an empty JSON object."""
 ROOT_REQUEST = RegistryRequest("GET", "/v2/", "", MAX_RESPONSE_SIZE)
 """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support."""
 
@@ -31,10 +31,11 @@ class LoginExamination:
     authenticator: RegistryAuthenticator
     keychain: Keychain
     uses_entra: bool = False
-    """True if the registry issues the credential in exchange for an Entra token. A credential then proves a login."""
+    """True if the registry issues the credential in exchange for an Entra token. In this case, having a credential
+    proves that the login works."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level log in
-        """Log in to the registry with the configured credential, and yield a check with the result.
+        """Log in to the registry with the configured credential, and yield the result.
 
         For most registries, the login is tested with a request for `/v2/`. For a registry with `auth: azure`, this
         request is not needed, because the registry has already accepted an Entra token when the credential was
@@ -71,10 +72,10 @@ class ImageExamination:
     registry: Registry
     tag_ref: TagRef
     is_named: bool
-    """True if the user named this image. Otherwise the image only represents others, and it need not exist."""
+    """True if the user named this image. False if basebump chose the image as an example, which need not exist."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level look up images
-        """Look up the digest of the tag with a HEAD request, and yield a check with the result."""
+        """Look up the digest of the tag with a HEAD request, and yield the result."""
         subject, action = str(self.tag_ref), "look up its tag"
         try:
             descriptor = self.registry.fetch_descriptor(self.tag_ref)
@@ -90,10 +91,13 @@ class ImageExamination:
 
 @dataclass(frozen=True, slots=True)
 class NoImageExamination:
-    """Reports that no image was tested. Implements `bot.ports.Diagnosable` for configurations without an image."""
+    """Reports that no image was tested.
+
+    Implements `bot.ports.Diagnosable`. Used if the configuration names no image.
+    """
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - every target gets the same result
-        """Yield a check that states that no image was named, with a hint to use `--image`."""
+        """Yield a result that states that no image was named, with a hint to use `--image`."""
         yield report_unknown("images", "look up an image", "no image was named; hint: name images with `--image`")
 
 

@@ -1,4 +1,4 @@
-"""Requests about one repository at the endpoint that serves it, and the errors for their responses."""
+"""Requests for one repository at the endpoint that serves the repository, and the errors for the responses."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from bot.registries.manifest import ACCEPT, NotAnImageError, NotARegistryError
 from bot.registries.response_errors import make_refusal_error
 
 MAX_MANIFEST_SIZE = 4 * 1024 * 1024
-"""Bytes. The specification recommends that registries accept manifests of this size."""
+"""The largest manifest, in bytes. The specification recommends that registries accept manifests of this size."""
 MAX_CONFIG_SIZE = 8 * 1024 * 1024
-"""Bytes. Configs contain a line of history per layer, and some tools store whole SBOMs in labels."""
+"""The largest config, in bytes. Configs contain a line of history per layer, and some tools store whole SBOMs in
+labels."""
 MAX_TAG_PAGE_SIZE = 16 * 1024 * 1024
-"""Bytes of one page of tags. A thousand tags of maximum length take 140,000, but Google's registries return all tags
-and all digests in one response."""
+"""The largest page of tags, in bytes. A thousand tags of maximum length take 140,000 bytes, but Google's registries
+return all tags and all digests in one response."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryEndpoint:
-    """A repository, and the endpoint to which requests about it are sent."""
+    """A repository, and the endpoint to which requests for the repository are sent."""
 
     endpoint: RegistryEndpoint
     tag_ref: TagRef
@@ -63,7 +64,7 @@ class RepositoryEndpoint:
 def find_repository_endpoint(endpoints: EndpointDirectory, tag_ref: TagRef) -> RepositoryEndpoint:
     """Return the endpoint for the repository of a tag reference.
 
-    Raises RegistryError if the registry's host must not be contacted.
+    Raises RegistryError if basebump must not contact the registry's host.
     """
     endpoint = endpoints.find_endpoint(tag_ref.host)
     if endpoint is None:
@@ -79,7 +80,7 @@ def verify_digest(
 
     `digest` is the expected digest. If it is None, any digest is accepted.
 
-    Raises RegistryError if the digest is not the expected one.
+    Raises RegistryError if the body has another digest than expected.
     """
     actual_digest = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
     if digest is not None and actual_digest != digest:

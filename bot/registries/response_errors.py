@@ -1,4 +1,4 @@
-"""Creates the errors for registry responses. HTTP status codes are mapped to `Reason` only here."""
+"""Creates the errors for registry responses. Only this module maps HTTP status codes to `Reason`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ from bot.net import (
 from bot.registries.endpoints import RegistryEndpoint
 
 METADATA_READ = "metadata_read"
-"""Permission that a token of an Azure registry needs for listing tags or reading image metadata.
-
-https://aka.ms/acr/repo-permissions
-"""
+"""The permission that a token of an Azure registry needs for listing tags or reading image metadata.
+https://aka.ms/acr/repo-permissions"""
 LONGEST_PAUSE = timedelta(days=1)
-"""Longer pauses that a registry asks for are cut."""
+"""The longest pause that a registry can request. Longer pauses are cut to this value."""
 MAX_QUOTED_ERRORS = 3
-"""Errors of one response that a message quotes. Registries send one."""
+"""The largest number of errors of one response that a message quotes. Registries usually send one."""
 
 
 def make_refusal_error(
@@ -41,7 +39,7 @@ def make_refusal_error(
     actions: str = "pull",
     secrets: Iterable[str] = (),
 ) -> RegistryError:
-    """Return the error for a response that has an unexpected status after all retries.
+    """Return the error for a response with an unexpected status, after all retries.
 
     - `subject` names the requested object in the message.
     - `has_credential` is True if a credential is configured for the endpoint.
@@ -78,15 +76,15 @@ def make_refusal_error(
 
 
 def _parse_retry_after(response: Response) -> timedelta:
-    """Return the number of seconds in the Retry-After header, at most LONGEST_PAUSE. Registries send no dates there."""
+    """Return the pause in the Retry-After header, at most LONGEST_PAUSE. Registries send seconds and no dates."""
     text = response.headers.get("retry-after", "").strip()
     return min(timedelta(seconds=int(text[:9])), LONGEST_PAUSE) if text.isascii() and text.isdigit() else timedelta()
 
 
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
-    """Return the error for a request to which no usable response was received.
+    """Return the error for a request that got no usable response.
 
-    `responder` is the server in the message if it is not the registry itself, such as "the token server".
+    `responder` names the server that did not respond, such as "the token server"; if it is empty, the registry did not.
     """
     message = f"{responder} that {endpoint.host} names: {error}" if responder else str(error)
     if isinstance(error, RateLimitedError):
@@ -100,7 +98,7 @@ def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responde
 
 
 def _advise_unanswered(endpoint: RegistryEndpoint) -> str:
-    """Return what a user can do if a registry did not answer. HTTPS_PROXY has no effect on plain HTTP."""
+    """Return the hint for a registry that did not respond. HTTPS_PROXY has no effect on plain HTTP."""
     return f"make sure that {endpoint.host} is running" if endpoint.is_insecure else PROXY_ADVICE
 
 
@@ -115,5 +113,5 @@ def parse_error_details(response: Response, secrets: Iterable[str] = ()) -> str:
         errors = json.loads(response.body)["errors"][:MAX_QUOTED_ERRORS]
         details = "; ".join(f"{error['code']}: {error.get('message') or ''}".rstrip(": ") for error in errors)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""  # an HTML error page adds nothing to the status code
+        return ""  # an HTML error page adds no detail to the status code
     return sanitize_text(details, secrets)

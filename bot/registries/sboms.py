@@ -1,7 +1,7 @@
 """Finds SBOMs that the builder or the publisher attached to an image.
 
-BuildKit lists SBOMs in the index, next to the image that they describe. Other tools attach them as referrers, which are
-found with the referrers API or the referrers tag.
+BuildKit lists SBOMs in the index, next to the image that they describe. Other tools attach SBOMs as referrers, which
+basebump finds with the referrers API or the referrers tag.
 https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 """
@@ -28,11 +28,12 @@ from bot.registries.repository_endpoint import find_repository_endpoint, verify_
 from bot.registry_ports import ArtifactStore
 
 MAX_SBOM_SIZE = 40 * 1024 * 1024
-"""Bytes. BuildKit has the same limit for an attestation."""
+"""The largest SBOM, in bytes. BuildKit has the same limit for an attestation."""
 MAX_ATTACHED = 16
-"""Limit of the attached manifests that are read. In practice, images have one per type of attestation."""
+"""The largest number of attached manifests that are read. In practice, images have one manifest per type of
+attestation."""
 MAX_LAYERS = 16
-"""Limit of the layers of one attached manifest. BuildKit writes one layer per statement."""
+"""The largest number of layers of one attached manifest. BuildKit writes one layer per statement."""
 SBOM_TYPES = frozenset(
     {
         "https://spdx.dev/Document",
@@ -41,7 +42,7 @@ SBOM_TYPES = frozenset(
         "application/vnd.cyclonedx+json",
     }
 )
-"""Predicate types of in-toto statements, and media types of SBOMs that are attached without an envelope."""
+"""The predicate types of in-toto statements with an SBOM, and the media types of SBOMs without an envelope."""
 _ENVELOPE_TYPES = frozenset(
     {
         "application/vnd.in-toto+json",
@@ -49,9 +50,9 @@ _ENVELOPE_TYPES = frozenset(
         "application/vnd.dev.sigstore.bundle.v0.3+json",
     }
 )
-"""Media types of envelopes, which may contain statements of any type."""
+"""The media types of envelopes, which may contain statements of any type."""
 _PREDICATE_ANNOTATIONS = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
-"""Annotations that contain the predicate type of a layer or a referrer."""
+"""The annotations that contain the predicate type of a layer or a referrer."""
 _SUBJECT_ANNOTATION = "vnd.docker.reference.digest"
 
 _Json = Mapping[str, Any]
@@ -59,7 +60,7 @@ Fetched = TypeVar("Fetched")
 
 
 class SbomFinder:
-    """Finds SBOMs that are attached to images. Does not verify signatures."""
+    """Finds SBOMs that are attached to images. Signatures are not verified."""
 
     def __init__(
         self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator, artifacts: ArtifactStore
@@ -69,13 +70,13 @@ class SbomFinder:
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of an image, and the contents of attached blobs that may be its SBOM.
+        """Return the digests of an image, and the contents of attached blobs that may be the image's SBOM.
 
         `digest` is the digest of an index, from which the image for `platform` is chosen, or the digest of a single
         image's manifest. The returned digests are those by which an SBOM may name the image. Each blob is fetched only
         when the iterator reaches it. If the index has no image for `platform`, the iterator is empty.
 
-        Raises RegistryError, even during the iteration.
+        Raises RegistryError if a request fails, also during the iteration.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         request = repository_endpoint.make_manifest_request(quote(digest, safe=":"))
@@ -115,9 +116,11 @@ class SbomFinder:
                 yield referrer.digest
 
     def _list_sbom_layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
-        """Yield the layers of an attached manifest that may contain an SBOM. `digest` is the digest of that manifest.
+        """Yield the layers of an attached manifest that may contain an SBOM.
 
-        Raises RegistryError.
+        `digest` is the digest of the attached manifest.
+
+        Raises RegistryError if a request fails.
         """
         artifact = _fetch_unless_absent(partial(self._artifacts.fetch_artifact, repository, digest))
         for layer in artifact.blobs[:MAX_LAYERS] if artifact is not None else ():
@@ -128,7 +131,7 @@ class SbomFinder:
 def _fetch_unless_absent(fetch: Callable[[], Fetched]) -> Fetched | None:
     """Call `fetch`, which requests content from the registry, and return its result.
 
-    Return None if the registry answers that the content does not exist. All other errors are raised as RegistryError.
+    Return None if the registry responds that the content does not exist. All other errors are raised as RegistryError.
     """
     try:
         return fetch()
@@ -153,11 +156,11 @@ def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
 
 
 def _may_be_sbom(media_type: str, annotations: Mapping[str, str]) -> bool:
-    """Return True if a layer or referrer may contain an SBOM, so that it is worth fetching.
+    """Return True if a layer or referrer may contain an SBOM, so that basebump should fetch it.
 
-    If `annotations` state the type of the content (its in-toto predicate type), this must be the type of an SBOM. If
-    they do not, `media_type` must be the type of an SBOM or of a signed envelope. The content of an envelope is unknown
-    until it is fetched.
+    If `annotations` state the in-toto predicate type of the content, this must be the type of an SBOM. If they do not
+    state it, `media_type` must be the type of an SBOM or of a signed envelope. The content of an envelope is unknown
+    until the envelope is fetched.
     """
     predicate_types = [annotations[key] for key in _PREDICATE_ANNOTATIONS if key in annotations]
     if predicate_types:

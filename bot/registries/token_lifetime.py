@@ -1,4 +1,4 @@
-"""Reads the lifetime of a token from its unverified claims, to renew the token in time. Does no I/O."""
+"""Reads the lifetime of a token from its unverified claims, to renew the token in time. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def parse_lifetime(token: str) -> int | None:
-    """Return the lifetime of a JSON Web Token in seconds, or None if the token does not state it.
+    """Return the lifetime of a JSON Web Token in seconds; None if the token does not state its lifetime.
 
     The lifetime is the time from the claim `iat`, or `nbf` if `iat` is missing, to the claim `exp`. It is computed only
     from the token, so that a wrong local clock does not matter.
