@@ -40,7 +40,7 @@ class _AnsibleFormat:
 
 
 def _may_run_containers(content: bytes) -> bool:
-    """Return False if `content` certainly contains no task that runs a container, and so need not be parsed."""
+    """Return False if parsing `content` would certainly find no task that runs a container."""
     may_have_keys = (_names_module(content) and b"image" in content) or may_be_escaped(content)
     return may_have_keys and may_contain_list(content)
 

@@ -34,7 +34,7 @@ class _BakeFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly has neither an image nor a build argument, and so need not be parsed."""
+    """Return False if parsing `content` would certainly find neither an image nor a build argument."""
     return any(word in content for word in _KEYWORDS) or _ESCAPE.search(content) is not None
 
 

@@ -31,7 +31,7 @@ class _DevcontainerFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    r"""Return False if `content` certainly has neither an image nor a build with arguments, and so need not be parsed.
+    r"""Return False if parsing `content` would certainly find neither an image nor a build with arguments.
 
     A file with an image or a build contains the key `image` or `build`, unless an escape (`\u0069mage`) or UTF-16 hides
     the key.

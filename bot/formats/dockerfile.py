@@ -17,7 +17,8 @@ MAX_LINES = 100_000
 a few thousand lines."""
 
 _FILE_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:[Dd]ocker|[Cc]ontainer)file.*", re.DOTALL)
-"""The names that Renovate reads as well (lib/modules/manager/dockerfile/index.ts of renovatebot/renovate)."""
+"""Names of Dockerfiles. Renovate reads files with the same names (lib/modules/manager/dockerfile/index.ts of
+renovatebot/renovate)."""
 _USUAL_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:Docker|Container)file[-_.0-9].*", re.DOTALL)
 """The names that nearly always mean a Dockerfile. A file with another name is read only if its content is one."""
 _TEMPLATE_SUFFIXES = (

@@ -1,9 +1,9 @@
 """GitLab CI: the images and services of jobs, of hidden jobs, and of the defaults for all jobs.
 
 An image that contains a variable is `templated`, even if the file gives the variable a value. The value is unknown,
-because variables of the project, of the group and of the user who starts the pipeline take precedence over those of the
-file (https://docs.gitlab.com/ci/variables/#cicd-variable-precedence). The exceptions are the two predefined variables
-that name GitLab's dependency proxy.
+because variables of the project, of the group and of the user who starts the pipeline take precedence over the
+variables of the file (https://docs.gitlab.com/ci/variables/#cicd-variable-precedence). The exceptions are the two
+predefined variables that name GitLab's dependency proxy.
 """
 
 from __future__ import annotations

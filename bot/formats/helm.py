@@ -21,7 +21,7 @@ _OTHER_FILE = re.compile(
     r"(?:.*/)?(?:\..+|(?:docker-)?compose[^/]*|docker-stack[^/]*|skaffold[^/]*|[^/]*(?:azure-pipelines|cloudbuild)[^/]*)",
     re.DOTALL | re.IGNORECASE,
 )
-"""Files outside of charts with names that other formats read, such as those of CI systems in hidden folders."""
+"""Files outside of charts with names that other formats read, such as files of CI systems in hidden folders."""
 _HELMFILE = re.compile(r"(?:.*/)?(?:helmfile[^/]*|helmfile\.d/[^/]+)\.ya?ml(?:\.gotmpl)?", re.DOTALL)
 """Files that helmfile reads by default. They name the values files of releases."""
 

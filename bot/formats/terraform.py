@@ -27,7 +27,7 @@ class _TerraformFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly has no image, and so need not be parsed.
+    """Return False if parsing `content` would certainly find no image.
 
     The name of every resource type, block or attribute that contains images also contains the word `image`, unless
     escapes or UTF-16 hide the word.

@@ -63,7 +63,7 @@ def _is_template(root: JsonObject) -> bool:
 
 
 def _is_generated(root: JsonObject) -> bool:
-    """Return True if Bicep generated the template, and so would overwrite every edit."""
+    """Return True if Bicep generated the template, so that Bicep would overwrite every edit."""
     for key in ("metadata", "_generator"):
         root = next((each for each in root.list_values(key) if isinstance(each, JsonObject)), JsonObject(0, ()))
     return any(isinstance(each, JsonString) and each.value == "bicep" for each in root.list_values("name"))
@@ -100,8 +100,8 @@ class _TemplateScanner:
     def _scan_resources(self, value: JsonValue, parent_type: str, locator: str, *, is_nested: bool) -> None:
         """Scan a list of resources, or an object whose values are resources.
 
-        `is_nested` is True in a template that is part of another template. The parameters that it uses may belong to
-        either template.
+        `is_nested` is True in a template that is part of another template. A nested template may use its own
+        parameters, or the parameters of the outer template.
         """
         resources = value.items if isinstance(value, JsonArray) else [each for _, each in _list_items(value)]
         for index, resource in enumerate(resources):

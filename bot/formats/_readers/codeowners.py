@@ -1,8 +1,8 @@
 """Read a CODEOWNERS file. It contains no image references.
 
-The syntax is that of GitHub
+The syntax is GitHub's
 (https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners)
-with the sections of GitLab (https://docs.gitlab.com/user/project/codeowners/reference/).
+with GitLab's sections (https://docs.gitlab.com/user/project/codeowners/reference/).
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains nothing to extract, and so need not be parsed."""
+    """Return False if parsing `content` would certainly find nothing to extract."""
     return any(word in content for word in _KEYWORDS) or may_be_escaped(content)
 
 
@@ -203,8 +203,9 @@ def _read_interpolated(
 
     Return None if the text contains no variable, for example because its only dollar sign is escaped as `$$`.
 
-    Return an `UnsupportedText` if a variable is not valid, if the text contains a template, or if an escape or folding
-    changes the text, so that the file does not contain it literally.
+    Return an `UnsupportedText` if a variable is not valid, or if the text contains a template. Also return an
+    `UnsupportedText` if an escape or folding changes the text, because the file then does not contain the text
+    literally.
     """
     written = node.text.removeprefix(image.scheme)
     start = document.find_literal_start(node) if node.tag == STRING else None

@@ -1,6 +1,6 @@
 """Read `.env` files next to compose files: the variables that compose substitutes in image references.
 
-The rules are those of dotenv/parser.go in https://github.com/compose-spec/compose-go.
+The rules follow dotenv/parser.go in https://github.com/compose-spec/compose-go.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ MAX_LINES = 100_000
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield every variable that the file assigns.
 
-    If any line is invalid, yield only an `UnsupportedText`, because compose rejects the whole file for such a line.
+    If any line is invalid, yield only an `UnsupportedText`, because compose then rejects the whole file.
     """
     if file.content.count(b"\n") > MAX_LINES:
         yield UnsupportedText(file.path, 1, "", Reason.TOO_LARGE)

@@ -124,7 +124,7 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly has no image, and so need not be parsed."""
+    """Return False if parsing `content` would certainly find no image."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 

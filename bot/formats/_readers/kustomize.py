@@ -97,8 +97,8 @@ class InlinePatch(NamedTuple):
 class _KustomizationNodes:
     """The nodes of a kustomization that contain images.
 
-    All nodes are collected before any of them is read, because a YAML alias (`*name`) may repeat the text of an image
-    in another place, such as a label. Such a text must not be edited, and it is known only after all nodes have been
+    All nodes are collected before any of them is read. A YAML alias (`*name`) may repeat the text of an image in
+    another place, such as a label. Such a text must not be edited, and it is known only after all nodes have been
     collected.
     """
 

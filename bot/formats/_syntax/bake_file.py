@@ -31,9 +31,9 @@ UNKNOWN_TEXT = "${}"
 """Placeholder for a value that an expression computes."""
 
 _MAX_VISITS = 50_000
-"""Limit on the steps of inheritance in one file, so that a hostile file cannot use excessive time. A target, each of
-its arguments, contexts and `inherits` are one step, and count again for every target that inherits from the target.
-The largest files need a few hundred steps."""
+"""Limit on the steps of inheritance in one file, so that a hostile file cannot use excessive time. Each target is one
+step, and so is each of its arguments, contexts and `inherits`. These steps count again for every target that inherits
+from the target. The largest files need a few hundred steps."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -193,7 +193,7 @@ class BakeBuild:
     context: str | None = None
     dockerfile: str | None = None
     inline_target: BakeTarget | None = None
-    """The target that contains the inline Dockerfile, or None if the Dockerfile is a file of its own."""
+    """The target that contains the inline Dockerfile, or None if the Dockerfile is a separate file."""
     arguments: dict[str, int] = field(default_factory=dict)
     """The byte offset of each build argument, by its name."""
     contexts: dict[str, int] = field(default_factory=dict)

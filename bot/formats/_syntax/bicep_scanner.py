@@ -1,6 +1,6 @@
 """Find the images of resources in Bicep files, and the parameters and variables. Strings have byte offsets.
 
-The tokens are those of https://github.com/Azure/bicep/blob/main/docs/grammar.md. Expressions are not parsed.
+The tokens follow https://github.com/Azure/bicep/blob/main/docs/grammar.md. Expressions are not parsed.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""The tokens of both languages. A string or comment without an end extends to the end of its line or of the script, so
-that no text is searched twice for the end."""
+"""The tokens of both languages. A string or comment without an end extends to the end of its line or of the script.
+Therefore, no text is searched twice for the end."""
 _WHOLE_STRING = re.compile(rb"(?P<quotes>'''|\"{3}|['\"])(?P<text>.*)(?P=quotes)", re.DOTALL)
 _SLASHY_STRING = re.compile(rb"/(?:[^/\\\n]++|\\[^\n])++/")
 _BEFORE_SLASHY_STRING = frozenset({b"=", b"(", b",", b"~", b"[", b":", b"=~", b"==~"})

@@ -10,8 +10,8 @@ Test = Callable[[bytes], bool]
 def remember_last(test: Test) -> Test:
     """Return a function that returns the result of `test`, but calls `test` only for a new bytes object.
 
-    The only section of a file is the same object as the file. This saves a tenth of the time in which the formats
-    decide which YAML files to parse.
+    The only section of a file is the same object as the file. Remembering the result saves a tenth of the time in which
+    the formats decide which YAML files to parse.
     """
     last: tuple[bytes | None, bool] = (None, False)
 

@@ -1,7 +1,7 @@
 """Platforms as files spell them (`linux/arm64`, `aarch64`), parsed as BuildKit and Compose parse them.
 
-The aliases are those of https://github.com/containerd/platforms. A single name is an architecture of Linux, because
-that is the system on which builds run.
+The aliases follow https://github.com/containerd/platforms. A single name is an architecture of Linux, because that is
+the system on which builds run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find the calls in Starlark files of Bazel, with their arguments. Strings have byte offsets.
 
-The tokens are those of https://github.com/bazelbuild/starlark/blob/master/spec.md. Only the calls are parsed, and text
-that Bazel would reject is read as far as possible.
+The tokens follow https://github.com/bazelbuild/starlark/blob/master/spec.md. Only the calls are parsed, and text that
+Bazel would reject is read as far as possible.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""The tokens of Starlark. A string without an end extends to the end of its line or of the file, so that no text is
+"""The tokens of Starlark. A string without an end extends to the end of its line or of the file. Therefore, no text is
 searched twice for the end."""
 _WHOLE_STRING = re.compile(rb"(?P<prefix>[rRbB]*)(?P<quotes>'''|\"{3}|['\"])(?P<text>.*)(?P=quotes)", re.DOTALL)
 _CLOSING = {b"(": b")", b"[": b"]", b"{": b"}"}
@@ -65,7 +65,7 @@ class StarlarkArgument(NamedTuple):
 
     name: str
     start: int
-    """The byte offset of the name. For a positional argument, that of its value."""
+    """The byte offset of the name, or of the value for a positional argument."""
     source: str
     """The value as it is written in the file. A value of several tokens is cut after the first of them."""
     value: StarlarkValue

@@ -1,6 +1,6 @@
 """Parse unit files as Podman parses them: sections with settings. A backslash at the end of a line joins the next line.
 
-The rules are those of pkg/systemd/parser/unitfile.go in https://github.com/containers/podman.
+The rules follow pkg/systemd/parser/unitfile.go in https://github.com/containers/podman.
 """
 
 from __future__ import annotations

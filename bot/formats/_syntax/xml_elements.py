@@ -44,7 +44,7 @@ class XmlText(NamedTuple):
 
     value: str
     start: int
-    """The byte offset of `value`, or that of the element if `value` is empty."""
+    """The byte offset of `value`, or of the element if `value` is empty."""
     is_literal: bool
     """False if the text contains an entity, a comment, a CDATA section or an element. `value` is then their source. The
     source is cut to MAX_MIXED_BYTES if it contains an element."""

@@ -1,6 +1,6 @@
 """Parse variables in the texts of compose and `.env` files: `$NAME`, `${NAME}`, `${NAME:-default}`, `$$`.
 
-The rules are those of template/template.go in https://github.com/compose-spec/compose-go.
+The rules follow template/template.go in https://github.com/compose-spec/compose-go.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _parse_variable(name: str, text: str, start: int | None, rest_span: tuple[in
 def _find_closing_brace(text: str, dollar: int) -> int:
     """Return the position of the brace that closes the `${` at position `dollar`.
 
-    The rules are those of getFirstBraceClosingIndex in compose-go. Raises InvalidInterpolationError if there is no such
+    The rules follow getFirstBraceClosingIndex in compose-go. Raises InvalidInterpolationError if there is no such
     brace.
     """
     depth = 0

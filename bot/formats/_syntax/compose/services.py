@@ -1,6 +1,6 @@
 """The services in a compose document, their builds, and the variables that the document uses.
 
-The model is that of https://github.com/compose-spec/compose-spec/blob/main/spec.md.
+The model follows https://github.com/compose-spec/compose-spec/blob/main/spec.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Find the `# syntax=` directive of a Dockerfile, which names the image of the frontend that BuildKit uses.
 
-The rules are those of DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives are the
-first lines of the file, after a byte-order mark and a `#!` line. They start with `#`. If the first line does not start
-with `#`, they may start with `//`. If the file is a JSON object, its key `syntax` is the directive.
+The rules follow DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives are the first
+lines of the file, after a byte-order mark and a `#!` line. They start with `#`. If the first line does not start with
+`#`, they may start with `//`. If the file is a JSON object, its key `syntax` is the directive.
 """
 
 from __future__ import annotations

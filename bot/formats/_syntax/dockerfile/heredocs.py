@@ -1,9 +1,9 @@
 r"""Find the heredocs (`<<EOF`) that an instruction of a Dockerfile opens.
 
-The rules are those of `heredocsFromLine` in frontend/dockerfile/parser/parser.go and of
-frontend/dockerfile/shell/lex.go of moby/buildkit. BuildKit splits the whole line into shell words, always with `\` as
-the escape character. Every word of the form `[0-9]*<<[-]word` opens a heredoc. If the line cannot be split, it opens no
-heredoc. This module splits words only as far as needed to find heredocs.
+The rules follow `heredocsFromLine` in frontend/dockerfile/parser/parser.go and frontend/dockerfile/shell/lex.go of
+moby/buildkit. BuildKit splits the whole line into shell words, always with `\` as the escape character. Every word of
+the form `[0-9]*<<[-]word` opens a heredoc. If the line cannot be split, it opens no heredoc. This module splits words
+only as far as needed to find heredocs.
 """
 
 from __future__ import annotations

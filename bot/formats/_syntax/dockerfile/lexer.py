@@ -188,8 +188,8 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
     """Yield the instructions of a Dockerfile in the order of the file.
 
     If `keywords` is given, instructions with other keywords are left out. Raises BrokenAtError if the file exceeds a
-    limit, or if a line continuation joins one of `keywords` to its argument. For example, if `FROM` is the last word of
-    a continued line and the next line starts with `nginx` in the first column, BuildKit reads an unknown instruction
+    limit, or if a line continuation joins one of `keywords` to its argument. For example, `FROM` may be the last word
+    of a continued line, and `nginx` may be at the start of the next line. BuildKit then reads an unknown instruction
     `FROMnginx`, and rejects the file.
     """
     _check_limits(content)

@@ -62,7 +62,7 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
 
 
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
-    """Yield the names of the arguments that a stage inherits with `ARG NAME`, without a default of its own.
+    """Yield the names of the arguments that a stage inherits with `ARG NAME`, without setting a default.
 
     The value of such an argument is set by an `ARG` above the first `FROM`. `instructions` are `ARG` instructions.
     """

@@ -152,7 +152,7 @@ def _find_slot(
     The result is not editable if the bytes of `text_slot` are not contiguous in the file, or if an argument inserts
     them several times.
 
-    `repository` and `tag` are those of the image to which the new value belongs. Two references can share a slot for a
+    `repository` and `tag` describe the image for which the new value is written. Two references can share a slot for a
     digest only if they have the same repository and tag, because only such references need the same digest.
     """
     if isinstance(text_slot, NotEditable):

@@ -1,8 +1,8 @@
 """Parse HCL that is written as JSON into the same tree as HCL in its native syntax.
 
-The rules are those of https://github.com/hashicorp/hcl/blob/main/json/spec.md. The value of a key that names a block
-type is a block, and the keys below it are the labels of the block. For example, `{"target": {"app": {}}}` contains the
-block `target` with the label `app`. A string may contain interpolations.
+The rules follow https://github.com/hashicorp/hcl/blob/main/json/spec.md. The value of a key that names a block type is
+a block, and the keys below it are the labels of the block. For example, `{"target": {"app": {}}}` contains the block
+`target` with the label `app`. A string may contain interpolations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Parse HCL in its native syntax into trees. Strings have byte offsets. Computed expressions are not parsed further.
 
-The syntax is that of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would reject is read
-as far as possible.
+The syntax follows https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would reject is read as
+far as possible.
 """
 
 from __future__ import annotations

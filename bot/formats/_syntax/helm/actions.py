@@ -72,7 +72,7 @@ class ActionExpression:
         self.is_path = len(tokens) == 1 and tokens[0][0] in ".$"
         """True if the expression is the path of a single value, such as `.Values.name` or `$name`."""
         self.is_cacheable = len(tokens) <= _MAX_CACHED_TOKENS and not _has_variables(tokens)
-        """True if the value depends on no variable, so that it is the same for the same dot."""
+        """True if the value depends on no variable, but only on the value of `.`."""
 
     @property
     def starts_with_line_break(self) -> bool:

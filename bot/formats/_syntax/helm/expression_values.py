@@ -44,8 +44,8 @@ class ExpressionValue(NamedTuple):
     preceding_name: WrittenName = NO_NAME
     """The name of an image before `end_sources` and `digest_sources`."""
     fallbacks: frozenset[_Fallback] = frozenset()
-    """Paths among `end_sources` with the value that replaces each of them if it is empty. The value is None if the
-    replacement is unknown, or if it is unknown whether there is one."""
+    """Paths among `end_sources`, each with the path of the value that replaces it if it is empty. The path is None if
+    the replacement is unknown, or if it is unknown whether there is one."""
 
     @property
     def sources(self) -> _SourceSet:

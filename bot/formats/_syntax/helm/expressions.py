@@ -5,8 +5,8 @@ templates that it contains. It also determines which source is at the end of the
 `printf "%s:%s" .Values.name .Values.tag`. Its result ends with the value `tag`, so a digest may be appended to that
 value. The value `name` is only at the start.
 
-The functions are those of https://helm.sh/docs/chart_template_guide/function_list/. A function that is not listed here
-is assumed to change its arguments.
+The functions are listed in https://helm.sh/docs/chart_template_guide/function_list/. A function that this module does
+not list is assumed to change its arguments.
 """
 
 from __future__ import annotations
@@ -268,8 +268,8 @@ class ExpressionEvaluator:
 
         `template` is the value that contains the name of the template. If an expression computes this name, the result
         is NO_VALUE. The sources of `argument` are added to `unknown_sources`, because it is unknown how the included
-        template uses them. If the computed name is that of a template file (`.Template.BasePath`), nothing is added,
-        because charts include a whole file only to hash its text.
+        template uses them. If the computed name is the name of a template file (`.Template.BasePath`), nothing is
+        added, because charts include a whole file only to hash its text.
         """
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))

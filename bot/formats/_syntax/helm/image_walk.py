@@ -1,7 +1,8 @@
 """Find the chart values with which the image references in a Helm template end.
 
-For each action that outputs something, this module determines whether the output is part of the image in a line such as
-`image: {{ … }}`, and which texts may follow the output. Several texts are possible because of branches and loops.
+This module examines each action that outputs something. It determines whether the output is part of the image in a line
+such as `image: {{ … }}`, and which texts may follow the output. Several texts are possible because of branches and
+loops.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _add_following(body: TemplateBody, following: _FollowingText, found: list[_F
     """Add the kinds of text that may follow each output in `body` to `found`, from the last output to the first.
 
     `following` are the kinds of text that may follow after the end of `body`. Return the kinds of text that may follow
-    directly before the start of `body`: those with which `body` may start. If `body` may output nothing, they include
+    a position directly before `body`: the kinds with which `body` may start. If `body` may output nothing, they include
     `following`.
     """
     for node in reversed(body):

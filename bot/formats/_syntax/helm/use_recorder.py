@@ -94,7 +94,7 @@ def _make_end(
 ) -> TemplateSource:
     """Return `source`, a source of `value`, with the name before it and the value that replaces it if it is empty.
 
-    If there is neither, return the plain `source`. `written_name` is the name before `value`.
+    If `source` has neither a name nor a replacement, return `source` itself. `written_name` is the name before `value`.
     """
     name = value.preceding_name | written_name
     fallback = None if isinstance(source, TemplateInclusion) else value.get_fallback(source)

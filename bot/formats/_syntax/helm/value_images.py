@@ -17,8 +17,8 @@ not distinguished. The items of a list are treated as values under the key of th
 
 Names of pictures and disks, file paths and web addresses are not images.
 
-All images of a document are found before any of them is read, because a YAML alias (`*name`) may repeat the text of an
-image in another place, such as a label. Such a text must not be edited.
+All images of a document are found before any of them is read. A YAML alias (`*name`) may repeat the text of an image in
+another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Texts in YAML files that are YAML themselves, such as a manifest in a ConfigMap.
 
-Line numbers and slots (the byte ranges of edits) in such a text are converted to those in the file around the text.
+Line numbers and slots (the byte ranges of edits) in such a text are converted to line numbers and slots in the file
+around the text.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class EmbeddedText(NamedTuple):
         """Convert references with positions in this text to references with positions in the file.
 
         The results are not editable (`embedded`), but a rule in the config can allow edits. No rule can allow an edit
-        that is also impossible for another reason: for example, the file does not contain the reference literally, or a
-        YAML alias repeats the text elsewhere (`is_shared`). `locator` is the locator of the text in the file.
+        that is also impossible for another reason. For example, the file might not contain the reference literally, or
+        a YAML alias might repeat the text elsewhere (`is_shared`). `locator` is the locator of the text in the file.
 
         If `is_editable` is True, the program that reads the text is known, and the results are editable without a rule.
         """

@@ -35,8 +35,8 @@ _KUSTOMIZE_NAME = ".kustomize.image-name"
 _CONSTRAINT = re.compile(r":[^/]*\Z")
 """A constraint on the tags to track: `:1.x`, `:~1.2`."""
 _NameEntry = tuple[str, bool, bool]
-"""The name of an image that kustomize replaces, True if the replacement has another name, and True if the replacement
-keeps the tag and the digest of the image as well."""
+"""The name of an image that kustomize replaces, and two flags. The first is True if the replacement has another name.
+The second is True if the replacement also keeps the tag and the digest of the image."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
 """The path of the Application in an object, by the kind of the object."""

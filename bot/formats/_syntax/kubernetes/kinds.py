@@ -369,7 +369,7 @@ NO_GROUP = "/"
 def get_group(api_version: str) -> str:
     """Return the API group in an `apiVersion`: `apps` for `apps/v1`, and an empty string for `v1`.
 
-    Return NO_GROUP for an invalid `apiVersion`, which is neither `v1` nor contains a slash.
+    Return NO_GROUP for an invalid `apiVersion`. An `apiVersion` is invalid if it is not `v1` and contains no slash.
     """
     group, slash, _ = api_version.rpartition("/")
     return group if slash or api_version == "v1" else NO_GROUP

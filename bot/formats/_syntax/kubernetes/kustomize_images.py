@@ -3,8 +3,8 @@
 api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined. Since v4.5,
 `newTag` and `digest` together give `tag@digest`. Older releases use only the digest, which is the same image.
 
-All entries of a document are found before any of them is read, because a YAML alias (`*name`) may repeat the text of an
-entry in another place, such as a label. Such a text must not be edited.
+All entries of a document are found before any of them is read. A YAML alias (`*name`) may repeat the text of an entry
+in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations

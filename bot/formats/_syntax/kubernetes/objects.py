@@ -1,7 +1,7 @@
 """Read the images of Kubernetes objects in YAML files, and in texts inside such files.
 
-All image fields of a document are found before any of them is read, because a YAML alias (`*name`) may repeat the text
-of a field in another place, such as a label. Such a text must not be edited.
+All image fields of a document are found before any of them is read. A YAML alias (`*name`) may repeat the text of a
+field in another place, such as a label. Such a text must not be edited.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class _PatchedValue(NamedTuple):
 def may_have_fields(raw: bytes) -> bool:
     """Return False if a section certainly has no image field and nothing about images in other files.
 
-    This is the case if `may_hold_images` returns False, if the section is not an object, or if it is a single object of
-    a kind without image fields that contains no other object and no PodSpec. The kind makes no difference for a section
-    with templates, because it is read line by line if it is not YAML.
+    This is the case if `may_hold_images` returns False, or if the section is not an object. It is also the case for a
+    single object of a kind without image fields that contains no other object and no PodSpec. The kind makes no
+    difference for a section with templates, because it is read line by line if it is not YAML.
     """
     if not may_hold_images(raw):
         return False
@@ -108,7 +108,8 @@ MAX_REPEATS = 4
 repeat texts."""
 
 _WHOLE_TEXT_REASONS = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE})
-"""Errors that affect a whole text inside a file. Such a text is not YAML for the program that reads it either."""
+"""Errors that affect a whole text inside a file. The program that reads such a text does not treat the text as YAML
+either."""
 
 _FoundReference = Reference | UnsupportedText
 _DeferredRead = Callable[[], Iterable[_FoundReference]]
@@ -171,7 +172,7 @@ class ObjectReader:
             yield from text.map_references(found, locator, is_shared=is_shared, is_editable=is_patch)
 
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
-        """Yield the images in `content`, a text inside a file. Positions are those in the text.
+        """Yield the images in `content`, a text inside a file. The positions of the images are positions in the text.
 
         If the whole text is not valid YAML, no error is reported, because it is probably not meant to be YAML.
         """

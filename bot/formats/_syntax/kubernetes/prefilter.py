@@ -124,8 +124,8 @@ def is_only_definition(raw: bytes) -> bool:
 def is_only_kind(raw: bytes, is_expected: Callable[[bytes], bool]) -> bool:
     """Return True if a section certainly contains a single object, whose kind meets the condition `is_expected`.
 
-    Exactly one line must start with `kind:`, and it must be `kind: KIND`. Either this is the kind of the object, or it
-    is part of a text and the object has no kind.
+    Exactly one line must start with `kind:`, and it must be `kind: KIND`. Either this line states the kind of the
+    object, or the line is part of a text and the object has no kind.
     """
     kind_line = _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1)
     return kind_line is not None and is_expected(kind_line[1]) and _has_only_plain_keys(raw, kind_line.span())

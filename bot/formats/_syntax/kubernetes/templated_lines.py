@@ -2,8 +2,8 @@
 
 The nesting of keys is derived from indentation alone. For a line `image: …`, the keys of the lines around it form a
 path, such as `spec.template.spec.containers[].image`. The line is read if this is the path of an image field in the
-kind of the object, or if the path ends like that of an image field in a PodSpec. The lines of a block scalar are text,
-and are skipped.
+kind of the object, or if the path ends like the path of an image field in a PodSpec. The lines of a block scalar are
+text, and are skipped.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def read_templated_lines(
     Args:
         broken: The section.
         start: The offset in the section up to which it has been read already.
-        position: The position of the section. Its line is that of the parser's error.
+        position: The position of the section. Its line is the line of the parser's error.
     """
     source = broken.source
     unsupported_section = position.make_unsupported(broken.line.strip(), broken.reason)

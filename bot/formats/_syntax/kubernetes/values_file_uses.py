@@ -47,9 +47,9 @@ def list_application_uses(
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     A file is relative to the folder of the chart, or to the root of its repository if it starts with a slash. A file
-    that starts with `$NAME/` is in the source with this name, which may be another repository than that of the chart
-    (https://argo-cd.readthedocs.io/en/stable/user-guide/helm/#values-files). Files and folders whose paths contain
-    templates are left out.
+    that starts with `$NAME/` is in the source with this name, which may be another repository than the repository of
+    the chart (https://argo-cd.readthedocs.io/en/stable/user-guide/helm/#values-files). Files and folders whose paths
+    contain templates are left out.
 
     Args:
         document: The document with the Application.
@@ -81,7 +81,7 @@ def list_kustomization_uses(document: YamlDocument, path: FilePath) -> Iterator[
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
     These are the values files of the charts that the kustomization renders, and files that it stores as `values.yaml`
-    in a ConfigMap or a Secret, from which a HelmRelease reads them.
+    in a ConfigMap or a Secret. A HelmRelease reads its values from such an object.
     """
     homes = find_texts(document, document.root, ("helmGlobals", "chartHome"))
     home = next(homes, _DEFAULT_CHART_HOME)

@@ -31,7 +31,7 @@ _NAME_MATCHERS = (
     ("excludeDepPatterns", "!/{}/"),
     ("excludeDepPrefixes", "!{}**"),
 )
-"""Options that match names, including those of older releases, and how their values are written in the current
+"""Options that match names, including options of older releases. Each has the form that its values take in the current
 options."""
 _MATCHERS = (
     "matchManagers",
@@ -50,7 +50,7 @@ _MATCHER_PREFIXES = ("match", "exclude")
 
 
 def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
-    """Return the settings of a config, combined with those of its presets."""
+    """Return the settings of a config, combined with the settings of its presets."""
     layers, unread_presets = resolve_presets(config)
     blocks: dict[str, list[ConfigLayer]] = defaultdict(list)
     for layer in layers:

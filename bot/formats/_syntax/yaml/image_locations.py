@@ -48,7 +48,7 @@ class ImageLocation(NamedTuple):
     is_scheme_required: bool = True
     """True if a text without the scheme is not an image."""
     hub_prefixes: tuple[str, ...] = ()
-    """Prefixes that name a proxy of Docker Hub, such as `$PROXY/`. The image after such a prefix is that of Docker
+    """Prefixes that name a proxy of Docker Hub, such as `$PROXY/`. The image after such a prefix is an image of Docker
     Hub."""
     platform: KeyPath = ()
     """The path of the image's platform, relative to the node at `path`. Empty if there is no platform."""

@@ -66,7 +66,8 @@ class YamlImageReader(NamedTuple):
             platform: The platform of the image, or None if the file does not state it.
             scheme: A prefix that is not part of the reference, such as `docker://`.
             is_scheme_required: If True, a text without the prefix is not an image, and the result is None.
-            hub_prefixes: Prefixes that name a proxy of Docker Hub. The image after such a prefix is that of Docker Hub.
+            hub_prefixes: Prefixes that name a proxy of Docker Hub. The image after such a prefix is an image of Docker
+                Hub.
         """
         image_text = self._find_text(node, scheme, is_scheme_required=is_scheme_required, hub_prefixes=hub_prefixes)
         if image_text is None or node is None:

@@ -152,12 +152,12 @@ key of megabytes would be copied into the locators of all items below it."""
 
 MAX_INDICATORS = 300_000
 """Limit on the characters that may start an item or a pair, in all sections of a file that are parsed. These sections
-have at most twice as many nodes, and each node takes up to 500 bytes of memory. The section that exceeds the limit is
-not read, and neither are those after it. The largest known manifests have 105,000 such characters, even with the CRDs
-that are never parsed."""
+have at most twice as many nodes, and each node takes up to 500 bytes of memory. The section that exceeds the limit and
+all later sections are not read. The largest known manifests have 105,000 such characters, even with the CRDs that are
+never parsed."""
 
 MAX_REST_OF_LINE = 1000
-"""Limit in characters, which is longer than any comment after a value. A file in flow style may be a single line of
+"""Limit on the characters of the text after a value. Comments are shorter. A file in flow style may be a single line of
 megabytes."""
 
 _FRAGMENT_PREFIX = "x-"
@@ -414,7 +414,8 @@ def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iter
 def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
     """Yield the documents of a YAML text that is embedded in a file, like `read_documents`.
 
-    The parsed sections of the text are not cached, because they would replace those of the outer file in the cache.
+    The parsed sections of the text are not cached, because they would replace the sections of the outer file in the
+    cache.
     """
     return _iterate_documents(make_sections(text), is_relevant)
 

@@ -81,7 +81,7 @@ class YamlPathFormat:
         )
 
     def _is_relevant(self, content: bytes) -> bool:
-        """Return False if `content` certainly contains no image, and so need not be parsed.
+        """Return False if parsing `content` would certainly find no image.
 
         A file with an image contains the keys that lead to the image. The result is True if the bytes of these keys are
         found, or if escapes may hide the keys from this search.

@@ -18,8 +18,8 @@ MAX_NESTING = 200
 at 1000."""
 
 MAX_REPEATED_CHARACTERS = 32 * 1024 * 1024
-"""Limit on the characters that the aliases of one document repeat, which is four times the size of the largest file.
-Each repetition may be searched for an image. The largest compose files repeat a few thousand characters."""
+"""Limit on the characters that the aliases of one document repeat. The limit is four times the size of the largest
+file. Each repetition may be searched for an image. The largest compose files repeat a few thousand characters."""
 
 MERGE = "<<"
 NO_KEY = "\0"
@@ -298,8 +298,8 @@ def is_too_deep(error: Exception) -> bool:
 def find_error_position(error: Exception, text: str) -> int:
     """Return the index of the character at which parsing failed.
 
-    If a quote or bracket is not closed, the parser notices this only at the end of the text. The result is the start of
-    the unclosed part in such a case.
+    If a quote or bracket is not closed, the parser notices this only at the end of the text. The result is then the
+    start of the unclosed part.
     """
     problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if problem is None:
