@@ -1,1 +1,4 @@
-"""Adapters for vulnerability scanners, one module each. Modules with an underscore contain the parts of adapters."""
+"""Adapters for vulnerability scanners, one module for each.
+
+Modules whose names begin with `_` are parts of adapters.
+"""

@@ -1,8 +1,8 @@
-"""Reads the names of the top-level buckets of a bbolt file. The rest, which may be a gigabyte, is not read.
+"""Reads the names of a bbolt file's top-level buckets. The rest of the file, which may be a gigabyte, is not read.
 
 The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go). A page begins with its
-number, its kind, the number of its elements and the number of overflow pages that belong to it. Two meta pages point to
-the root bucket, which is a B+tree. Its leaves map keys to values or to buckets. All numbers are little-endian.
+number, its kind, the number of its elements and the number of its overflow pages. Two meta pages point to the root
+bucket, which is a B+tree. The leaves of the tree map keys to values or to buckets. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_PAGES = 1000
-"""Limit for the root bucket. A vulnerability database has some hundred releases, whose names fit a dozen pages."""
+"""The largest number of pages in the root bucket. A vulnerability database has some hundred releases, whose names fit
+on a dozen pages."""
 MAX_PAGE_BYTES = 16 * 1024 * 1024
-"""Limit for one page with its overflow pages. Small buckets are stored in their parent's page, large ones are not."""
+"""The largest size, in bytes, of a page with its overflow pages. bbolt stores small buckets in the page of their
+parent."""
 _PAGE_SIZES = tuple(2**power for power in range(9, 17))
-"""Page sizes that bbolt may have taken from the operating system on which the file was written."""
+"""The page sizes that a bbolt file can have. bbolt uses the page size of the operating system that writes the file."""
 
 _MAGIC, _VERSION = 0xED0CDAED, 2
 _HEADER = struct.Struct("<QHHI")
@@ -31,7 +33,7 @@ _IS_BUCKET = 0x01
 
 
 class BrokenDatabaseError(ValueError):
-    """The file is not a bbolt database, or it is damaged."""
+    """The file is not a bbolt database, or the database is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class _MetaPage:
 def read_bucket_names(path: Path) -> frozenset[str]:
     """Return the names of the top-level buckets of a database file.
 
-    Raises BrokenDatabaseError, OSError.
+    Raises BrokenDatabaseError if the file is not a valid database, and OSError if the file cannot be read.
     """
     with path.open("rb") as file:
         meta = _find_newest_meta(file)
@@ -52,7 +54,7 @@ def read_bucket_names(path: Path) -> frozenset[str]:
 
 
 def _find_newest_meta(file: BinaryIO) -> _MetaPage:
-    """Return the newest valid meta page, which is the one of the last transaction that was written completely.
+    """Return the newest valid meta page, which belongs to the last transaction that was written completely.
 
     Raises BrokenDatabaseError if the file has no valid meta page.
     """
@@ -76,9 +78,9 @@ def _read_meta(file: BinaryIO, offset: int) -> _MetaPage | None:
 
 
 def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
-    """Yield the names of the top-level buckets. They are read from the tree that starts at the root page in `meta`.
+    """Yield the names of the top-level buckets, read from the tree whose root page `meta` names.
 
-    Raises BrokenDatabaseError.
+    Raises BrokenDatabaseError if the database is damaged.
     """
     pending, page_count = [meta.root_page], 0
     while pending:
@@ -102,9 +104,9 @@ def _read_page(file: BinaryIO, meta: _MetaPage, page_number: int) -> tuple[int, 
 
     The bytes include the overflow pages that belong to the page. `meta` gives the page size.
 
-    Raises BrokenDatabaseError.
+    Raises BrokenDatabaseError if the database is damaged.
     """
-    file.seek(min(page_number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
+    file.seek(min(page_number * meta.page_size, 2**62))  # reading behind the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise BrokenDatabaseError("the database file is truncated: it ends before the end of its root bucket")
@@ -118,7 +120,7 @@ def _read_page(file: BinaryIO, meta: _MetaPage, page_number: int) -> tuple[int, 
 
 
 def _read_child_page(page: bytes, index: int) -> int:
-    """Return the page number that an element of a branch page points to.
+    """Return the page number to which an element of a branch page points.
 
     `page` contains the bytes of the branch page, and `index` is the position of the element on the page.
     """
@@ -127,11 +129,11 @@ def _read_child_page(page: bytes, index: int) -> int:
 
 
 def _read_bucket_name(page: bytes, index: int) -> str | None:
-    """Return the name of the bucket in an element of a leaf page, or None if the element is not a bucket.
+    """Return the name of the bucket in an element of a leaf page; None if the element is not a bucket.
 
     `page` contains the bytes of the leaf page, and `index` is the position of the element on the page.
 
-    Raises BrokenDatabaseError.
+    Raises BrokenDatabaseError if the database is damaged.
     """
     offset = _HEADER.size + index * _LEAF_ELEMENT.size
     flags, key_offset, key_size, _ = _LEAF_ELEMENT.unpack_from(page, offset)

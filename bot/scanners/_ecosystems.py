@@ -1,7 +1,7 @@
-"""Maps the packages of an inventory to OSV's ecosystems. Does no I/O.
+"""Maps the packages of an inventory (SBOM) to OSV's ecosystems. This module does no I/O.
 
-https://ossf.github.io/osv-schema/#defined-ecosystems. A distribution is listed here only if inventories name its source
-packages in a way that OSV understands.
+https://ossf.github.io/osv-schema/#defined-ecosystems. This module lists a distribution only if inventories name its
+source packages in the form that OSV expects.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.model import contents
 from bot.scanners._inventory import InventoryPackage, get_version_with_epoch
 
 SYSTEM_PACKAGE_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
-"""Package URL types of the packages that distributions provide."""
+"""The package URL types of the packages that distributions provide."""
 
 _LIBRARY_ECOSYSTEMS = {
     "cargo": "crates.io",
@@ -46,7 +46,7 @@ def _extract_major(release: str) -> str:
 def _name_ubuntu_release(release: str) -> str:
     """Return the name that OSV uses for a release of Ubuntu, such as `Ubuntu:24.04:LTS`.
 
-    The suffix `:LTS` marks long-term support, which the releases in April of even years have.
+    The suffix `:LTS` marks long-term support. The releases in April of even years have it.
     """
     year = _extract_major(release)
     is_lts = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
@@ -67,7 +67,7 @@ _ROLLING_ECOSYSTEMS = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi"
 
 @dataclass(frozen=True, slots=True, order=True)
 class OsvPackage:
-    """A package as it is named in queries to OSV. For a distribution, this is the source package."""
+    """A package in the form in which queries to OSV name it. For a distribution, this is the source package."""
 
     ecosystem: str
     name: str
@@ -77,11 +77,11 @@ class OsvPackage:
 def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
     """Return the name and the release of the package's distribution, such as `debian` and `12`.
 
-    If the inventory does not state the name or the release, that string is empty.
+    If the inventory does not state the name or the release, the string for it is empty.
     """
     distro = package.get_qualifier("distro")
     name, _, release = distro.rpartition("-")
-    if not name:  # only a code name, only a number, or a distribution without releases
+    if not name:  # the inventory states only a code name, only a number, or a distribution without releases
         is_release = distro in _CODENAMES or distro[:1].isdecimal()
         name, release = (package.namespace, distro) if is_release else (distro, "")
     family = (package.get_qualifier("os_name") or name or package.namespace).lower()
@@ -89,7 +89,7 @@ def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
 
 
 def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
-    """Convert a package to the form used in queries to OSV. Return None if OSV does not support its ecosystem."""
+    """Convert a package to the form used in queries to OSV; return None if OSV does not support its ecosystem."""
     if package.package_type in SYSTEM_PACKAGE_TYPES:
         ecosystem = get_ecosystem(*get_distribution_release(package))
         if ecosystem is None:
@@ -103,7 +103,7 @@ def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
 def convert_to_installed_package(package: InventoryPackage) -> contents.InstalledPackage:
     """Convert a package to the form that all scanners use for the list of an image's packages.
 
-    For a package of a distribution, the result also names the source package, because findings name the source package.
+    For a package of a distribution, the result also names the source package, because findings name source packages.
     """
     if package.package_type not in SYSTEM_PACKAGE_TYPES:
         return contents.InstalledPackage(package.package_type, _build_full_name(package), package.version)

@@ -1,4 +1,4 @@
-"""Normalizes parts of findings that all report readers share: severities, one-line texts and suppressed findings."""
+"""Normalizes parts of findings for all report readers: severities, one-line texts and suppressed findings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from bot.core.evidence.finding_keys import get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
 
 MAX_TITLE_LENGTH = 200
-"""Characters. A title is one line of a table."""
+"""The longest title, in characters. A title is one line of a table."""
 MAX_NAME_LENGTH = 128
-"""Characters of a version or of a tool's name in a report. A tag may be just as long."""
+"""The longest version or tool name in a report, in characters. A tag has the same limit."""
 
 _SEVERITIES = {
     "critical": Severity.CRITICAL,
@@ -22,11 +22,11 @@ _SEVERITIES = {
     "negligible": Severity.LOW,
     "unimportant": Severity.LOW,
 }
-"""The severity terms of scanners, including terms that scanners take from distributions."""
+"""The words that scanners use for severities, including words that scanners take from distributions."""
 
 
 def parse_severity(term: str) -> Severity:
-    """Return the severity that a scanner's term means, such as `important`. Return UNKNOWN if the term is not known."""
+    """Return the severity for a scanner's word, such as `important`; UNKNOWN if the word is not known."""
     return _SEVERITIES.get(term.lower(), Severity.UNKNOWN)
 
 
@@ -38,11 +38,11 @@ def shorten_to_line(text: str, limit: int = MAX_TITLE_LENGTH) -> str:
 def deduplicate_suppressed(
     suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]
 ) -> tuple[SuppressedFinding, ...]:
-    """Return `suppressed` without duplicates, and without findings that `findings` contains, too.
+    """Return `suppressed` without duplicates, and without the findings that `findings` also contains.
 
     A finding names the source package, from which several binary packages can be built. A scanner may suppress a
-    vulnerability in one of these binary packages and report the same vulnerability in another. The reported finding
-    counts, so it is removed from the suppressed findings.
+    vulnerability in one of these binary packages, and report the same vulnerability in another one. Only the reported
+    finding is kept.
     """
     counted_keys = {get_finding_key(finding) for finding in findings}
     suppressed_by_key = {get_finding_key(each.finding): each for each in suppressed}

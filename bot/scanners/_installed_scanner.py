@@ -1,6 +1,6 @@
 """Base class of scanners that are programs on this machine.
 
-The program is prepared once per run, for instance by downloading its database. It then runs once for each image.
+The program is prepared once per run, for example by downloading its database. After that, it runs once for each image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bot.scanners._scanner_program import (
 
 @dataclass(frozen=True, slots=True)
 class ScannerSession:
-    """The program and the database that scan all images of a run."""
+    """The program and the database with which all images of a run are scanned."""
 
     identity: ScannerIdentity
 
@@ -48,9 +48,9 @@ class InstalledScanner(ABC, Generic[_Session]):
         self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Yield a check that reports whether the scanner and its database can be used.
+        """Yield a result that states whether the scanner and its database can be used.
 
-        Downloads the database if it is missing or old.
+        The database is downloaded if it is missing or old.
         """
         session = self._get_session()
         yield build_readiness_check(
@@ -58,9 +58,9 @@ class InstalledScanner(ABC, Generic[_Session]):
         )
 
     def get_identity(self) -> ScannerIdentity | None:
-        """Return the identity of the program and its database, or None if the scanner cannot be prepared.
+        """Return the identity of the program and its database; None if the scanner cannot be prepared.
 
-        Downloads the database if it is missing or old.
+        The database is downloaded if it is missing or old.
         """
         ready = self._get_session()
         return None if isinstance(ready, NotScanned) else ready.identity
@@ -69,10 +69,10 @@ class InstalledScanner(ABC, Generic[_Session]):
         """Do nothing, because the program can only scan one image at a time."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Scan the image of `subject`, and return the findings or the reason that there are none.
+        """Scan the image of `subject`; return the findings, or the reason why there are no findings.
 
         Each image is scanned once per run, and further calls return the same outcome. This saves time, because the old
-        image of one update is often the new image of another.
+        image of one update is often the new image of another update.
         """
         key = (subject.tag_ref.repository, subject.digest, subject.platform)
         return self._scan_cache.get(key, lambda: self._run_scan(subject))
@@ -99,11 +99,14 @@ class InstalledScanner(ABC, Generic[_Session]):
 
     @abstractmethod
     def _prepare_session(self) -> _Session | NotScanned:
-        """Prepare the program and its database for this run. Return the reason if no image can be scanned.
+        """Prepare the program and its database for this run; return the reason if no image can be scanned.
 
-        Raises ProcessError.
+        Raises ProcessError if the program cannot be run.
         """
 
     @abstractmethod
     def _scan_address(self, subject: ScanSubject, address: PullAddress, session: _Session) -> ScanOutcome:
-        """Scan the image at `address`. Raises ProcessError, UnreadableReportError."""
+        """Scan the image at `address`.
+
+        Raises ProcessError if the program fails, and UnreadableReportError if its report cannot be read.
+        """

@@ -1,6 +1,6 @@
-"""Parses the inventory (SBOM) of an image: SPDX 2.3, or CycloneDX 1.4 and later. Does no I/O.
+"""Parses the inventory (SBOM) of an image: SPDX 2.3, or CycloneDX 1.4 and later. This module does no I/O.
 
-The inventory may be the document itself, or be contained in an in-toto attestation.
+The document is the inventory itself, or an in-toto attestation that contains the inventory.
 https://spdx.github.io/spdx-spec/v2.3/, https://cyclonedx.org/docs/1.6/json/, https://github.com/in-toto/attestation
 """
 
@@ -17,15 +17,18 @@ from bot.model.image_name import Digest, parse_sha256
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, read_objects, read_text
 
 MAX_PACKAGES = 20_000
-"""Limit for one inventory. A full desktop has two thousand packages, and a large npm tree has ten thousand."""
+"""The largest number of packages in one inventory. A full desktop has 2,000 packages, and a large npm tree has
+10,000."""
 MAX_DEPTH = 4
-"""Levels of nesting. A bundle contains an envelope, the envelope a statement, and the statement an inventory."""
+"""The largest number of nested envelopes. A bundle contains an envelope, the envelope contains a statement, and the
+statement contains an inventory."""
 _DEBIAN_REBUILD_SUFFIX = re.compile(r"\+b[0-9]+$")
 """The suffix with which Debian marks binary packages that were built again from the same source."""
 _TRIVY_BUILT_FROM = re.compile(r"built package from: (\S+) (\S+)")
 """The text with which Trivy names the source package in SPDX."""
 _TRIVY_SOURCE_PROPERTY = "aquasecurity:trivy:Src"
-"""Prefix of the CycloneDX properties in which Trivy writes a source package: its name, epoch, version and release."""
+"""The prefix of the CycloneDX properties in which Trivy writes the name, epoch, version and release of a source
+package."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,10 +41,11 @@ class InventoryPackage:
     version: str
     qualifiers: tuple[tuple[str, str], ...] = ()
     source: tuple[str, str] | None = None
-    """Name and version of the source package from which the package was built; None if the inventory has neither."""
+    """The name and version of the source package from which the package was built; None if the inventory states
+    neither."""
 
     def get_qualifier(self, name: str) -> str:
-        """Return the value of a qualifier of the package URL, or an empty string if there is no such qualifier."""
+        """Return the value of a qualifier of the package URL; an empty string if the URL has no such qualifier."""
         return dict(self.qualifiers).get(name, "")
 
 
@@ -58,7 +62,7 @@ def parse_purl(purl: str) -> InventoryPackage | None:
     if scheme != "pkg" or not package_type or not name or not version:
         return None
     pairs = (part.partition("=") for part in query.split("&"))
-    qualifiers = tuple(sorted((key.lower(), unquote(value)) for key, _, value in pairs if value))  # `+` is a plus sign
+    qualifiers = tuple(sorted((key.lower(), unquote(value)) for key, _, value in pairs if value))  # `+` is not a space
     package = InventoryPackage(package_type.lower(), "/".join(namespace), name, unquote(version), qualifiers)
     source_name, _, source_version = package.get_qualifier("upstream").partition("@")
     return (
@@ -92,8 +96,8 @@ def _attach_source(package: InventoryPackage, source: str, version: str) -> Inve
 def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[InventoryPackage, ...]:
     """Return the packages that an inventory lists, sorted and without duplicates.
 
-    `content` is the inventory, or an attestation that contains it. `image_digests` are the digests of the image. An
-    attestation must name at least one of these digests.
+    `content` is the inventory, or an attestation that contains the inventory. `image_digests` are the digests of the
+    image. An attestation must name at least one of these digests.
 
     Raises UnreadableReportError if `content` cannot be read, or if the attestation is about another image.
     """
@@ -109,7 +113,7 @@ def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[I
 
 
 def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportObject:
-    """Return the JSON object that is contained in a Sigstore bundle, a DSSE envelope or an in-toto statement.
+    """Return the JSON object in a Sigstore bundle, a DSSE envelope or an in-toto statement.
 
     Raises UnreadableReportError if `wrapper` is none of these, or if an in-toto statement is about another image. An
     in-toto statement must name one of `image_digests`.
@@ -168,10 +172,10 @@ def _read_cyclonedx_packages(components: object) -> Iterator[tuple[str, tuple[st
 
 
 def _read_trivy_source(properties: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the name and the version of a source package, which Trivy writes into properties of a CycloneDX component.
+    """Return the name and the version of a source package from the properties of a CycloneDX component of Trivy.
 
-    Trivy writes the epoch, version and release separately. They are joined, for example to `1:2.3-4`. Return None if
-    the name or the version is missing.
+    Trivy writes the epoch, version and release separately. This function joins them, for example to `1:2.3-4`. Return
+    None if the name or the version is missing.
     """
     name, epoch, version, release = (
         properties.get(_TRIVY_SOURCE_PROPERTY + part, "") for part in ("Name", "Epoch", "Version", "Release")

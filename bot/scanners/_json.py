@@ -10,7 +10,10 @@ ReportObject = Mapping[str, object]
 
 
 class UnreadableReportError(ValueError):
-    """The content is not a report, or cannot be read reliably. The message gives the reason in a few words."""
+    """The content is not a report, or the report cannot be read reliably.
+
+    The message gives the reason in a few words.
+    """
 
 
 def parse_object(content: bytes) -> ReportObject:
@@ -23,7 +26,10 @@ def parse_object(content: bytes) -> ReportObject:
 
 
 def read_object(value: object) -> ReportObject:
-    """Return `value` if it is an object, or an empty object if it is null. Raises UnreadableReportError if neither."""
+    """Return `value` if it is an object, or an empty object if it is null.
+
+    Raises UnreadableReportError for other values.
+    """
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -32,7 +38,7 @@ def read_object(value: object) -> ReportObject:
 
 
 def read_list(value: object) -> list[object]:
-    """Return `value` if it is a list, or an empty list if it is null. Raises UnreadableReportError if neither."""
+    """Return `value` if it is a list, or an empty list if it is null. Raises UnreadableReportError for other values."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -49,7 +55,10 @@ def read_objects(value: object) -> list[ReportObject]:
 
 
 def read_text(value: object) -> str:
-    """Return `value` if it is a string, or an empty string if it is null. Raises UnreadableReportError if neither."""
+    """Return `value` if it is a string, or an empty string if it is null.
+
+    Raises UnreadableReportError for other values.
+    """
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -66,7 +75,7 @@ def read_texts(value: object) -> list[str]:
 
 
 def parse_time(value: object) -> datetime | None:
-    """Parse a time from RFC 3339 text or a number of seconds since 1970. Return None if `value` is neither."""
+    """Parse a time from RFC 3339 text or a number of seconds since 1970; return None for other values."""
     try:
         if isinstance(value, str):
             time = datetime.fromisoformat(value)

@@ -17,15 +17,15 @@ from bot.scanners._json import ReportObject, UnreadableReportError, parse_object
 from bot.scanners._scanner_program import ComputeOnce
 
 MAX_QUERIES = 1000
-"""Queries in one batch, which is the limit of the API."""
+"""The largest number of queries in one batch, which is the limit of the API."""
 MAX_BATCHES = 200
-"""Limit of the batches for one image, including further pages."""
+"""The largest number of batches for one image, including the batches for further pages."""
 MAX_BATCH_BYTES = 32 * 1024 * 1024
-"""Bytes of a response to a batch. The API itself sends no more than this."""
+"""The largest response to a batch, in bytes. The API itself sends no more than this."""
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-"""Bytes of one record. A record about the kernel lists every version of the kernel."""
+"""The largest record, in bytes. A record about the kernel lists every version of the kernel."""
 MAX_RECORDS = 20_000
-"""Limit of the vulnerabilities of one image. An old Debian with a desktop has about five thousand."""
+"""The largest number of vulnerabilities of one image. An old Debian image with a desktop has about 5,000."""
 
 
 class OsvError(Exception):
@@ -33,7 +33,7 @@ class OsvError(Exception):
 
 
 class OsvUnreachableError(OsvError):
-    """No connection to the API could be established."""
+    """basebump could not connect to the API."""
 
 
 class OsvApi:
@@ -52,7 +52,7 @@ class OsvApi:
     def query_vulnerabilities(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
         """Return the IDs of the vulnerabilities that affect each of the packages.
 
-        Raises OsvError, for example if there are more than MAX_RECORDS IDs.
+        Raises OsvError if a query fails, or if there are more than MAX_RECORDS IDs.
         """
         with self._lock:
             missing = [package for package in packages if package not in self._ids_by_package]
@@ -66,7 +66,7 @@ class OsvApi:
         return answers
 
     def get_record(self, identifier: str) -> ReportObject:
-        """Return the OSV record of one vulnerability. Raises OsvError."""
+        """Return the OSV record of one vulnerability. Raises OsvError if the query fails."""
         return self._record_cache.get(identifier, lambda: self._fetch_record(identifier))
 
     def _fetch_record(self, identifier: str) -> ReportObject:
@@ -75,9 +75,9 @@ class OsvApi:
     def _query_packages(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
         """Return the IDs of the vulnerabilities of each package, from all pages of the responses.
 
-        Packages are queried in batches. A package whose answer has a next page is added to a later batch.
+        Packages are queried in batches. A package whose result has a next page is added to a later batch.
 
-        Raises OsvError.
+        Raises OsvError if the query fails.
         """
         ids_by_package: dict[OsvPackage, list[str]] = {package: [] for package in packages}
         pending: list[tuple[OsvPackage, str]] = [(package, "") for package in ids_by_package]
@@ -98,7 +98,7 @@ class OsvApi:
         The result contains one pair for each package, in the same order: the vulnerability IDs, and the token of the
         next page. The token is empty if there is no next page.
 
-        Raises OsvError.
+        Raises OsvError if the query fails.
         """
         queries = [
             {

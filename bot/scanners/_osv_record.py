@@ -1,4 +1,7 @@
-"""Reads findings from vulnerability records in OSV's format (https://ossf.github.io/osv-schema/). Does no I/O."""
+"""Reads findings from vulnerability records in OSV's format (https://ossf.github.io/osv-schema/).
+
+This module does no I/O.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from bot.scanners._findings import parse_severity, shorten_to_line
 from bot.scanners._json import ReportObject, read_object, read_objects, read_text, read_texts
 
 _CVSS_TYPES = ("CVSS_V4", "CVSS_V3")
-"""The types of CVSS ratings that are read, the preferred type first. CVSS 2 has another severity scale."""
+"""The types of CVSS ratings that are read, with the preferred type first. CVSS 2 is left out, because it has another
+severity scale."""
 
 
 def read_findings(record: ReportObject, package: OsvPackage, package_type: str) -> Iterator[Finding]:
@@ -20,7 +24,7 @@ def read_findings(record: ReportObject, package: OsvPackage, package_type: str) 
 
     `package_type` is the type in the package's URL, such as `deb` or `npm`.
 
-    Raises UnreadableReportError.
+    Raises UnreadableReportError if the report cannot be read reliably.
     """
     if record.get("withdrawn"):
         return
@@ -43,11 +47,11 @@ def read_findings(record: ReportObject, package: OsvPackage, package_type: str) 
 
 
 def _collect_ids(record: ReportObject, *, is_system_package: bool) -> tuple[str, ...]:
-    """Return the CVE IDs that a record is about. If it names no CVE IDs, return a GHSA ID or the record's own ID.
+    """Return the CVE IDs that a record is about. If the record has no CVE ID, return a GHSA ID or the record's own ID.
 
-    CVE IDs are read from `aliases` and `upstream`. With `is_system_package`, they can be read from `related`, too,
-    because some distributions list their CVEs there. In records about other packages, `related` lists vulnerabilities
-    that are merely similar, so it is ignored.
+    CVE IDs are read from `aliases` and `upstream`. If `is_system_package` is True, they are also read from `related`,
+    because some distributions list their CVEs there. In records about other packages, `related` is ignored, because it
+    lists vulnerabilities that are only similar.
     """
     record_id, related = read_text(record.get("id")), read_texts(record.get("related")) if is_system_package else []
     aliases = [*read_texts(record.get("aliases")), *read_texts(record.get("upstream"))]
@@ -73,16 +77,17 @@ def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
 
 
 def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
-    """Return the severity of a record for one package. Return UNKNOWN if the record contains no rating.
+    """Return the severity of a record for one package; UNKNOWN if the record contains no rating.
 
-    `affected` are the entries of the record that are about this package. The first of these ratings that exists counts:
+    `affected` are the entries of the record that are about this package. The first of these ratings that exists is
+    used:
 
     1. the rating of the distribution
     2. the rating of the database that published the record
     3. the CVSS 4 score
     4. the CVSS 3 score
 
-    OSV's schema does not state whether CVSS 4 or CVSS 3 takes precedence. The order is the one that Trivy uses.
+    OSV's schema does not state whether CVSS 4 or CVSS 3 takes precedence. basebump uses the same order as Trivy.
     """
     urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
     ratings = [
@@ -100,7 +105,8 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
 def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
     """Yield one severity for each CVSS version, in the order of `_CVSS_TYPES`.
 
-    If `ratings` contain several scores of a version, the highest counts. If they contain none, the severity is UNKNOWN.
+    If `ratings` contains several scores of a version, the highest score is used. If it contains no score of a version,
+    the severity is UNKNOWN.
     """
     for cvss_type in _CVSS_TYPES:
         scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)

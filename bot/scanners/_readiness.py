@@ -1,4 +1,4 @@
-"""Creates the diagnostic checks of scanners that are programs."""
+"""Creates the diagnostic results of scanners that are programs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ PREPARE_ACTION = "prepare the scanner"
 
 
 def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -> Check:
-    """Return the `doctor` check that reports whether a scanner program can be used.
+    """Return the result of `doctor` that states whether a scanner program can be used.
 
     `program` is the name of the program. `outcome` is the identity of the scanner, or the reason that the scanner
-    cannot scan. If the scanner can scan, the check states its version and the age of its database.
+    cannot scan. If the scanner can scan, the result states its version and the build time of its database.
     """
     if isinstance(outcome, NotScanned):
         return report_problem(program, PREPARE_ACTION, describe_not_scanned(outcome))
@@ -21,5 +21,5 @@ def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -
 
 
 def describe_not_scanned(not_scanned: NotScanned) -> str:
-    """Return the reason that an image was not scanned, as one sentence."""
+    """Return the reason why an image was not scanned, as one sentence."""
     return f"{not_scanned.reason.sentence}{f': {not_scanned.detail}' if not_scanned.detail else ''}"

@@ -1,4 +1,4 @@
-"""Runs a third-party scanner without access to basebump's environment variables, and translates its errors."""
+"""Runs a third-party scanner without basebump's environment variables, and translates the scanner's errors."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ from bot.net import mask_secrets
 from bot.process import ProcessResult, hide_memory, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
-"""Bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
+"""The largest output, in bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
 MAX_DETAIL_LENGTH = 600
-"""Characters of the detail of a failure: a sentence of basebump, and a scanner's own error."""
+"""The longest detail of a failure, in characters: a sentence of basebump, and the scanner's own error."""
 MAX_ERROR_LENGTH = 400
-"""Characters of a scanner's own error within the detail.
-
-Scanners wrap every error in others, and separate them by colons. The last errors are kept, because they contain the
-reason. All texts that show a detail show it completely, so that it is never cut at its end.
-"""
+"""The longest part of a detail, in characters, that is the scanner's own error. Scanners wrap every error in other
+errors, and separate the errors by colons. The last errors are kept, because they contain the reason. Every text that
+shows a detail shows the whole detail, so that its end is never cut."""
 
 _CREDENTIAL = re.compile(r"//[^/@\s]+@")
 _DOCKER_HUB = frozenset({"docker.io", "index.docker.io"})
@@ -40,7 +38,7 @@ _PLATFORM_NOT_FOUND = re.compile(r"no child with platform")
 _TIMED_OUT = re.compile(r"context deadline exceeded")
 
 PullAddressResolver = Callable[[TagRef, Digest], PullAddress]
-"""Returns the address from which an image is pulled. Raises RegistryError."""
+"""Returns the pull address of an image. Raises RegistryError if a request fails."""
 
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
@@ -57,9 +55,9 @@ class ComputeOnce(Generic[_Key, _Result]):
         self._values: dict[_Key, Future[_Result]] = {}
 
     def get(self, key: _Key, compute: Callable[[], _Result]) -> _Result:
-        """Return the value of `key`. The first call computes the value with `compute`.
+        """Return the value of `key`, which the first call computes with `compute`.
 
-        If the computation raised an exception, the same exception is raised by every call.
+        If the computation raised an exception, every call raises the same exception.
         """
         with self._lock:
             is_first = key not in self._values
@@ -68,7 +66,7 @@ class ComputeOnce(Generic[_Key, _Result]):
             try:
                 value.set_result(compute())
             except BaseException as error:
-                value.set_exception(error)  # otherwise the threads that wait for the value would wait forever
+                value.set_exception(error)  # without this, the threads that wait for the value would wait forever
                 raise
         return value.result()
 
@@ -77,12 +75,12 @@ class ScannerProgram:
     """A scanner's binary. It runs in an empty folder, so that it finds no config or ignore files.
 
     The binary does not get basebump's own environment, which may contain secrets. It gets only the few variables that
-    every child process of basebump inherits, and the variables in `environment`. The only credential it gets is the one
-    for the image that it pulls.
+    every child process of basebump inherits, and the variables in `environment`. It gets no other credential than the
+    one for the image that it pulls.
     """
 
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
-        self._binary = str(Path(binary).absolute()) if "/" in binary else binary  # the child runs in another folder
+        self._binary = str(Path(binary).absolute()) if "/" in binary else binary  # run in another folder
         self._environment = dict(environment)
 
     def run(
@@ -93,7 +91,9 @@ class ScannerProgram:
         timeout: float,
         extra_environment: Mapping[str, str] | None = None,
     ) -> ProcessResult:
-        """Run the binary with the given arguments. Raises ProcessError.
+        """Run the binary with the given arguments.
+
+        Raises ProcessError if the program cannot be started, or runs too long.
 
         `address` is the address of the image or database that the binary pulls. The binary gets the credential and the
         CA file of this address. `extra_environment` contains additional environment variables for this call only.
@@ -131,14 +131,14 @@ def build_docker_config(address: PullAddress | None) -> dict[str, object]:
 
 
 def _encode_credential(address: PullAddress) -> str:
-    """Return `username:password` of `address`, encoded in base64. Return an empty string if there is no credential."""
+    """Return `username:password` of `address` in base64; an empty string if there is no credential."""
     if address.username is None or address.password is None:
         return ""
     return base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
 
 
 def translate_registry_error(errors: str) -> NotScanned | None:
-    """Return the reason that an image was not scanned, if `errors` contains a known error of a registry.
+    """Return the reason why an image was not scanned, if `errors` contains a known error of a registry.
 
     `errors` is the error output of Trivy or Grype. Both use the same Go library for registries, so they print the same
     errors. Return None if `errors` contains no known error.
@@ -168,9 +168,9 @@ def shorten_error_output(errors: str, address: PullAddress | None) -> str:
 
 
 def translate_process_error(error: ProcessError) -> NotScanned:
-    """Convert a process error to the reason that the image was not scanned.
+    """Convert a process error to the reason why the image was not scanned.
 
-    The program could not be started, it ran out of time, or it failed in another way.
+    The reasons are: the program could not be started, ran too long, or failed in another way.
     """
     if error.is_missing:
         return NotScanned(UnscannedReason.NO_SCANNER, str(error))

@@ -1,8 +1,8 @@
 """Maps releases of distributions to the buckets of Trivy's database.
 
-For a release whose bucket is missing, Trivy reports no findings and no warning. Therefore basebump checks that the
+If the bucket of a release is missing, Trivy reports no findings and no warning. Therefore basebump checks that the
 bucket exists. The bucket names are those of trivy-db (pkg/vulnsrc/bucket/bucket.go). The rules for shortening a version
-are those of Trivy's detectors (pkg/detector/ospkg). Both are the same in Trivy 0.59 and 0.74.
+are those of Trivy's detectors (pkg/detector/ospkg). The names and the rules are the same in Trivy 0.59 and 0.74.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ROLLING_BUCKETS = {
     "opensuse-tumbleweed": "openSUSE Tumbleweed",
     "wolfi": "wolfi",
 }
-"""Distributions without releases. Each of them has one bucket."""
+"""The distributions without releases. Each of them has one bucket."""
 
 _RELEASE_BUCKETS: dict[str, tuple[str, Callable[[str], str]]] = {
     "alma": ("alma", _extract_major),
@@ -64,10 +64,8 @@ _RED_HAT_RELEASES = {
     "centos": frozenset({"6", "7", "8"}),
     "redhat": frozenset({"6", "7", "8", "9"}),
 }
-"""Releases whose package repositories Trivy knows.
-
-All of these releases share one bucket, from which Trivy selects data by package repository.
-"""
+"""The releases whose package repositories Trivy knows. All of these releases share one bucket, from which Trivy selects
+data by package repository."""
 
 
 def is_rolling(family: str) -> bool:
@@ -79,7 +77,7 @@ def is_rolling(family: str) -> bool:
 
 
 def get_bucket_name(family: str, release: str, *, has_extended_support: bool = False) -> str | None:
-    """Return the name of the bucket for a release, or None if Trivy does not support the release.
+    """Return the name of the bucket for a release; None if Trivy does not support the release.
 
     `family` and `release` are the name and the release of the distribution, as in Trivy's report.
     `has_extended_support` is True for an Ubuntu image with extended security maintenance (ESM). ESM releases have

@@ -17,16 +17,14 @@ _JAVA_DATABASE_MISSING = re.compile(r"Java DB")
 _FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
 
 MissingReleaseFinder = Callable[[OperatingSystem], str]
-"""Returns the release that Trivy's database lacks, or an empty string if the database has it.
-
-Raises ProcessError, UnreadableReportError.
-"""
+"""Returns the release that Trivy's database lacks; an empty string if the database has the release. Raises ProcessError
+if Trivy fails, and UnreadableReportError if its output cannot be read."""
 
 
 def evaluate_report(
     report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, find_missing_release: MissingReleaseFinder
 ) -> ScanOutcome:
-    """Return the findings of a report, or the reason that the findings are not reliable.
+    """Return the findings of a report, or the reason why the findings are not reliable.
 
     `scanner` is the Trivy version and database that made the report. `find_missing_release` is called with the image's
     operating system. It returns the name of the release if Trivy's database has no data for it, and an empty string if
@@ -54,7 +52,7 @@ def evaluate_report(
 
 
 def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
-    """Parse the version of Trivy and the build time of its database. Return None if either is missing.
+    """Parse the version of Trivy and the build time of its database; return None if one of them is missing.
 
     `answer` is the output of `trivy version --format json`, or a server's response at `/version`.
     """
@@ -67,10 +65,10 @@ def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
 
 
 def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
-    """Return the reason that an image was not scanned, from Trivy's error output `errors`.
+    """Return the reason why an image was not scanned, from Trivy's error output `errors`.
 
-    Trivy's exit code does not help, because it is the same for all errors. `address` is the address of the image. Its
-    credential is masked.
+    Trivy's exit code does not help, because it is the same for all errors. `address` is the address of the image. The
+    credential of this address is masked.
     """
     if registry_error := translate_registry_error(errors):
         return registry_error

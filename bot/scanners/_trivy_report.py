@@ -1,6 +1,6 @@
-"""Reads Trivy's JSON report (pkg/types/report.go, schema 2). Does no I/O.
+"""Reads Trivy's JSON report (pkg/types/report.go, schema 2). This module does no I/O.
 
-A value that the report lacks becomes None or empty. It is never guessed.
+If the report lacks a value, the value is None or empty, and is never guessed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.scanners._json import (
 SCHEMA = 2
 
 _SEVERITIES = {severity.name: severity for severity in Severity}
-"""Trivy's own terms. All other terms count as unknown."""
+"""Trivy's own words for severities. All other words count as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +55,28 @@ class TrivyReport:
 
     system: OperatingSystem | None
     platform: str
-    """`os/architecture[/variant]` of the image that was scanned, which may differ from the requested platform."""
+    """The `os/architecture[/variant]` of the scanned image, which may differ from the requested platform."""
     os_package_count: int
-    """Number of the distribution's packages in the image."""
+    """The number of the distribution's packages in the image."""
     findings: tuple[Finding, ...]
     image_created: datetime | None
-    """Build time of the image, from its config."""
+    """The build time of the image, from its config."""
     version_label: str | None
-    """Version of the image, from the label `org.opencontainers.image.version` in its config."""
+    """The version of the image, from the label `org.opencontainers.image.version` in its config."""
     packages: tuple[InstalledPackage, ...] | None = None
-    """Packages of the image; None if the report lists only vulnerable packages."""
+    """The packages of the image; None if the report lists only vulnerable packages."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
-    """Parse the output of `trivy image --format json --list-all-pkgs`. Raises UnreadableReportError."""
+    """Parse the output of `trivy image --format json --list-all-pkgs`.
+
+    Raises UnreadableReportError if the report cannot be read reliably.
+    """
     return read_report(parse_object(content))
 
 
 def read_report(report: ReportObject) -> TrivyReport:
-    """Read a decoded report. Raises UnreadableReportError."""
+    """Read a decoded report. Raises UnreadableReportError if the report cannot be read reliably."""
     if report.get("SchemaVersion") != SCHEMA:
         raise UnreadableReportError(f"the report is not a Trivy report of schema {SCHEMA}")
     metadata = read_object(report.get("Metadata"))
@@ -97,7 +100,7 @@ def _read_version_label(image_config: ReportObject) -> str | None:
 
 
 def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage, ...] | None:
-    """Return the packages in all results of a report. Return None if the report has no complete list of packages.
+    """Return the packages in all results of a report; None if the report has no complete list of packages.
 
     The list is incomplete if a result contains vulnerabilities but no packages.
     """
@@ -107,7 +110,10 @@ def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage
 
 
 def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
-    """Yield the packages in a result. Epoch, version and release are joined, for instance to `1:2.3-4`."""
+    """Yield the packages in a result.
+
+    The epoch, version and release of a package are joined, for example to `1:2.3-4`.
+    """
     for entry in read_objects(result.get("Packages")):
         name, version, release = (read_text(entry.get(key)) for key in ("Name", "Version", "Release"))
         epoch, source = entry.get("Epoch"), read_text(entry.get("SrcName"))
@@ -134,7 +140,10 @@ def _read_platform(config: ReportObject) -> str:
 
 
 def read_findings(result: ReportObject) -> Iterator[Finding]:
-    """Yield the findings in one result. The same finding can occur several times. Raises UnreadableReportError."""
+    """Yield the findings in one result.
+
+    The same finding can occur several times. Raises UnreadableReportError if the report cannot be read reliably.
+    """
     packages = read_objects(result.get("Packages"))
     sources = {read_text(package.get("ID")): read_text(package.get("SrcName")) for package in packages}
     for item in read_objects(result.get("Vulnerabilities")):

@@ -1,9 +1,9 @@
-"""Reads the findings of Microsoft Defender for Cloud in images of Azure's registries from Azure Resource Graph.
+"""Reads the findings of Microsoft Defender for Cloud about images in Azure's registries from Azure Resource Graph.
 
 Defender identifies an image by the digest of its platform's manifest, regardless of the registry. Defender scans an
 image when the image is pushed, and then every day while the image is still being pulled. If nobody has pulled an image
-for a month, its rows are outdated, and do not show that the image is free of vulnerabilities. The absence of rows does
-not show it either.
+for a month, its rows are outdated, and do not show that the image has no vulnerabilities. Missing rows do not show this
+either.
 """
 
 from __future__ import annotations
@@ -33,35 +33,32 @@ from bot.scanners._scanner_program import make_failure
 
 NAME = "Microsoft Defender"
 IMAGES_PER_QUERY = 200
-"""Images in one query. Azure advises against more than three hundred values."""
+"""The largest number of images in one query. Azure advises against more than 300 values."""
 PAGE_SIZES: Mapping[RowModel, int] = {RowModel.GROUPED: 1000, RowModel.INDIVIDUAL: 100}
-"""Rows per page. The service's limit is a thousand. A row about a kernel update names hundreds of vulnerabilities."""
+"""The numbers of rows per page. The service's limit is a thousand rows. A row about a kernel update names hundreds of
+vulnerabilities."""
 IMAGE_FIELDS = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
-"""Fields in which rows of either model name the image. The spelling of the key inside these fields varies."""
+"""The fields in which rows of both models name the image. Azure's spelling of the key inside these fields varies."""
 MAX_FINDINGS = 20_000
-"""Limit of the findings of one image. An old Debian with a desktop has about five thousand."""
+"""The largest number of findings of one image. An old Debian image with a desktop has about 5,000."""
 ABSENT_IMAGE = Digest("sha256:" + "0" * 64)
 UNKNOWN_SYSTEM = "not named"
-"""Shown as the operating system if no row names it."""
+"""The operating system that is shown if no row names one."""
 DAILY_SCAN_PERIOD = timedelta(days=30)
-"""After a push or the last pull, an image is scanned every day for this long.
-
-https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure
-"""
+"""The time for which Defender scans an image every day after a push or the last pull.
+https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure"""
 
 ManifestResolver = Callable[[Sequence[ScanSubject]], Sequence[Digest | RegistryError | None]]
-"""Returns, in the order of the subjects, the digests of the manifests for their platforms.
-
-An item is None if the index lacks the platform, and the error if the index cannot be fetched.
-"""
+"""Returns the digests of the manifests for the subjects' platforms, in the order of the subjects. An item is None if
+the index lacks the platform, and an error if the index cannot be fetched."""
 
 
 class DefenderScanner:
     """Reads Defender's findings about images. Implements `bot.ports.Scanner`.
 
     A row does not state how old Defender's vulnerability data is. Two scans are therefore comparable only if both were
-    made in the same run, and if Defender certainly rescans both images every day. It does so if one of these conditions
-    is met:
+    made in the same run, and if Defender certainly rescans both images every day. This is certain if one of these
+    conditions is met:
 
     - A row of the image has a date that is not older than `max_age`. Rows with an older date are not used at all.
     - The image was pushed in the last thirty days.
@@ -86,7 +83,7 @@ class DefenderScanner:
         self._outcome_by_manifest: dict[Digest, ScanOutcome] = {}
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Query the service for an image that does not exist, and yield a check with the result.
+        """Query the service for an image that does not exist, and yield the result.
 
         This query needs the same permissions as a query for any other image.
         """
@@ -102,19 +99,19 @@ class DefenderScanner:
             )
 
     def get_identity(self) -> None:
-        """Return None, because one run has no common identity for all scans.
+        """Return None, because the scans of one run have different identities.
 
         The identity of each scan is determined from the rows of its image. Only scans with the same identity are
         compared.
         """
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Query the rows of many images with few requests, and cache the outcomes for `scan`."""
+        """Query the rows of many images with few requests, and cache the outcomes, which `scan` then returns."""
         with self._lock:
             self._query_new_subjects(subjects)
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return Defender's findings about the image of `subject`, or the reason that there is no scan result."""
+        """Return Defender's findings about the image of `subject`, or the reason why there is no scan result."""
         with self._lock:
             self._query_new_subjects([subject])
             manifest = self._manifest_by_subject[subject]
@@ -136,7 +133,7 @@ class DefenderScanner:
     def _query_digests(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
         """Query the rows of several images with few requests. Return the outcome of each image's scan by its digest.
 
-        `digests` are the digests of the images' own manifests. Defender has no rows for the digests of indexes.
+        `digests` are the digests of single images' manifests. Defender has no rows for the digests of indexes.
         """
         rows_by_digest: dict[Digest, list[DefenderRow]] = defaultdict(list)
         errors: dict[Digest, str] = {}
@@ -185,7 +182,7 @@ class DefenderScanner:
         )
 
     def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:
-        """Return the rows that are recent enough, and the date of the newest of `all_rows`.
+        """Return the rows that are recent enough, and the date of the newest row in `all_rows`.
 
         If the newest row of a model is older than `max_age`, all rows of this model are left out. The models are
         checked separately, because Defender may have stopped writing the rows of one model. If no row of a model has a

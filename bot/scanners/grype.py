@@ -2,7 +2,7 @@
 
 The options and variables are those of https://github.com/anchore/grype (cmd/grype/cli) in July 2026. Grype exits with 0
 and no matches for an image that it does not recognize, and for a release that its database does not cover. In both
-cases, the outcome here is NotScanned.
+cases, this module returns NotScanned.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from bot.scanners._scanner_program import (
 )
 
 DEFAULT_TIMEOUT = 600.0
-"""Seconds for scanning one image, which is pulled completely, and for downloading the database."""
+"""The time limit, in seconds, for scanning one image, which is pulled completely, and for downloading the database."""
 QUERY_TIMEOUT = 60.0
-"""Seconds for a query of the version or the database. A query reads at most a gigabyte."""
+"""The time limit, in seconds, for a query of the version or the database. A query reads at most a gigabyte."""
 MAX_DATABASE_AGE = timedelta(days=5)
-"""The age at which Grype itself refuses to work with its database."""
+"""The age at which Grype itself refuses to use its database."""
 MIN_VERSION = (0, 106)
 """The first version that reports which releases are out of support."""
 COMMON_PACKAGES = (*COMMON_SOURCES, "kernel")
@@ -47,7 +47,7 @@ _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 
 
 def find_grype(configured_binary: str | None = None) -> str | None:
-    """Return the path of Grype's binary, or None if it does not exist.
+    """Return the path of Grype's binary; None if the binary does not exist.
 
     `configured_binary` is the path or name from the config. If it is None, PATH is searched for `grype`.
     """
@@ -101,7 +101,10 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return self._evaluate_report(parse_report(completed.output), subject, session.identity)
 
     def _evaluate_report(self, report: ReportImage, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
-        """Return the findings of a report, or the reason that the findings are not reliable. Raises ProcessError."""
+        """Return the findings of a report, or the reason why the findings are not reliable.
+
+        Raises ProcessError if Grype cannot be run.
+        """
         if report.database_built != scanner.database:
             return NotScanned(
                 UnscannedReason.DIFFERENT_DATABASE,
@@ -127,10 +130,10 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         an image: without data about the release, this result proves nothing. The check runs `grype db search` for
         packages that every release has.
 
-        The exit code of this command is ignored. It shows an error if the release is unknown, but also if there are
-        more results than requested.
+        The exit code of this command is ignored, because it reports an error not only if the release is unknown, but
+        also if there are more results than requested.
 
-        Raises ProcessError.
+        Raises ProcessError if the program cannot be run.
         """
         packages = [word for package in COMMON_PACKAGES for word in ("--pkg", package)]
         arguments = ["db", "search", *packages, "--distro", system.replace(" ", ":", 1), "--limit", "1"]
@@ -141,7 +144,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             return False
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Update the database. Return the session, or the reason that no image can be scanned.
+        """Update the database. Return the session, or the reason why no image can be scanned.
 
         If the update fails, the existing database is used. Images cannot be scanned if there is no database, if the
         database is too old, or if this version of Grype is not supported.
@@ -168,7 +171,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return ScannerSession(ScannerIdentity("grype", version, built))
 
     def _download_database(self) -> NotScanned | None:
-        """Let Grype update its database. Return None if the update succeeds, or the reason that it failed.
+        """Let Grype update its database; return None if the update succeeds, or the reason why it failed.
 
         Raises ProcessError if Grype is missing.
         """
@@ -186,7 +189,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
 
 
 def _read_output_text(output: bytes, key: str) -> str:
-    """Return the string at `key` in Grype's JSON output, or an empty string if there is none."""
+    """Return the string at `key` in Grype's JSON output; an empty string if the key is missing."""
     try:
         return read_text(parse_object(output).get(key))
     except UnreadableReportError:

@@ -1,4 +1,4 @@
-"""Scanners that never scan. Their outcome is always NotScanned, never an empty list of findings."""
+"""Scanners that never scan an image. Their outcome is always NotScanned, and never an empty list of findings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.scanners._readiness import PREPARE_ACTION
 
 
 class NoScanner:
-    """The scanner for `kind: none`, and the one that is used if no installed scanner is found.
+    """The scanner for `kind: none`, also used if the config names no scanner and no installed scanner is found.
 
     Implements `bot.ports.Scanner`.
     """
@@ -24,10 +24,10 @@ class NoScanner:
         yield report_ok("no scanner", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {hint}")
 
     def get_identity(self) -> None:
-        """Return None, because nothing scans."""
+        """Return None, because this scanner never scans."""
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, because nothing scans."""
+        """Do nothing, because this scanner never scans."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
         """Return NotScanned for every image."""
@@ -49,10 +49,10 @@ class MissingScanner:
         yield report_problem(self.program, PREPARE_ACTION, self._detail)
 
     def get_identity(self) -> None:
-        """Return None, because nothing scans."""
+        """Return None, because this scanner never scans."""
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, because nothing scans."""
+        """Do nothing, because this scanner never scans."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
         """Return NotScanned for every image."""

@@ -1,7 +1,7 @@
 """Finds vulnerabilities without a scanner program, by looking up the packages of an image's SBOM in an OSV API.
 
 A vulnerability in a package that the SBOM (here: inventory) does not list is not found. The signature of an inventory
-is not checked. Anyone who may push to the image's repository may attach an inventory.
+is not checked. Anyone who is allowed to push to the image's repository can attach an inventory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bot.scanners._scanner_program import ComputeOnce, make_failure
 
 NAME = "osv"
 PROBE_PACKAGE = OsvPackage("Debian:12", "openssl", OLDEST_VERSION)
-"""The package with which `examine` tests the API, so that no package of the user's images is sent."""
+"""The package with which `examine` tests the API, so that basebump sends no package of the user's images."""
 
 
 class InventorySource(Protocol):
@@ -44,13 +44,13 @@ class InventorySource(Protocol):
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of an image, and the contents of attached blobs that may be its inventory.
+        """Return the digests of an image, and the contents of attached blobs that may be the image's inventory.
 
         `digest` is the digest of an index, from which the image for `platform` is chosen, or the digest of a single
         image's manifest. The returned digests are those by which an inventory may name this image. Each blob is fetched
         only when the iterator reaches it, because the first inventory is usually sufficient.
 
-        Raises RegistryError, even during the iteration.
+        Raises RegistryError if a request fails, also during the iteration.
         """
         ...
 
@@ -63,8 +63,8 @@ class OsvScanner:
     The packages of an image are sent to the API only if the image's registry is a well-known public registry or is in
     `allowed_registries`.
 
-    `may_be_missing` is True if the config does not require this scanner. It determines how images are reported if the
-    API cannot be reached: as if no scanner were configured, or as failures if the config requires this scanner.
+    `may_be_missing` is True if the config does not require this scanner. If the API cannot be reached, images are
+    reported as if no scanner were configured. If the config requires this scanner, they are reported as failures.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class OsvScanner:
         self._release_cache: ComputeOnce[str, bool] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Query the API for one common package, and yield a check with the result."""
+        """Query the API for one common package, and yield the result."""
         action = "query a package"
         try:
             self._api.query_vulnerabilities([PROBE_PACKAGE])
@@ -163,7 +163,10 @@ class OsvScanner:
         )
 
     def _query_findings(self, packages: Sequence[InventoryPackage]) -> Iterator[Finding]:
-        """Yield the findings in some packages. Raises OsvError, UnreadableReportError."""
+        """Yield the findings in some packages.
+
+        Raises OsvError if a query fails, and UnreadableReportError if a record cannot be read.
+        """
         package_types = {
             osv_package: package.package_type
             for package in packages
@@ -174,7 +177,7 @@ class OsvScanner:
                 yield from read_findings(self._api.get_record(identifier), osv_package, package_types[osv_package])
 
     def _has_data_for_release(self, family: str, release: str) -> bool:
-        """Return True if the API has vulnerabilities of a distribution's release. Raises OsvError.
+        """Return True if the API has vulnerabilities of a distribution's release. Raises OsvError if the query fails.
 
         `family` and `release` are the distribution and its release, such as `debian` and `12`. This check is made if
         the API lists no vulnerability of an image's distribution packages: without data about the release, this result
@@ -196,8 +199,8 @@ def _read_first_inventory(
 ) -> tuple[tuple[InventoryPackage, ...], str]:
     """Return `(packages, "")` for the first of `documents` that is an inventory with at least one package.
 
-    If no document lists packages, return `((), reason)`. The reason explains why the first document could not be used.
-    It is empty if there are no documents.
+    If no document lists packages, return `((), reason)`. The reason explains why the first document could not be used;
+    it is empty if there are no documents.
     """
     why = ""
     for content in documents:
@@ -213,7 +216,7 @@ def _read_first_inventory(
 
 
 def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScanned | None:
-    """Return the reason that OSV cannot be queried about `system_packages`. Return None if OSV can be queried.
+    """Return the reason why OSV cannot be queried about `system_packages`; None if OSV can be queried.
 
     `system_packages` are the packages that the image's inventory lists for its Linux distribution.
     """

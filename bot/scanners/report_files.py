@@ -21,35 +21,38 @@ from bot.scanners._reports import ReportImage, UnreadableReportError, parse_repo
 from bot.scanners._reports._report_image import find_digests
 
 MAX_FILES = 10_000
-"""Limit for one folder with its subfolders. Enough for one report about each image of a large fleet, for some days."""
+"""The largest number of files in a folder with its subfolders. This is enough for one report about each image of a
+large fleet, for some days."""
 MAX_REPORT_BYTES = 64 * 1024 * 1024
-"""Bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
+"""The largest report, in bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
 NO_REPORT_PREFIX = "no report is about it, but "
 SUFFIXES = frozenset({".json", ".sarif"})
 
 ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]
-"""Returns all digests with which tools name the image of a subject. Raises RegistryError."""
+"""Returns all digests by which tools name the image of a subject. Raises RegistryError if a request fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class _IndexedReport:
     """A report about one image without its findings, and the position of the report in its file.
 
-    A file may contain reports about several images. The findings are left out to save memory. They are read again from
-    the file when the image is scanned.
+    A file may contain reports about several images. The findings are left out to save memory. When the image is
+    scanned, basebump reads them again from the file.
     """
 
     image: ReportImage
-    """The content without findings. Those of a whole folder would fill the memory, and few of them are needed."""
+    """The content without findings. The findings in a whole folder would fill the memory, and few of them are
+    needed."""
     digests: frozenset[Digest]
     scanner: ScannerIdentity
     dated_at: datetime
-    """Build time of the database, or else the time of the report, or else the modification time of the file."""
+    """The build time of the database. If the report does not state it, this is the time of the report, or the
+    modification time of the file."""
     path: Path
     index: int
-    """Index of the report in its file."""
+    """The index of the report in its file."""
     display_path: str
-    """Path of the file in messages."""
+    """The path of the file in messages."""
 
 
 class ReportScanner:
@@ -78,7 +81,7 @@ class ReportScanner:
         self._index: tuple[tuple[_IndexedReport, ...], NotScanned | None] | None = None
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
-        """Read all report files, and yield checks with their number and with the files that cannot be read."""
+        """Read all report files, and yield the number of reports and the unreadable files as results."""
         subject, action = str(self._path), "read its reports"
         reports, read_failure = self._load_index()
         if read_failure is not None:
@@ -100,7 +103,7 @@ class ReportScanner:
         """Do nothing, because all reports are read before the first scan."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return the findings of the newest report about the image of `subject`, or the reason that there are none."""
+        """Return the findings of the newest report about the image of `subject`, or the reason why there are none."""
         reports, read_failure = self._load_index()
         candidates = [each for each in reports if subject.digest in each.digests]
         if reports and not any(self._is_for_platform(each, subject.platform) for each in candidates):
@@ -125,7 +128,7 @@ class ReportScanner:
         return is_same_platform(report.image.platform or self._platform, platform)
 
     def _evaluate_report(self, report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> ScanOutcome:
-        """Return the findings of a report, or the reason that the findings are not reliable.
+        """Return the findings of a report, or the reason why the findings are not reliable.
 
         `all_reports` are the reports about all images. If `report` has no findings, another report may prove that the
         scanner's database covers the release of the image's distribution.
@@ -158,8 +161,8 @@ class ReportScanner:
     def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
         """Return all reports without their findings, and an error if some files could not be read.
 
-        The error is about the first of these files, and states how many more there are. It is None if all files were
-        read. The files are read only on the first call.
+        The error is about the first of these files, and states how many more there are. The error is None if all files
+        were read. Only the first call reads the files.
         """
         with self._lock:
             if self._index is None:
@@ -186,7 +189,8 @@ class ReportScanner:
     def _list_files(self, errors: list[str]) -> Iterator[Path]:
         """Yield the paths of the report files, sorted.
 
-        If there are more than MAX_FILES, append an error to `errors` and stop. Raises OSError.
+        If there are more than MAX_FILES, append an error to `errors` and stop. Raises OSError if a folder cannot be
+        read.
         """
         if not self._path.is_dir():
             yield self._path
@@ -225,7 +229,10 @@ class ReportScanner:
 
 
 def _read_content(path: Path) -> bytes:
-    """Return the content of a report file. Raises OSError, UnreadableReportError."""
+    """Return the content of a report file.
+
+    Raises OSError if the file cannot be read, and UnreadableReportError if it is too large.
+    """
     with path.open("rb") as file:
         content = file.read(MAX_REPORT_BYTES + 1)
     if len(content) > MAX_REPORT_BYTES:

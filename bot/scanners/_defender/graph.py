@@ -17,15 +17,15 @@ from bot.scanners._json import ReportObject, UnreadableReportError, parse_object
 
 API_VERSION = "2022-10-01"
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
-"""Bytes. The service itself sends at most half of that."""
+"""The largest response, in bytes. The service itself sends at most half of this size."""
 MAX_PAGES = 1000
-"""Limit of the pages of one query."""
+"""The largest number of pages of one query."""
 MAX_WAITS = 5
-"""Limit of the attempts to fetch one page while the service throttles the identity."""
+"""The largest number of attempts to fetch one page while the service throttles the identity."""
 MAX_PAUSE = 60.0
-"""Seconds. The service counts the queries of an identity in windows of five seconds."""
+"""The longest pause, in seconds. The service counts the queries of an identity in windows of five seconds."""
 TOO_LARGE = "ResponsePayloadTooLarge"
-"""The error code for a page that has more bytes than the service sends."""
+"""The error code for a page that is larger than the service's size limit."""
 REQUIRED_ROLE = "Security Reader"
 _QUOTA_RESET = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
 
@@ -35,10 +35,10 @@ class ResourceGraphError(Exception):
 
 
 class ResourceGraph:
-    """Runs queries in Azure Resource Graph. The results contain only resources that the identity may read.
+    """Runs queries in Azure Resource Graph. The results contain only resources that the identity is allowed to read.
 
     `manager` is the host name of Azure Resource Manager in this cloud. `get_token` returns an access token for this
-    host, and raises BasebumpError if there is none. The token is sent only to this host.
+    host, and raises BasebumpError if no token is issued. The token is sent only to this host.
     """
 
     def __init__(
@@ -54,7 +54,10 @@ class ResourceGraph:
         self._subscriptions, self._sleep = tuple(subscriptions), sleep
 
     def query_rows(self, query: str, page_size: int) -> Iterator[ReportObject]:
-        """Yield all rows of a query, fetched in pages of at most `page_size` rows. Raises ResourceGraphError."""
+        """Yield all rows of a query, fetched in pages of at most `page_size` rows.
+
+        Raises ResourceGraphError if the query fails.
+        """
         skip_token, used_tokens, size = "", set[str](), page_size
         while True:
             answer, size = self._fetch_page(query, skip_token, size)
@@ -84,12 +87,12 @@ class ResourceGraph:
     def _fetch_page(self, query: str, skip_token: str, size: int) -> tuple[ReportObject, int]:
         """Fetch one page of at most `size` rows. Return the response and the page size to use for the next page.
 
-        If the service refuses the page because it has too many bytes, half as many rows are requested. The next page is
-        then requested with the smaller size at once.
+        If the service refuses the page because it has too many bytes, half as many rows are requested. The smaller size
+        is then also used for the next page.
 
         `skip_token` is the token of the page to fetch; it is empty for the first page.
 
-        Raises ResourceGraphError.
+        Raises ResourceGraphError if the query fails.
         """
         while True:
             response, token = self._request_page(query, skip_token, size)
@@ -169,5 +172,5 @@ def _parse_error(response: Response, token: str) -> tuple[str, str]:
         inner = [*read_objects(error.get("details")), error]
         code, message = read_text(inner[0].get("code")), read_text(inner[0].get("message"))
     except UnreadableReportError:
-        return "", ""  # an HTML page adds nothing to the status code
+        return "", ""  # an HTML page adds no detail to the status code
     return code, f" ({sanitize_text(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""

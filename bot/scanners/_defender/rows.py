@@ -1,4 +1,4 @@
-"""Reads the rows in which Microsoft Defender for Cloud describes container images. Does no I/O.
+"""Parses the rows in which Microsoft Defender for Cloud describes container images. This module does no I/O.
 
 Defender writes rows of two models:
 
@@ -28,15 +28,16 @@ from bot.scanners._json import ReportObject, UnreadableReportError, parse_time
 GROUPED_TYPE = "microsoft.security/assessments/subassessments"
 INDIVIDUAL_TYPE = "microsoft.security/assessments"
 IMAGE_KEYS = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
-"""Names of the assessments that cover all vulnerabilities of an image in one of Azure's registries."""
+"""The names of the assessments that cover all vulnerabilities of an image in one of Azure's registries."""
 SYSTEM_PACKAGE_TYPE = "os"
-"""The type of all distribution packages, because only one of the models names the distribution."""
+"""The type of all packages of distributions. No more precise type is used, because only one of the models names the
+distribution."""
 _SEVERITIES = {each.word: each for each in Severity}
 _EXEMPTION_AUTHOR, _POLICY_AUTHOR = "Microsoft Defender exemption", "Microsoft Defender"
 
 
 class RowModel(StrEnum):
-    """The model of a row: a row for each vulnerability (grouped), or for each update of a package (individual)."""
+    """The model of a row: a row for each vulnerability (grouped) or for each update of a package (individual)."""
 
     GROUPED = "grouped"
     INDIVIDUAL = "individual"
@@ -49,21 +50,22 @@ class DefenderRow:
     digest: Digest
     model: RowModel
     findings: tuple[Finding, ...] = ()
-    """Findings that count; empty if the row states that the image is healthy."""
+    """The findings that count; empty if the row states that the image is healthy."""
     suppressed: tuple[SuppressedFinding, ...] = ()
     generated_at: datetime | None = None
-    """Time at which the row was generated; None if the row does not state it."""
+    """The time at which the row was generated; None if the row does not state it."""
     pushed_at: datetime | None = None
-    """Time at which the image was last pushed; None if the row does not state it."""
+    """The time at which the image was last pushed; None if the row does not state it."""
     system: str = ""
-    """Name and version of the operating system, such as `ubuntu linux 20.04`; empty if the row does not state it."""
+    """The name and version of the operating system, such as `ubuntu linux 20.04`; empty if the row does not state
+    them."""
 
 
 def read_row(row: ReportObject) -> DefenderRow | None:
     """Parse one row of a Defender query result. The row has the keys `digest`, `type`, `name` and `properties`.
 
-    Return None if the row lists no findings but does not state either that the image is healthy. Such a row must not
-    count as a scan without findings.
+    If the row lists no findings, and does not state that the image is healthy, return None. Such a row must not count
+    as a scan without findings.
 
     Raises UnreadableReportError if the row cannot be read reliably.
     """
@@ -80,8 +82,8 @@ def read_row(row: ReportObject) -> DefenderRow | None:
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Merge findings that have the same vulnerability and the same package. Return the merged findings, sorted.
 
-    A merged finding has the highest severity of its findings. Its installed and fixed versions are from the first
-    finding that states them.
+    A merged finding has the highest severity of the findings from which it was merged. The installed and fixed versions
+    are those of the first finding that states them.
     """
     finding_by_key: dict[FindingKey, Finding] = {}
     for found in findings:
@@ -147,8 +149,8 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
     """Yield the vulnerabilities that the update of a package fixes.
 
     `update` is the part of the row that describes the update. It usually contains details of the vulnerabilities, such
-    as their severity. If it contains none, the CVE IDs are read from all of `scans`, and only the IDs are known.
-    `scans` contains `update` first, and after it the results of the scanners that Defender used.
+    as their severity. If it contains no details, the CVE IDs are read from all of `scans`, and the findings contain
+    only the IDs. `scans` contains `update` first, and after it the results of the scanners that Defender used.
     """
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
@@ -174,7 +176,7 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
 def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
     """Return a row without findings if the grouped model assesses the image as healthy.
 
-    Return None if the image is not healthy. In the grouped model, its vulnerabilities are in separate rows.
+    Return None if the image is not healthy. In the grouped model, separate rows list the vulnerabilities of the image.
     """
     is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
     return (
@@ -187,14 +189,14 @@ def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | N
 def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
     """Return a copy of `defender_row` with `row_findings`, as findings or as suppressed findings.
 
-    `row` contains the status that decides about `row_findings`:
+    `row` contains the status that decides how `row_findings` are used:
 
     - "healthy": `row_findings` are ignored, because the image has no vulnerabilities.
     - "not applicable": `row_findings` are suppressed, for example because of an exemption. If `row_findings` is empty,
-      return None, because the image may not have been scanned.
+      return None, because possibly the image was not scanned.
     - Any other status: `row_findings` are the findings. This includes statuses that basebump does not know.
 
-    Raises UnreadableReportError if the status is "any other" and `row_findings` is empty.
+    Raises UnreadableReportError if the row has any other status and `row_findings` is empty.
     """
     status = ("properties", "status")
     match _get_text(row, *status, "code").lower():
@@ -251,7 +253,7 @@ def _format_versions(value: object) -> str:
 
 
 def _get_value(value: object, *path: str) -> object:
-    """Return the value in nested JSON objects, following `path` key by key. Return None if a key is missing.
+    """Return the value in nested JSON objects, following `path` key by key; None if a key is missing.
 
     Keys are compared case-insensitively.
     """
@@ -278,7 +280,7 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _decode_nested(value: object) -> object:
-    """Decode `value` if it is a string that contains a JSON object or list. Return all other values unchanged.
+    """Decode `value` if it is a string with a JSON object or list. Return all other values unchanged.
 
     Raises UnreadableReportError if the string begins with `{` or `[` but is not valid JSON.
     """

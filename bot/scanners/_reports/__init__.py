@@ -1,4 +1,4 @@
-"""Parses the report files of several scanners into the same form. Does no I/O."""
+"""Parses the report files of several scanners into the same form. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ class _ReportReader(Protocol):
 
 
 _READERS: tuple[_ReportReader, ...] = (trivy, grype, sarif, twistcli, aqua)
-"""At most one of them recognizes a document."""
+"""At most one of these modules recognizes a document."""
 
 
 def parse_reports(content: bytes) -> tuple[ReportImage, ...]:
-    """Parse a report file, which may contain the reports of several images. Raises UnreadableReportError."""
+    """Parse a report file, which may contain the reports of several images.
+
+    Raises UnreadableReportError if the file cannot be read reliably.
+    """
     report = parse_object(content)
     for reader in _READERS:
         if reader.can_read(report):

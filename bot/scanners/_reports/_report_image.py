@@ -24,32 +24,32 @@ class ReportImage:
 
     tool: str
     tool_version: str
-    """Version of the tool; empty if the report does not state it."""
+    """The version of the tool; empty if the report does not state it."""
     findings: tuple[Finding, ...]
     suppressed: tuple[SuppressedFinding, ...] = ()
-    """Findings that the author of the report suppressed, if the report lists them."""
+    """The findings that the author of the report suppressed, if the report lists them."""
     digests: frozenset[Digest] = frozenset()
-    """All digests with which the report names the image: those of its index, its manifest and its config."""
+    """All digests by which the report names the image: the digests of its index, its manifest and its config."""
     platform: str = ""
     """`os/architecture[/variant]`; empty if the report does not state it."""
     system: str = ""
-    """The operating system that the tool detected, such as `debian 12.11`; empty if it detected none."""
+    """The operating system that the tool detected, such as `debian 12.11`; empty if the tool detected none."""
     release: str = ""
     """The part of `system` that selects the data in a vulnerability database, such as `debian 12`."""
     has_release_data: bool = False
     """True if the report itself proves that the tool's database covers the release."""
     not_scanned: NotScanned | None = None
-    """The reason that the findings of the report cannot be used; None if they can be used."""
+    """The reason why the findings of the report cannot be used; None if they can be used."""
     database_built: datetime | None = None
-    """Build time of the tool's database; None if the report does not state it."""
+    """The build time of the tool's database; None if the report does not state it."""
     report_time: datetime | None = None
-    """Time of the report; None if the report does not state it."""
+    """The time of the report; None if the report does not state it."""
     image_created: datetime | None = None
-    """Build time of the image; None if the report does not state it."""
+    """The build time of the image; None if the report does not state it."""
     version_label: str | None = None
     """The version in a label of the image; None if the report does not state it."""
     packages: tuple[InstalledPackage, ...] | None = None
-    """Packages of the image; None if the report does not list them."""
+    """The packages of the image; None if the report does not list them."""
 
 
 def find_digests(texts: Iterable[str]) -> frozenset[Digest]:

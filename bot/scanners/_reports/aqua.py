@@ -1,4 +1,4 @@
-"""Reads the JSON of Aqua's scanner and server. It contains the date of Aqua's data, but no version of the tool."""
+"""Reads the JSON of Aqua's scanner and server, which contains the date of Aqua's data, but no version of the tool."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the image that the report is about, as a tuple with one item. Raises UnreadableReportError."""
+    """Return the image that the report is about, as a tuple with one item.
+
+    Raises UnreadableReportError if the report cannot be read reliably.
+    """
     resources = read_objects(report.get("resources"))
     metadata = read_object(report.get("metadata"))
     family, release = read_text(report.get("os")), read_text(report.get("version"))

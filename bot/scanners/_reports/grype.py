@@ -1,4 +1,4 @@
-"""Reads Grype's JSON report (grype/presenter/models/document.go), from a file or from basebump's own scan."""
+"""Reads Grype's JSON report (grype/presenter/models/document.go), from a report file or from basebump's own scan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bot.scanners._reports._report_image import ReportImage, find_digests
 
 TOOL = "grype"
 SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
-"""Types of packages that come with a distribution. They are looked up in the data for the distribution's release."""
+"""The types of packages that distributions provide. Grype looks them up in the data for the distribution's release."""
 _END_OF_LIFE_ALERT = "distro-eol"
 _ROLLING_DISTRIBUTIONS = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
 _SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.src\.rpm")
@@ -37,7 +37,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def parse_report(content: bytes) -> ReportImage:
-    """Parse the output of `grype --output json`. Raises UnreadableReportError."""
+    """Parse the output of `grype --output json`. Raises UnreadableReportError if the report cannot be read reliably."""
     report = parse_object(content)
     if not can_read(report):
         raise UnreadableReportError("the report is not a Grype report")
@@ -45,7 +45,10 @@ def parse_report(content: bytes) -> ReportImage:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the image that the report is about, as a tuple with one item. Raises UnreadableReportError."""
+    """Return the image that the report is about, as a tuple with one item.
+
+    Raises UnreadableReportError if the report cannot be read reliably.
+    """
     descriptor, distro = read_object(report.get("descriptor")), read_object(report.get("distro"))
     target = read_object(report.get("source")).get("target")
     image = read_object(target) if isinstance(target, dict) else {}
@@ -78,8 +81,8 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
     """Return the build time of the image and the version in its label, from the image's config.
 
-    `encoded` is the config in base64. The build time or the version is None if the config does not state it. Both are
-    None if the config cannot be read.
+    `encoded` is the config in base64. A value is None if the config does not state it. Both values are None if the
+    config cannot be read.
     """
     try:
         config = parse_object(base64.b64decode(encoded, validate=True))
@@ -91,7 +94,7 @@ def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
 
 
 def _read_database_time(database_object: ReportObject) -> datetime | None:
-    """Return the build time of Grype's database, or None if the report does not state it.
+    """Return the build time of Grype's database; None if the report does not state it.
 
     Grype 0.88 moved this field below the key `status`. Both positions are read.
     """
@@ -101,7 +104,7 @@ def _read_database_time(database_object: ReportObject) -> datetime | None:
 
 
 def _get_data_release(name: str, version: str) -> str:
-    """Return the release whose data Grype uses for a distribution's version: `debian 12` for `debian` and `12.11`."""
+    """Return the release whose data Grype uses, such as `debian 12` for version `12.11` of `debian`."""
     parts = version.split(".")
     version_parts = (
         parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
@@ -169,8 +172,9 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
 def _find_publication(fix: ReportObject, suggested_versions: Collection[str]) -> datetime | None:
     """Return the time at which a fix was published; None if the report does not state it.
 
-    If several versions fix a vulnerability, the versions that Grype suggests for the package count, or else the first
-    one. Grype states days: those of a release, an advisory or a commit, or of the first data about the fix.
+    If several versions fix a vulnerability, the versions that Grype suggests for the package are used. If it suggests
+    none, the first version is used. Grype states the day of a release, an advisory or a commit, or the day of the first
+    data about the fix.
     """
     dates = {
         read_text(each.get("version")): day
@@ -182,7 +186,7 @@ def _find_publication(fix: ReportObject, suggested_versions: Collection[str]) ->
 
 
 def _get_source_package(artifact: ReportObject) -> str:
-    """Return the source package from which a package was built, or the package itself if no source is stated."""
+    """Return the source package from which a package was built; the package itself if no source package is stated."""
     upstreams = read_objects(artifact.get("upstreams"))
     name = read_text(upstreams[0].get("name")) if upstreams else ""
     if artifact.get("type") == "rpm" and (match := _SOURCE_RPM.fullmatch(name)):

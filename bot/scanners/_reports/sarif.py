@@ -1,8 +1,8 @@
-"""Reads SARIF 2.1 as Trivy and Grype write it. It has less information than any other report.
+"""Reads SARIF 2.1 as Trivy and Grype write it. SARIF has less information than any other report format.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html. The report names neither the operating system nor the
-packages of the image. A report without results therefore proves nothing. The package and the versions of a result are
-only in its text.
+packages of the image. A report without results therefore proves nothing. Only the text of a result names the package
+and its versions.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def can_read(report: ReportObject) -> bool:
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     """Return one image for each run in the SARIF document.
 
-    Raises UnreadableReportError, for example if a result does not name a package.
+    Raises UnreadableReportError if the document cannot be read reliably, for example if a result does not name a
+    package.
     """
     return tuple(_read_run(run) for run in read_objects(report.get("runs")))
 
@@ -99,7 +100,7 @@ def _find_rule(result: ReportObject, rules: Sequence[ReportObject]) -> ReportObj
 
 
 def _parse_score(score: object) -> Severity:
-    """Return the severity of a rule's `security-severity` score by the CVSS scale, as GitHub's code scanning does.
+    """Return the severity for a rule's `security-severity` score, on the CVSS scale that GitHub's code scanning uses.
 
     Return UNKNOWN if `score` is not a number.
     """

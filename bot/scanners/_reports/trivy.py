@@ -20,7 +20,10 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the image that the report is about, as a tuple with one item. Raises UnreadableReportError."""
+    """Return the image that the report is about, as a tuple with one item.
+
+    Raises UnreadableReportError if the report cannot be read reliably.
+    """
     trivy_report = read_report(report)
     metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
     server = read_object(tool.get("Server"))
@@ -63,7 +66,7 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 
 
 def _read_suppressed(results: Iterable[ReportObject]) -> Iterator[SuppressedFinding]:
-    """Yield the findings that an ignore file or VEX suppressed (pkg/types/finding.go).
+    """Yield the findings that an ignore file or a VEX document suppressed (pkg/types/finding.go).
 
     Trivy lists these findings if it runs with `--show-suppressed`.
     """

@@ -26,7 +26,10 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Return the images that the report is about. Raises UnreadableReportError."""
+    """Return the images that the report is about.
+
+    Raises UnreadableReportError if the report cannot be read reliably.
+    """
     return tuple(_read_result(result) for result in read_objects(report.get("results")))
 
 
