@@ -26,8 +26,8 @@ _TASK_MARKS = (
     re.compile(rb"\{\{-?\s*\.Run\b"),
     re.compile(rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""),  # the `version` of a task file
 )
-"""A task contains at least one of these. A single pattern for all would have no fixed prefix to search for, and would
-take four times as long."""
+"""A task contains a match of at least one of these patterns. A single pattern for all would have no fixed prefix to
+search for, and would take four times as long."""
 
 
 class _AcrTasksFormat:

@@ -15,7 +15,7 @@ from bot.ports import FileFormat
 
 _MODULES = (b"docker_container", b"podman_container")
 _COMMON_ENDING = b"_container"
-"""The end of the names of all modules. Few files contain it, so most files are searched only once."""
+"""The end of the names of all modules. Few files contain this ending, so most files are searched only once."""
 
 
 class _AnsibleFormat:

@@ -10,11 +10,9 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
-"""The files in which the forges search for owners. Only the first one that exists counts.
-
-GitHub searches in this order. GitLab looks in the root of the repository first
-(https://docs.gitlab.com/user/project/codeowners/#set-up-code-owners), but repositories have one such file.
-"""
+"""The files in which the forges search for owners. Only the first file that exists counts. GitHub searches in this
+order. GitLab looks in the root of the repository first
+(https://docs.gitlab.com/user/project/codeowners/#set-up-code-owners), but repositories have one such file."""
 
 
 class _CodeOwnersFormat:

@@ -20,19 +20,20 @@ _FILE_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:[Dd]ocker|[
 """Names of Dockerfiles. Renovate reads files with the same names (lib/modules/manager/dockerfile/index.ts of
 renovatebot/renovate)."""
 _USUAL_NAME = re.compile(r"(?:.+\.)?(?:[Dd]ocker|[Cc]ontainer)file|(?:Docker|Container)file[-_.0-9].*", re.DOTALL)
-"""The names that nearly always mean a Dockerfile. A file with another name is read only if its content is one."""
+"""The names that nearly always mean a Dockerfile. A file with another name is read only if its content is a
+Dockerfile."""
 _TEMPLATE_SUFFIXES = (
     *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".gotmpl", ".template"),
     *(".erb", ".ejs", ".hbs", ".mustache"),
 )
-"""Input of template engines. Such a file is read only if it has no placeholders."""
+"""Suffixes of files that template engines read. Such a file is read only if it has no placeholders."""
 _BUILT_TEMPLATE = "Dockerfile.template"
 """A name that is always read, because balena and other tools build this file directly."""
 _LANGUAGE_SUFFIXES = (
     *(".go", ".java", ".kt", ".scala", ".rs", ".rb", ".php", ".cs", ".fs", ".vb", ".swift", ".dart", ".ex", ".lua"),
     *(".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".pl", ".r"),
 )
-"""Suffixes of source code. Only a file such as `Dockerfile.go` can be a Dockerfile, if its content is one."""
+"""Suffixes of source code. Only files such as `Dockerfile.go` are read, and only if their content is a Dockerfile."""
 _OTHER_SUFFIXES = (
     # Files that accompany a Dockerfile and start with its name.
     *(".dockerignore", ".containerignore", ".md", ".mdx", ".rst", ".adoc", ".txt", ".html", ".log", ".lock"),

@@ -16,7 +16,7 @@ _FILES = (
     *(f".renovaterc{kind}" for kind in ("", ".json", ".jsonc", ".json5")),
     PACKAGE_FILE,
 )
-"""Config files in the order in which Renovate searches for them. Renovate uses only the first one that exists
+"""Config files in the order in which Renovate searches for them. Renovate uses only the first file that exists
 (https://docs.renovatebot.com/configuration-options/#locations-for-configuration-filenames)."""
 
 

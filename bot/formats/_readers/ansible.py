@@ -40,7 +40,7 @@ _DOCKER_MODULES = frozenset(
     {"docker_container", "community.docker.docker_container", "community.general.docker_container"}
 )
 _MODULES = _DOCKER_MODULES | {"podman_container", "containers.podman.podman_container"}
-"""The modules, also with the names of their collections."""
+"""The names of the modules, with and without the names of their collections."""
 _TASK_LISTS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
 """Keys of a play or of a block whose values are lists of tasks."""
 _ACTIONS = ("action", "local_action")
@@ -133,7 +133,7 @@ def _read_image(
 
 
 def _would_keep_image(document: YamlDocument, call: _ModuleCall) -> bool:
-    """Return True if `docker_container` would not run the pinned image after a digest was added to its tag.
+    """Return True if `docker_container` would keep the old image after a digest was added to the tag.
 
     The module never finds an image on the host by both a tag and a digest (`find_image` in its module_utils). It must
     therefore be allowed to pull the image, and to create a container again because the name of its image changed.

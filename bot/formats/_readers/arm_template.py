@@ -174,7 +174,7 @@ def _get_string(value: JsonValue | None) -> TemplateString | None:
 
 
 def _read_value(value: JsonString, *, is_nested: bool) -> TemplateString | str | None:
-    """Return a string, the name of a parameter or variable, or None if the value is computed in another way."""
+    """Return a string, the name of a parameter or variable, or None for any other expression."""
     if not _EXPRESSION.fullmatch(value.value):
         return _get_string(value)
     is_name = _NAMED_VALUE.fullmatch(value.value[1:-1].strip()) is not None

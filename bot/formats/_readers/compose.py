@@ -108,7 +108,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     image_events = {id(image.node.event) for image in images if isinstance(image.node, YamlScalar)}
     uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output_image))
-    # Read the images only after the whole walk, because only then is it known which scalars aliases use elsewhere.
+    # Read the images only after the whole walk, which finds the scalars that aliases use elsewhere.
     found: list[Reference | UnsupportedText | InterpolatedImage] = []
     locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
     for image in images:

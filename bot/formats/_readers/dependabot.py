@@ -92,7 +92,7 @@ def _list_ignored(document: YamlDocument, entry: YamlNode) -> Iterator[IgnoredIm
         for name in _list_scalars(document, ignore_entry, ("dependency-name",)) or ["*"] * bool(types):
             if types:
                 yield IgnoredImages(name, frozenset(_UPDATE_TYPES[each] for each in types if each in _UPDATE_TYPES))
-            elif not has_versions:  # with `versions`, only some updates are ignored, and it is unknown which
+            elif not has_versions:  # `versions` ignores only some updates
                 yield IgnoredImages(name)
 
 

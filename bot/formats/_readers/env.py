@@ -102,7 +102,7 @@ def _parse_value(assignment: EnvAssignment) -> InterpolatedText:
         text = assignment.value.decode()
     except UnicodeDecodeError:
         return (LiteralText(assignment.value.decode(errors="replace"), None),)
-    if "\\" in text and assignment.quote:  # the value contains an escape, which no image reference does
+    if "\\" in text and assignment.quote:  # no image reference contains an escape
         return (LiteralText(text, None),)
     if assignment.quote == "'":
         return (LiteralText(text, Span(assignment.start, assignment.start + len(assignment.value))),)

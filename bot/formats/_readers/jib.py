@@ -25,8 +25,8 @@ _MAVEN_PROPERTY = "jib.from.image"
 _GRADLE_BLOCKS = ("jib", "JibExtension")
 _IMAGE_PATH = ("from", "image")
 _REGISTRY_SCHEME = "registry://"
-"""Scheme of images in a registry. Jib also accepts them without a scheme. Images with another scheme are in the Docker
-daemon or in a file."""
+"""Scheme of images in a registry. Jib also accepts these images without a scheme. Images with another scheme are in the
+Docker daemon or in a file."""
 _NO_IMAGE = "scratch"
 _JIB_DEFAULT_PLATFORM = {"os": "linux", "architecture": "amd64"}
 
@@ -83,7 +83,7 @@ def _find_plugin_images(xml: XmlFile, plugin: XmlElement) -> Iterator[tuple[str,
 
 
 def _get_platform(xml: XmlFile, base: XmlElement) -> str | None:
-    """Return the only platform for which an image is built, or None if there are several or the file names none."""
+    """Return the only platform for which an image is built, or None if the file names several platforms or none."""
     platforms = list(base.find_descendants("platforms", "platform"))
     if len(platforms) != 1:
         return None

@@ -50,7 +50,7 @@ _COMPONENT_PATH: KeyPath = ("components", ALL_ITEMS)
 _REMOTE = re.compile(
     r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|[^?]*\?(?:.*[?&])?(?:ref|version)="
 )
-"""Recognises paths that are not in this tree by their beginning (api/internal/git/repospec.go of kustomize)."""
+"""Matches the beginning of a path that is not in this tree (api/internal/git/repospec.go of kustomize)."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:

@@ -17,7 +17,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateConfig]:
-    """Yield the settings of a Renovate config file, or a `RenovateConfig` without settings if they cannot be read.
+    """Yield the settings of a Renovate config file, or a `RenovateConfig` without settings if the file cannot be read.
 
     `rank` is the position of the file's name in the order in which Renovate searches for its config.
 

@@ -66,7 +66,7 @@ class ImageValue(NamedTuple):
     """The value as it is written in the file."""
     start: int
     value: TemplateString | str | None
-    """A string, the name of a parameter or a variable, or None if the value is computed in another way."""
+    """A string, the name of a parameter or a variable, or None for any other expression."""
 
 
 def is_image_property(resource_type: str, path: tuple[str, ...]) -> bool:

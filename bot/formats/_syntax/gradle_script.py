@@ -18,7 +18,7 @@ MAX_NESTING = 200
 """Limit on nested blocks. Scripts nest about ten."""
 
 MAX_TOKENS = 200_000
-"""Limit on the tokens of one script. The largest scripts that people write have some ten thousand."""
+"""Limit on the tokens of one script. The largest scripts that people write have some ten thousand tokens."""
 
 _TOKEN = re.compile(
     rb"""

@@ -6,12 +6,13 @@ import re
 
 JSON_NAME = (
     r"(?!(?:"
-    # Files of other tools, listed by their full names because many repositories contain large ones.
+    # Files of other tools. Their full names are listed, because many repositories contain large files with these names.
     r"package(?:-lock)?|npm-shrinkwrap|composer|bower|lerna|nx|turbo|angular|deno|renovate|global|tslint|"
     r"launch|settings|tasks|[jt]sconfig[^/]*|appsettings[^/]*|[^/]*\.(?:schema|lock|min|map|nls)"
     r")\.json\Z)[^/]*\.json"
 )
-"""A pattern for the names of all JSON files except those of well-known tools. Match it without case."""
+"""A pattern for the names of all JSON files except those of well-known tools. Use the pattern without distinguishing
+upper and lower case."""
 _ARM_SCHEMA = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:\s++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\{)*+"\$schema"\s*:\s*"[^"]*deploymentTemplate\.json""",
     re.IGNORECASE,

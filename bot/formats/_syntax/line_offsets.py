@@ -32,5 +32,6 @@ class LineOffsets:
 
     @cached_property
     def _starts(self) -> list[int]:
-        # Each line is followed by one more line break than the line before it. Without a loop in Python, this is fast.
+        # Each line is followed by one more line break than the line before it. `accumulate` computes this fast, without
+        # a loop.
         return [0, *map(add, accumulate(map(len, self._content.split(b"\n"))), count(1))]

@@ -12,8 +12,8 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, U
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200
-"""How many characters of an unsupported text are kept. No real reference is longer, and a table has room for this
-many."""
+"""The number of characters of an unsupported text that are kept. No real reference is longer, and a table has room for
+this many."""
 
 MAX_LOCATOR = 500
 """Limit on the characters of a locator that consists of names in the file. Real locators have fewer than a hundred."""

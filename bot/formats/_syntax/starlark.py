@@ -67,7 +67,7 @@ class StarlarkArgument(NamedTuple):
     start: int
     """The byte offset of the name, or of the value for a positional argument."""
     source: str
-    """The value as it is written in the file. A value of several tokens is cut after the first of them."""
+    """The value as it is written in the file. A value of several tokens is cut after the first token."""
     value: StarlarkValue
 
 

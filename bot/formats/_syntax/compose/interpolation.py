@@ -15,10 +15,12 @@ MAX_NESTING = 20
 """Limit on the nesting of `${A:-${B:-…}}`. People nest fewer than four."""
 
 MAX_LENGTH = 8192
-"""Limit in characters. A longer text is not split. A reference with all its variables has at most about a thousand."""
+"""Limit on the characters of one text. A longer text is not split. A reference with all its variables has at most about
+a thousand."""
 
 MAX_DOLLARS = 200
-"""Limit on the dollar signs of one text. A text with more is not split. A reference has fewer than ten variables."""
+"""Limit on the dollar signs of one text. A text with more dollar signs is not split. A reference has fewer than ten
+variables."""
 
 _VARIABLE_NAME = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
 _DOLLAR = re.compile(r"\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:([a-z_][a-z0-9_]*)(?=\}|:?[-+?]))?)", re.ASCII | re.IGNORECASE)

@@ -56,7 +56,7 @@ class ComposeService(NamedTuple):
 
     @property
     def output_image(self) -> str | None:
-        """The name of the image that this service builds: its `image` if it has a `build`. None if it has no `build`.
+        """The name of the image that this service builds, which is its key `image`; None if it has no key `build`.
 
         Reading this property does not mark the name as visited. Therefore, `YamlDocument.is_shared` still treats the
         name as a value that is not an image reference.

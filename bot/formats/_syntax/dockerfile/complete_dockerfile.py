@@ -1,4 +1,4 @@
-"""Decide by its content whether a file is a Dockerfile, for files whose names leave this open."""
+"""Decide whether a file is a Dockerfile by its content, because some names do not show this."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class VariableEffect(Enum):
     VALUE = auto()
     """The value of the variable is inserted."""
     CHOICE = auto()
-    """Whether the variable is set determines which text is inserted."""
+    """The inserted text depends on whether the variable is set."""
     PATTERN = auto()
     """A text that is computed from the value is inserted."""
     UNCHOSEN = auto()
@@ -115,7 +115,7 @@ class WordExpansion:
 
     @property
     def unknown_uses(self) -> tuple[ArgumentUse, ...]:
-        """The uses of variables whose value is unknown: the file sets none, or the value differs between platforms."""
+        """The uses of variables with an unknown value: the file sets no value, or it differs between platforms."""
         return tuple(use for use in self.uses if use.effect in _UNKNOWN_EFFECTS) if self.uses else ()
 
     def find_run(self, start: int, end: int) -> tuple[ByteRun, int] | None:
@@ -165,7 +165,10 @@ class ArgScope:
 
 
 class ExpansionBuilder:
-    """Builds a `WordExpansion`. Methods that add something to the result raise WordError if it exceeds a limit."""
+    """Builds a `WordExpansion`.
+
+    Methods that add something to the result raise WordError if the result exceeds a limit.
+    """
 
     def __init__(self) -> None:
         self._runs: list[ByteRun] = []

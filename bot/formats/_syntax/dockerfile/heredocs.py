@@ -170,7 +170,7 @@ class _ShellWordSplitter:
         yield None
 
     def _convert_marks(self, source: str) -> str:
-        """Return a part of a word with its quotes and escapes, or without them if they are not kept."""
+        """Return a part of a word, with its quotes and escapes only if these marks are kept."""
         has_quotes, has_escapes = "'" in source or '"' in source, _ESCAPE in source
         is_unchanged = not (has_quotes and has_escapes) if self._should_keep_marks else not (has_quotes or has_escapes)
         if is_unchanged:

@@ -64,7 +64,7 @@ class InstructionSpan(NamedTuple):
     start: int
     end: int
     keyword: bytes | None
-    """The keyword as it is written; None if it is not complete on the first line."""
+    """The keyword as it is written; None if the keyword is not complete on the first line."""
 
 
 class InstructionLines:
@@ -172,7 +172,7 @@ class InstructionSplitter:
             yield InstructionSpan(start, self._at, found[1])
 
     def get_lines(self, span: InstructionSpan) -> InstructionLines:
-        """Return the lines of an instruction. `span` is the one that `iterate_spans` has just yielded."""
+        """Return the lines of an instruction. `span` is the span that `iterate_spans` has just yielded."""
         start = span.start
         self._line_number += self._content.count(b"\n", self._counted_up_to, start)
         self._counted_up_to = start

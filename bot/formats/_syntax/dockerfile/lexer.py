@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 65_535
 """BuildKit rejects a file with a longer line (bufio.MaxScanTokenSize, used in frontend/dockerfile/parser/parser.go)."""
 MAX_FLAGS = 100_000
-"""Limit on the words of one file that may be flags. The longest generated Dockerfiles have a few thousand."""
+"""Limit on the words of one file that may be flags. The longest generated Dockerfiles have a few thousand flags."""
 MAX_WORDS = 1_000
 """Limit on the words of a `FROM` that are read. A `FROM` with more than three words is rejected by BuildKit, and
 templates that add words before the build add a few dozen."""
@@ -243,7 +243,8 @@ def _find_heredocs(instruction: DockerfileInstruction, start: int) -> tuple[Here
     Raises BrokenAtError if there are too many heredocs.
     """
     inner_instruction = instruction.parse_onbuild() if instruction.keyword == "onbuild" else instruction
-    # BuildKit excludes arguments in JSON form. They need no check here, because quoted strings open no heredoc.
+    # BuildKit excludes arguments in JSON form. Such arguments need no check here, because quoted strings open no
+    # heredoc.
     if inner_instruction.keyword not in _HEREDOC_KEYWORDS:
         return ()
     from bot.formats._syntax.dockerfile.heredocs import TooManyHeredocsError, find_heredocs

@@ -96,7 +96,8 @@ _SCRATCH = "scratch"
 """The name of the empty base, which is not an image."""
 _STAGE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TEMPLATE_MARKS = re.compile(rb"\{\{|\{%|<%|\$\(|\$\{\w+:[A-Za-z]|(?<![\w}])%%\w|@[A-Za-z_]\w*@")
-"""Placeholders that template engines replace before the build. Neither references nor expansions contain them."""
+"""Placeholders that template engines replace before the build. Neither references nor expansions contain such
+placeholders."""
 _LITERAL_WORD = re.compile(rb"[A-Za-z0-9._/:@+\[\]-]*")
 """A word that expands to itself."""
 _VARIABLE_NAME = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -226,7 +227,9 @@ class _DockerfileReader:
     def _read_expansion(
         self, mention: ImageMention, expansion: WordExpansion
     ) -> UnsupportedText | ComposedReference | None:
-        """Return the image that `expansion` names, the text of a word after its variables were replaced.
+        """Return the image that `expansion` names.
+
+        The expansion is the text of a word after its variables were replaced.
 
         The result is an `UnsupportedText` if the text contains a template, depends on an unknown variable, or is not a
         valid reference. It is also an `UnsupportedText` if the text is empty because all its variables are empty.
@@ -253,7 +256,8 @@ class _DockerfileReader:
     def _is_not_image(self, text: str, mention: ImageMention) -> bool:
         if not text or text == _SCRATCH or (not mention.is_from and _STAGE_NUMBER.fullmatch(text)):
             return True
-        # In a FROM, BuildKit distinguishes upper and lower case. No image name has upper case, so ignoring it is safe.
+        # In a FROM, BuildKit distinguishes upper and lower case. No image name has upper case, so ignoring the case is
+        # safe.
         number = self._stages.numbers_by_name.get(text.lower())
         return number is not None and (mention.stage is None or number < mention.stage)
 

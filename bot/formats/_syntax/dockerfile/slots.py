@@ -76,7 +76,8 @@ class SlotClaims:
 
     def __init__(self) -> None:
         self._digest_keys: dict[int, _SlotKey | None] = {}
-        """The key of the slot that all references need, by argument. None if they need different slots or no slot."""
+        """The key of the slot that all references need, by argument. The key is None if the references need different
+        slots or no slot."""
         self._tag_keys: dict[int, _SlotKey | None] = {}
 
     def record_reference(self, reference: ComposedReference) -> None:
@@ -169,7 +170,7 @@ def _find_slot(
 
 
 def _would_freeze_tag(image: ImageName, expansion: WordExpansion, end: int) -> bool:
-    """Return True if a digest after the tag would make it useless to override an argument in the tag.
+    """Return True if a digest after the tag would disable overriding an argument in the tag.
 
     For `FROM app:$TAG@sha256:…`, a build with `--build-arg TAG=2.0` would silently use the image of the old digest. The
     result is False if the digest is in the default of the argument, because overriding the argument then removes the

@@ -30,7 +30,7 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | BrokenFile:
-    """Parse HCL in its JSON syntax. Return a `BrokenFile` if it cannot be parsed.
+    """Parse HCL in its JSON syntax. Return a `BrokenFile` if the file cannot be parsed.
 
     JSON writes attributes and blocks in the same way. To distinguish them, `label_counts` contains the type of each
     block and the number of its labels, such as `{"target": 1}`. A top-level key that is not in `label_counts` is an

@@ -119,7 +119,7 @@ class HclFile:
 
 
 def read_hcl(content: bytes) -> HclFile | BrokenFile:
-    """Parse HCL in its native syntax. Return a `BrokenFile` if it cannot be parsed."""
+    """Parse HCL in its native syntax. Return a `BrokenFile` if the file cannot be parsed."""
     try:
         content.decode()
         return HclFile(content, _HclParser(content).parse_body(END, 0))
@@ -194,7 +194,7 @@ class _HclParser:
         return ComputedExpression(start, self._last_end)
 
     def _parse_tuple(self, depth: int) -> HclTuple | None:
-        """Parse `[…]`. If this is a `for` expression instead of a tuple, skip it and return None."""
+        """Parse `[…]`. If the brackets contain a `for` expression, skip the expression and return None."""
         start = self._advance().start
         items: list[HclExpression] = []
         self._skip_newlines()
@@ -209,7 +209,7 @@ class _HclParser:
         return HclTuple(start, self._advance().end, tuple(items))
 
     def _parse_object(self, depth: int) -> HclObject | None:
-        """Parse `{…}`. If this is a `for` expression instead of an object, skip it and return None."""
+        """Parse `{…}`. If the braces contain a `for` expression, skip the expression and return None."""
         start = self._advance().start
         items: list[HclAttribute] = []
         self._skip_newlines()
@@ -243,7 +243,10 @@ class _HclParser:
         self._take(closing)
 
     def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
-        """Skip to the next token whose kind is in `kinds`. Brackets that start on the way are skipped as a whole."""
+        """Skip to the next token whose kind is in `kinds`.
+
+        Brackets before this token are skipped with everything inside them.
+        """
         start = self._next.start
         enclosing: list[str] = []
         while enclosing or self._next.kind not in kinds:

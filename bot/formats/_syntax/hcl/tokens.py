@@ -73,7 +73,10 @@ class HclInterpolation:
 
 @dataclass(frozen=True, slots=True)
 class HclTemplate:
-    """A string, in quotes or as a heredoc. HCL calls it a template, because it may contain interpolations."""
+    """A string, in quotes or as a heredoc.
+
+    HCL calls a string a template, because a string may contain interpolations.
+    """
 
     start: int
     """The byte offset of the opening quote, or of `<<`."""

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 MAX_ACTIONS = 20_000
-"""Limit on the actions of one file. The longest templates of large charts have a few thousand."""
+"""Limit on the actions of one file. The longest templates of large charts have a few thousand actions."""
 MAX_ACTION_LENGTH = 65_536
-"""Limit on the characters of one action that is not a comment. The longest in charts have a few thousand."""
+"""Limit on the characters of one action that is not a comment. The longest actions in charts have a few thousand
+characters."""
 MAX_TOKENS = 200_000
 """Limit on the tokens in the actions of one template. The longest templates of large charts have about 20,000."""
 MAX_CACHED_ACTIONS = 8192
@@ -21,7 +22,7 @@ MAX_CACHED_ACTIONS = 8192
 _MAX_CACHED_LENGTH = 200
 """Longer actions are rarely repeated. Without the limit, a few thousand long actions would fill the memory."""
 _MAX_CACHED_TOKENS = 50
-"""Longer expressions are rarely repeated. Without the limit, a few thousand of them would fill the memory."""
+"""Longer expressions are rarely repeated. Without the limit, a few thousand long expressions would fill the memory."""
 
 _ACTION = re.compile(
     r"""\{\{(?:

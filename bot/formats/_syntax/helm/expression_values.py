@@ -58,7 +58,7 @@ class ExpressionValue(NamedTuple):
 
     @property
     def unchanged_paths(self) -> frozenset[ValuePath]:
-        """The paths of `end_sources`; empty if a name is written before them."""
+        """The paths of `end_sources`; empty if the result contains an image name before these values."""
         return frozenset() if self.preceding_name else self.value_paths
 
     @property
@@ -80,7 +80,7 @@ class ExpressionValue(NamedTuple):
 
     @property
     def as_digest(self) -> ExpressionValue:
-        """A copy of this value for use after the text `sha256:`: its `end_sources` are moved to `digest_sources`."""
+        """A copy of this value with its `end_sources` moved to `digest_sources`, for use after the text `sha256:`."""
         digest_sources = self.digest_sources | self.end_sources
         return self._replace(end_sources=frozenset(), digest_sources=digest_sources, fallbacks=frozenset())
 

@@ -52,7 +52,10 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the sources of a text that joins all values. Only the last value is an unchanged source at its end."""
+    """Return the sources of a text that joins all values.
+
+    Only the last value remains unchanged, at the end of the text.
+    """
     *others, last = values or [NO_VALUE]
     if last.literal is not None or last.entries:
         last = last._replace(literal=None, entries=())
@@ -60,7 +63,7 @@ def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _print(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the sources of a text that joins all values, if the text before the last value does not change it.
+    """Return the sources of a text that joins all values, if the earlier text does not change the last value.
 
     For example, `print "v" .Values.tag` renders another tag than the value (see `ReferencePrefix.is_unmodified`).
     """
@@ -203,7 +206,7 @@ class ExpressionEvaluator:
     def __init__(self) -> None:
         self.variables: dict[str, ExpressionValue] = {}
         self.unknown_sources: set[ValuePath | TemplateInclusion] = set()
-        """Sources that the template uses in a way that is not tracked, so that it is unknown how they are used."""
+        """Sources whose use is unknown, because the template uses them in a way that is not tracked."""
 
     def assign_variable(self, variable: str, value: ExpressionValue) -> None:
         """Add `value` to the values that a variable may have.
@@ -276,7 +279,7 @@ class ExpressionEvaluator:
             # The name of a template file is computed only to hash the text of the whole file.
             self.unknown_sources |= frozenset() if is_file else argument.sources
             return NO_VALUE
-        if argument is not ROOT_VALUE:  # nearly all templates get it
+        if argument is not ROOT_VALUE:  # nearly all templates get this argument
             self._record_unknown_parts(argument)
         named = tuple([(key, value.unchanged_paths) for key, value in argument.entries])
         inclusion = TemplateInclusion(template.literal, argument.unchanged_paths, named)
@@ -294,7 +297,7 @@ class ExpressionEvaluator:
 def _evaluate_without_variables(
     expression: ActionExpression, dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
-    """Return the value of an expression without variables, and the sources that it uses in an unknown way.
+    """Return the value of an expression without variables, and the sources that the expression uses in an unknown way.
 
     For example, a source is used in an unknown way if it is passed to a template whose name is computed. Results are
     cached, because templates repeat the same expressions.

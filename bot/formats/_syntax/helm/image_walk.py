@@ -164,7 +164,10 @@ class ImageWalk:
         return line_state
 
     def _add_text(self, text: str, line_state: _LineState) -> _LineState:
-        """Return the state of the current line after `text` is output. `line_state` is its state before `text`."""
+        """Return the state of the current line after `text` is output.
+
+        `line_state` is the state of the line before `text`.
+        """
         self._is_behind_algorithm = text.endswith(ALGORITHM_PREFIX)
         _, line_break, last = text.rpartition("\n")
         last = last[-MAX_LINE:]
@@ -215,6 +218,9 @@ class ImageWalk:
 
 
 def _find_key_end(last: str) -> int:
-    """Return the end of the last key of an image in `last`, which contains no line break; 0 if there is none."""
+    """Return the end of the last key of an image in `last`; 0 if there is no such key.
+
+    `last` contains no line break.
+    """
     ends = [match.end() for match in _KEY.finditer(last) if match["key"].lower().endswith("image")]
     return ends[-1] if ends else 0

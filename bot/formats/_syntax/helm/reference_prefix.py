@@ -103,7 +103,7 @@ class WrittenLine:
         return prefix
 
     def add_last_part(self, prefix: ReferencePrefix) -> ReferencePrefix:
-        """Return `prefix`, the prefix of the line without its last part, with the last part."""
+        """Return `prefix` extended by the last part. `prefix` is the prefix of the line without this part."""
         match self.last_part:
             case str() as text:
                 return prefix.add_text(text)

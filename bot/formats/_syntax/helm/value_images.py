@@ -116,12 +116,15 @@ def is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
 
 
 def get_source_value(node: YamlNode) -> str:
-    """Return the text of a scalar of any type as it is written in the file. It is empty for nulls and collections."""
+    """Return the text of a scalar of any type as it is written in the file.
+
+    The result is empty for nulls and collections.
+    """
     return node.value if isinstance(node, YamlScalar) and node.tag != NULL else ""
 
 
 def get_string(node: YamlNode) -> str:
-    """Return the text of a string. It is empty for numbers, nulls and collections."""
+    """Return the text of a string. The result is empty for numbers, nulls and collections."""
     return node.text if isinstance(node, YamlScalar) and node.tag == STRING else ""
 
 
@@ -129,8 +132,8 @@ _HEX_DIGEST = "sha"
 """The key of a digest without its algorithm, as used in the charts of Grafana and Prometheus."""
 _IMAGE_ONLY_KEYS = frozenset({"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"})
 _GLOBAL_REGISTRY_KEYS = ("global", "imageRegistry")
-"""Key path of a registry. In charts that use `common.images.image` (github.com/bitnami/charts), it replaces the
-registry of every image. In other charts it applies only to some images."""
+"""Key path of a registry. In charts that use `common.images.image` (github.com/bitnami/charts), this registry replaces
+the registry of every image. In other charts, this registry applies only to some images."""
 _UNCERTAIN_REGISTRY_NOTE = "it is unknown whether the chart puts global.imageRegistry before this image"
 _DEFAULT_REGISTRY_KEYS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
 """Key paths below which charts have a default registry for images that name no registry. Without this registry, these
@@ -173,7 +176,7 @@ class ImageCandidate(NamedTuple):
 
     @property
     def needs_tag(self) -> bool:
-        """True if the tag would be a value of its own, which is empty or missing.
+        """True if the tag would be a separate value, and this value is empty or missing.
 
         The chart then uses another tag, such as its `appVersion`.
         """

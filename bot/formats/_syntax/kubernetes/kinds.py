@@ -359,7 +359,7 @@ COMMON_FIELDS: ImageFields = tuple(
 COMMON_PATHS = ImagePaths.build(COMMON_FIELDS)
 
 IMAGE_KEYS: KeyPath = ("image", "images", "imageName", "reference", "values", "valuesObject", "valuesContent")
-"""The path of every field above contains one of these keys, or a key that ends in `Image`."""
+"""The path of every image field contains one of these keys, or a key that ends in `Image`."""
 
 
 NO_GROUP = "/"

@@ -31,7 +31,8 @@ _CHANGE_KEYS = ("newName", "newTag", "digest", "tagSuffix")
 _BEFORE_TAG_VALUE = re.compile(rb"((?:[ ]|-(?=[ ]))*)(?:newTag|\"newTag\"|'newTag')[ \t]*:[ \t]+")
 """The text before the value of `newTag`, if another line can be added after that line. Group 1 is its indentation."""
 _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z)")
-"""The rest of a line, which may be a comment without YAML's unusual line breaks. Group 1 is the end of the line."""
+"""The rest of a line. It may be a comment, unless the comment contains YAML's unusual line breaks. Group 1 is the end
+of the line."""
 
 
 class ImageEntry(NamedTuple):

@@ -60,7 +60,7 @@ _FIELDS_WITHOUT_IMAGES = frozenset({"metadata", "data", "stringData", "binaryDat
 """Fields at the top of an object in which a key `image` is not the image of a container, such as annotations."""
 _CHART_VALUES = frozenset({"values", "valuesObject"})
 _PATCHED_IMAGE = ImagePaths((FieldShape.IMAGE,), {})
-"""A field `image` outside of a PodSpec. If its value is not a text, it has another meaning."""
+"""A field `image` outside of a PodSpec. If the value of the field is not a text, the field has another meaning."""
 
 
 class _PatchedValue(NamedTuple):
@@ -113,10 +113,9 @@ either."""
 
 _FoundReference = Reference | UnsupportedText
 _DeferredRead = Callable[[], Iterable[_FoundReference]]
-"""Reads a field after all paths of its document have been walked, when the shared scalars are known.
-
-It contains no reference to the search that created it. Such a reference cycle would keep the tree of every document in
-memory until the garbage collector runs."""
+"""Reads a field. Call this after all paths of the document have been walked, because only then are the shared scalars
+known. It contains no reference to the search that created it. Such a reference cycle would keep the tree of every
+document in memory until the garbage collector runs."""
 
 
 @dataclass(frozen=True, slots=True)

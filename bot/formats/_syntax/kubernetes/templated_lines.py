@@ -237,7 +237,7 @@ def read_templated_lines(
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
 ) -> Reference | UnsupportedText | None:
-    """Return the image in a line, or None if the line is not understood or its key is not an image field.
+    """Return the image in a line, or None if the line is not understood or the key of the line is not an image field.
 
     `start` is the offset of the section in the file. `group_kind` is the API group and the kind of the object.
     """

@@ -38,5 +38,5 @@ def has_usual_line_breaks(raw: bytes) -> bool:
     has_usual_returns = b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n")
     if not has_usual_returns or raw.isascii():
         return has_usual_returns
-    other = raw.translate(None, _ASCII)  # most texts have few other characters, which are searched much faster
+    other = raw.translate(None, _ASCII)  # most texts have few non-ASCII characters, so a search among them is fast
     return not any(each in other for each in _UNUSUAL_LINE_BREAKS)

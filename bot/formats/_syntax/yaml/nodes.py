@@ -75,7 +75,10 @@ _last_file = threading.local()  # the content and the sections of the file that 
 
 
 def load_sections(content: bytes) -> list[ParsedSection]:
-    """Return the sections of a file. Those of the last file are reused, because several formats may read it."""
+    """Return the sections of a file.
+
+    The sections of the last file are reused, because several formats may read the same file.
+    """
     if getattr(_last_file, "content", None) != content:
         _last_file.content, _last_file.sections = content, make_sections(content)
     sections: list[ParsedSection] = _last_file.sections
@@ -83,7 +86,7 @@ def load_sections(content: bytes) -> list[ParsedSection]:
 
 
 def make_sections(content: bytes) -> list[ParsedSection]:
-    """Return the sections of a file, up to MAX_DOCUMENTS. None of them is parsed yet."""
+    """Return the sections of a file, up to MAX_DOCUMENTS. No section is parsed yet."""
     line_counter = LineCounter(content)
     sections: list[ParsedSection] = []
     for start, end in split_sections(content):

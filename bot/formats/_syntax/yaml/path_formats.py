@@ -33,7 +33,8 @@ class YamlPathFormat:
     anchor_paths: tuple[KeyPath, ...] = ()
     """Paths of scalars with anchors that only exist to be used elsewhere in the file."""
     condition_prefix: str = ""
-    """Prefix of keys that are conditions, such as `${{`. Paths continue below such a key as if it were not there."""
+    """Prefix of keys that are conditions, such as `${{`. Paths continue below such a key as if the key were not
+    there."""
     has_line_end_comments: bool = True
 
     def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:

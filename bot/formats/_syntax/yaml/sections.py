@@ -76,7 +76,7 @@ class SectionSource:
 
     @cached_property
     def _lines_before(self) -> int:
-        """The number of lines above the section. It is not needed for most sections, because they contain no image."""
+        """The number of lines above the section. Most sections contain no image, and so do not need this number."""
         return self._line_counter.count_line_breaks(self.start)
 
     @cached_property

@@ -20,7 +20,7 @@ from bot.model.source import EditSlot, NotEditable, Reference, Span, Unsupported
 from bot.model.vocabulary import Reason
 
 MAX_BEFORE = 1000
-"""Limit on the bytes before a value on its line that are checked. They contain an indentation and a key."""
+"""Limit on the bytes before a value on its line that are checked. These bytes contain an indentation and a key."""
 
 _EMPTY_QUOTES = {'""', "''"}
 _NULLS = {"null", "Null", "NULL", "~"}
@@ -42,7 +42,7 @@ class ReferencePart(NamedTuple):
     document: YamlDocument
     scalar: YamlScalar
     text: str
-    """The source value of the scalar, so that `1.10` stays `1.10`. It is empty for a null."""
+    """The source value of the scalar, so that `1.10` stays `1.10`. The text is empty for a null."""
 
     @classmethod
     def create(cls, document: YamlDocument, scalar: YamlScalar) -> ReferencePart:
@@ -95,7 +95,7 @@ class SplitReference(NamedTuple):
 
     name: ReferencePart
     registry: str = ""
-    """The registry, if the name does not contain one."""
+    """The registry, if the name does not contain a registry."""
     tag: ReferencePart | None = None
     digest: ReferencePart | None = None
 

@@ -21,7 +21,7 @@ from bot.model.vocabulary import Role
 MAX_CONDITIONS = 30
 """Limit on nested conditions. People write two or three."""
 MAX_BEFORE_MAPPING = 200
-"""Limit on the bytes between a key and its mapping. They may contain an anchor, a tag and a comment."""
+"""Limit on the bytes between a key and its mapping. These bytes may contain an anchor, a tag and a comment."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
 _ANY_KEY = rb"[^\s:\"']++"

@@ -36,7 +36,8 @@ _MAPPING, _SEQUENCE = yaml.MappingStartEvent, yaml.SequenceStartEvent
 _MAPPING_END, _SEQUENCE_END = yaml.MappingEndEvent, yaml.SequenceEndEvent
 _DOCUMENT_START = yaml.DocumentStartEvent
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
-"""The message of libyaml. libyaml parses ahead of the events that it has returned."""
+"""The message of libyaml for collections that are nested too deeply. libyaml parses ahead of the events that it has
+returned."""
 
 
 class TooDeepError(Exception):
