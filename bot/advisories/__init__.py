@@ -1,1 +1,1 @@
-"""Published vulnerability data from sources that the operator configures: CISA's KEV, FIRST's EPSS, VEX documents."""
+"""Published vulnerability data from configured sources: CISA's KEV list, FIRST's EPSS scores, and VEX documents."""

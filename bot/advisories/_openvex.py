@@ -1,4 +1,7 @@
-"""Parses OpenVEX documents of version 0.2.0, and the fields of earlier versions (https://github.com/openvex/spec)."""
+"""Parses OpenVEX documents of version 0.2.0, and the fields that earlier versions have instead.
+
+https://github.com/openvex/spec
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 MAX_DOCUMENT_SIZE = 16 * 1024 * 1024
-"""Bytes. A distribution's document about one image has a few hundred thousand."""
+"""The largest document, in bytes. A distribution's document about one image has a few hundred thousand bytes."""
 MAX_REASON_LENGTH = 120
-"""Characters of an author's reason that are kept. The reason is shown in a table cell."""
+"""The number of characters of an author's reason that are kept, because a table cell shows the reason."""
 
 _CONTEXT = "https://openvex.dev/ns"
 _JUSTIFICATIONS = frozenset(
@@ -32,7 +35,7 @@ JsonObject = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class OpenVexDocument:
-    """A parsed OpenVEX document. All its statements are by `author`."""
+    """A parsed OpenVEX document. `author` made all its statements."""
 
     author: str
     statements: tuple[VexStatement, ...]
@@ -41,8 +44,8 @@ class OpenVexDocument:
 def parse_document(content: bytes) -> OpenVexDocument:
     """Parse an OpenVEX document. Raises MalformedError if any part of it is invalid.
 
-    A document with an invalid part is not used at all. The invalid part could be a newer statement that revokes one of
-    the valid statements.
+    A document with an invalid part is not used at all, because the invalid part could be a newer statement that revokes
+    one of the valid statements.
     """
     try:
         document = json.loads(content)
@@ -82,10 +85,10 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
 
 
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
-    """Return the author's reason for the status of a statement: the justification, or else the impact statement.
+    """Return the author's reason for a statement: the justification, or the impact statement if there is none.
 
-    Return an empty string if there is no reason. For the status `not_affected`, OpenVEX requires a reason, so
-    MalformedError is raised if it is missing.
+    Return an empty string if there is no reason. Raises MalformedError if the reason is missing and the status is
+    `not_affected`, because OpenVEX requires a reason for this status.
     """
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:
@@ -103,8 +106,8 @@ def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
 def _parse_products(entry: JsonObject) -> Iterator[VexProduct]:
     """Yield the products of a statement that have a package URL.
 
-    Products without a package URL are left out, because they cannot be compared with images. This is safe: without such
-    a product, the statement suppresses no findings.
+    Products without a package URL are left out, because they cannot be compared with images. This is safe, because a
+    statement without products suppresses no findings.
     """
     for product in _get_list(entry, "products"):
         image = _parse_component(product)
@@ -135,8 +138,8 @@ def _get_list(entry: object, key: str) -> Sequence[object]:
 def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
     """Return the time at which a statement was last changed.
 
-    If the statement has no time, return the time of the document. Raises MalformedError if neither has a time, or if
-    the time is invalid.
+    If the statement has no time, return the time of the document. Raises MalformedError if neither the statement nor
+    the document has a time, or if the time is invalid.
     """
     text = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
     try:

@@ -22,20 +22,23 @@ from bot.model.advisory import AdvisoryList, AdvisoryResult, ListVersions
 T = TypeVar("T")
 
 KEV_URL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
-"""CISA's own address of the KEV list: https://www.cisa.gov/known-exploited-vulnerabilities-catalog."""
+"""CISA's own URL of the KEV list: https://www.cisa.gov/known-exploited-vulnerabilities-catalog."""
 EPSS_URL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
-"""The address of today's EPSS scores, according to https://www.first.org/epss/data_stats."""
+"""The URL of today's EPSS scores, according to https://www.first.org/epss/data_stats."""
 
 
 class PublicLists:
-    """Looks up vulnerabilities in the KEV and EPSS lists. A list is optional, and is read once, on the first lookup."""
+    """Looks up vulnerabilities in the KEV and EPSS lists.
+
+    Both lists are optional. A list is read once, when it is needed.
+    """
 
     def __init__(
         self, kev: DocumentSource | None = None, epss: DocumentSource | None = None, *, are_optional: bool = False
     ) -> None:
         """Create the lists from their sources.
 
-        If `are_optional` is True, a list that cannot be read is unread, and is not reported as an error.
+        If `are_optional` is True, a list that cannot be read is treated as unread, and no error is reported.
         """
         self._kev, self._epss = kev, epss
         self._are_optional = are_optional
@@ -47,7 +50,7 @@ class PublicLists:
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
         """Return which of the vulnerabilities `ids` are in the KEV list, and their EPSS scores.
 
-        If a list cannot be read, the result has no data from it, and its `errors` contain the reason.
+        If a list cannot be read, the result has no data from this list, and its `errors` contain the reason.
         """
         if not self._is_read:
             self._is_read = True
@@ -69,7 +72,7 @@ class PublicLists:
     def _read_list(
         self, advisory_list: AdvisoryList, source: DocumentSource | None, limit: int, parse: Callable[[bytes], T]
     ) -> T | None:
-        """Read and parse a list. Return None if the list is not configured or cannot be read.
+        """Read and parse a list; return None if the list is not configured or cannot be read.
 
         `source` is the configured file or URL, and `limit` is its maximum size in bytes. If the list cannot be read,
         the error is stored in `_errors`.
@@ -98,12 +101,13 @@ class PublicLists:
 _NOT_KEV = "is not a KEV catalogue in the format published by CISA"
 
 MAX_CATALOGUE_SIZE = 32 * 1024 * 1024
-"""Bytes. In 2026 the catalogue has one and a half million, and it grows by less than a fifth per year."""
+"""The largest catalogue, in bytes. In 2026 the catalogue has 1.5 million bytes, and it grows by less than a fifth per
+year."""
 
 
 @dataclass(frozen=True, slots=True)
 class KevCatalogue:
-    """CISA's catalogue of vulnerabilities that are known to be exploited, as of one day."""
+    """CISA's catalogue of vulnerabilities that are known to be exploited, as published on one day."""
 
     day: date
     ids: frozenset[str]
@@ -112,7 +116,8 @@ class KevCatalogue:
 def parse_catalogue(content: bytes) -> KevCatalogue:
     """Parse CISA's catalogue. Raises MalformedError if any part is invalid.
 
-    A catalogue is used completely or not at all, because a vulnerability that is missing counts as not exploited.
+    A catalogue with an invalid part is not used at all, because a vulnerability that is missing in it would count as
+    not exploited.
     """
     try:
         document = json.loads(content)
@@ -141,7 +146,8 @@ def _parse_ids(entries: Sequence[object]) -> Iterator[str]:
 
 
 MAX_SCORES_SIZE = 128 * 1024 * 1024
-"""Bytes, unpacked. In 2026 the file has ten million, for three hundred thousand vulnerabilities."""
+"""The largest EPSS file after decompression, in bytes. In 2026 the file has ten million bytes, for 300,000
+vulnerabilities."""
 
 _NOT_EPSS = "is not an EPSS score list in the format published by FIRST (first.org)"
 _DAY = re.compile(rb"#.*\bscore_date:(\d{4}-\d\d-\d\d)")
@@ -152,8 +158,7 @@ _HEADER = b"cve,epss,percentile"
 class EpssScores:
     """All EPSS scores of one day.
 
-    The rows of the file are kept as text. Parsing all of them would take much memory, and only a few of them are looked
-    up.
+    The rows of the file are kept as text. Parsing all rows would take much memory, and only a few rows are needed.
     """
 
     day: date
@@ -174,7 +179,7 @@ class EpssScores:
 
 
 def parse_scores(content: bytes) -> EpssScores:
-    """Parse the date and the header of an EPSS file. The rows are parsed when they are looked up.
+    """Parse the date and the header of an EPSS file. `get_scores` parses the rows that it needs.
 
     Raises MalformedError if the date or the header is invalid.
     """

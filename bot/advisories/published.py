@@ -15,10 +15,8 @@ from bot.model.image_name import Digest
 from bot.model.vex import VexStatements
 
 ListDigests = Callable[[ScanSubject], frozenset[Digest]]
-"""Returns all digests of a subject's image: those of its index, manifest and config.
-
-Raises RegistryError if the registry cannot be queried.
-"""
+"""Returns all digests of a subject's image: the digests of its index, manifest and config. Raises RegistryError if the
+registry cannot be queried."""
 
 
 class PublishedAdvisories:
@@ -28,7 +26,7 @@ class PublishedAdvisories:
         self._lists, self._documents, self._list_digests = lists, documents, list_digests
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
-        """Read the configured lists and documents, and yield a check for each list and for the documents."""
+        """Read the configured lists and documents, and yield a result for each list and for the documents."""
         result = self._lists.query_lists(())
         for advisory_list, day in (
             (AdvisoryList.KEV, result.list_versions.kev_date),
@@ -62,13 +60,13 @@ class PublishedAdvisories:
             return own_digests
         try:
             return own_digests | self._list_digests(subject)
-        except RegistryError:  # the findings count as usual, and the inspection of the image reports the error
+        except RegistryError:  # the findings are not suppressed, and the inspection of the image reports the error
             return own_digests
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
         """Return which of the vulnerabilities `ids` are in the KEV list, and their EPSS scores.
 
-        If a VEX document could not be used, the result names VEX as one of the lists that could not be read.
+        If a VEX document could not be used, the result also names VEX as a list that could not be read.
         """
         result = self._lists.query_lists(ids)
         if not self._documents.load_statements().errors:

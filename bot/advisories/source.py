@@ -1,4 +1,4 @@
-"""Reads a file or a URL that the configuration names, either completely or not at all."""
+"""Reads a file or a URL that the configuration names. The content is returned completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.net import HostTrust, HttpClient, HttpError, Url
 _GZIP_MAGIC = b"\x1f\x8b"
 """The first bytes of every gzip file (RFC 1952)."""
 _CHUNK_SIZE = 1024 * 1024
-"""Bytes per read."""
+"""The number of bytes in each read."""
 
 
 class UnreadableSourceError(Exception):
@@ -24,8 +24,7 @@ class UnreadableSourceError(Exception):
 class MalformedError(ValueError):
     """The content of a source is not in the expected format.
 
-    The message is the second half of a sentence, such as "is not JSON". The caller puts the name of the source before
-    it.
+    The message is the second half of a sentence, such as "is not JSON", and the caller prepends the name of the source.
     """
 
 
@@ -44,9 +43,10 @@ class DocumentSource:
         return Url.parse(self._location).display_text if isinstance(self._location, str) else str(self._location)
 
     def read_content(self, limit: int) -> bytes:
-        """Return the content of the file or URL. If it is compressed with gzip, return the unpacked content.
+        """Return the content of the file or URL. If the content is compressed with gzip, return the unpacked content.
 
-        Raises UnreadableSourceError if it cannot be read, or if its packed or unpacked size is more than `limit` bytes.
+        Raises UnreadableSourceError if the source cannot be read, or if its packed or unpacked size is more than
+        `limit` bytes.
         """
         location = self._location
         content = self._fetch_url(location, limit) if isinstance(location, str) else self._read_file(location, limit)
@@ -82,10 +82,10 @@ class DocumentSource:
     def _read_all(self, read: Callable[[int], bytes], limit: int) -> bytes:
         """Read a file to its end with `read`, and return its content. `limit` is the maximum size of the file in bytes.
 
-        The content is read in chunks. If `read` were called with `limit` at once, Python would allocate so many bytes
-        even for a small file.
+        The content is read in chunks. Python would allocate `limit` bytes even for a small file if `read` were called
+        with `limit`.
 
-        Raises UnreadableSourceError if the file is larger.
+        Raises UnreadableSourceError if the file is larger than `limit`.
         """
         content = bytearray()
         while chunk := read(_CHUNK_SIZE):

@@ -1,8 +1,8 @@
 """Looks up the commits and the release notes between two source revisions on GitHub and GitLab.
 
-The repository, the commits and the version come from labels of images, so everyone who can publish an image chooses
-them. Requests therefore go only to the two public forges, and never carry a token of a configured forge: such a token
-could read private repositories, and their release notes would then be shown in pull requests.
+The repository, the commits and the version come from labels of images, so that everyone who can publish an image
+chooses them. Requests are therefore sent only to the two public forges, and never with a token of a configured forge.
+Such a token could read private repositories, and pull requests would then show their release notes.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ API_ADDRESSES: Mapping[str, str] = {
     GITLAB_HOST: "https://gitlab.com/api/v4",
 }
 MAX_RESPONSE = 1024 * 1024
-"""Bytes of one response. A page of a hundred commits is about 100 KB, and GitHub limits release notes to 125,000
-characters."""
+"""The largest response, in bytes. A page of a hundred commits is about 100 KB, and GitHub limits release notes to
+125,000 characters."""
 MAX_LOOKUPS = 1000
-"""Lookups of one run. GitHub allows 60 requests per hour without a token, and 5000 with one."""
+"""The largest number of lookups in one run. GitHub allows 60 requests per hour without a token, and 5,000 with a
+token."""
 MAX_REDIRECTS = 2
-"""Redirects inside the API of a forge. A renamed repository needs one."""
+"""The largest number of redirects inside the API of a forge. A renamed repository needs one redirect."""
 MAX_LINES = 40
-"""Lines of release notes that are kept."""
+"""The number of lines of release notes that are kept."""
 MAX_LINE_LENGTH = 300
-"""Characters of a line that are kept; most lines are the title of one change."""
+"""The number of characters of a line that are kept; most lines are the title of one change."""
 MAX_COMMITS = 10_000_000
-"""A higher number of commits is not believed. Linux has about a million."""
+"""The largest number of commits that is believed. Linux has about a million commits."""
 COMMITS_PER_PAGE = 100
 """The maximum number of commits that GitLab returns in one response."""
 
@@ -51,7 +52,7 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}", re.ASCII)
 
 
 class _LookupFailedError(Exception):
-    """A request failed. The message is the second half of a sentence."""
+    """A request failed. The message is the second half of a sentence, to which the caller prepends the subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ class ForgeSourceHistory:
         Args:
             environment: Contains the proxy settings and the CA file.
             github_token: A token that the operator named for these lookups; None to send no token. Only GitHub's API
-                receives it.
-            addresses: The address of the API for each forge.
+                receives the token.
+            addresses: The URL of the API for each forge.
         """
         self._addresses, self._github_token = addresses, github_token
         apis = [Url.parse(each) for each in addresses.values()]
@@ -89,12 +90,14 @@ class ForgeSourceHistory:
         self._lock = threading.Lock()
         self._lookup_count = 0
         self._failed_hosts: dict[str, str] = {}
-        """Why a forge is not contacted again in this run: its rate limit is reached, or it does not respond."""
+        """The reason why basebump does not contact a forge again in this run, by host: the rate limit is reached, or
+        the forge does not respond."""
 
     def fetch_changes(self, comparison: SourceComparison, version: str | None) -> SourceLookup:
-        """Return the number of commits between two commits, and the release notes of a version if it is not None.
+        """Return the number of commits between two commits, and the release notes of `version` if it is not None.
 
-        If only the release cannot be looked up, the result has the number of commits and the reason.
+        If only the release cannot be looked up, the result has the number of commits, and the reason why the release is
+        missing.
         """
         with self._lock:
             self._lookup_count += 1
@@ -118,7 +121,8 @@ class ForgeSourceHistory:
     def _fetch_github_commits(self, comparison: SourceComparison) -> SourceChanges:
         """Return the number of commits on GitHub.
 
-        The changed files are only on the first page, and can have several megabytes. The second page has the numbers.
+        The changed files are only on the first page, and can have several megabytes. Therefore the second page is
+        requested, which also has the numbers.
         https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
         path = f"/repos/{comparison.repository}/compare/{comparison.old}...{comparison.new}?per_page=1&page=2"
@@ -128,7 +132,7 @@ class ForgeSourceHistory:
         )
 
     def _fetch_gitlab_commits(self, comparison: SourceComparison) -> SourceChanges:
-        """Return the number of commits on GitLab, which has no request for the number alone.
+        """Return the number of commits on GitLab, whose API has no request for the number alone.
 
         https://docs.gitlab.com/api/commits/#list-repository-commits
         """
@@ -141,7 +145,7 @@ class ForgeSourceHistory:
         return SourceChanges(commits=len(found), is_lower_bound=bool(response.headers.get("x-next-page", "").strip()))
 
     def _fetch_release(self, comparison: SourceComparison, version: str) -> ReleaseNotes | None:
-        """Return the release whose tag is the version, with or without the letter `v`; None if there is none."""
+        """Return the release whose tag is the version, with or without the letter `v`; None if it is missing."""
         for tag in _list_tags(version):
             if comparison.host == GITHUB_HOST:
                 path, name = f"/repos/{comparison.repository}/releases/tags/{quote(tag, safe='')}", "body"
@@ -162,9 +166,9 @@ class ForgeSourceHistory:
         return response
 
     def _request(self, comparison: SourceComparison, path: str) -> Response:
-        """Send a request to the API of a forge. Return a response with the status 200 or 404.
+        """Send a request to the API of a forge, and return a response with the status 200 or 404.
 
-        Redirects are followed only inside the same API, because a renamed repository gets a redirect.
+        Redirects inside the same API are followed, because a renamed repository redirects. Other redirects are refused.
         """
         host = comparison.host
         if host in self._failed_hosts:
@@ -185,7 +189,7 @@ class ForgeSourceHistory:
                 address = str(target)
         except (UnreachableError, RateLimitedError) as error:
             raise self._fail(host, f"{host} could not be reached: {error}") from None
-        except HttpError as error:  # the publisher of one image can cause this, so other lookups continue
+        except HttpError as error:  # the publisher of one image can cause this error, so other lookups continue
             raise _LookupFailedError(f"the response of {host} could not be used: {error}") from None
         return self._check_status(host, response)
 
@@ -208,7 +212,7 @@ class ForgeSourceHistory:
         raise _LookupFailedError(f"{host} answered {response.status}")
 
     def _fail(self, host: str, reason: str) -> _LookupFailedError:
-        """Return the error, and record that the forge must not be contacted again in this run."""
+        """Return the error, and record that basebump must not contact the forge again in this run."""
         self._failed_hosts[host] = reason
         return _LookupFailedError(reason)
 

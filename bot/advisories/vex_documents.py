@@ -1,7 +1,7 @@
 """Reads VEX statements of accepted authors from the documents that the configuration names.
 
-A document is trusted because of its location. Its author cannot be verified: the name is a plain field in the document,
-and documents are not signed.
+basebump trusts a document because of its location. The author cannot be verified, because documents are not signed, and
+the name of the author is a plain field.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from bot.core.globs import is_glob_match
 from bot.model.vex import VexStatement, VexStatements
 
 MAX_DOCUMENTS = 2000
-"""Limit for one folder with its subfolders. It allows one document for each image of a large fleet."""
+"""The largest number of documents in a folder with its subfolders. This allows one document for each image of a large
+fleet."""
 MAX_STATEMENTS = 200_000
-"""Limit for all documents together. This many statements take half a gigabyte of memory during the whole run."""
+"""The largest number of statements in all documents together. This many statements take half a gigabyte of memory
+during the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,11 @@ class AcceptedDocuments:
     """An entry of the configuration: the location of VEX documents, and the authors that are accepted there."""
 
     config_key: str
-    """Key of this entry in the configuration, such as `enrichment.vex[0]`."""
+    """The key of this entry in the configuration, such as `enrichment.vex[0]`."""
     location: Path | str
-    """A file, a folder whose `.json` files are documents, or an absolute URL."""
+    """A file, an absolute URL, or a folder whose `.json` files are documents."""
     authors: tuple[str, ...]
-    """Globs for the author's name. One of them must match the whole name."""
+    """Globs for the author's name. One glob must match the whole name."""
 
 
 class VexDocuments:
@@ -73,8 +75,8 @@ class VexDocuments:
         """Yield the statements at the location of `accepted`.
 
         For each document that cannot be used, an error is appended to `errors`. A folder may contain documents by
-        several authors, so documents by authors that are not accepted are skipped. If the location is a single document
-        and its author is not accepted, this is an error.
+        several authors, so that documents by authors that are not accepted are skipped. If the location is a single
+        document whose author is not accepted, this is an error.
         """
         is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
         for source in self._list_sources(accepted.location, errors):
@@ -93,7 +95,7 @@ class VexDocuments:
     def _list_sources(self, location: Path | str, errors: list[str]) -> Iterator[DocumentSource]:
         """Yield the documents at one location, sorted by path.
 
-        If a folder contains more than MAX_DOCUMENTS, append an error to `errors` and stop.
+        If a folder contains more than MAX_DOCUMENTS documents, append an error to `errors` and stop.
         """
         if isinstance(location, str) or not location.is_dir():
             yield DocumentSource(location, self._environment)

@@ -13,9 +13,9 @@ from bot.registry_ports import ArtifactStore
 def create_verifiers(
     trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]
 ) -> tuple[SignatureVerifier, ...]:
-    """Return a verifier for each kind of signature that `trusts` accept, such as cosign or Notation.
+    """Return a verifier for each kind of signature that `trusts` accepts, such as cosign or Notation.
 
-    Modules for kinds that are not accepted are not imported. Raises UsageError if a required library is not installed.
+    Modules for other kinds are not imported. Raises UsageError if a required library is not installed.
     """
     verifiers: list[SignatureVerifier] = []
     if any(trust.keys or trust.identities for trust in trusts):

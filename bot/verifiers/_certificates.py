@@ -1,4 +1,4 @@
-"""Verifies chains of code-signing certificates, and compares the subjects of certificates. Does no I/O.
+"""Verifies chains of code-signing certificates, and compares the subjects of certificates. This module does no I/O.
 
 https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md#certificate-requirements
 """
@@ -25,7 +25,8 @@ from bot.net import sanitize_text
 from bot.verifiers._encoding import BrokenError, require_list
 
 MAX_CHAIN_LENGTH = 8
-"""Limit for one signature. Authorities use one or two certificates between a signer and their root."""
+"""The largest number of certificates in one chain. Authorities use one or two certificates between a signer and their
+root."""
 
 
 def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
@@ -45,7 +46,7 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
 
 
 def explain_distrust(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
-    """Return why a signer's certificate is not trusted at the time `now`. Return an empty string if it is trusted.
+    """Return why a signer's certificate is not trusted at the time `now`; an empty string if it is trusted.
 
     The first certificate in `chain` belongs to the signer. `roots` are the root certificates that the operator trusts,
     in PEM. Certificates that were revoked are not detected.
@@ -62,7 +63,7 @@ class UntrustedError(Exception):
 
 
 def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime) -> Sequence[x509.Certificate]:
-    """Verify a signer's certificate at the time `now`. Return the chain from this certificate to one of `roots`.
+    """Verify a signer's certificate at the time `now`, and return the chain from this certificate to one of `roots`.
 
     `chain` contains the signer's certificate first, and then any intermediate certificates.
 

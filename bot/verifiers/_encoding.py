@@ -9,7 +9,7 @@ from typing import Any
 
 
 class BrokenError(Exception):
-    """The bytes are not in the format that they should have. The message gives the reason and may be shown to users."""
+    """The bytes are not in the expected format. The message gives the reason and may be shown to users."""
 
 
 def decode_base64(text: object, name: str) -> bytes:

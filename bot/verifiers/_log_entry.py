@@ -1,6 +1,7 @@
-"""Parses the transparency log entries in cosign's older keyless signatures. Does no I/O.
+"""Parses the transparency log entries in cosign's older keyless signatures. This module does no I/O.
 
-An entry contains hashes of the signed data, and the time at which the log added the entry. The log has signed both.
+An entry contains hashes of the signed data, and the time at which the log added the entry. The log has signed the
+hashes and the time.
 
 Annotation: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#properties; entry:
 https://github.com/sigstore/rekor/blob/main/pkg/types/hashedrekord/v0.0.1/hashedrekord_v0_0_1_schema.json.
@@ -20,18 +21,18 @@ from bot.model.signature import UnsupportedSignature
 from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_object
 
 ENTRY_ANNOTATION = "dev.sigstore.cosign/bundle"
-"""Annotation of a signature that contains the log entry."""
+"""The annotation of a signature that contains the log entry."""
 ENTRY_KIND = ("hashedrekord", "0.0.1")
-"""Kind and version of entries. For images, cosign wrote no others."""
+"""The kind and version of entries. For images, cosign wrote no other kinds."""
 MAX_NUMBER = 2**53
-"""From this number on, the JSON written here differs from the canonical form that logs sign (RFC 8785)."""
+"""The first number whose JSON form in this module differs from the canonical form that logs sign (RFC 8785)."""
 MAX_TIME = 2**33
-"""Seconds since the epoch. Later times are not valid."""
+"""The latest valid time, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A parsed log entry. The log's signature of it has not been verified."""
+    """A parsed log entry. The log's signature of the entry has not been verified."""
 
     log_id: bytes
     """The log's ID as stated in the entry, which is the hash of the log's key."""
@@ -40,11 +41,11 @@ class LogEntry:
     log_signature: bytes
     """The log's signature of `signed_bytes`."""
     integrated_at: datetime
-    """Time at which the log added the entry."""
+    """The time at which the log added the entry."""
     body: bytes
 
     def explain_mismatch(self, payload: bytes, signature: bytes, certificate: x509.Certificate) -> str:
-        """Return why the log entry belongs to another signature, or an empty string if it belongs to this one.
+        """Return why the log entry does not belong to this signature; an empty string if it belongs to the signature.
 
         Without this check, an attacker could attach any valid log entry to a forged signature. `payload` is the signed
         content, and `certificate` belongs to the signer.

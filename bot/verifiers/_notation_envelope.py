@@ -1,4 +1,4 @@
-"""Parses the envelopes of Notation signatures, which are JWS or COSE. Does no I/O.
+"""Parses the envelopes of Notation signatures, which are JWS or COSE. This module does no I/O.
 
 An envelope contains the payload, the certificates, the signature, and signed conditions such as the expiry time.
 
@@ -28,9 +28,10 @@ SCHEME_CONDITION, X509_SCHEME = "io.cncf.notary.signingScheme", "notary.x509"
 EXPIRY_CONDITION = "io.cncf.notary.expiry"
 TIMESTAMP_HEADER = "io.cncf.notary.timestampSignature"
 SUPPORTED_CONDITIONS = frozenset({SCHEME_CONDITION, EXPIRY_CONDITION})
-"""Conditions that may be marked as critical. All others belong to plug-ins, or to another signing scheme."""
+"""The conditions that basebump supports if a signature marks them as critical. All other conditions belong to plug-ins,
+or to another signing scheme."""
 MAX_CONDITIONS = 32
-"""Limit of conditions that one signature marks as critical."""
+"""The largest number of conditions that one signature marks as critical."""
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 _RSA_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     2048: ("PS256", -37, _SHA256),
@@ -42,7 +43,7 @@ _EC_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     384: ("ES384", -35, _SHA384),
     521: ("ES512", -36, _SHA512),
 }
-"""The algorithm for each key size: its name in JWS, its number in COSE, and its hash. No other is allowed."""
+"""The algorithm for each key size: its name in JWS, its number in COSE, and its hash. No other algorithm is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class NotationEnvelope:
     """The algorithm as stated in the envelope: a name in JWS, a number in COSE."""
     content_type: object
     chain: tuple[x509.Certificate, ...]
-    """The certificates, the signer's first."""
+    """The certificates; the first one belongs to the signer."""
     conditions: Mapping[str, object]
     """The signed conditions, by their names."""
     critical_conditions: frozenset[object]
@@ -69,7 +70,7 @@ class NotationEnvelope:
 
     @property
     def expiry(self) -> datetime | None:
-        """The time at which the signature expires, as chosen by the signer; None if it does not expire.
+        """The time at which the signature expires, as chosen by the signer; None if the signature does not expire.
 
         Raises BrokenError if the time is invalid.
         """
@@ -83,7 +84,7 @@ class NotationEnvelope:
         return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
     def has_valid_signature(self) -> bool:
-        """Return True if the signature was made with the key of the signer's certificate, the first in `chain`.
+        """Return True if the signature was made with the key of the signer's certificate, the first one in `chain`.
 
         The algorithm must be the one that Notation requires for the size of this key. The certificate itself is not
         checked.
@@ -185,7 +186,7 @@ def _parse_cbor(content: bytes) -> Any:
 
 
 def _require_map(value: object) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):  # inside a tag, the library returns immutable maps, and tuples for lists
+    if not isinstance(value, Mapping):  # inside a tag, the library returns immutable maps, and tuples instead of lists
         raise BrokenError("a header of the signature's envelope is not a CBOR map")
     return value
 

@@ -1,6 +1,6 @@
-"""Checks the older form of cosign signatures, a small signed payload that contains the digest. Does no I/O.
+"""Checks the older form of cosign signatures, which is a small signed payload with the image's digest.
 
-https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
+This module does no I/O. https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_objec
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
-"""Annotation with the signer's certificate, in keyless signatures."""
+"""The annotation with the signer's certificate, in keyless signatures."""
 SIGNATURE_TYPE = "cosign container image signature"
 
 
@@ -30,15 +30,16 @@ class SignedImage:
 
     digest: Digest
     repository_globs: tuple[str, ...]
-    """Globs for canonical repositories, one of which must match. A payload without a repository is accepted, too."""
+    """Globs for canonical repositories. One of them must match the repository in the payload. A payload without a
+    repository is also accepted."""
 
 
 def check_payload(blob: Blob, payload: bytes, image: SignedImage, keys: Iterable[PublicKey]) -> SignatureOutcome:
     """Check a signature in cosign's older form against `keys`, and return the outcome.
 
-    `blob` describes the layer with the signed payload, and an annotation of it contains the signature. `payload` is the
-    content of this layer. It must name the `image`: a signer may sign images in several repositories, and somebody else
-    may copy an image together with its signature from one to another.
+    `blob` describes the layer with the signed payload, and an annotation of `blob` contains the signature. `payload` is
+    the content of the layer. The payload must name the `image`. Without this check, somebody could copy an image with
+    its signature from one repository to another repository of the same signer.
     """
     try:
         signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION), SIGNATURE_ANNOTATION)
@@ -56,7 +57,7 @@ def check_payload(blob: Blob, payload: bytes, image: SignedImage, keys: Iterable
 
 
 def _parse_payload(payload: bytes) -> tuple[object, str]:
-    """Return the digest and the reference in a signed payload. The reference is empty if there is none.
+    """Return the digest and the reference in a signed payload. The reference is empty if the payload names none.
 
     Raises BrokenError if the payload is not an image signature's payload.
     """

@@ -1,4 +1,4 @@
-"""Parses in-toto statements in DSSE envelopes. Does no I/O.
+"""Parses in-toto statements in DSSE envelopes. This module does no I/O.
 
 https://github.com/secure-systems-lab/dsse/blob/master/protocol.md,
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
@@ -20,12 +20,12 @@ STATEMENTS_BY_PREDICATE: dict[str, SignedStatement] = {
     "https://slsa.dev/provenance/v0.2": SignedStatement.PROVENANCE,
     "https://slsa.dev/provenance/v1": SignedStatement.PROVENANCE,
 }
-"""Predicate types of statements about the origin of a whole image. Other statements, such as a signed SBOM, scan or
+"""The predicate types of statements about the origin of a whole image. Other statements, such as a signed SBOM, scan or
 test, do not prove that the signer made the image."""
 MAX_SIGNATURES = 16
-"""Limit for one envelope. Every known tool makes a single signature."""
+"""The largest number of signatures in one envelope. Every known tool makes a single signature."""
 MAX_SUBJECTS = 1024
-"""Limit for one statement. Releases of many files have a few hundred subjects."""
+"""The largest number of subjects in one statement. Releases of many files have a few hundred subjects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class DsseEnvelope:
 def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
     """Parse a DSSE envelope that contains an in-toto statement.
 
-    Raises BrokenError if the envelope is invalid or contains something else.
+    Raises BrokenError if the envelope is invalid, or if its content is not an in-toto statement.
     """
     kind = document.get("payloadType")
     if kind != IN_TOTO_TYPE:
@@ -59,7 +59,7 @@ def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | No
     """Return the type of an in-toto statement, and whether the statement is about `digest`.
 
     The type is None if STATEMENTS_BY_PREDICATE does not contain the statement's predicate type. Such a statement is not
-    about the origin of an image. It may be an SBOM, for example.
+    about the origin of an image, but for example an SBOM.
 
     Raises BrokenError if the statement is invalid.
     """

@@ -1,7 +1,7 @@
 """Verifies cosign signatures in both forms: the older form at a tag, and Sigstore bundles in the referrers.
 
-No transparency log is checked for a signature that was made with a key. A key that the operator lists is trusted
-without a log.
+For a signature that was made with a key, no transparency log is checked, because a key that the operator lists is
+trusted without a log.
 
 Bundles: https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 """
@@ -26,18 +26,18 @@ from bot.verifiers._encoding import BrokenError, parse_json_object, require_obje
 from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, SignedImage, check_payload
 from bot.verifiers._statement import STATEMENTS_BY_PREDICATE, DsseEnvelope, read_envelope, read_statement
 
-if TYPE_CHECKING:  # `keyless` imports sigstore, which is slow, so only runs that trust identities import it
+if TYPE_CHECKING:  # `keyless` imports sigstore slowly, so only runs that trust identities import it
     from bot.verifiers.keyless import KeylessVerifier
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_TYPES = frozenset(
     {BUNDLE_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))}
 )
-"""Bundles with the older names differ from others only in the certificates that they contain."""
+"""The types of bundles. Bundles with the older types differ only in the certificates that they contain."""
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
-"""Annotation with the predicate type of a bundle. It can be read before the bundle is fetched."""
+"""The annotation with the predicate type of a bundle, which can be read before the bundle is fetched."""
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
-"""Artifact type of the older form, if cosign attaches the signature as a referrer."""
+"""The artifact type of a signature in the older form that cosign attaches as a referrer."""
 ARTIFACT_TYPES = frozenset({*BUNDLE_TYPES, SIGNATURE_ARTIFACT})
 
 
@@ -45,15 +45,15 @@ class CosignVerifier:
     """Verifies cosign signatures. Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
     def __init__(self, artifacts: ArtifactStore, keyless: KeylessVerifier | None = None) -> None:
-        """Create a verifier. `keyless` verifies keyless signatures. It is None if the operator trusts no identities."""
+        """Create a verifier. `keyless` verifies keyless signatures; None if the operator trusts no identities."""
         self._artifacts, self._keyless = artifacts, keyless
 
     @classmethod
     def create_for_trusts(cls, trusts: Iterable[TrustEntry], artifacts: ArtifactStore) -> CosignVerifier:
         """Return a verifier for the keys and identities in `trusts`.
 
-        Raises UsageError if `trusts` contain identities, but the library for keyless signatures is not installed or a
-        file of trusted roots cannot be used.
+        Raises UsageError if `trusts` contains identities, and either the library for keyless signatures is not
+        installed, or a file of trusted roots cannot be used.
         """
         roots = {trust.trusted_root for trust in trusts if trust.identities}
         if not roots:
@@ -72,8 +72,8 @@ class CosignVerifier:
         """Check the cosign signatures of an image. Return None if `trust` lists no keys and no identities.
 
         A signature is valid only if it names exactly `digest`. For example, if `digest` is that of an index, signatures
-        of the single images in the index do not count, because the scanned files contain the digest of the index. If
-        the signature also names a repository, this must be `repository` or match `signed_as` of `trust`.
+        of the single images in the index are ignored, because the scanned files contain the digest of the index. If the
+        signature also names a repository, this repository must be `repository` or match `signed_as` of `trust`.
 
         Raises ValueError if a key in `trust` is invalid. This does not happen in a run, because the settings were
         checked before.
@@ -88,7 +88,7 @@ class CosignVerifier:
 
 
 class _SignatureCheck:
-    """Checks the cosign signatures of one image, one by one."""
+    """Checks the cosign signatures of one image, one after another."""
 
     def __init__(self, attached: AttachedArtifacts, keyless: KeylessVerifier | None, trust: TrustEntry) -> None:
         self._attached, self._keyless, self._trust = attached, keyless, trust
@@ -99,7 +99,7 @@ class _SignatureCheck:
 
         Signatures in the older form, at a tag, come first, because fetching them needs fewer requests.
 
-        Raises RegistryError.
+        Raises RegistryError if a request fails.
         """
         for artifact in chain(self._attached.fetch_tagged(".sig"), self._attached.fetch_referrers(ARTIFACT_TYPES)):
             if isinstance(artifact, Artifact):
@@ -117,9 +117,9 @@ class _SignatureCheck:
                 yield outcome
 
     def _check_blob(self, blob: Blob) -> SignatureOutcome | None:
-        """Check the signature in a blob, and return the outcome. Return None if the blob is not a signature.
+        """Check the signature in a blob, and return the outcome; None if the blob is not a signature.
 
-        Raises BrokenError.
+        Raises BrokenError if the signature cannot be parsed.
         """
         is_bundle = blob.media_type in BUNDLE_TYPES and blob.annotations.get(PREDICATE_ANNOTATION, "") in {
             "",
@@ -183,8 +183,8 @@ def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
 def check_bundle(bundle: SignatureBundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:
     """Check the signatures of a Sigstore bundle against `keys`, and return the outcome.
 
-    The bundle's statement must name `digest`. Return None if the statement is not about the origin of an image. It may
-    be an SBOM, for example.
+    The bundle's statement must name `digest`. Return None if the statement is not about the origin of an image, but for
+    example an SBOM.
 
     Raises BrokenError if the statement cannot be parsed.
     """

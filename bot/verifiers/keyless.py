@@ -1,7 +1,7 @@
 """Verifies keyless signatures. A certificate names the signer, and a transparency log or a timestamp proves the time.
 
-For bundles, sigstore-python does the verification. For cosign's older form, this module does it, with the keys and
-authorities that sigstore-python provides. No network is used. The trusted root is the operator's file, or the one that
+sigstore-python verifies bundles. This module verifies signatures in cosign's older form, with the keys and authorities
+that sigstore-python provides. No network is used. The trusted root is the operator's file, or the root that
 sigstore-python contains. Importing sigstore-python takes half a second, so this module is imported only if the operator
 trusts identities.
 """
@@ -53,7 +53,8 @@ class UnusableRootError(Exception):
 class _AnySigner:
     """A policy for sigstore-python that accepts every signer.
 
-    The signer is compared with the trusted identities afterwards. If it is not trusted, the error message can name it.
+    The caller later compares the signer with the trusted identities. If the signer is not trusted, the error message
+    can then name the signer.
     """
 
     def verify(self, cert: x509.Certificate) -> None: ...
@@ -87,9 +88,9 @@ class KeylessVerifier:
         self._roots: Mapping[str | None, _VerificationRoot] = {root: _load_root(root) for root in roots}
 
     def check_bundle(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Check a Sigstore bundle, and return the outcome. Its statement must name `digest`.
+        """Check a Sigstore bundle, whose statement must name `digest`, and return the outcome.
 
-        Return None if the statement is not about the origin of an image. It may be an SBOM, for example.
+        Return None if the statement is not about the origin of an image, but for example an SBOM.
 
         Raises BrokenError if the statement cannot be parsed.
         """
@@ -159,7 +160,7 @@ def _explain_missing_proof(entry: LogEntry, certificate: x509.Certificate, root:
 
 
 def _load_key(certificate: x509.Certificate) -> PublicKey:
-    """Return the key of a certificate. Raises BrokenError if images cannot be signed with this kind of key."""
+    """Return the key of a certificate. Raises BrokenError if keys of this kind cannot sign images."""
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
         return PublicKey.load(TrustedKey("", certificate.public_key().public_bytes(*form)))
@@ -170,7 +171,7 @@ def _load_key(certificate: x509.Certificate) -> PublicKey:
 
 
 def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
-    """Return the outcome for a signature whose cryptographic checks have succeeded.
+    """Return the outcome for a signature whose cryptographic checks succeeded.
 
     The outcome is "verified" if `trust` lists the identity and issuer in the certificate. `statement` is the kind of
     statement that was signed.
@@ -199,7 +200,7 @@ def _load_root(path: str | None) -> _VerificationRoot:
 
 
 def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the names of the signer in a certificate: first email addresses, then URLs such as those of workflows."""
+    """Return the names of the signer in a certificate: first the email addresses, then the URLs."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

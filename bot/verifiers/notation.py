@@ -1,6 +1,7 @@
 """Verifies Notation signatures. The operator lists the authorities and the subjects of trusted certificates.
 
-Revocation is not checked. Timestamps are not verified either, so a signature is valid only as long as its certificate.
+Revocation of certificates is not checked. Timestamps are not verified either, so that a signature is valid only as long
+as its certificate.
 https://notaryproject.dev/docs/
 """
 
@@ -83,7 +84,7 @@ class NotationVerifier:
 def check_envelope(
     media_type: str, content: bytes, digest: Digest, trust: NotationTrust, now: datetime
 ) -> SignatureOutcome:
-    """Check one Notation signature, and return the outcome. Its payload must name `digest`.
+    """Check one Notation signature, whose payload must name `digest`, and return the outcome.
 
     `content` is the envelope, and `media_type` is its type.
 
@@ -109,7 +110,7 @@ def check_envelope(
 
 
 def _check_signer(envelope: NotationEnvelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
-    """Check the expiry time of a signature, and the certificates and subject of its signer. Return the outcome.
+    """Check the expiry time of a signature, and the certificates and subject of the signer, and return the outcome.
 
     `envelope` contains the signature, which must already be verified with the key of the first certificate.
 
