@@ -1,1 +1,1 @@
-"""Readers of Kubernetes clusters, with the official client. Only runs whose config has `clusters` import them."""
+"""Readers of Kubernetes clusters, which use the official client. Only runs whose config has `clusters` import them."""

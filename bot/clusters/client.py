@@ -28,28 +28,33 @@ from bot.net import (
 )
 
 PAGE_SIZE = 250
-"""The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB.
-If a response is too large, fewer objects are requested, because whoever can create pods can make them large."""
+"""The number of objects in one response. kubectl lists 500; pods with long specifications have up to 100 KiB. Whoever
+can create pods can make them large. Therefore fewer objects are requested if a response is too large."""
 MIN_PAGE_SIZE = 10
-"""So few objects of any size fit into one response."""
+"""The smallest number of objects in one response. Even if all objects have the largest possible size, this many fit
+into one response."""
 MAX_PAGE_BYTES = 64 * 1024 * 1024
-"""A pod usually has about ten thousand bytes, and Kubernetes limits an object to 1.5 MiB."""
+"""The maximum size of a page, in bytes. A pod usually has about 10,000 bytes, and Kubernetes limits an object to 1.5
+MiB."""
 MAX_PAGES = 1000
 """The maximum number of pages of one list: 250,000 objects. Kubernetes supports clusters of up to 150,000 pods."""
 MAX_TOTAL_BYTES = 4 * 1024**3
-"""The maximum size of all pages that are read from one cluster. They are read one after the other, and not kept."""
+"""The maximum size of all pages that are read from one cluster, in bytes. Pages are read one after another, and not
+kept."""
 MAX_ERROR_BYTES = 64 * 1024
-"""The maximum size of the body of an error. A `Status` object has a few hundred bytes."""
+"""The maximum size of the body of an error, in bytes. A `Status` object has a few hundred bytes."""
 CONNECT_TIMEOUT = 10
-"""Seconds to wait for a connection. An API server that does not answer by then is not reachable from this network."""
+"""Seconds to wait for a connection. An API server that does not respond within this time is not reachable from this
+network."""
 READ_TIMEOUT = 60
 """Seconds to wait for the next bytes of a response. API servers end requests after this time by default."""
 MAX_DURATION = 300
-"""Seconds in which a cluster must be read, so that a slow cluster does not stop a run. 5,000 pods take a few."""
+"""Seconds in which a cluster must be read, so that a slow cluster does not stop a run. Reading 5,000 pods takes a few
+seconds."""
 _CHUNK = 256 * 1024
 _CA_ADVICE = "set `ca`, or `certificate-authority` in the kubeconfig"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-"""Owners are needed only with their metadata, which is a tenth of their size:
+"""Of owners, only the metadata is needed, which is a tenth of their size:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 
 
@@ -62,7 +67,7 @@ class ReadingCost:
 
 
 class ClusterClient:
-    """Lists objects of one cluster. It is used by one thread, for one reading."""
+    """Lists objects of one cluster. One thread uses the client, for one reading of the cluster."""
 
     def __init__(
         self,
@@ -81,7 +86,7 @@ class ClusterClient:
 
     @property
     def cost(self) -> ReadingCost:
-        """The number of requests that were sent, and the bytes that were received."""
+        """The number of requests that the client has sent, and of bytes that it has received."""
         return self._cost
 
     def close(self) -> None:
@@ -119,7 +124,7 @@ class ClusterClient:
         )
 
     def try_list(self, kind: ObjectKind, namespace: str | None) -> None:
-        """List one object of a kind. Raises ClusterError if that fails."""
+        """List one object of a kind. Raises ClusterError if the list cannot be read."""
         _parse_page(self._fetch_page(kind, namespace, None, 1))
 
     def _fetch_page(self, kind: ObjectKind, namespace: str | None, token: str | None, size: int) -> bytes:
@@ -132,7 +137,7 @@ class ClusterClient:
             body: bytes = self._find_method(kind, namespace)(**options)
         except _RefusedError as error:
             raise self._translate_refusal(error, kind, namespace) from None
-        except (ConfigException, OSError, ValueError):  # the client reads the token of a pod again every minute
+        except (ConfigException, OSError, ValueError):  # the client reads the token file of a pod again every minute
             raise ClusterError(ClusterProblem.LOGIN_FAILED, "the token of the service account cannot be read") from None
         return body
 
@@ -157,14 +162,17 @@ class ClusterClient:
         return found
 
     def _get_remaining_seconds(self) -> float:
-        """Return the seconds until the cluster must be read. Raises ClusterError if none is left."""
+        """Return the seconds that are left for reading the cluster. Raises ClusterError if no time is left."""
         remaining = self._deadline - self._now()
         if remaining <= 0:
             raise ClusterError(ClusterProblem.UNREACHABLE, "reading the cluster took too long")
         return remaining
 
     def _receive(self, response: BaseHTTPResponse) -> bytes:
-        """Return the body of a response. Raises ClusterError if it exceeds a limit, and _RefusedError for an error."""
+        """Return the body of a response.
+
+        Raises ClusterError if the body exceeds a limit, and _RefusedError if the status is not 200.
+        """
         self._cost.requests += 1
         is_success = response.status == HTTPStatus.OK
         limit = MAX_PAGE_BYTES if is_success else MAX_ERROR_BYTES
@@ -210,7 +218,7 @@ class ClusterClient:
 
 
 class _LargePageError(ClusterError):
-    """A single response is larger than basebump reads."""
+    """A single response is larger than the largest response that basebump reads."""
 
 
 class _RefusedError(Exception):
@@ -222,10 +230,11 @@ class _RefusedError(Exception):
 
 
 class _BoundedApiClient(ApiClient):  # type: ignore[misc]  # the client has no types
-    """The official client, which builds requests, with limits on the responses.
+    """The official client, which builds requests, with limits on responses.
 
-    The official client reads a response completely before it checks anything, and follows redirects. Its timeouts start
-    again with each byte. Its errors quote the headers of a request, and thus the credential.
+    The limits are needed for these reasons: the official client reads a response completely before it checks anything,
+    it follows redirects, and its timeouts start again with each byte. Its errors quote the headers of a request, and
+    thus the credential.
     """
 
     def __init__(
@@ -268,9 +277,9 @@ class _BoundedApiClient(ApiClient):  # type: ignore[misc]  # the client has no t
 
 
 def _parse_page(body: bytes) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the objects of a page, and the token with which the next page is requested; None if it is the last one.
+    """Return the objects of a page, and the token of the next page; None instead of the token for the last page.
 
-    Raises ClusterError.
+    Raises ClusterError if the cluster cannot be read.
     """
     try:
         page = json.loads(body)
@@ -291,7 +300,7 @@ def _parse_page(body: bytes) -> tuple[list[dict[str, Any]], str | None]:
 
 
 def _parse_message(body: bytes) -> str:
-    """Return the message of a `Status` object; empty if `body` is none."""
+    """Return the message of a `Status` object; an empty string if `body` is not such an object."""
     try:
         status = json.loads(body)
     except (ValueError, RecursionError):

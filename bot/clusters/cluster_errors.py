@@ -15,4 +15,4 @@ class ClusterError(BasebumpError):
 
 
 class ExpiredListError(BasebumpError):
-    """The server no longer has the rest of a list, because the pages before took too long."""
+    """The server no longer has the rest of a list, because reading the earlier pages took too long."""

@@ -1,4 +1,4 @@
-"""Opens connections to clusters: with a kubeconfig, with the account of a pod, with a token, or with Entra."""
+"""Opens connections to clusters: with a kubeconfig, with the service account of a pod, with a token, or with Entra."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _BEARER = "authorization"
 
 
 def connect_in_cluster(environment: Mapping[str, str], account: Path | None = None) -> ClusterClient:
-    """Open a connection with the service account of the pod in which basebump runs. Raises ClusterError.
+    """Open a connection with the service account of the pod in which basebump runs.
 
-    `account` is the folder of the account's token and CA certificate; None for the folder of Kubernetes.
+    `account` is the folder with the account's token and CA certificate; None for the folder that Kubernetes mounts.
+    Raises ClusterError if this process has no service account.
     """
     token, ca = (
         (SERVICE_TOKEN_FILENAME, SERVICE_CERT_FILENAME)
@@ -49,10 +50,11 @@ def connect_with_kubeconfig(
     get_token: Callable[[], str] | None = None,
     credential_files: Collection[Path] = (),
 ) -> ClusterClient:
-    """Open a connection to the server in a kubeconfig, which may name files in its folder, and `credential_files`.
+    """Open a connection to the server that a kubeconfig names.
 
-    If `get_token` is not None, its token is sent instead of the credential in the kubeconfig. Raises ClusterError, and
-    the errors of `get_token`.
+    The kubeconfig may name files in its own folder, and the files in `credential_files`. If `get_token` is not None,
+    its token is sent instead of the credential in the kubeconfig. Raises ClusterError if the kubeconfig cannot be used,
+    and the errors of `get_token`.
     """
     configuration = load_kubeconfig(path, context, environment, credential_files, has_own_login=get_token is not None)
     if get_token is not None:
@@ -67,7 +69,10 @@ def connect_with_token(
     environment: Mapping[str, str],
     max_duration: float = MAX_DURATION,
 ) -> ClusterClient:
-    """Open a connection to the API server at the URL `server`. Raises ClusterError, and the errors of `get_token`."""
+    """Open a connection to the API server at the URL `server`.
+
+    Raises ClusterError if `server` or `ca` cannot be used, and the errors of `get_token`.
+    """
     configuration = Configuration()
     configuration.host = server
     if ca is not None:
@@ -79,7 +84,7 @@ def connect_with_token(
 
 
 def _set_token(configuration: Configuration, get_token: Callable[[], str]) -> None:
-    """Send the token that `get_token` returns, which is asked again before each request, because tokens expire."""
+    """Send the token that `get_token` returns. It is called again before each request, because tokens expire."""
 
     def refresh(each: Configuration) -> None:
         each.api_key[_BEARER] = f"Bearer {get_token()}"
@@ -89,9 +94,10 @@ def _set_token(configuration: Configuration, get_token: Callable[[], str]) -> No
 
 
 def _find_proxy(configuration: Configuration, environment: Mapping[str, str]) -> str | None:
-    """Return the proxy of the environment for the server; None if it is not used for the server. Raises ClusterError.
+    """Return the proxy of the environment for the server; None if requests to the server use no proxy.
 
-    The official client reads these variables, too, but by rules of its own.
+    Raises ClusterError if the URL of the server is not valid. The official client also reads these variables, but with
+    other rules.
     """
     proxy = HttpsProxy.read_environment(environment)
     try:

@@ -25,14 +25,15 @@ from bot.model.workload import ClusterProblem
 from bot.net import HttpError, UnsendableSecretError, Url, clean_secret
 
 MAX_FILE_SIZE = 4 * 1024 * 1024
-"""Bytes of one kubeconfig. An entry for a cluster has about five thousand, so there is room for hundreds of them."""
+"""The largest kubeconfig, in bytes. An entry for a cluster has about 5,000 bytes, so that hundreds of entries fit."""
 MAX_FILES = 100
 """The maximum number of files in the variable KUBECONFIG."""
 _LISTS = ("clusters", "contexts", "users")
 _THIS_MACHINE = ("127.0.0.1", "[::1]", "localhost")
 _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 MAX_CREDENTIAL_BYTES = 1024 * 1024
-"""Bytes of a file that a kubeconfig names. A file with the CA certificates of all public authorities has 200 KB."""
+"""The largest file that a kubeconfig names, in bytes. A file with the CA certificates of all public authorities has 200
+KB."""
 _PROGRAM_HINT = (
     "basebump starts no programs for a login; hint: use `auth: azure` for Azure Kubernetes Service, `auth: in-cluster` "
     "in a pod of the cluster, or a kubeconfig with the token of a service account (`kubectl create token`)"
@@ -56,17 +57,17 @@ def load_kubeconfig(
     *,
     has_own_login: bool,
 ) -> Configuration:
-    """Return the connection of a context of a kubeconfig. Its proxy is that of the kubeconfig, or None.
+    """Return the connection settings of a kubeconfig's context. The proxy is the one in the kubeconfig, or None.
 
     Args:
         path: The file; None for the files in the variable KUBECONFIG, or `~/.kube/config`.
         context: The name of the context; None for the current context.
         environment: The environment variables.
         credential_files: The files that a kubeconfig may name although they are in other folders.
-        has_own_login: True if only the address and the certificates of the server are used, and no credential.
+        has_own_login: True if only the URL and the certificates of the server are used, and no credential.
 
     Raises:
-        ClusterError: If the kubeconfig does not state how to connect, or states it in a way that is not supported.
+        ClusterError: If the kubeconfig does not state how to connect, or if it uses an unsupported setting.
     """
     paths = [path] if path is not None else list(_list_default_paths(environment))
     document = _merge_files(paths)
@@ -88,14 +89,14 @@ def load_kubeconfig(
 
 
 def _list_default_paths(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the files that kubectl reads: those of KUBECONFIG that exist, or the file in the home folder."""
+    """Yield the files that kubectl reads: the existing files in KUBECONFIG, or the file in the home folder."""
     listed = [Path(each) for each in environment.get("KUBECONFIG", "").split(os.pathsep)[:MAX_FILES] if each]
     existing = [each for each in listed if each.exists()]
     yield from existing or listed[:1] or [Path(environment.get("HOME") or Path.home(), ".kube", "config")]
 
 
 def _merge_files(paths: list[Path]) -> dict[str, Any]:
-    """Return the entries of all files. As with kubectl, the first file that has an entry wins."""
+    """Return the entries of all files. As in kubectl, the first file that has an entry is used."""
     merged: dict[str, Any] = {key: {} for key in _LISTS}
     for path in paths:
         document = _read_file(path)
@@ -137,10 +138,11 @@ def _parse_entry(entry: object, key: str) -> tuple[str | None, dict[str, Any]]:
 
 
 def _resolve_files(entry: _Entry, credential_files: Collection[Path], paths: list[Path]) -> dict[str, Any]:
-    """Return the value of an entry with absolute paths of certificates, and with the content of the token file.
+    """Return an entry's value with absolute paths of certificates, and with the content of the token file.
 
-    Whoever can change a kubeconfig also chooses the server to which a token is sent. Therefore it can name only files
-    beside it, and `credential_files`. Raises ClusterError.
+    Whoever can change a kubeconfig also chooses the server to which a token is sent. Therefore a kubeconfig can name
+    only files in its own folder, and the files in `credential_files`. Raises ClusterError if it names another file, or
+    if a file cannot be read.
     """
     value = dict(entry.value)
     for key in _FILE_KEYS:
@@ -167,18 +169,19 @@ def _parse_token_file(content: bytes, paths: list[Path]) -> str:
 
 
 def _is_allowed(file: Path, folder: Path, credential_files: Collection[Path]) -> bool:
-    """Return True if a file is beside its kubeconfig, also after links were followed, or in `credential_files`.
+    """Return True if a kubeconfig may name a file: it is in the kubeconfig's folder, or in `credential_files`.
 
-    Kubernetes mounts a secret as links to files in a folder below.
+    The target of a link must also be in the folder or below it, because Kubernetes mounts a secret as links to files in
+    a subfolder.
     """
     is_beside = file.parent == folder and file.resolve().is_relative_to(folder.resolve())
     return is_beside or any(file == Path(os.path.normpath(each.absolute())) for each in credential_files)
 
 
 def _read_credential_file(file: Path, key: str, paths: list[Path]) -> bytes:
-    """Return the content of a regular file of limited size. Raises ClusterError."""
+    """Return the content of a regular file. Raises ClusterError if it cannot be read or is too large."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # opening a named pipe would wait for its writer
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not wait for a writer
         with os.fdopen(descriptor, "rb") as opened:
             content = opened.read(MAX_CREDENTIAL_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     except (OSError, ValueError):
@@ -202,7 +205,7 @@ def _check_user(user: dict[str, Any], paths: list[Path]) -> None:
 
 
 def _check_server(cluster: dict[str, Any], paths: list[Path]) -> None:
-    """Raise ClusterError if the server cannot be verified, or if the proxy to it is not an HTTP proxy."""
+    """Raise ClusterError if basebump cannot verify the server, or if its proxy is not an HTTP proxy."""
     server, proxy = cluster.get("server"), cluster.get("proxy-url")
     try:
         url = Url.parse(server) if isinstance(server, str) else None
@@ -230,7 +233,7 @@ def _build_configuration(name: str, cluster: dict[str, Any], user: dict[str, Any
         raise _make_error(paths, "names a file that does not exist, or is not complete") from None
     except (OSError, ValueError, TypeError) as error:
         raise _make_error(paths, f"cannot be used ({type(error).__name__})") from None
-    configuration.proxy = cluster.get("proxy-url")  # the official client leaves it out
+    configuration.proxy = cluster.get("proxy-url")  # the official client does not read this key
     return configuration
 
 

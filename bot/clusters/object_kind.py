@@ -1,4 +1,4 @@
-"""The kinds of objects that are listed in a cluster."""
+"""The kinds of objects that basebump lists in a cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ObjectKind(StrEnum):
-    """The kinds of objects that are listed, as `kubectl` names them."""
+    """The kinds of objects that basebump lists. The values are the names that `kubectl` uses."""
 
     PODS = "pods"
     REPLICA_SETS = "replicasets"
@@ -14,5 +14,5 @@ class ObjectKind(StrEnum):
 
     @property
     def group_resource(self) -> str:
-        """The resource with its API group, as `kubectl auth can-i list` accepts it."""
+        """The resource with its API group, in the form that `kubectl auth can-i list` accepts."""
         return {"pods": "pods", "replicasets": "replicasets.apps", "jobs": "jobs.batch"}[self.value]

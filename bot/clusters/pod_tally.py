@@ -1,4 +1,4 @@
-"""Adds up the pods of a cluster for the workloads that own them. No I/O."""
+"""Adds up the pods of a cluster for the workloads that own them. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bot.model.workload import RunningImage, Workload
 CRON_JOB, JOB = "CronJob", "Job"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _ImageKey = tuple[str, str, str | None, Digest | None]
-"""The container, and the repository, the tag and the digest of its image."""
+"""The name of the container, and the repository, the tag and the digest of its image."""
 
 
 @dataclass(slots=True)
 class _PodCount:
-    """The pods whose container runs an image."""
+    """The number of pods in which a container runs an image."""
 
     pods: int = 0
     since: datetime | None = None
@@ -42,17 +42,17 @@ class PodTally:
     """The images of Jobs whose pods ended successfully."""
 
     def add_pod(self, pod: dict[str, Any], find_origin: Callable[[str], str]) -> None:
-        """Count the images of a pod. Raises InvalidObjectError."""
+        """Count the images of a pod. Raises InvalidObjectError if the pod does not have the documented form."""
         owner, found = parse_owner(pod), parse_pod_images(pod, find_origin)
         if found.has_ended and owner.kind != JOB:
             return
         counts = self.finished if found.has_ended else self.running
-        # Each image of a container counts once for the pod.
+        # A pod counts once for each image of a container.
         for image in {_get_key(each): each for each in found.images}.values():
             counts.setdefault(owner, {}).setdefault(_get_key(image), _PodCount()).add(1, image.started_at)
 
     def add_all(self, other: PodTally) -> None:
-        """Add the images of other pods, which are in other namespaces."""
+        """Add the images of the pods in `other`, which are in other namespaces."""
         self.running.update(other.running)
         self.finished.update(other.finished)
 
@@ -66,12 +66,12 @@ class PodTally:
     def list_images(self, cluster: str, parents: Mapping[Owner, Owner]) -> Iterator[RunningImage]:
         """Yield the images of each workload, sorted. The images of all ReplicaSets of a Deployment are added up.
 
-        If no pod of a CronJob runs, the images of its last Job that succeeded are those of the CronJob. Other finished
-        Jobs do not count.
+        If no pod of a CronJob runs, the CronJob has the images of its last successful Job. Other finished Jobs are
+        ignored.
 
         Args:
             cluster: The name of the cluster.
-            parents: The owners of ReplicaSets and Jobs, of those that have one.
+            parents: The owner of each ReplicaSet and Job that has an owner.
         """
         merged: _Counts = {}
         for owner, images in (*self.running.items(), *self._list_last_jobs(parents)):
@@ -84,7 +84,7 @@ class PodTally:
                 yield RunningImage(workload, *key, count.pods, count.since)
 
     def _list_last_jobs(self, parents: Mapping[Owner, Owner]) -> list[tuple[Owner, dict[_ImageKey, _PodCount]]]:
-        """Return the last Job that succeeded of each CronJob of which no pod runs."""
+        """Return the last successful Job of each CronJob without a running pod."""
         running = {parents.get(owner, owner) for owner in self.running}
         last: dict[Owner, Owner] = {}
         for job in sorted(self.finished, key=self._get_start):

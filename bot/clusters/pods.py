@@ -1,4 +1,4 @@
-"""Parses pods: which images their containers run, and which object owns them. Pure functions.
+"""Parses pods: the images that their containers run, and the object that owns them. All functions are pure.
 
 The fields are those of https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/.
 """
@@ -16,8 +16,8 @@ from bot.model.image_name import DEFAULT_TAG, Digest, ImageName, parse_sha256
 
 POD = "Pod"
 MAX_CONTAINERS = 1000
-"""The maximum number of containers of one kind of one pod that are read. No node runs a pod with as many, but whoever
-can create pods in a namespace can create one that waits for a node forever."""
+"""The maximum number of containers of one kind that are read of a pod. No node runs a pod with so many containers. But
+whoever can create pods in a namespace can create such a pod, which then waits for a node forever."""
 MAX_NAME = 253
 """The maximum number of characters of a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 _NODE = "Node"
@@ -28,7 +28,7 @@ _CONTAINERS = (
     ("initContainerStatuses", "initContainers"),
     ("ephemeralContainerStatuses", "ephemeralContainers"),
 )
-"""The keys of the status of containers, and of their specification."""
+"""The keys of the status of containers, and the keys of their specification."""
 _INIT_STATUSES = "initContainerStatuses"
 _DIGEST_AT_END = re.compile(r"@(sha256:[0-9a-f]{64})$", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?", re.ASCII)
@@ -68,13 +68,12 @@ class InvalidObjectError(Exception):
 
 
 def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
-    """Return the object that controls an object; the object itself, as a `kind`, if no object controls it.
+    """Return the object that controls `item`. If no object controls it, return `item` itself, as a `kind`.
 
-    A node controls its static pods, but is not what a team deploys, so that a static pod is its own workload. Whoever
-    can create pods in a namespace can write any text as their owner, because the server does not check it. An
-    owner whose kind or name is not valid in Kubernetes is ignored, so that no tenant can make the reading fail.
-
-    Raises InvalidObjectError.
+    A node controls its static pods, but a team does not deploy nodes. Therefore a static pod is its own workload.
+    Whoever can create pods in a namespace can write any text as their owner, because the server does not check the
+    owner. An owner whose kind or name is not valid in Kubernetes is ignored, so that no tenant can make the reading
+    fail. Raises InvalidObjectError if `item` does not have the documented form.
     """
     metadata = item.get("metadata")
     if not isinstance(metadata, dict):
@@ -91,7 +90,10 @@ def parse_owner(item: dict[str, Any], kind: str = POD) -> Owner:
 
 
 def parse_name(item: dict[str, Any], kind: str) -> Owner:
-    """Return an object of the kind `kind` as an owner of others. Raises InvalidObjectError."""
+    """Return an object of the kind `kind` as an owner of other objects.
+
+    Raises InvalidObjectError if the object has no valid name.
+    """
     metadata = item.get("metadata")
     if not isinstance(metadata, dict):
         raise InvalidObjectError
@@ -101,14 +103,14 @@ def parse_name(item: dict[str, Any], kind: str) -> Owner:
 def parse_pod_images(pod: dict[str, Any], find_origin: Callable[[str], str]) -> PodImages:
     """Return the images that the containers of a pod run, or have run if the pod ended successfully.
 
-    A container of a pod that has not ended counts while it runs. An init container also counts after it ended, because
-    it has run in this pod. All other containers that do not run are left out: those that have not started, and those
-    that wait for a restart after a crash. A pod that failed or is being deleted is left out. On a node that is lost, a
-    pod that is being deleted would remain forever.
+    If the pod has not ended, a container counts while it runs. An init container also counts after it has ended. All
+    other containers that do not run are left out: those that have not started, and those that wait for a restart after
+    a crash. A pod that failed or is being deleted is left out. On a lost node, a pod that is being deleted would remain
+    forever.
 
     `find_origin` returns the repository upstream of a mirror or cache, or its argument.
 
-    Raises InvalidObjectError.
+    Raises InvalidObjectError if the pod does not have the documented form.
     """
     metadata, status, spec = pod.get("metadata"), pod.get("status"), pod.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
@@ -145,19 +147,20 @@ def _list_images(
 def parse_image(
     written: object, image_id: object, find_origin: Callable[[str], str]
 ) -> tuple[str, str | None, Digest | None] | None:
-    """Return the repository, the tag and the digest of the image of a container; None if it cannot be named.
+    """Return the repository, tag and digest of a container's image; None if the image has no usable name.
 
-    The repository is that of the specification, because runtimes report an arbitrary name of an image with several
-    names. The digest is the one that the runtime reports:
+    The repository is taken from the specification, because runtimes report an arbitrary name if an image has several
+    names. The runtime reports the digest in one of these forms:
 
     - containerd, CRI-O: `docker.io/library/nginx@sha256:…`
     - Docker: `docker-pullable://nginx@sha256:…`
-    - `sha256:…`, `docker://sha256:…` or 64 digits are the digest of the image's config, which no registry knows. The
-      digest in the specification counts then, because the runtime pulled exactly this digest; None without one.
+    - `sha256:…`, `docker://sha256:…` or 64 digits are the digest of the image's config, which no registry knows. In
+      this case, the digest in the specification is used, because the runtime pulled exactly this digest. If the
+      specification has no digest, the result has none.
     """
     reported = _parse_reference(image_id.rpartition("://")[2]) if isinstance(image_id, str) else None
     specified = _parse_reference(written) if isinstance(written, str) else None
-    named = specified or (reported if _get_digest(reported) is not None else None)  # an ID can look like a name
+    named = specified or (reported if _get_digest(reported) is not None else None)  # an image ID can look like a name
     if named is None:
         return None
     digest = _get_digest(reported) or _get_digest(specified)
@@ -179,7 +182,7 @@ def _parse_reference(text: str) -> ImageName | None:
 
 
 def _parse_start(state: object, *, may_have_ended: bool) -> tuple[bool, datetime | None]:
-    """Return True and the start of a container if it runs, or if it has run and `may_have_ended` is True."""
+    """Return True and the start time of a container if it runs, or if `may_have_ended` is True and it has run."""
     if not isinstance(state, dict):
         return False, None
     running, terminated = state.get("running"), state.get("terminated")
@@ -196,7 +199,7 @@ def _parse_time(text: object) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
         return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
-    except (ValueError, OverflowError):  # a time of the year 1 or 9999 may not exist in UTC
+    except (ValueError, OverflowError):  # a time in the year 1 or 9999 may not exist in UTC
         return None
 
 

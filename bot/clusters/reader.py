@@ -1,7 +1,7 @@
-"""Reads which images run in a cluster, and which workloads run them.
+"""Reads the images that run in a cluster, and the workloads that run them.
 
-Pods are listed first, and then the ReplicaSets and Jobs between the pods and their workloads, if there are any. The
-number of requests therefore depends on the number of pages, and not on the number of pods.
+First, the pods are listed. After them, the ReplicaSets and Jobs between the pods and their workloads are listed, if any
+pod has such an owner. The number of requests therefore depends on the number of pages, and not on the number of pods.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_proble
 from bot.model.errors import BasebumpError
 from bot.model.workload import ClusterOutcome, ClusterProblem, ClusterReading, RunningImage, UnreadCluster
 
-if TYPE_CHECKING:  # the official client is imported only by a run that connects to a cluster
+if TYPE_CHECKING:  # only a run that connects to a cluster imports the official client
     from bot.clusters.client import ClusterClient
 
 Result = TypeVar("Result")
 
 MAX_ATTEMPTS = 3
-"""How often a list is read from the start. The server keeps the rest of a list for five minutes or more."""
+"""The largest number of times that a list is read from the start. The server keeps the rest of a list for five minutes
+or more."""
 MAX_IMAGES = 200_000
-"""The maximum number of distinct images in containers of workloads. It bounds the memory for a cluster."""
+"""The maximum number of distinct images in the containers of workloads. This limits the memory for a cluster."""
 SIZE_CHECK = 1000
-"""The number of pods after which the number of images is compared with the limit."""
+"""The number of pods after which basebump compares the number of images with the limit."""
 _LISTED_OWNERS = {"ReplicaSet": ObjectKind.REPLICA_SETS, JOB: ObjectKind.JOBS}
-"""The kinds that own pods and are usually owned themselves: by a Deployment, a Rollout or a CronJob."""
+"""The kinds of objects that own pods and usually have an owner themselves: a Deployment, a Rollout or a CronJob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,16 @@ class KubernetesCluster:
 
     name: str
     connect: Callable[[], ClusterClient]
-    """Opens a connection. Raises ClusterError, or another BasebumpError if there is no login."""
+    """Opens a connection. Raises ClusterError if this fails, or another BasebumpError if there is no login."""
     find_origin: Callable[[str], str]
-    """Returns the repository upstream of a mirror or cache, or its argument."""
+    """Returns the upstream repository of a repository in a mirror or cache; any other repository unchanged."""
     namespaces: tuple[str, ...] = ()
     """The namespaces to read; empty for all namespaces."""
     excluded_namespaces: tuple[str, ...] = ()
     """Globs for the namespaces to leave out."""
 
     def read_images(self) -> ClusterOutcome:
-        """Return the images that the containers of all pods run now, or the reason that they are not known."""
+        """Return the images that the containers of all pods run now, or the reason why they are not known."""
         try:
             client = self.connect()
             try:
@@ -67,7 +68,7 @@ class KubernetesCluster:
         return ClusterReading(self.name, images)
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read clusters
-        """List one object of each kind, and yield a check for each."""
+        """List one object of each kind, and yield a result for each kind."""
         subject = f"cluster {self.name}"
         try:
             client = self.connect()
@@ -125,7 +126,7 @@ def _make_size_error() -> ClusterError:
 def _read_parents(
     client: ClusterClient, listed: ObjectKind, namespace: str | None, wanted: set[Owner]
 ) -> dict[Owner, Owner]:
-    """Return the owner of each object in `wanted` that has one. Objects that no longer exist are missing."""
+    """Return the owner of each object in `wanted` that has an owner. Objects that no longer exist are missing."""
     kind = next(kind for kind, each in _LISTED_OWNERS.items() if each is listed)
     parents: dict[Owner, Owner] = {}
     for item in client.list_objects(listed, namespace):
@@ -136,7 +137,7 @@ def _read_parents(
 
 
 def _retry_expired(read: Callable[[], Result]) -> Result:
-    """Return the result of `read`, which starts again if the rest of its list expired. Raises ClusterError."""
+    """Return the result of `read`, which is called again if the rest of its list expired."""
     for _ in range(MAX_ATTEMPTS):
         try:
             return read()

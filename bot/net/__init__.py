@@ -1,6 +1,6 @@
-"""HTTP requests that repository content can influence.
+"""HTTP requests that the content of scanned repositories can influence.
 
-This package is the only one that may send such requests. It checks every URL and address, and it limits the size of
+Only this package is allowed to send such requests. The package checks every URL and IP address, and limits the size of
 responses and the rate of requests.
 """
 

@@ -9,13 +9,13 @@ from bot.net.deadlines import ExchangeTimeoutError
 from bot.net.safe_text import sanitize_text
 
 PROXY_ADVICE = "set HTTPS_PROXY if this network needs a proxy"
-"""What a user can try if a server did not answer. `bot.net` and git read this variable."""
+"""What a user can try if a server did not respond. `bot.net` and git read this variable."""
 CA_ADVICE = "set `ca` for it"
 """What a user can try if the certificate of a server is not trusted."""
 
 
 def describe_cause(error: BaseException) -> tuple[str, bool]:
-    """Return why a connection failed, and True if a retry cannot help, for example because of a certificate.
+    """Return why a connection failed, and True if a retry cannot help, for example because of an untrusted certificate.
 
     The reason does not quote the message of `error`, because the message can contain secrets, such as the query of the
     URL or the value of a header.

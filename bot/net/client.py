@@ -38,8 +38,9 @@ from bot.net.url import Url
 class GuardedAdapter(DeadlineAdapter):
     """A `requests` adapter that checks the addresses of hosts before it connects to them.
 
-    The address of the operator's proxy is not checked, because a proxy is usually in the private network. If a proxy is
-    used, it resolves the names of the hosts. The client therefore checks the names themselves (see `bot.net.client`).
+    The IP address of the operator's proxy is not checked, because a proxy is usually in the private network. A proxy
+    resolves the names of the hosts itself. If a proxy is used, HttpClient therefore checks the host names instead of
+    the IP addresses.
     """
 
     def __init__(self, guard: RequestGuard) -> None:
@@ -47,10 +48,11 @@ class GuardedAdapter(DeadlineAdapter):
 
 
 def _connect_guarded(guard: RequestGuard, connection: HTTPConnection) -> socket.socket:
-    """Connect to the proxy of the connection, or else to the first address of the host that accepts the connection.
+    """Connect to the proxy of the connection, or to the first IP address of the host that accepts the connection.
 
-    TLS and the Host header still use the host name. Raises BlockedError if any address of the host is not allowed, and
-    an error of urllib3 if no address accepts the connection.
+    TLS and the Host header still use the host name. If the connection has a proxy, only the proxy is contacted. Raises
+    BlockedError if any IP address of the host is not allowed, and an error of urllib3 if no IP address accepts the
+    connection.
     """
     if connection.proxy is not None:
         return open_unchecked_socket(connection)
@@ -72,21 +74,22 @@ def _connect_guarded(guard: RequestGuard, connection: HTTPConnection) -> socket.
 
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds. Enough for two lost SYN packets, because TCP waits 1 + 2 + 4 seconds."""
+"""The time limit for a connection, in seconds. This is enough for two lost SYN packets, because TCP waits 1 + 2 + 4
+seconds."""
 READ_TIMEOUT = 30.0
-"""Seconds without a received byte. A registry that has to contact its upstream takes several seconds."""
+"""The longest time without a received byte, in seconds. A registry that contacts its upstream takes several seconds."""
 MAX_REDIRECTS = 5
-"""registry.k8s.io needs one redirect. Blobs behind a mirror need two."""
+"""The largest number of redirects of a request. registry.k8s.io needs one redirect. Blobs behind a mirror need two."""
 MAX_TRIES = 3
-"""Attempts per request, the same as in go-containerregistry."""
+"""The largest number of attempts per request, the same as in go-containerregistry."""
 RETRY_PAUSES = (1.0, 3.0)
-"""Seconds before the second and the third attempt, unless the server asks for another pause."""
+"""The seconds before the second and the third attempt, unless the server asks for another pause."""
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK_SIZE = 64 * 1024
 MAX_REDIRECT_BODY = 64 * 1024
-"""Bytes of a redirect's body that are read and discarded, so that the connection can be used again. Registries send a
-short page with a link. A longer body is not read, and the connection is closed."""
+"""The number of bytes of a redirect's body that are read and discarded, so that the connection can be used again.
+Registries send a short page with a link. If the body is longer, it is not read, and the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,13 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    """Header names are in lower case. The values of a repeated header are joined by `, `."""
+    """The headers by their names in lower case. The values of a repeated header are joined by `, `."""
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestParts:
-    """The parts of a request that stay the same when a redirect is followed."""
+    """The parts of a request that stay the same when the client follows a redirect."""
 
     method: str
     body: bytes | None
@@ -124,7 +127,7 @@ class HttpClient:
     ) -> None:
         """Create a client. The keys of `listed_hosts` are the hosts that the configuration lists, as `host[:port]`.
 
-        Only listed hosts may have private addresses, and plain http is allowed only for those with `is_insecure`.
+        Only listed hosts may have private IP addresses. Plain http is allowed only for listed hosts with `is_insecure`.
         HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read from `environment`.
 
         Raises ValueError if a listed host is invalid.
@@ -137,7 +140,8 @@ class HttpClient:
         self._lock = threading.Lock()
         self._paces: dict[str, HostPace] = {}
         self._exhausted_hosts: set[str] = set()
-        """Hosts whose last request failed after all attempts. Until they respond again, each request is tried once."""
+        """The hosts whose last request failed after all attempts. Until such a host responds again, each request to it
+        is tried only once."""
 
     def request(
         self,
@@ -158,7 +162,8 @@ class HttpClient:
 
         If the last attempt gets an error status, its response is returned.
 
-        Raises BlockedError, UnreachableError, OversizedError, RateLimitedError.
+        Raises BlockedError if the guard does not allow the request, UnreachableError if there is no complete response,
+        OversizedError if the response is larger than `limit`, and RateLimitedError if the host asked for a long pause.
         """
         parts = _RequestParts(method, body, limit, max_redirects)
         target = Url.parse(url)
@@ -185,7 +190,7 @@ class HttpClient:
             if pause is None or requested_pause > MAX_PAUSE:
                 self._exhausted_hosts.add(target.authority)
                 return response
-            if not is_complaint:  # after a complaint, the pace delays all requests to this host, including the retry
+            if not is_complaint:  # after a complaint, the pace delays all requests to this host, also the retry
                 self._sleep(requested_pause)
 
     def _get_pace(self, target: Url) -> HostPace:
@@ -208,7 +213,7 @@ class HttpClient:
         return max(seconds, 0.0)
 
     def _follow_redirects(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
-        """Send a request and follow its redirects. Return the last response and the URL that it came from.
+        """Send a request and follow its redirects; return the last response and the URL that sent it.
 
         Raises BlockedRedirectError if a redirect is not allowed, or if there are too many.
         """
@@ -227,7 +232,7 @@ class HttpClient:
                 if next_url.origin != target.origin:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
                 response, target = self._send_guarded(parts, next_url, headers, original), next_url
-            except BlockedError as error:  # without its hint, because a redirect must not suggest listing a host
+            except BlockedError as error:  # without its hint: no redirect must suggest listing a host
                 raise BlockedRedirectError(
                     f"{target.display_text} redirects to a blocked URL: {error.reason}"
                 ) from error
@@ -239,8 +244,8 @@ class HttpClient:
         """Send a request if the guard allows its URL, when the pace of the host permits it.
 
         `redirecting` is the URL of the first request if `target` is the target of a redirect. A slow exchange then also
-        counts for the host of this URL. Otherwise, a host could redirect each request to another slow host, and no host
-        would reach its limit.
+        counts for the host of this URL. Without this rule, a host could redirect each request to another slow host, and
+        no host would reach its limit.
         """
         self._guard.check_url(target)
         uses_proxy = self._proxy.is_used_for(target)
@@ -299,7 +304,7 @@ class HttpClient:
             # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            # Digests are computed from the stored bytes, so compression in transit is not requested.
+            # basebump computes digests from the stored bytes, so it does not request compression.
             session.headers.update({"User-Agent": f"basebump/{__version__}", "Accept-Encoding": "identity"})
             adapter = GuardedAdapter(self._guard)
             session.mount("https://", adapter)
@@ -324,14 +329,14 @@ class _RedirectFreeSession(requests.Session):
 def _is_quota_exhausted(response: Response) -> bool:
     """Return True if the host refused a request because its pull quota is used up.
 
-    Such a request is not retried, because a retry would be refused, too. Requests that the host does not count as
-    pulls, such as HEAD, still succeed. Therefore the host's other requests are not paused.
+    Such a request is not retried, because the host would also refuse the retry. Requests that the host does not count
+    as pulls, such as HEAD, still succeed. Therefore the host's other requests are not paused.
     """
     remaining = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
     return response.status == HTTPStatus.TOO_MANY_REQUESTS and remaining == "0"
 
 
 def _read_body(response: requests.Response, target: Url, limit: int) -> bytes:
-    """Read the body, within the limit on its size. Raises OversizedError."""
+    """Read the body of a response. Raises OversizedError if the body has more than `limit` bytes."""
     chunks = iter(lambda: response.raw.read1(_CHUNK_SIZE, decode_content=True), b"")
     return b"".join(limit_body(chunks, limit, target.display_text))

@@ -1,9 +1,10 @@
-"""An adapter for `requests` that ends every exchange at a deadline, whatever the server sends until then.
+"""An adapter for `requests` that ends every exchange at a deadline, even if the server keeps sending data.
 
 A timeout of `requests` starts again with each byte that arrives. A server can therefore keep a client waiting forever
-by sending one byte of a header, of a chunk size or of a trailer every few seconds. Endless `100 Continue` responses and
-endless empty compressed blocks have the same effect, and so has a server that reads a long request slowly. All of these
-go through the socket, so the deadline is checked at each read from the socket and at each write to it.
+by sending one byte of a header, of a chunk size or of a trailer every few seconds. Endless `100 Continue` responses,
+endless empty compressed blocks, and a server that reads a long request slowly have the same effect. In all these cases,
+the client reads from the socket or writes to it. Therefore the deadline is checked at each read and write of the
+socket.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 EXCHANGE_SECONDS = 60.0
-"""The time from a request to the end of a small response. A registry that asks its upstream takes several seconds."""
+"""The time, in seconds, from a request to the end of a small response. A registry that asks its upstream takes several
+seconds."""
 SLOWEST_RATE = 128 * 1024
-"""Bytes per second. An exchange gets the additional time in which this rate transfers the largest allowed response."""
+"""The slowest accepted rate of a transfer, in bytes per second. The deadline of an exchange allows additional time to
+transfer the largest allowed response at this rate."""
 
 Received = TypeVar("Received", int, bytes)
 
@@ -49,7 +52,7 @@ def open_unchecked_socket(connection: HTTPConnection) -> socket.socket:
 
 @dataclass(slots=True)
 class ExchangeAllowance:
-    """The seconds that each exchange which starts from now on may take."""
+    """The seconds that each exchange may take if it starts from now on."""
 
     seconds: float
 
@@ -89,7 +92,8 @@ def limit_exchanges(
 ) -> None:
     """Let a pool manager of `urllib3` end every exchange at its deadline.
 
-    This is for client libraries that create a pool manager themselves. `allowance` can be changed before each exchange.
+    This function is for client libraries that create a pool manager themselves. `allowance` can be changed before each
+    exchange.
     """
     manager.pool_classes_by_scheme = _make_pools(allowance, open_socket)
 
@@ -97,8 +101,8 @@ def limit_exchanges(
 def _make_pools(allowance: ExchangeAllowance, open_socket: OpenSocket) -> dict[str, type[HTTPConnectionPool]]:
     """Return urllib3's connection pools by URL scheme, with connections that end every exchange at its deadline.
 
-    The pools do not refer to the adapter. If they did, connections of an adapter that is no longer used would stay open
-    until Python's garbage collector runs.
+    The pools do not refer to the adapter. Such a reference would keep the connections of an unused adapter open until
+    Python's garbage collector runs.
     """
 
     class DeadlineConnection(HTTPConnection):
@@ -112,7 +116,7 @@ def _make_pools(allowance: ExchangeAllowance, open_socket: OpenSocket) -> dict[s
             return limited
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            if isinstance(self.sock, _DeadlineSocket):  # otherwise urllib3 opens the connection in the call below
+            if isinstance(self.sock, _DeadlineSocket):  # without a socket, urllib3 connects in the call below
                 self.sock.set_deadline(allowance.seconds)
             super().request(*args, **kwargs)
 
@@ -139,7 +143,7 @@ class _DeadlineSocket(socket.socket):
     """
 
     _deadline = float("inf")
-    """According to `time.monotonic`."""
+    """The deadline as a time of `time.monotonic`."""
 
     def set_deadline(self, allowance: float) -> None:
         """Set the deadline to `allowance` seconds from now."""

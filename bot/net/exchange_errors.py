@@ -16,34 +16,35 @@ from bot.model.errors import BasebumpError
 
 
 class HttpError(BasebumpError):
-    """A request that got no complete response."""
+    """A request did not get a complete response."""
 
 
 class BlockedError(HttpError):
-    """A URL or an address that the guard does not allow."""
+    """The guard does not allow a URL or an IP address."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         self.reason = reason
-        """The reason without the hint. The hint fits only hosts that the operator named, not targets of redirects."""
+        """The reason without the hint. The hint is useful only for hosts that the operator named, and not for targets
+        of redirects."""
         super().__init__(f"{reason}; {hint}" if hint else reason)
 
 
 class BlockedRedirectError(BlockedError):
-    """A redirect to a URL that the guard does not allow, or too many redirects."""
+    """A redirect led to a URL that the guard does not allow, or there were too many redirects."""
 
 
 class UnreachableError(HttpError):
-    """A host that did not send a complete response."""
+    """A host did not send a complete response."""
 
     def __init__(self, message: str, *, is_permanent: bool = False) -> None:
         self.is_permanent = is_permanent
-        """True if a retry cannot succeed, for instance because the certificate is not trusted."""
+        """True if a retry cannot succeed, for example because the certificate is not trusted."""
         super().__init__(message)
 
 
 class OversizedError(HttpError):
-    """A response that is larger than the caller's limit."""
+    """A response is larger than the caller's limit."""
 
 
 class RateLimitedError(HttpError):
-    """A request that was not sent, because the host asked for a long pause in an earlier response."""
+    """A request was not sent, because the host had asked for a long pause in an earlier response."""

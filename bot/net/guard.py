@@ -1,7 +1,7 @@
-"""Decides which URLs and addresses may be contacted.
+"""Decides which URLs and IP addresses basebump is allowed to contact.
 
-A host name can resolve to a public address first and to a private address a moment later (DNS rebinding). Therefore
-addresses are checked when the connection is made, and the connection uses exactly the checked address.
+A host name can first resolve to a public address, and a moment later to a private address (DNS rebinding). Therefore
+the addresses are checked when the connection is made, and the connection uses exactly the checked address.
 
 `ipaddress.is_global` alone is not sufficient, because it allows Azure's wire server and all forms of IPv4 addresses
 embedded in IPv6 addresses.
@@ -18,10 +18,12 @@ from bot.net.exchange_errors import BlockedError
 from bot.net.url import DEFAULT_PORTS, Url, split_authority
 
 MAX_ADDRESSES = 4
-"""Addresses of one name that are tried: IPv4 and IPv6 of two machines. More would only add up the timeouts."""
+"""The largest number of addresses of one name that are tried: IPv4 and IPv6 of two machines. More addresses would only
+add more timeouts."""
 
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-"""All IPv6 space that IANA has allocated. Addresses outside of it (NAT64, IPv4-compatible, site-local) are special."""
+"""The whole IPv6 range that IANA has allocated. Addresses outside this range (NAT64, IPv4-compatible, site-local) are
+special."""
 _DENIED_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -30,7 +32,7 @@ _DENIED_NETWORKS = tuple(
         "192.88.99.0/24",  # 6to4 relays
         "2001::/23",  # IETF protocol assignments: Teredo and others
         "2002::/16",  # 6to4
-        "3fff::/20",  # documentation, which older Python versions classify as global
+        "3fff::/20",  # documentation; older Python versions classify this network as global
     )
 )
 
@@ -47,16 +49,17 @@ _MACHINE_NETWORKS = tuple(
         "fd20:ce::254/128",  # Google's metadata service
     )
 )
-"""Addresses of the machine itself or its neighbours. Registries do not have them, and requests could expose secrets."""
+"""The addresses of the machine itself or its neighbours. Registries never have such addresses, and requests to them
+could expose secrets."""
 _MACHINE_NAMES = frozenset({"metadata.google.internal", "metadata.azure.internal", "instance-data.ec2.internal"})
 _INTERNAL_NAMES = (".internal", ".local", ".localhost", ".home.arpa")
 """Suffixes of names that never belong to a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
 
 NO_REGISTRY_NOTE = "this is not the address of a registry"
-"""Shown instead of the hint to list a host under `registries:`, if it is a service of the machine."""
+"""Shown for a service of the machine, instead of the hint to list a host under `registries:`."""
 
 ResolveHost = Callable[[str, int], Sequence[str]]
-"""Resolves a host name and a port to all addresses of the host. Raises OSError if there are none."""
+"""Resolves a host name and a port to all addresses of the host. Raises OSError if the host has no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class HostTrust:
     """Settings of a host that the configuration lists. Such a host may have any port and any address."""
 
     is_insecure: bool = False
-    """True if the host may be contacted with plain http."""
+    """True if basebump may contact the host with plain http."""
     ca: str | None = None
-    """Path of a file of CA certificates, which are used for this host instead of the system's."""
+    """The path of a file of CA certificates, which are used for this host instead of the system's certificates."""
 
 
 def is_public_address(address: str) -> bool:
@@ -109,10 +112,13 @@ def is_machine_service(host: str) -> bool:
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Return all addresses of `host`, in the order of the system's resolver. Raises OSError if there are none."""
+    """Return all addresses of `host`, in the order of the system's resolver.
+
+    Raises OSError if the host has no address.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:  # raised for a label that is empty or too long
+    except UnicodeError:  # a label of the host name is empty or too long
         raise socket.gaierror(socket.EAI_NONAME, "invalid host name") from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
@@ -136,11 +142,14 @@ class RequestGuard:
                 self._listed_hosts[host, default] = trust
 
     def get_trust(self, url: Url) -> HostTrust | None:
-        """Return the settings for the host and port of `url`, or None if the configuration does not list them."""
+        """Return the settings for the host and port of `url`; None if the configuration does not list the host."""
         return self._listed_hosts.get((url.host, url.port))
 
     def check_url(self, url: Url) -> None:
-        """Check the scheme and the port of a URL before a request is sent. Raises BlockedError."""
+        """Check the scheme and the port of a URL before a request is sent.
+
+        Raises BlockedError if one is not allowed.
+        """
         trust = self.get_trust(url)
         if url.scheme != "https" and not (trust and trust.is_insecure):
             hint = self._get_hint(url, f"hint: list {url.authority} under `registries:` with `insecure: true`")
@@ -166,10 +175,10 @@ class RequestGuard:
         return found[:MAX_ADDRESSES]
 
     def check_proxied_url(self, url: Url) -> None:
-        """Check the host of a URL that is requested through the proxy. Raises BlockedError if the host is not allowed.
+        """Check the host of a URL that is requested through the proxy.
 
-        The proxy resolves the host name, so the address that the proxy uses is not known here. A host that the
-        configuration does not list must meet two conditions instead:
+        Raises BlockedError if the host is not allowed. The proxy resolves the host name, so that basebump does not know
+        the address that the proxy uses. A host that the configuration does not list must instead meet two conditions:
 
         - Its name is not an internal name such as `db.internal`.
         - If this machine can resolve the name, all its addresses are public.
@@ -181,12 +190,12 @@ class RequestGuard:
         try:
             self.resolve_addresses(url.host, url.port)
         except OSError:
-            return  # this machine cannot resolve the name, as usual if only the proxy has access to the internet
+            return  # this machine cannot resolve the name; this is usual if only the proxy can access the internet
 
     def _get_hint(self, url: Url, hint: str) -> str:
         """Return the hint for an error message about a blocked `url`.
 
-        This is usually `hint`, which suggests listing the host. If the host is a service of the machine, such as a
+        Usually return `hint`, which suggests listing the host. If the host is a service of the machine, such as a
         metadata service, return NO_REGISTRY_NOTE, because listing this host would be dangerous.
         """
         if is_machine_service(url.host):

@@ -14,20 +14,24 @@ from bot.net.deadlines import SLOWEST_RATE
 from bot.net.exchange_errors import RateLimitedError, UnreachableError
 
 MAX_CONCURRENT_REQUESTS = 32
-"""Concurrent requests to one host. With fewer, 200 images take more than a second if each response takes 0.1 s."""
+"""The largest number of concurrent requests to one host. With fewer requests, 200 images take more than a second if
+each response takes 0.1 s."""
 MAX_PAUSE = 30.0
-"""Seconds. If a host asks for a longer pause, basebump does not wait but reports a failure."""
+"""The longest pause, in seconds, for which basebump waits. If a host asks for a longer pause, basebump reports a
+failure."""
 REQUEST_SPACING = 0.2
-"""Seconds between requests after a host complained: 300 requests per minute, as in docker-library's own tools."""
+"""The seconds between requests after a host complained: 300 requests per minute, as in docker-library's own tools."""
 CALM_SECONDS = 60.0
-"""Seconds without a complaint, after which requests to a host are sent at full speed again."""
+"""The seconds without a complaint after which requests to a host are sent at full speed again."""
 PROMPT_SECONDS = 10.0
-"""An exchange is slow if it takes longer than this, without the time for the bytes of its response."""
+"""The duration, in seconds, from which an exchange counts as slow. The time for the bytes of its response is
+subtracted."""
 MAX_SLOW_SECONDS = 300.0
-"""The time that a run may spend in slow exchanges with one host: as long as five exchanges that reach their deadline.
-Concurrent exchanges count once. Without this limit, a host could delay a run by a minute for each of its images."""
+"""The seconds that a run may spend in slow exchanges with one host: as long as five exchanges that reach their
+deadline. Concurrent exchanges count once. Without this limit, a host could delay a run by a minute for each of its
+images."""
 MAX_WAITED_SECONDS = 3600.0
-"""The time that a run may wait because one host asks for it. Waits at the same time count once. Without this limit, a
+"""The seconds that a run may wait because one host asks for pauses. Concurrent waits count once. Without this limit, a
 host could delay a run by a minute for each of its requests."""
 
 
@@ -58,21 +62,21 @@ class HostPace:
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
         self._lock = threading.Lock()
         self._next_request_at = 0.0
-        """Earliest time of the next request, according to `clock`."""
+        """The earliest time of the next request, as a time of `clock`."""
         self._strained_until = 0.0
         self._slow_seconds = 0.0
         self._counted_until = 0.0
-        """End of the last slow exchange that is included in `_slow_seconds`."""
+        """The end of the last slow exchange that is included in `_slow_seconds`."""
         self._waited_seconds = 0.0
         self._waited_until = 0.0
-        """End of the last wait that is included in `_waited_seconds`."""
+        """The end of the last wait that is included in `_waited_seconds`."""
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[HostTurn]:
         """Wait until a request to the host may be sent. The caller sends the request within the `with` block.
 
         Raises RateLimitedError if the wait would be longer than MAX_PAUSE, and UnreachableError if slow exchanges with
-        the host have already taken more than `max_slow_seconds`, or the waits in `record_wait` more than
+        the host have already taken more than `max_slow_seconds`, or if the waits in `record_wait` have taken more than
         MAX_WAITED_SECONDS.
         """
         with self._slots:
@@ -98,7 +102,7 @@ class HostPace:
     def record_exchange(self, start: float, end: float) -> None:
         """Count the time of an exchange if it was slow. `start` and `end` are times of `clock`.
 
-        The caller adds the time for the bytes of the response to `start`, so this time does not count.
+        The caller adds the time for the bytes of the response to `start`, so that this time does not count as slow.
         """
         if end - start > PROMPT_SECONDS:
             with self._lock:
@@ -106,7 +110,7 @@ class HostPace:
                 self._counted_until = end
 
     def record_wait(self, seconds: float) -> None:
-        """Count a wait of the caller that begins now, because the host asked for it."""
+        """Count a wait of the caller that begins now. The host asked for this wait."""
         with self._lock:
             now = self._clock()
             end = max(now + seconds, self._waited_until)
@@ -117,7 +121,7 @@ class HostPace:
         """Reserve a time for the caller's next request, and return the seconds until then.
 
         A result of zero or less means that the request may be sent at once. Raises RateLimitedError if the wait would
-        be longer than MAX_PAUSE, and UnreachableError if the host has used up one of its times.
+        be longer than MAX_PAUSE, and UnreachableError if the host has used up its slow seconds or its waited seconds.
         """
         with self._lock:
             is_too_slow = self._slow_seconds > self._max_slow_seconds

@@ -1,6 +1,6 @@
 """The operator's proxy settings.
 
-basebump reads them from the environment itself, because the HTTP library's own handling of the environment is disabled.
+basebump itself reads these settings from the environment, because the HTTP library does not read the environment here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ class HttpsProxy:
     """
 
     url: str | None = field(default=None, repr=False)
-    """None if no proxy is set. Not in `repr`, because the URL may contain a password."""
+    """None if no proxy is set. The URL is not in `repr`, because it may contain a password."""
     no_proxy: tuple[str, ...] = ()
-    """Exceptions from the proxy: hosts, domains (with or without a leading dot) or `*`, each with an optional port."""
+    """The exceptions from the proxy: hosts, domains (with or without a leading dot) or `*`, each with an optional
+    port."""
 
     @classmethod
     def read_environment(cls, environment: Mapping[str, str]) -> HttpsProxy:

@@ -9,17 +9,21 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus, unquote
 
 MAX_QUOTED_LENGTH = 200
-"""Characters of a server's message that are quoted. Enough for a sentence, but not for a page."""
+"""The largest number of characters that are quoted from a server's message: enough for a sentence, but not for a
+page."""
 HIDDEN = "[hidden]"
 MIN_CODED_LENGTH = 5
-"""Characters. A shorter part of a Base64 text also occurs in texts without the secret, so it is not searched for."""
+"""The smallest length, in characters, of a part of a Base64 text that is searched for. A shorter part also occurs in
+texts without the secret."""
 MAX_PATTERN_LENGTH = 1000
-"""Characters. Longer secrets are tokens, in which quoting and percent-encoding change nothing. A regular expression for
-such a secret would take long to compile."""
+"""The largest length, in characters, of a secret whose quoted and percent-encoded forms are searched for. Longer
+secrets are tokens, which quoting and percent-encoding do not change. A regular expression for such a secret would take
+long to compile."""
 
 _BASE64_WORD = re.compile(rf"[A-Za-z0-9+/_=%-]{{{MIN_CODED_LENGTH},}}", re.ASCII)
 _PARTIAL_CHARACTERS = (0, 2, 3)
-"""How many characters of Base64 depend on the bytes before a secret, if there are 0, 1 or 2 bytes before it."""
+"""The number of Base64 characters that depend on the bytes before a secret, if there are 0, 1 or 2 bytes before the
+secret."""
 
 
 def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTED_LENGTH) -> str:
@@ -34,13 +38,13 @@ def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTE
 
 
 class UnsendableSecretError(ValueError):
-    """A secret contains characters that an HTTP header cannot contain. The message does not quote it."""
+    """A secret contains characters that an HTTP header cannot contain. The message does not quote the secret."""
 
 
 def clean_secret(secret: str) -> str:
-    """Return a secret as HTTP headers can contain it, without the line breaks at the end of a text file.
+    """Return a secret in the form that HTTP headers can contain, without line breaks at its end.
 
-    Raises UnsendableSecretError if the rest is empty, or has other characters than the printable ones of ASCII
+    Raises UnsendableSecretError if the result is empty, or has other characters than the printable characters of ASCII
     (RFC 9110, section 5.5).
     """
     cleaned = secret.rstrip("\r\n")
@@ -72,7 +76,7 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
 
 
 def _match_encoded(character: str) -> str:
-    """Return a regular expression for one character of a secret, as it is, quoted or percent-encoded."""
+    """Return a regular expression that matches one character of a secret: unchanged, quoted or percent-encoded."""
     octets = character.encode("utf-8", "surrogatepass")
     spellings = {
         rf"\\?{re.escape(character)}",
@@ -87,7 +91,7 @@ def _match_encoded(character: str) -> str:
 
 
 def _list_spellings(secret: str) -> set[str]:
-    """Return a secret as it is and percent-encoded, as in the part before the `@` of a URL."""
+    """Return a secret unchanged and percent-encoded, as in the part of a URL before the `@`."""
     return {secret, *(encode(secret, safe="", errors="surrogatepass") for encode in (quote, quote_plus))}
 
 

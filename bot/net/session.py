@@ -1,4 +1,4 @@
-"""Sessions of `requests` for third-party client libraries, with a limit on the responses to one call."""
+"""Sessions of `requests` for third-party client libraries, with limits on the responses to each call."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ MAX_CALL_BYTES = 256 * 1024 * 1024
 """The maximum number of bytes of all responses to one call. A list of 10,000 open pull requests with 25 kilobytes each
 is within the limit."""
 MAX_CALL_SECONDS = 900.0
-"""The maximum duration of one call. The 1,000 pages of the longest list then may take almost a second each."""
+"""The maximum duration of one call, in seconds. Each of the 1,000 pages of the longest list may then take almost a
+second."""
 
 
 @dataclass(slots=True)
 class CallBudget:
-    """The requests, bytes and time that one call of a client library may still use."""
+    """The requests, bytes and seconds that one call of a client library may still use."""
 
     clock: Callable[[], float] = time.monotonic
     requests: int = 0
-    """The number of requests of the call until now."""
+    """The number of requests that the call has sent until now."""
     received_bytes: int = 0
     ends_at: float = field(init=False)
     """The last time at which the call may send a request, according to `clock`."""
@@ -47,7 +48,7 @@ class CallBudget:
         self.ends_at = self.clock() + MAX_CALL_SECONDS
 
     def take_request(self, host: str) -> None:
-        """Count a request to `host`. Raises OversizedError if the call may not send further requests."""
+        """Count a request to `host`. Raises OversizedError if the call has used up its requests, bytes or time."""
         self.requests += 1
         exceeded_limit = (
             f"{MAX_CALL_REQUESTS} pages"
@@ -65,7 +66,8 @@ class CallBudget:
 
 
 MAX_REDIRECTS = 3
-"""APIs redirect at most once: from the old location of a resource to the new one."""
+"""The largest number of redirects. APIs redirect at most once: from the old location of a resource to the new
+location."""
 
 
 class OperatorSession(requests.Session):
@@ -73,8 +75,8 @@ class OperatorSession(requests.Session):
 
     The session uses no `.netrc` and no cookies. It reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
 
-    A body larger than `limit` raises OversizedError. For all other failures, `requests` raises its own exceptions, also
-    for an exchange that passes its deadline (`bot.net.deadlines`).
+    The session raises OversizedError if a body is larger than `limit`. For all other failures, including a missed
+    deadline (`bot.net.deadlines`), `requests` raises its own exceptions.
     """
 
     def __init__(self, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
@@ -111,9 +113,9 @@ class OperatorSession(requests.Session):
 
 
 class ApiSession(OperatorSession):
-    """A session that sends requests to one origin only. Redirects and links to other origins are refused.
+    """A session that sends requests to one origin only, and refuses redirects and links to other origins.
 
-    A request to another origin raises BlockedError.
+    Raises BlockedError for a request to another origin.
     """
 
     def __init__(
@@ -139,7 +141,9 @@ class ApiSession(OperatorSession):
 
     @contextmanager
     def limit_call(self) -> Iterator[None]:
-        """Limit the requests that are sent within the `with` block. If blocks are nested, each has limits of its own.
+        """Limit the requests that are sent within the `with` block.
+
+        If blocks are nested, each block has its own limits.
 
         A request beyond the limits raises OversizedError.
         """
@@ -152,8 +156,8 @@ class ApiSession(OperatorSession):
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request, follow its redirects, and read the body of the response.
 
-        Raises the errors of `send` and `limit_call`. Raises UnreachableError if slow exchanges with the server have
-        taken too much time.
+        Raises the errors of `send` and `limit_call`, and UnreachableError if slow exchanges with the server have taken
+        too much time.
         """
         budget = self._call_budget or CallBudget()
         budget.take_request(self._origin.authority)
@@ -199,7 +203,10 @@ class _BoundedBody:
         self._subject = subject
 
     def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
-        """Yield the body in chunks. `requests` calls this method. Raises OversizedError."""
+        """Yield the body in chunks; `requests` calls this method.
+
+        Raises OversizedError if the body is larger than the limit.
+        """
         try:
             yield from limit_body(self._raw.stream(amount, decode_content=decode_content), self._limit, self._subject)
         except HttpError:

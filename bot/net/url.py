@@ -1,4 +1,4 @@
-"""Strictly parsed URLs. Every URL is rebuilt from its parsed parts, so that all libraries agree on its host."""
+"""Strictly parsed URLs. basebump rebuilds every URL from its parsed parts, so that all libraries agree on its host."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bot.net.safe_text import sanitize_text
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 8192
-"""Characters. Signed storage URLs have about two thousand."""
+"""The longest URL, in characters. Signed storage URLs have about 2,000 characters."""
 
 _HOST_GRAMMAR = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]"
 _HOST = re.compile(_HOST_GRAMMAR)
 _AUTHORITY = re.compile(rf"({_HOST_GRAMMAR})\.?(?::([0-9]{{1,5}}))?")
 _TARGET = re.compile(r"/[!-\[\]-~]*")
-"""Printable ASCII without the backslash, which some parsers treat as a slash."""
+"""Matches printable ASCII without the backslash, which some parsers treat as a slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Url:
 
     scheme: str
     host: str
-    """In lower case; an IPv6 address is in brackets."""
+    """The host in lower case; an IPv6 address is in brackets."""
     port: int
     target: str
-    """Path and query, in the form in which they are sent."""
+    """The path and query, in the form in which they are sent."""
 
     @classmethod
     def parse(cls, text: str, base: Url | None = None) -> Url:
@@ -57,7 +57,7 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """The scheme, host and port that may receive the same Authorization header.
+        """The scheme, host and port. An Authorization header is sent only to URLs with the same three values.
 
         https://fetch.spec.whatwg.org/#concept-http-redirect-fetch
         """
@@ -78,7 +78,7 @@ class Url:
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
-    """Split `host[:port]` into the host, in lower case, and the port, which is None if it is missing.
+    """Split `host[:port]` into the host, in lower case, and the port. A missing port is None.
 
     Raises ValueError if `text` is invalid.
     """
