@@ -1,7 +1,7 @@
-"""The forms in which registries and forges report events: one module for each kind of sender.
+"""The formats in which registries and forges report events, with one module for each kind of sender.
 
-All functions are pure. They check whether a request is proved, and parse it. An event is only a hint, so that nothing
-in it is used except names of tags and repositories.
+All functions are pure. They check that a request comes from its sender, and parse the request. An event is only a hint.
+Therefore basebump uses nothing in it except the names of tags, repositories and branches.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 @cache
 def find_sender(kind: SenderKind) -> EventSender:
-    """Return the `SENDER` of the module that is named like the kind, such as `event_grid` for `event-grid`."""
+    """Return the `SENDER` of the module for this kind, such as the module `event_grid` for `event-grid`."""
     sender: EventSender = import_module(f"{__name__}.{kind.value.replace('-', '_')}").SENDER
     return sender

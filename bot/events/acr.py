@@ -12,7 +12,7 @@ from bot.model.delivery import EventRequest, ParsedDelivery
 
 
 class AcrSender(BearerSender):
-    """The registry sends the custom header `Authorization: Bearer SECRET`, which the webhook is created with."""
+    """The registry sends the custom header `Authorization: Bearer SECRET`, which the operator sets on the webhook."""
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:
         event = read_object(parse_json(request.body), "body")

@@ -2,12 +2,12 @@
 
 https://learn.microsoft.com/azure/devops/service-hooks/events
 
-Azure DevOps reports neither changes of a request's description and labels nor which change led to an event. Therefore,
-no user can be assumed to be waiting, and an event does not show whether the request is one of basebump. The
-subscriptions select the events instead, as docs/events.md describes.
+Azure DevOps does not report changes of a pull request's description and labels, and does not report which change led to
+an event. Therefore basebump assumes that no user is waiting, and an event does not show whether basebump opened the
+pull request. The subscriptions select the events instead, as docs/events.md describes.
 
-Left out are the events `git.pullrequest.created`, which basebump causes, and `git.pullrequest.merged`, which reports
-that a merge was attempted, and which every push to a request causes.
+This module ignores two events: `git.pullrequest.created`, which basebump causes, and `git.pullrequest.merged`, which
+reports an attempted merge after every push to a pull request.
 """
 
 from __future__ import annotations
@@ -46,14 +46,17 @@ class AzureSender(BearerSender):
 
 
 def _choose_id(document: JsonObject, body: bytes) -> str:
-    """Return the identifier of a delivery. The numbers of notifications are counted for each subscription."""
+    """Return the identifier of a delivery: the subscription, and the number of the notification.
+
+    Each subscription numbers its notifications independently.
+    """
     subscription, notification = document.get("subscriptionId"), document.get("notificationId")
     has_both = isinstance(subscription, str) and isinstance(notification, int)
     return choose_delivery_id(f"{subscription}/{notification}" if has_both else None, body)
 
 
 def _read_repository(resource: JsonObject) -> str:
-    """Return the name of a repository as the config contains it: `PROJECT/REPOSITORY`."""
+    """Return the name of a repository in the form that the config uses: `PROJECT/REPOSITORY`."""
     repository = read_object(resource.get("repository"), "resource.repository")
     project = read_object(repository.get("project"), "resource.repository.project")
     names = (project.get("name"), "project.name"), (repository.get("name"), "repository.name")
@@ -66,9 +69,9 @@ def _read_push(resource: JsonObject) -> Changes:
 
 
 def _read_request(resource: JsonObject) -> Changes:
-    """Return the change of a request that was completed, abandoned, reactivated or reviewed.
+    """Return the change of a pull request that was completed, abandoned, reactivated or reviewed.
 
-    Requests from forks are ignored, because strangers can open them.
+    Pull requests from forks are ignored, because strangers can open them.
     """
     if resource.get("forkSource") is not None:
         return ()
@@ -88,6 +91,6 @@ READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
         "git.repo.statuschanged": _read_repository_change,
     }
 )
-"""The functions that read the deliveries of each event. Other events are ignored."""
+"""The functions that read the deliveries of each event. All events that are not listed are ignored."""
 
 SENDER = AzureSender()

@@ -14,7 +14,7 @@ from bot.model.delivery import EventRequest, ParsedDelivery, TagPushed
 class DistributionSender(BearerSender):
     """The registry sends the header `Authorization: Bearer SECRET` from its config.
 
-    Version 2 and version 3 have different content types and the same events, so that the content type is not compared.
+    Versions 2 and 3 send the same events with different content types. Therefore the content type is not checked.
     """
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:

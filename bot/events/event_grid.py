@@ -1,4 +1,4 @@
-"""Events of Azure Container Registry through Azure Event Grid, as CloudEvents or in the schema of Event Grid.
+"""Events of Azure Container Registry from Azure Event Grid, as CloudEvents or in the schema of Event Grid.
 
 https://learn.microsoft.com/azure/event-grid/event-schema-container-registry
 """
@@ -22,8 +22,8 @@ _VALIDATION_CODE = re.compile(r"[!-~]{1,200}")
 class EventGridSender(BearerSender):
     """Event Grid sends a delivery property `Authorization: Bearer SECRET`, or `access_token=SECRET` in the URL.
 
-    It asks for permission before the first delivery: with a request `OPTIONS` in the schema of CloudEvents, with an
-    event in its own schema. Both requests contain the secret as well.
+    Before the first delivery, Event Grid asks for permission: with an `OPTIONS` request for CloudEvents, and with an
+    event for its own schema. Both requests contain the secret.
     """
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:
@@ -47,15 +47,15 @@ class EventGridSender(BearerSender):
 
 
 def _read_type(event: JsonObject) -> str:
-    """Return the type of an event, which is `type` in a CloudEvent, and `eventType` in the schema of Event Grid."""
+    """Return the type of an event: `type` of a CloudEvent, `eventType` in the schema of Event Grid."""
     return read_text(event.get("type", event.get("eventType")), "type")
 
 
 def _allow_origin(request: EventRequest) -> ParsedDelivery:
     """Return the permission to send CloudEvents (https://github.com/cloudevents/spec, HTTP webhooks, section 4).
 
-    The origin is a host name. The request can also name a URL to call
-    (`WebHook-Request-Callback`), which is never called.
+    The origin is a host name. The request can also name a URL in `WebHook-Request-Callback`, which basebump never
+    calls.
     """
     origin = request.headers.get("webhook-request-origin", "")
     if not _ORIGIN.fullmatch(origin):
@@ -65,7 +65,7 @@ def _allow_origin(request: EventRequest) -> ParsedDelivery:
 
 
 def _confirm_subscription(event: JsonObject) -> HandshakeReply:
-    """Return the code that proves to Event Grid that this endpoint wants its events."""
+    """Return the code that proves to Event Grid that this endpoint wants to receive its events."""
     code = read_text(read_object(event.get("data"), "data").get("validationCode"), "validationCode")
     if not _VALIDATION_CODE.fullmatch(code):
         raise UnreadableDeliveryError("`validationCode` is not a code")

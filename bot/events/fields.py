@@ -1,4 +1,7 @@
-"""Access to the fields of deliveries, which can contain anything. Every function raises UnreadableDeliveryError."""
+"""Access to the fields of deliveries, which can contain any value.
+
+Every function raises UnreadableDeliveryError if the value does not have the expected form.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from bot.model.delivery import UnreadableDeliveryError
 
 MAX_EVENTS = 5_000
-"""The number of events in one delivery. Event Grid sends at most as many."""
+"""The largest number of events in one delivery. Event Grid sends at most this number."""
 MAX_TEXT_LENGTH = 1_024
-"""The number of characters of a field. No name of a tag, of a repository or of an action is longer."""
+"""The largest number of characters of a field. No name of a tag, of a repository or of an action is longer."""
 _ID = re.compile(r"[!-~]{1,200}")
 
 JsonObject = Mapping[str, object]
@@ -53,7 +56,7 @@ def read_text(value: object, name: str) -> str:
 
 
 def choose_delivery_id(value: object, content: bytes) -> str:
-    """Return the sender's identifier of a delivery. If there is none, return a hash of the delivery's content."""
+    """Return the sender's identifier of a delivery; a hash of the delivery's content if there is no identifier."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
     return hash_delivery(content)
@@ -62,7 +65,7 @@ def choose_delivery_id(value: object, content: bytes) -> str:
 def hash_delivery(content: bytes) -> str:
     """Return the identifier of a delivery whose signature covers only its content.
 
-    The sender's own identifier is in a header that is not signed. With it, a copied delivery could be sent again under
-    another identifier. A sender that repeats a delivery sends the same content.
+    The sender's own identifier is in a header that is not signed. An attacker could therefore copy a delivery and send
+    it again with another identifier. A sender that repeats a delivery sends the same content.
     """
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,15 +1,17 @@
-"""The changes on forges that basebump acts on, in the form that all forges share.
+"""The changes on forges to which basebump reacts, in the form that all forges share.
 
-Left out is whatever basebump itself causes, because each such event would lead to a needless visit:
+Changes that basebump itself causes are ignored, because each of them would lead to a needless run. The following
+changes are ignored:
 
-- Requests that are opened or get new commits. Pushes are reported with their branch, so that the receiver can leave out
-  all branches that are not base branches, such as those of basebump.
-- Requests whose text has no mark of basebump, and requests from forks, which strangers can open.
-- Closed requests that basebump withdrew, and edits of texts in which no checkbox is ticked. basebump edits both.
-- Labels that are removed. basebump removes a label that asks for something as soon as it has acted on it.
-- Comments, assignees, requested reviews, drafts, milestones and auto-merge. They have no effect before the next visit,
-  but no user waits for this effect.
-- Deleted branches, tags and deleted repositories. The next sweep notices deleted repositories.
+- Pull requests that are opened or get new commits. Pushes are reported with their branch, so that the receiver can
+  ignore all branches that are not base branches, such as basebump's branches.
+- Pull requests whose text has no mark of basebump, and pull requests from forks, which strangers can open.
+- Closed pull requests that basebump withdrew, and edited texts in which no checkbox is ticked. basebump makes such
+  edits itself.
+- Labels that are removed. If a label requests an action, basebump removes the label after the action.
+- Comments, assignees, requested reviews, drafts, milestones and auto-merge. They take effect in the next run, and no
+  user waits for this effect.
+- Deleted branches, tags and deleted repositories. The next sweep notices that a repository was deleted.
 """
 
 from __future__ import annotations
@@ -26,25 +28,25 @@ from bot.model.delivery import EventRequest, RepositoryChanged, UnreadableDelive
 from bot.model.work import WorkReason
 
 MAX_BRANCHES = 20
-"""The number of branches of a push that are reported one by one. A push to more branches counts as one to all branches,
-because the receiver looks up each of them."""
+"""The largest number of branches in a push that are reported one by one. A push to more branches is reported as a push
+to all branches, because the receiver looks up each reported branch."""
 _BRANCHES = "refs/heads/"
 
 Changes = tuple[RepositoryChanged, ...]
 
 
 class RequestAction(Enum):
-    """The actions of users on a request that basebump acts on."""
+    """The actions of users on a pull request to which basebump reacts."""
 
     END = auto()
-    """The request was closed or merged."""
+    """The pull request was closed or merged."""
     REOPEN = auto()
     EDIT = auto()
-    """The text of the request changed."""
+    """The text of the pull request changed."""
     LABEL = auto()
     """Labels were added."""
     REVIEW = auto()
-    """A user approved the request, requested changes, or took one of these back."""
+    """A user approved the pull request, requested changes, or withdrew such a review."""
 
 
 def parse_document(request: EventRequest) -> JsonObject:
@@ -57,7 +59,10 @@ def parse_document(request: EventRequest) -> JsonObject:
 
 
 def read_name(value: object, field: str) -> str:
-    """Return the name of a repository, a project or a branch. Raises UnreadableDeliveryError."""
+    """Return the name of a repository, a project or a branch.
+
+    Raises UnreadableDeliveryError if the value is not such a name.
+    """
     name = read_text(value, field)
     if not name or not name.isprintable():
         raise UnreadableDeliveryError(f"`{field}` is not a name")
@@ -65,14 +70,17 @@ def read_name(value: object, field: str) -> str:
 
 
 def read_long_text(value: object, field: str) -> str:
-    """Return the text of a request or an issue, which can be missing. Raises UnreadableDeliveryError."""
+    """Return the text of a pull request or an issue; an empty string if the text is missing.
+
+    Raises UnreadableDeliveryError if the value is not a text.
+    """
     if not isinstance(value, str | None):
         raise UnreadableDeliveryError(f"`{field}` is not a text")
     return value or ""
 
 
 def find_pushes(repository: str, updates: Iterable[tuple[object, object]]) -> Changes:
-    """Return the branches that were pushed to; empty if there are only tags and deleted branches.
+    """Return the branches that received a push; empty if the push has only tags and deleted branches.
 
     `updates` are refs with their new commits. The new commit of a deleted branch consists of zeros.
     """
@@ -87,12 +95,12 @@ def find_pushes(repository: str, updates: Iterable[tuple[object, object]]) -> Ch
 
 
 def find_request_change(repository: str, action: RequestAction, text: str, labels: Iterable[str] = ()) -> Changes:
-    """Return the change of a request of basebump; empty if basebump need not act on it.
+    """Return the change of a pull request of basebump; empty if basebump need not react to the change.
 
     Args:
-        repository: The repository to which the request belongs.
+        repository: The repository to which the pull request belongs.
         action: The action of a user.
-        text: The text of the request.
+        text: The text of the pull request.
         labels: The labels that were added.
     """
     if not find_mark(text):
@@ -115,7 +123,7 @@ def find_request_change(repository: str, action: RequestAction, text: str, label
 
 
 def find_dashboard_change(repository: str, text: str, labels: Iterable[str]) -> Changes:
-    """Return the change of an edited issue if it is the dashboard and a checkbox is ticked; empty otherwise.
+    """Return the change of an edited issue if it is the dashboard and a checkbox is ticked; empty for other issues.
 
     The label is required, because strangers can open issues in public repositories but cannot label them.
     """
@@ -125,5 +133,5 @@ def find_dashboard_change(repository: str, text: str, labels: Iterable[str]) -> 
 
 
 def report_repository(repository: str) -> Changes:
-    """Return the change of a repository itself, such as another name."""
+    """Return the change of a repository itself, such as a new name."""
     return (RepositoryChanged(repository, WorkReason.REPOSITORY_CHANGED),)

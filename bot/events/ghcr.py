@@ -13,13 +13,13 @@ from bot.events.pushed_tags import build_pushed_tag
 from bot.model.delivery import EventRequest, ParsedDelivery, TagPushed
 
 EVENTS = frozenset({"registry_package", "package"})
-"""Both events describe the same pushes. The field of the package has the same name as the event."""
+"""Both events describe the same pushes. The field with the package has the same name as the event."""
 PUSHED = frozenset({"published", "updated"})
 CONTAINER_TYPES = frozenset({"container", "docker"})
 
 
 class GhcrSender:
-    """GitHub signs the body with the secret of the webhook."""
+    """GitHub signs the body of a delivery with the secret of the webhook."""
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         return is_signature(request.headers.get("x-hub-signature-256"), secret, request.body)
@@ -35,7 +35,7 @@ class GhcrSender:
 
 
 def _read_package(package: JsonObject, registry: str | None) -> TagPushed | None:
-    """Return the pushed tag; None if the package is not an image, or if the image has no tag."""
+    """Return the pushed tag; None if the package is not a container image, or if the image has no tag."""
     if read_text(package.get("package_type"), "package_type").lower() not in CONTAINER_TYPES:
         return None
     version = read_object(package.get("package_version"), "package_version")
@@ -43,8 +43,8 @@ def _read_package(package: JsonObject, registry: str | None) -> TagPushed | None
     tag = read_object(metadata.get("tag") or {}, "tag")
     url = read_text(version.get("package_url"), "package_url")
     host, _, rest = url.partition("/")
-    path, _, tag_in_url = rest.partition(":")  # The tag can be missing after the colon.
-    # Names of images are in lower case, and those of owners are not.
+    path, _, tag_in_url = rest.partition(":")  # The text after the colon is empty if the image has no tag.
+    # Image names are in lower case, but names of GitHub's owners can contain upper case.
     return build_pushed_tag(host, path.lower(), tag.get("name") or tag_in_url, tag.get("digest"), registry)
 
 

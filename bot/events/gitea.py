@@ -1,4 +1,4 @@
-"""Webhooks of Gitea and Forgejo, which a repository, an organization or the whole server sends.
+"""Webhooks of Gitea and Forgejo. A repository, an organization or the whole server can send them.
 
 https://docs.gitea.com/usage/webhooks, https://forgejo.org/docs/latest/user/webhooks/
 """
@@ -27,11 +27,12 @@ _REQUEST_ACTIONS = MappingProxyType(
 )
 _REVIEW_ACTIONS = MappingProxyType({"reviewed": RequestAction.REVIEW})
 _REPOSITORY_ACTIONS = frozenset({"created"})
-"""Neither server reports that a repository was renamed, transferred or archived."""
+"""The changes of repositories that the servers report. Neither server reports that a repository was renamed,
+transferred or archived."""
 
 
 class GiteaSender:
-    """Both servers sign the body of each delivery with the secret of the webhook, in several headers."""
+    """Both servers sign the body of a delivery with the webhook's secret, and send the signature in several headers."""
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         plain = next((request.headers[each] for each in _SIGNATURES if each in request.headers), None)
@@ -48,8 +49,8 @@ class GiteaSender:
 def _read_request(document: JsonObject) -> Changes:
     """Return the change of a pull request.
 
-    After a change of labels, the delivery contains all labels of the request. Those that ask for something stay only
-    until basebump has acted on them.
+    After a change of labels, the delivery contains all labels of the pull request. A label that requests an action
+    stays only until basebump has done the action.
     """
     return read_request(document, _REQUEST_ACTIONS)
 
@@ -72,6 +73,6 @@ READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
         "repository": _read_repository,
     }
 )
-"""The functions that read the deliveries of each event. Other events are ignored."""
+"""The functions that read the deliveries of each event. All events that are not listed are ignored."""
 
 SENDER = GiteaSender()

@@ -1,4 +1,4 @@
-"""Webhooks of GitHub, which a repository, an organization or a GitHub App sends.
+"""Webhooks of GitHub. A repository, an organization or a GitHub App can send them.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
@@ -16,7 +16,8 @@ from bot.events.pull_events import read_issue, read_push, read_repository_change
 from bot.model.delivery import EventRequest, ParsedDelivery
 
 MAX_ADDED_REPOSITORIES = 100
-"""The number of added repositories that are reported. Any number of new repositories leads to a single sweep."""
+"""The largest number of added repositories that are reported. Any number of added repositories leads to a single
+sweep."""
 _REQUEST_ACTIONS = MappingProxyType(
     {
         "closed": RequestAction.END,
@@ -27,7 +28,7 @@ _REQUEST_ACTIONS = MappingProxyType(
 )
 _REVIEW_ACTIONS = MappingProxyType({"submitted": RequestAction.REVIEW, "dismissed": RequestAction.REVIEW})
 _REVIEWERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-"""The relations to the repository of those whose reviews count. Everybody can review in a public repository."""
+"""The relations to a repository that give a user's review effect. In a public repository, everybody can review."""
 _REPOSITORY_ACTIONS = frozenset(
     {"created", "renamed", "transferred", "archived", "unarchived", "publicized", "privatized"}
 )
@@ -52,7 +53,10 @@ def _read_request(document: JsonObject) -> Changes:
 
 
 def _read_review(document: JsonObject) -> Changes:
-    """Return the change of a request that a user reviewed. Reviews that only comment count no more than comments."""
+    """Return the change of a pull request that a user reviewed.
+
+    Reviews that only comment are ignored, like comments.
+    """
     review = read_object(document.get("review"), "review")
     is_comment = read_text(review.get("state"), "review.state").lower() == "commented"
     is_relevant = not is_comment and read_text(review.get("author_association"), "author_association") in _REVIEWERS
@@ -95,6 +99,6 @@ READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
         "installation_repositories": _read_added_repositories,
     }
 )
-"""The functions that read the deliveries of each event. Other events are ignored."""
+"""The functions that read the deliveries of each event. All events that are not listed are ignored."""
 
 SENDER = GitHubSender()

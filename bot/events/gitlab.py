@@ -1,4 +1,4 @@
-"""Webhooks of GitLab, which a project, a group or the whole server (system hook) sends.
+"""Webhooks of GitLab. A project, a group or the whole server (system hook) can send them.
 
 https://docs.gitlab.com/user/project/integrations/webhook_events/, https://docs.gitlab.com/administration/system_hooks/
 """
@@ -29,7 +29,8 @@ from bot.model.delivery import EventRequest, ParsedDelivery
 
 SIGNING_TOKEN_PREFIX = "whsec_"  # noqa: S105 - the form of a secret, and no secret
 MAX_SIGNATURES = 10
-"""The number of signatures in a header. GitLab sends one for each signing token, and a hook has one such token."""
+"""The largest number of signatures in a header. GitLab sends one signature for each signing token, and a hook has one
+such token."""
 
 _REQUEST_ACTIONS = MappingProxyType(
     {
@@ -42,11 +43,11 @@ _REQUEST_ACTIONS = MappingProxyType(
         "unapproval": RequestAction.REVIEW,
     }
 )
-"""The actions other than `update`, whose meaning depends on what was changed."""
+"""The actions except `update`. The meaning of `update` depends on the fields that were changed."""
 
 
 class GitLabSender:
-    """GitLab sends the secret token of the webhook, or signs each delivery with its signing token."""
+    """GitLab sends the secret token of the webhook, or signs each delivery with the webhook's signing token."""
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:
         if "webhook-signature" in request.headers and secret.startswith(SIGNING_TOKEN_PREFIX):
@@ -61,7 +62,7 @@ class GitLabSender:
 
 
 def _is_signed(request: EventRequest, secret: str, now: datetime) -> bool:
-    """Return True if a delivery has a signature of Standard Webhooks, and was sent a short time ago."""
+    """Return True if a delivery has a valid signature by Standard Webhooks, and was sent a short time ago."""
     delivery_id, time = (request.headers.get(name, "") for name in ("webhook-id", "webhook-timestamp"))
     try:
         key = base64.b64decode(secret.removeprefix(SIGNING_TOKEN_PREFIX), validate=True)
@@ -76,7 +77,8 @@ def _is_signed(request: EventRequest, secret: str, now: datetime) -> bool:
 def _choose_id(request: EventRequest) -> str:
     """Return the identifier of a delivery: the signed one, or the one in another header.
 
-    Older versions only send the identifier of the action that led to the delivery, which can lead to several.
+    Older versions send only the identifier of the action that led to the delivery. One action can lead to several
+    deliveries.
     """
     if "webhook-signature" in request.headers:
         return choose_delivery_id(request.headers.get("webhook-id"), request.body)
@@ -94,7 +96,7 @@ def _read_push(document: JsonObject) -> Changes:
 
 
 def _read_update(document: JsonObject) -> Changes:
-    """Return the pushes in a delivery of a system hook, which combines all branches and tags of a push."""
+    """Return the pushes in a system hook's delivery, which contains all branches and tags of a push."""
     updates = read_objects(document.get("changes"), "changes")
     return find_pushes(_read_project(document), [(each.get("ref"), each.get("after")) for each in updates])
 
@@ -150,6 +152,6 @@ READERS: Mapping[str, Callable[[JsonObject], Changes]] = MappingProxyType(
         "project_update": _read_project_change,
     }
 )
-"""The functions that read the deliveries of each event. Other events are ignored."""
+"""The functions that read the deliveries of each event. All events that are not listed are ignored."""
 
 SENDER = GitLabSender()

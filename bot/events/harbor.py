@@ -13,11 +13,11 @@ from bot.events.pushed_tags import build_pushed_tag, collect_pushed_tags
 from bot.model.delivery import EventRequest, ParsedDelivery, TagPushed
 
 PUSHED = frozenset({"PUSH_ARTIFACT", "harbor.artifact.pushed"})
-"""The type of a push in the default payload, and in CloudEvents."""
+"""The type of a push in the default payload, and the type in CloudEvents."""
 
 
 class HarborSender:
-    """Harbor sends the text in the field `Auth Header` of the webhook as the whole header `Authorization`."""
+    """Harbor sends the text in the webhook's field `Auth Header` as the whole header `Authorization`."""
 
     def is_proved(self, request: EventRequest, secret: str, now: datetime) -> bool:  # noqa: ARG002 - these requests contain no time
         return is_same_secret(request.headers.get("authorization"), secret)

@@ -13,13 +13,16 @@ from datetime import datetime, timedelta
 from bot.model.delivery import EventRequest
 
 REPLAY_WINDOW = timedelta(minutes=5)
-"""The time by which the clocks of a sender and of the service can differ. After that, a copied request is refused. The
-libraries of Standard Webhooks have the same limit."""
+"""The largest allowed difference between the time in a request and the service's clock. After this time, a copied
+request is refused. The libraries of Standard Webhooks have the same limit."""
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 def is_same_secret(given: str | None, expected: str) -> bool:
-    """Return True if a request contains the expected value. The time depends neither on its contents nor its length."""
+    """Return True if a request contains the expected value.
+
+    The duration does not depend on the content or the length.
+    """
     digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in (given or "", expected)]
     return given is not None and hmac.compare_digest(*digests)
 

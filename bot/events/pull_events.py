@@ -1,4 +1,4 @@
-"""The parts of deliveries that GitHub, Gitea and Forgejo have alike."""
+"""The parts of deliveries that are the same on GitHub, Gitea and Forgejo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.events.forge_changes import (
 
 
 def read_repository(document: JsonObject) -> str:
-    """Return the name of the repository in which something happened."""
+    """Return the name of the repository in which the event happened."""
     return read_name(read_object(document.get("repository"), "repository").get("full_name"), "repository.full_name")
 
 
@@ -28,7 +28,7 @@ def read_push(document: JsonObject) -> Changes:
 
 
 def read_request(document: JsonObject, actions: Mapping[str, RequestAction]) -> Changes:
-    """Return the change of a pull request. `actions` are the meanings of those actions that basebump acts on."""
+    """Return the change of a pull request. `actions` maps the actions to which basebump reacts to their meanings."""
     action = actions.get(read_text(document.get("action"), "action"))
     if action is None:
         return ()
@@ -51,7 +51,7 @@ def read_issue(document: JsonObject) -> Changes:
 
 
 def read_repository_change(document: JsonObject, actions: frozenset[str]) -> Changes:
-    """Return the change of the repository itself. `actions` are those actions that basebump acts on."""
+    """Return the change of the repository itself. `actions` are the actions to which basebump reacts."""
     is_relevant = read_text(document.get("action"), "action") in actions
     return report_repository(read_repository(document)) if is_relevant else ()
 

@@ -17,7 +17,7 @@ def build_pushed_tag(host: object, path: object, tag: object, digest: object, re
         host: The registry that the event names. It is not used if the config sets `registry`.
         path: The repository without its registry.
         tag: The tag. Some registries send the digest in this field if the image has no tag.
-        digest: The digest of the image. Other values than SHA-256 digests count as missing.
+        digest: The digest of the image. Values that are not SHA-256 digests count as missing.
         registry: The registry from the config.
 
     Raises:
@@ -38,9 +38,9 @@ def build_pushed_tag(host: object, path: object, tag: object, digest: object, re
 
 
 def read_pushed_target(event: JsonObject, registry: str | None) -> TagPushed | None:
-    """Return the event of a push in the form of Distribution, which Azure Container Registry uses as well.
+    """Return the event of a push in the form that Distribution and Azure Container Registry use.
 
-    The host is the name by which the pushing client called the registry.
+    The host in the event is the name that the pushing client used for the registry.
     """
     target = read_object(event.get("target"), "target")
     if not target.get("tag"):
@@ -54,7 +54,7 @@ def collect_pushed_tags(
 ) -> tuple[TagPushed, ...]:
     """Return the pushed tags of all events of a delivery.
 
-    Events that cannot be read do not hide the others. Only if there are no others, the first error is raised.
+    Events that cannot be read are skipped. If no event can be read, the first error is raised.
     """
     pushed: dict[TagPushed, None] = {}
     errors: list[UnreadableDeliveryError] = []

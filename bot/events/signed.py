@@ -1,4 +1,4 @@
-"""basebump's own form of events, for pipelines and for registries that have no form that basebump can read.
+"""basebump's own form of events, for pipelines, and for registries whose own events basebump cannot read.
 
 The body is `{"image": "HOST/REPOSITORY:TAG"}`, with or without a digest after the tag. An optional `id` identifies the
 push. Other keys are ignored.
@@ -28,8 +28,8 @@ class SignedSender:
 
     def parse_delivery(self, request: EventRequest, registry: str | None) -> ParsedDelivery:
         document = read_object(parse_json(request.body), "body")
-        # Without an `id`, the time distinguishes two pushes to the same tag. Clients that repeat a request after an
-        # error send the same time again.
+        # Without an `id`, the time distinguishes two pushes to the same tag. A client that repeats a request after an
+        # error sends the same time again.
         delivery_id = choose_delivery_id(document.get("id"), _get_signed_content(request))
         text = read_text(document.get("image"), "image")
         try:

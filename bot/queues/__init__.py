@@ -1,1 +1,1 @@
-"""Engines that wake the workers of the service. The pending work itself is in the state."""
+"""Queue engines that wake the workers of the service. The state database contains the pending work itself."""

@@ -1,4 +1,4 @@
-"""Connects a loop that does work in a thread with the jobs that wake it."""
+"""Connects a loop that does work in a thread with the jobs that wake the loop."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 SLICE = 0.5
-"""The number of seconds after which a waiting loop notices that it should stop."""
+"""The number of seconds within which a waiting loop notices that it should stop."""
 JOB_DELAY = 2.0
 """The number of seconds in which a job usually arrives after it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class _KeptJob:
-    """A job that Procrastinate regards as being done until `is_done` is set."""
+    """A job that Procrastinate treats as running until `is_done` is set."""
 
     event_loop: asyncio.AbstractEventLoop
     is_done: asyncio.Event
 
     def end(self) -> None:
-        with suppress(RuntimeError):  # the event loop was closed, because the connection to the database was lost
+        with suppress(RuntimeError):  # the event loop is closed if the connection to the database was lost
             self.event_loop.call_soon_threadsafe(self.is_done.set)
 
 
 class JobWaiter:
-    """Lets a loop wait for a job, and keeps the job until the loop has nothing to do any more.
+    """Lets a loop wait for a job, and keeps this job until the loop has no more work.
 
     While a job is kept, Procrastinate fetches no other job for this loop, so that other jobs wake other processes.
     """
@@ -41,10 +41,10 @@ class JobWaiter:
         self._kept: _KeptJob | None = None
 
     def wait(self, seconds: float) -> None:
-        """End the job that woke the loop before, and return when another one arrives, or after the given seconds.
+        """End the job that woke the loop before, and return when another job arrives or `seconds` have passed.
 
-        If none arrives, jobs are stored for work that is due. This is how other workers notice work whose time came,
-        whose job was lost, or whose worker was killed. Raises StateError.
+        If no job arrives, jobs are stored for work that is due. In this way, other workers notice work that became due,
+        whose job was lost, or whose worker was killed. Raises StateError if the database cannot be used.
         """
         if self._kept is not None:
             self._kept.end()
@@ -53,7 +53,7 @@ class JobWaiter:
             self._wait_for_job(JOB_DELAY)
 
     async def keep_job(self) -> None:
-        """Wake the loop, and return when it has nothing to do any more."""
+        """Wake the loop, and return when the loop has no more work."""
         job = _KeptJob(asyncio.get_running_loop(), asyncio.Event())
         with self._condition:
             self._arrived = job
@@ -61,7 +61,7 @@ class JobWaiter:
         await job.is_done.wait()
 
     def _wait_for_job(self, seconds: float) -> bool:
-        """Return True if a job arrived. A job that arrived while the loop was busy counts, too."""
+        """Return True if a job arrived. A job that arrived while the loop was working counts as well."""
         end = time.monotonic() + seconds
         with self._condition:
             while self._arrived is None and not self._stop.is_set() and (left := end - time.monotonic()) > 0:

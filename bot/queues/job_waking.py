@@ -1,4 +1,4 @@
-"""Wakes the loops of a process by jobs in PostgreSQL."""
+"""Wakes the loops of a process with jobs in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.queues.procrastinate_queue import BACKGROUND_QUEUE, EVENT_QUEUE, MAX_JO
 
 
 class JobWaking:
-    """Creates what the loops of a process wait with, and receives the jobs."""
+    """Creates the functions with which the loops of a process wait for work, and receives the jobs."""
 
     def __init__(
         self,
@@ -19,12 +19,16 @@ class JobWaking:
         signal_due_work: Callable[[Collection[WorkKind], int], int],
         report_error: Callable[[BaseException], None],
     ) -> None:
-        """Create it for a database. `signal_due_work` is that of the queue. `report_error` gets lost connections."""
+        """Prepare to wake loops with jobs in the database at `address`.
+
+        `signal_due_work` is the method of the queue that stores jobs for due work. `report_error` receives the errors
+        of lost connections.
+        """
         self._address, self._signal_due_work, self._report_error = address, signal_due_work, report_error
         self._waiters: dict[str, JobWaiter] = {}
 
     def create_waiter(self, kinds: Collection[WorkKind], stop: threading.Event) -> Callable[[float], None]:
-        """Return the function by which the loop for some kinds of work waits for jobs until `stop` is set."""
+        """Return the function with which the loop for some kinds of work waits for jobs until `stop` is set."""
         waiter = JobWaiter(stop, lambda: self._signal_due_work(kinds, MAX_JOBS))
         self._waiters[EVENT_QUEUE if EVENT_KINDS.issuperset(kinds) else BACKGROUND_QUEUE] = waiter
         return waiter.wait

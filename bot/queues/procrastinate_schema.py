@@ -1,4 +1,4 @@
-"""Creates the tables of Procrastinate, or migrates those of an earlier release."""
+"""Creates the tables of Procrastinate, or migrates the tables of an earlier release."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, insert, inspec
 from bot.model.errors import StateError
 
 _APPLIED = Table("queue_migrations", MetaData(), Column("name", Text, primary_key=True))
-"""Our table with the names of the migrations that the tables of Procrastinate contain."""
+"""basebump's own table with the names of the migrations that were applied to the tables of Procrastinate."""
 
 
 def prepare_tables(connection: Connection) -> None:
-    """Create or migrate the tables in an open transaction. No other process may do so at the same time.
+    """Create or migrate the tables in an open transaction.
+
+    The caller must ensure that no other process does so meanwhile.
 
     Raises:
-        StateError: If another program created the tables.
+        StateError: If another program created tables of Procrastinate in the database.
     """
     folder = files("procrastinate.sql")
     migrations = sorted(each.name for each in folder.joinpath("migrations").iterdir() if each.name.endswith(".sql"))

@@ -1,4 +1,4 @@
-"""Receives the jobs by which PostgreSQL wakes the loops of a process that does work."""
+"""Receives the jobs in PostgreSQL that wake the loops of a process."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from bot.queues.job_waiter import JobWaiter
 from bot.queues.procrastinate_queue import TASK, create_app
 
 HEARTBEAT = 10.0
-"""Seconds between two signs of life of a process."""
+"""Seconds between two heartbeats of a process."""
 LONGEST_SILENCE = 40.0
-"""The jobs of a process without a sign of life for this number of seconds are removed."""
+"""Seconds without a heartbeat after which the jobs of a process are removed."""
 REMOVAL_INTERVAL = 30.0
-"""Seconds between two searches for such jobs."""
+"""Seconds between two searches for jobs of killed processes."""
 POLL_INTERVAL = 5.0
-"""Seconds between two searches for new jobs, in case that a notification does not arrive."""
+"""Seconds between two searches for new jobs. They are needed if a notification is lost."""
 RECONNECT_DELAY = 2.0
-"""Seconds to wait after the database could not be reached."""
+"""Seconds to wait before the next attempt if the database could not be reached."""
 MAX_CONNECTIONS = 3
-"""The maximum number of connections for queries. Each queue has one more for notifications."""
+"""The maximum number of connections for queries. Each queue has one additional connection for notifications."""
 
 
 class ProcrastinateWorkers:
@@ -33,11 +33,14 @@ class ProcrastinateWorkers:
     def __init__(
         self, address: str, waiters: Mapping[str, JobWaiter], report_error: Callable[[BaseException], None]
     ) -> None:
-        """Create the workers. `waiters` has one waiter for each queue. `report_error` gets errors of the database."""
+        """Create the workers.
+
+        `waiters` contains one waiter for each queue. `report_error` receives errors of the database.
+        """
         self._address, self._waiters, self._report_error = address, waiters, report_error
 
     def run(self, stop: threading.Event) -> None:
-        """Receive jobs until `stop` is set. If the database cannot be reached, this is tried again and again."""
+        """Receive jobs until `stop` is set. If the database cannot be reached, try again and again."""
         asyncio.run(self._run(stop))
 
     async def _run(self, stop: threading.Event) -> None:
@@ -52,7 +55,7 @@ class ProcrastinateWorkers:
                 await asyncio.wait({stopping}, timeout=RECONNECT_DELAY)
 
     async def _receive(self) -> None:
-        """Receive jobs until the database cannot be reached. Raises an exception then."""
+        """Receive jobs until the database cannot be reached, and then raise an exception."""
         app = create_app(self._address, min_size=1, max_size=MAX_CONNECTIONS)
         app.task(name=TASK, pass_context=True)(self._keep_job)
         async with app.open_async(), asyncio.TaskGroup() as group:
@@ -72,23 +75,24 @@ async def _receive_from(app: App, queue: str) -> None:
         fetch_job_polling_interval=POLL_INTERVAL,
         update_heartbeat_interval=HEARTBEAT,
         stalled_worker_timeout=LONGEST_SILENCE,
-        shutdown_graceful_timeout=0,  # the loop ends its work itself, and needs no job for that
+        shutdown_graceful_timeout=0,  # the loop ends its work itself, and needs no job for this
         install_signal_handlers=False,
     )
     raise ConnectionError("the connection for notifications was closed")
 
 
 async def _remove_dead_jobs(app: App) -> None:
-    """Remove the jobs of killed processes, again and again.
+    """Remove the jobs of killed processes at regular intervals.
 
-    They are not retried, because the claims on their work end by themselves, and the work then gets new jobs. This is
-    not a periodic task of Procrastinate, which would wait behind other jobs, and depend on the clocks of the workers.
+    The jobs are not retried, because the claims on their work expire, and the work then gets new jobs. basebump does
+    not use a periodic task of Procrastinate for this, because the task would wait behind other jobs, and would depend
+    on the clocks of the workers.
     """
     while True:
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=LONGEST_SILENCE):
             if job.id is not None:
                 try:
                     await app.job_manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
-                except ProcrastinateException:  # another process removed it at the same time
+                except ProcrastinateException:  # another process removed the job at the same time
                     continue
         await asyncio.sleep(REMOVAL_INTERVAL)

@@ -11,7 +11,7 @@ from bot.model.work import WorkKey, WorkPriority
 
 
 class ThreadSignal:
-    """Implements `bot.work_ports.WorkSignal` for workers that are threads of this process."""
+    """Wakes workers that are threads of this process. Implements `bot.work_ports.WorkSignal`."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -27,9 +27,10 @@ class ThreadSignal:
             self._condition.notify_all()
 
     def create_waiter(self) -> Callable[[float], None]:
-        """Return a function by which one thread waits for a signal, for at most the given seconds.
+        """Return a function with which one thread waits for a signal, for at most the given number of seconds.
 
-        It returns at once if a signal was sent since its last call, so that no signal is missed between two calls.
+        The function returns immediately if a signal was sent since its last call, so that no signal is missed between
+        two calls.
         """
         seen_count = self._sent_count
 
