@@ -135,8 +135,9 @@ def _read_image(
 def _would_keep_image(document: YamlDocument, call: _ModuleCall) -> bool:
     """Return True if `docker_container` would keep the old image after a digest was added to the tag.
 
-    The module never finds an image on the host by both a tag and a digest (`find_image` in its module_utils). It must
-    therefore be allowed to pull the image, and to create a container again because the name of its image changed.
+    The module never finds an image on the host by both a tag and a digest (`find_image` in its module_utils). The
+    module must therefore be allowed to pull the image, and to create a container again if the name of its image
+    changed.
     """
     pull, mismatch = (document.get_string(call.arguments, key) for key in ("pull", "image_name_mismatch"))
     return call.module in _DOCKER_MODULES and (pull == "never" or mismatch == "ignore")

@@ -1,8 +1,8 @@
 """Read compose files: the images of services, inline Dockerfiles and additional build contexts.
 
 See https://github.com/compose-spec/compose-spec/blob/main/spec.md. An image that is written with variables is yielded
-as an `InterpolatedImage`. It is resolved after all files have been read, because the `.env` file in the folder of the
-compose file may set the variables.
+as an `InterpolatedImage`. Such an image is resolved after all files have been read, because the `.env` file in the
+folder of the compose file may set the variables.
 """
 
 from __future__ import annotations

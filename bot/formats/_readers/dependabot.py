@@ -76,7 +76,8 @@ def _normalise_folder(folder: str) -> str:
 def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
     """Return the names of the images to which the key `allow` of an update entry restricts Dependabot.
 
-    Return an empty tuple if Dependabot may update every image. This is also assumed if an entry of `allow` has no name.
+    Return an empty tuple if Dependabot may update every image. The result is also empty if an entry of `allow` has no
+    name.
     """
     entries = [node for _, node in document.walk(entry, ("allow", ALL_ITEMS), "")]
     names = [_list_scalars(document, each, ("dependency-name",)) for each in entries]

@@ -1,6 +1,7 @@
 """Read development containers: the image in a `devcontainer.json`, and the build arguments and contexts that it sets.
 
-The entries of `features` look like images, but are OCI artifacts that are pinned in a lock file. They are not read.
+The entries of `features` look like images, but are OCI artifacts that are pinned in a lock file. These entries are not
+read.
 """
 
 from __future__ import annotations

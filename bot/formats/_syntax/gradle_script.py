@@ -1,6 +1,6 @@
 """Find the values of a property in Gradle build scripts, in Groovy and in Kotlin. Strings have byte offsets.
 
-Build scripts are programs. They are only split into tokens, so a script is never reported as broken.
+Build scripts are programs. This module only splits scripts into tokens, so a script is never reported as broken.
 """
 
 from __future__ import annotations

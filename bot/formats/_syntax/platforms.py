@@ -73,8 +73,8 @@ def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
 def _join_platform(system: str, architecture: str, variant: str) -> str:
     """Return the canonical name of a platform from its parts, such as `linux/arm64`.
 
-    `variant` is a variant that the name of the architecture implies, such as `v7` for `armhf`, or empty. It is left out
-    if it is the default variant of the architecture: the result for v7 is `linux/arm`.
+    `variant` is a variant that the name of the architecture implies, such as `v7` for `armhf`, or empty. The variant is
+    left out if it is the default variant of the architecture: the result for v7 is `linux/arm`.
     """
     shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

@@ -100,7 +100,7 @@ class ReferencePosition(NamedTuple):
     def make_not_editable(self, text: str, reason: Reason) -> Reference:
         """Return a `reference` that contains `text` unparsed and is not editable for the given reason.
 
-        This is for texts that do not name an image in a registry, such as `ko://example.com/app`.
+        Use this method for texts that do not name an image in a registry, such as `ko://example.com/app`.
         """
         not_editable = NotEditable(reason)
         reference = ImageName(text[:MAX_SHOWN_TEXT], None, None)

@@ -18,7 +18,7 @@ def resolve_in_tree(file: FilePath, *steps: str) -> FilePath | None:
     """Return the path in the repository to which the relative path `steps` leads from the folder of `file`.
 
     `steps` are joined with slashes to form the relative path. The result is an empty string for the root folder of the
-    repository. It is None for a path outside the repository, and for a path that is too long for a file system.
+    repository. The result is None for a path outside the repository, and for a path that is too long for a file system.
     """
     if sum(map(len, steps)) > MAX_PATH_LENGTH:
         return None

@@ -1,7 +1,7 @@
 """Parse XML into a tree of elements. The texts of elements have byte offsets.
 
-The parser is expat. It opens no other file and no URL. A file that declares entities is not parsed, because a declared
-entity can make a short file expand to a very long text.
+The parser is expat. The parser opens no other file and no URL. A file that declares entities is not parsed, because a
+declared entity can make a short file expand to a very long text.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ _PART_STEPS = 8
 class WordError(Exception):
     """A word cannot be expanded.
 
-    `reason` is `malformed` if the syntax of the word is invalid. It is `unresolved-argument` if the result exceeds a
-    limit, or if a pattern in the word is not supported.
+    `reason` is `malformed` if the syntax of the word is invalid. The reason is `unresolved-argument` if the result
+    exceeds a limit, or if a pattern in the word is not supported.
     """
 
     def __init__(self, reason: Reason) -> None:
@@ -181,8 +181,8 @@ class ExpansionBuilder:
     def put_text(self, instruction: DockerfileInstruction, start: int, end: int, argument_index: int | None) -> None:
         """Append the bytes from `start` to `end` of the text of `instruction`.
 
-        `argument_index` is the index of the `ARG` default that contains the bytes. It is None if the expanded word
-        itself contains them.
+        `argument_index` is the index of the `ARG` default that contains the bytes. The index is None if the expanded
+        word itself contains the bytes.
         """
         for text, file_start, line_number in instruction.iterate_pieces(start, end):
             last = self._runs[-1] if self._runs else None

@@ -141,8 +141,8 @@ class DockerfileInstruction:
     def find_file_start(self, word: InstructionWord) -> int | None:
         """Return the file offset of `word`, or None if the bytes of the word are not contiguous in the file.
 
-        They are not contiguous if the word is split over several lines, or if quotes and escapes were removed from it.
-        Call this only for a word that is not empty.
+        The bytes are not contiguous if the word is split over several lines, or if quotes and escapes were removed from
+        the word. Call this only for a word that is not empty.
         """
         first, last = (self._get_file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
@@ -275,8 +275,8 @@ def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Instructio
 def _read_flag(text: bytes, start: int, escape: int) -> tuple[InstructionWord, int]:
     """Return the flag that starts at position `start` of `text`, and the position after the flag.
 
-    The flag may contain spaces inside quotes. Its value omits the quotes and escape characters. `escape` is the escape
-    character as the value of its byte.
+    The flag may contain spaces inside quotes. The value of the flag omits the quotes and escape characters. `escape` is
+    the escape character as the value of its byte.
     """
     plain = _PLAIN_FLAG.match(text, start)
     if plain is not None:

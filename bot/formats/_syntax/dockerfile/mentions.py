@@ -131,8 +131,8 @@ def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
     Return None if the mount has no such option. If it has several, return the last value. BuildKit parses mounts in
     frontend/dockerfile/instructions/commands_runmount.go.
 
-    If the mount contains `from=` but cannot be split into options, return the whole mount. It is not a valid reference,
-    so it is reported.
+    If the mount contains `from=` but cannot be split into options, return the whole mount. The whole mount is not a
+    valid reference, so basebump reports it.
     """
     source = None
     at = 0

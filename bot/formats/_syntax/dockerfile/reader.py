@@ -232,7 +232,8 @@ class _DockerfileReader:
         The expansion is the text of a word after its variables were replaced.
 
         The result is an `UnsupportedText` if the text contains a template, depends on an unknown variable, or is not a
-        valid reference. It is also an `UnsupportedText` if the text is empty because all its variables are empty.
+        valid reference. The result is also an `UnsupportedText` if the text is empty because all its variables are
+        empty.
 
         The result is None if the text is `scratch`, is or may be the name of a stage, or is empty without using
         variables.

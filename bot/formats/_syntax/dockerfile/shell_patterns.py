@@ -2,7 +2,7 @@ r"""Shell patterns with `*`, `?` and `\`, as in `${V#p}`, `${V%p}` and `${V/p/r}
 
 Matching follows `convertShellPatternToRegex`, `trimPrefix` and `trimSuffix` in frontend/dockerfile/shell/lex.go of
 moby/buildkit. BuildKit converts a pattern to a regular expression of RE2. This module splits a pattern at each `*`
-instead, and searches the value for the resulting texts in order. This takes only a few passes over the value.
+instead, and searches the value for the resulting texts in order. This search takes only a few passes over the value.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class _ShellPattern:
 
         If several matches start at the same position, the longest is returned.
 
-        Only one position is tried: the first at which the text before the first `*` occurs. This is sufficient, because
-        texts that do not follow this position do not follow a later position either.
+        Only one position is tried: the first at which the text before the first `*` occurs. One position is sufficient,
+        because texts that do not follow this position do not follow a later position either.
         """
         begin = _find_first(self._texts[0], value, start)
         if begin is None:

@@ -1,6 +1,6 @@
 """Find the positions in a Dockerfile at which the digest and the tag of a reference with arguments can be edited.
 
-Such a position is called a slot. It is the range of bytes in the file that a new value replaces, or the position at
+Such a position is called a slot. A slot is the range of bytes in the file that a new value replaces, or the position at
 which the value is inserted. The slot may be in the default of an argument: for `FROM app:$TAG`, the tag is edited in
 `ARG TAG=1.0`. Such a default is edited only if everything that uses the argument needs the same value at the same
 position.

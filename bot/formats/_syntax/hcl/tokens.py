@@ -104,7 +104,7 @@ class HclTemplate:
 class HclToken(NamedTuple):
     """A token of an HCL file. Spaces and comments are not tokens.
 
-    This is a tuple, because a large file has tens of thousands of tokens.
+    A token is a tuple, because a large file has tens of thousands of tokens.
     """
 
     kind: str

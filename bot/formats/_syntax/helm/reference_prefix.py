@@ -75,7 +75,7 @@ class ReferencePrefix(NamedTuple):
 class WrittenLine:
     """The text that a template writes on a line, or after the last key of an image on this line, as a chain of parts.
 
-    Its prefix is built only for the few values that may be the end of an image reference.
+    The prefix of the line is built only for the few values that may be the end of an image reference.
     """
 
     __slots__ = ("before", "built_prefix", "last_part")

@@ -114,8 +114,8 @@ either."""
 _FoundReference = Reference | UnsupportedText
 _DeferredRead = Callable[[], Iterable[_FoundReference]]
 """Reads a field. Call this after all paths of the document have been walked, because only then are the shared scalars
-known. It contains no reference to the search that created it. Such a reference cycle would keep the tree of every
-document in memory until the garbage collector runs."""
+known. The function contains no reference to the search that created the function. Such a reference cycle would keep the
+tree of every document in memory until the garbage collector runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,8 +357,8 @@ class _ObjectSearch:
         often, or if aliases repeat too much text.
 
         If `reason` is given, the fields are not editable for this reason. If `node` is a list item or a value in a list
-        item, `list_item` is this item, such as the container around an `image`. It is needed because comments above the
-        list item apply to the image.
+        item, `list_item` is this item, such as the container around an `image`. `list_item` is needed, because comments
+        above the list item apply to the image.
         """
         for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)

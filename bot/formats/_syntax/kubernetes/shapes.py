@@ -50,9 +50,9 @@ def _is_template(document: YamlDocument, node: YamlNode) -> bool:
 def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[tuple[str, YamlMapping, bool]]:
     """Yield (locator, mapping, is_object) for every known object and every PodSpec below `root`.
 
-    - `is_object` is True for a known object. Its kind is in KINDS, or ends in `List`.
-    - `is_object` is False for a PodSpec. This is a mapping with a list `containers`. All items of the list are mappings
-      with a valid container `name`, at least one of them has an `image`, and every `image` is a text.
+    - `is_object` is True for a known object. The kind of such an object is in KINDS, or ends in `List`.
+    - `is_object` is False for a PodSpec. A PodSpec is a mapping with a list `containers`. All items of the list are
+      mappings with a valid container `name`, at least one of them has an `image`, and every `image` is a text.
 
     The search does not continue inside an object, or inside the containers and volumes of a PodSpec. Raises
     TooDeepError if collections are nested too deeply, or the document's nodes are visited too often.

@@ -20,9 +20,9 @@ def read_file(
 ) -> Iterator[ExtractedItem]:
     """Yield the items that `extract_items` returns for each YAML document of `file`.
 
-    `is_relevant` is a quick test of raw bytes, which avoids unnecessary parsing. It is called with the whole file
-    first, and later with each section (the part of the file from one `---` to the next). If it returns False, the bytes
-    with which it was called are not parsed.
+    `is_relevant` is a quick test of raw bytes, which avoids unnecessary parsing. `is_relevant` is called with the whole
+    file first, and later with each section (the part of the file from one `---` to the next). If it returns False, the
+    bytes with which it was called are not parsed.
 
     A file in UTF-16, a section that cannot be parsed, and a document for which `extract_items` raises TooDeepError are
     each reported as an `UnsupportedText`.

@@ -53,8 +53,8 @@ class YamlImageReader(NamedTuple):
     ) -> Reference | UnsupportedText | None:
         """Return the image reference in `node`, or None if `node` contains no reference.
 
-        The result is None for an alias without an anchor, an empty text and a null. It is an `UnsupportedText` if the
-        text is a template or is not a valid reference.
+        The result is None for an alias without an anchor, an empty text and a null. The result is an `UnsupportedText`
+        if the text is a template or is not a valid reference.
 
         Call this only after all paths of the document have been visited. The text may also be the value of a key that
         was not visited: in `label: *name`, an alias repeats the image `&name nginx`. Such a text is not editable,

@@ -73,8 +73,8 @@ class ReferencePart(NamedTuple):
         """Return the slot at which a value can be written into an empty scalar, or None if that is not possible.
 
         A value can be written between empty quotes, after the colon of a key without a value, or in place of a `null`.
-        It cannot be written if the scalar has an anchor or a tag. It cannot replace a `null` in JSON, because the value
-        would need quotes there.
+        No value can be written if the scalar has an anchor or a tag. A value cannot replace a `null` in JSON, because
+        it would need quotes there.
         """
         written = self.document.get_source_text(self.scalar)
         start, end = self.document.get_byte_range(self.scalar)

@@ -1,7 +1,7 @@
 """Build trees of YAML documents from the events of the parser.
 
-PyYAML's composer is not used, because it raises errors for duplicate anchors and keys, which Kubernetes accepts. It
-also rejects the whole file if an alias has no anchor. Here, such an alias makes only one value unreadable.
+PyYAML's composer is not used, because it raises errors for duplicate anchors and keys, which Kubernetes accepts. The
+composer also rejects the whole file if an alias has no anchor. Here, such an alias makes only one value unreadable.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ returned."""
 class TooDeepError(Exception):
     """A document is nested too deeply, its nodes were visited too often, or its aliases repeat too much text.
 
-    `position` is the index of the character at which parsing stopped. It is 0 if parsing succeeded, and a limit was
-    exceeded later.
+    `position` is the index of the character at which parsing stopped. The position is 0 if parsing succeeded, and a
+    limit was exceeded later.
     """
 
     def __init__(self, position: int = 0) -> None:
@@ -104,7 +104,7 @@ class YamlScalar(NamedTuple):
     def tag(self) -> str:
         """The type that YAML gives to a plain scalar, such as STRING or NULL.
 
-        It is always STRING for a scalar with quotes or an explicit tag.
+        The type is always STRING for a scalar with quotes or an explicit tag.
         """
         event = self.event
         if event.style or event.tag is not None or event.value[:1] not in _FIRST_CHARACTERS:
