@@ -11,8 +11,8 @@ JSON_NAME = (
     r"launch|settings|tasks|[jt]sconfig[^/]*|appsettings[^/]*|[^/]*\.(?:schema|lock|min|map|nls)"
     r")\.json\Z)[^/]*\.json"
 )
-"""A pattern for the names of all JSON files except those of well-known tools. Use the pattern without distinguishing
-upper and lower case."""
+"""A pattern for the names of all JSON files except the files of well-known tools. Use the pattern without
+distinguishing upper and lower case."""
 _ARM_SCHEMA = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:\s++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\{)*+"\$schema"\s*:\s*"[^"]*deploymentTemplate\.json""",
     re.IGNORECASE,

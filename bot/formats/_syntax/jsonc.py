@@ -40,8 +40,8 @@ _JSON5_TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-"""The tokens of JSON5 (https://spec.json5.org). Unlike those of JSON, strings may have single quotes and extend over
-several lines, and there are more words."""
+"""The tokens of JSON5 (https://spec.json5.org). Unlike in JSON, strings may have single quotes and extend over several
+lines, and there are more words."""
 _STRING = "string"
 _WORD = "word"
 _END = "end"

@@ -19,7 +19,7 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
 
 
 class KeyMeaning(Enum):
-    """Whether a key is named like an image (`webImage`), like several images (`webImages`), or like neither."""
+    """Whether a key is named like an image (`webImage`), like several images (`webImages`), or not like images."""
 
     NOTHING = auto()
     IMAGE = auto()
@@ -86,7 +86,7 @@ def build_locator(locator: str, keys: tuple[str, ...]) -> str:
 
 
 def _get_key_meaning(collection: ValuesCollection, key: str) -> KeyMeaning:
-    """Return whether `key` of `collection` is named like an image, like several images, or like neither.
+    """Return whether `key` of `collection` is named like an image, like several images, or not like images.
 
     If `collection` is a list, `key` is the index of an item, and the result is the meaning of the list's own key.
     """
@@ -101,8 +101,8 @@ def _get_key_meaning(collection: ValuesCollection, key: str) -> KeyMeaning:
 def find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
     """Return the number of the line that contains the key of a mapping.
 
-    If the mapping starts on a line below its key, the blank lines and comments above the mapping are skipped, because
-    the first other line above it is that of the key.
+    If the mapping starts on a line below its key, the blank lines and comments above the mapping are skipped. The first
+    other line above the mapping contains the key.
     """
     source, start = document.source, document.get_start(mapping)
     number = source.get_line_number(start)

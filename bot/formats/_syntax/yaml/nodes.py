@@ -182,8 +182,8 @@ class YamlDocument:
     root: YamlNode
     source: SectionSource
     anchored_positions: dict[int, set[NodePosition]]
-    """All positions of each scalar with an anchor: its own position and those of its aliases. The key is the `id` of
-    the scalar's event."""
+    """All positions of each scalar with an anchor: its own position and the positions of its aliases. The key is the
+    `id` of the scalar's event."""
     _walked_positions: set[NodePosition] = field(default_factory=set)
     """The keys and items that `walk`, `get_values` and `get_string` have visited."""
     _listed_ids: set[int] = field(default_factory=set)
@@ -195,8 +195,8 @@ class YamlDocument:
 
         The locator of a node is `locator` extended by the keys and item numbers that lead to the node, such as
         `0/services/web/image`. If a mapping contains a key several times, the locator of the second value contains
-        `key#1`, and that of the third value `key#2`. Raises TooDeepError if the document's budget of visits
-        (MAX_VISITS) is used up.
+        `key#1`, and the locator of the third value contains `key#2`. Raises TooDeepError if the document's nodes are
+        visited more than MAX_VISITS times.
         """
         if not path:
             yield locator, node
@@ -247,8 +247,8 @@ class YamlDocument:
     def list_keys(self, node: YamlNode) -> list[str]:
         """Return the keys of a mapping in order, followed by the keys of mappings that are merged into it with `<<`.
 
-        If `node` is not a mapping, the result is empty. Raises TooDeepError if the document's budget of visits is used
-        up.
+        If `node` is not a mapping, the result is empty. Raises TooDeepError if the document's nodes are visited more
+        than MAX_VISITS times.
         """
         keys: dict[str, None] = {}
         for mapping in self._resolve_merges(node):
@@ -263,7 +263,7 @@ class YamlDocument:
 
         If `node` does not contain the key itself, the mappings that are merged into it with `<<` are searched. The
         result is the value in the first mapping that contains the key. If `node` is not a mapping, the result is empty.
-        Raises TooDeepError if the document's budget of visits is used up.
+        Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
         """
         if not isinstance(node, YamlMapping):
             return []
@@ -326,8 +326,8 @@ class YamlDocument:
     def get_string(self, node: YamlNode, key: str) -> str | None:
         """Return the string under `key` of a mapping, or None if the key is missing or its value is not a string.
 
-        If the key is repeated, the last value is returned. Raises TooDeepError if the document's budget of visits is
-        used up.
+        If the key is repeated, the last value is returned. Raises TooDeepError if the document's nodes are visited more
+        than MAX_VISITS times.
         """
         match self.get_values(node, key)[-1:]:
             case [YamlScalar() as scalar] if scalar.tag == STRING:

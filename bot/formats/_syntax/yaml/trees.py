@@ -125,8 +125,8 @@ class YamlTree(NamedTuple):
 
     root: YamlNode
     anchored_positions: dict[int, set[NodePosition]]
-    """All positions of each scalar with an anchor: its own position and those of its aliases. The key is the `id` of
-    the scalar's event."""
+    """All positions of each scalar with an anchor: its own position and the positions of its aliases. The key is the
+    `id` of the scalar's event."""
 
 
 def wrap_node(stored: StoredNode) -> YamlNode:
