@@ -103,7 +103,7 @@ class ForgeSourceHistory:
             self._lookup_count += 1
             is_over_limit = self._lookup_count > MAX_LOOKUPS
         if is_over_limit:
-            return UnknownSourceChanges(f"a run looks up at most {MAX_LOOKUPS} sources")
+            return UnknownSourceChanges(f"this run has already looked up {MAX_LOOKUPS} sources, the limit")
         try:
             if comparison.host == GITHUB_HOST:
                 changes = self._fetch_github_commits(comparison)

@@ -120,7 +120,7 @@ class ClusterClient:
                 raise ClusterError(ClusterProblem.INVALID_ANSWER, f"the server returned a page of {kind} again")
             token = next_token
         raise ClusterError(
-            ClusterProblem.TOO_LARGE, f"the cluster has more than {MAX_PAGES * PAGE_SIZE} {kind}, which basebump reads"
+            ClusterProblem.TOO_LARGE, f"the cluster has more {kind} than the limit of {MAX_PAGES * PAGE_SIZE}"
         )
 
     def try_list(self, kind: ObjectKind, namespace: str | None) -> None:
@@ -184,7 +184,7 @@ class ClusterClient:
             if len(body) > limit or self._cost.received > MAX_TOTAL_BYTES:
                 is_large_page = is_success and self._cost.received <= MAX_TOTAL_BYTES
                 error = _LargePageError if is_large_page else ClusterError
-                raise error(ClusterProblem.TOO_LARGE, "the server's response is larger than basebump reads")
+                raise error(ClusterProblem.TOO_LARGE, "the server's response is larger than the limit of basebump")
         if not is_success:
             raise _RefusedError(response.status, bytes(body))
         return bytes(body)

@@ -187,7 +187,7 @@ def _read_credential_file(file: Path, key: str, paths: list[Path]) -> bytes:
     except (OSError, ValueError):
         raise _make_error(paths, f"names a `{key}` that does not exist or cannot be read") from None
     if content is None or len(content) > MAX_CREDENTIAL_BYTES:
-        raise _make_error(paths, f"names a `{key}` that is no regular file of at most {MAX_CREDENTIAL_BYTES} bytes")
+        raise _make_error(paths, f"names a `{key}` that is not a regular file of at most {MAX_CREDENTIAL_BYTES} bytes")
     return content
 
 

@@ -111,7 +111,7 @@ def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
     authority = authority_setting.removeprefix("https://").lower()
     if "/" in authority:
         raise NoEntraTokenError(
-            "AZURE_AUTHORITY_HOST is not the address of an Entra server; hint: set it to `https://HOST`"
+            "AZURE_AUTHORITY_HOST is not the URL of an Entra server; hint: set it to `https://HOST`"
         )
     known_clouds = (cloud for cloud in (PUBLIC_CLOUD, *SOVEREIGN_CLOUDS.values()) if cloud.authority == authority)
     return next(known_clouds, replace(host_cloud, authority=authority))

@@ -174,7 +174,7 @@ class DefenderScanner:
             return make_failure(f"Defender lists more than {MAX_FINDINGS} vulnerabilities in the image")
         is_current = self._is_scanned_daily(recent_rows)
         if not is_current and not findings:
-            why = "Defender lists no vulnerability that counts, and does not state when it last scanned the image"
+            why = "Defender lists no unsuppressed vulnerability, and does not state when it last scanned the image"
             return NotScanned(UnscannedReason.NOT_RESCANNED, why)
         system = next((each.system for each in recent_rows if each.system), UNKNOWN_SYSTEM)
         return Scan(

@@ -18,9 +18,7 @@ class NoScanner:
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the result is the same at every level
         """Report that no scanner is configured or installed."""
-        hint = (
-            "so proposals contain no scan results, and say so; to get scans, install Trivy or Grype, or set `kind: osv`"
-        )
+        hint = "so proposals state that there are no scans; to get scans, install Trivy or Grype, or set `kind: osv`"
         yield report_ok("no scanner", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {hint}")
 
     def get_identity(self) -> None:

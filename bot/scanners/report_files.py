@@ -25,7 +25,7 @@ MAX_FILES = 10_000
 large fleet, for some days."""
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 """The largest report, in bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
-NO_REPORT_PREFIX = "no report is about it, but "
+NO_REPORT_PREFIX = "no report is about this image, but "
 SUFFIXES = frozenset({".json", ".sarif"})
 
 ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]

@@ -114,13 +114,13 @@ def test_token_file_that_is_not_a_regular_file_or_is_too_large_is_refused(tmp_pa
     with KubernetesStand() as stand:
         config = stand.write_kubeconfig(tmp_path / "config", {"tokenFile": "token"})
         os.mkfifo(tmp_path / "token")
-        with pytest.raises(ClusterError, match="no regular file"):
+        with pytest.raises(ClusterError, match="not a regular file"):
             connect_with_kubeconfig(config, None, {})
         (tmp_path / "token").unlink()
         (tmp_path / "token").write_bytes(b"x" * (MAX_CREDENTIAL_BYTES + 1))
-        with pytest.raises(ClusterError, match="no regular file of at most"):
+        with pytest.raises(ClusterError, match="not a regular file of at most"):
             connect_with_kubeconfig(config, None, {})
-        with pytest.raises(ClusterError, match="no regular file"):
+        with pytest.raises(ClusterError, match="not a regular file"):
             connect_with_kubeconfig(config, None, {}, credential_files=[tmp_path / "token"])
 
 

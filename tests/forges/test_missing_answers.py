@@ -58,4 +58,4 @@ def test_unreachable_host_is_reported_with_cause_and_hint(explain):
 )
 @pytest.mark.parametrize("error", [json.JSONDecodeError, requests.exceptions.JSONDecodeError])
 def test_invalid_json_is_explained_as_not_an_answer_of_the_forge(explain, name, error):
-    assert f"its answer is not {name}'s" in explain(error("Expecting value", "<html>", 0))
+    assert f"its response does not have {name}'s format" in explain(error("Expecting value", "<html>", 0))

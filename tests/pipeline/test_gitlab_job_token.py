@@ -94,7 +94,7 @@ def test_gitlab_before_18_4_is_read_without_merge_requests_and_failure_is_report
     (repository,) = report.repositories
     assert len(repository.verdicts) == 1
     (failed,) = report.failed
-    assert "takes 18.4 or later" in failed.error
+    assert "requires GitLab 18.4 or later" in failed.error
     assert "the scope `read_api`" in failed.error
 
 

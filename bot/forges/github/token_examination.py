@@ -159,7 +159,9 @@ class GitHubExamination:
             )
         if not self.has_token:
             self.connection.read("answer without a token", lambda client: client.get_rate_limit())
-            return NoToken(), report_ok(self.url, action, "there is no token, and GitHub answers without one")
+            return NoToken(), report_ok(
+                self.url, action, "no token is configured, and GitHub allows requests without a token"
+            )
         try:
             login, scopes = self.connection.read(action, _fetch_login_and_scopes)
         except RefusedError as refusal:

@@ -282,7 +282,7 @@ class GitLabConnection(ClientConnection[_SingleTryClient]):
             now = datetime.now(UTC)
             refusal = explain_error(error, action, permission, headers, secret=token, now=now)
             if self.has_job_token and refusal.status in _DENIED_STATUSES:
-                failure = f"GitLab does not allow a job token to {action}, which takes 18.4 or later"
+                failure = f"GitLab does not allow a job token to {action}, which requires GitLab 18.4 or later"
                 message = f"{failure}; {_JOB_HINT} {permission}"
                 refusal = RefusedError(message, status=refusal.status)
             raise refusal from error

@@ -122,7 +122,9 @@ class GitLabExamination:
         Raises RefusedError if the token is invalid, or if the server does not answer.
         """
         if self.connection.has_job_token:
-            yield report_ok(self.url, IDENTIFY_ACTION, "it is the token of a job, which can only report")
+            yield report_ok(
+                self.url, IDENTIFY_ACTION, "it is the token of a CI job, with which basebump can only report"
+            )
             if target.level > RunLevel.REPORT:
                 yield report_problem(
                     self.url, _WRITE_ACTIONS[target.level], explain_job_token_limit(_WRITE_ACTIONS[target.level])

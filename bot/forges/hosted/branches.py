@@ -82,7 +82,7 @@ def require_request_number(request: RemoteRequest) -> int:
 def build_request_ended_error(number: int, repository: str) -> ForgeError:
     """Return the error for a pull request that was closed or merged since basebump read it."""
     return ForgeError(
-        f"{repository}: request {number} was closed or merged since basebump read it; hint: rerun basebump"
+        f"{repository}: pull request {number} was closed or merged since basebump read it; hint: rerun basebump"
     )
 
 

@@ -179,7 +179,7 @@ class BlobReader:
             return (OversizedFileError if is_oversized(refusal) else TreeError)(str(refusal))
         if hash_blob(content, sample_oid=oid) != oid:
             return TreeError(
-                f"'{entry.path}': {self.server} sent content that does not match its object name; hint: rerun basebump"
+                f"'{entry.path}': {self.server} sent content that does not match its object id; hint: rerun basebump"
             )
         return content
 

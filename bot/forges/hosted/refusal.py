@@ -214,7 +214,7 @@ class ServerErrors:
         try:
             yield
         except self.malformed_answer_errors + INVALID_VALUE_ERRORS as error:
-            message = f"{name}: the answer is not shaped like {self.server}'s; hint: check {self.url_name}"
+            message = f"{name}: the response does not have {self.server}'s format; hint: check {self.url_name}"
             raise RefusedError(message, status=None) from error
 
     def describe_failure(self, action: str) -> str:
@@ -286,7 +286,7 @@ class ServerErrors:
                 return describe_cause(error)[0]
             if isinstance(error, self.client_errors):
                 return sanitize_text(str(error), [secret or ""])
-        return f"its answer is not {self.server}'s"
+        return f"its response does not have {self.server}'s format"
 
     def _explain_status(self, status: int, server_message: str, permission: str) -> str:
         for meaning in self.meanings:
@@ -294,7 +294,7 @@ class ServerErrors:
                 return meaning.text.format(message=server_message or meaning.default_message, permission=permission)
         if status >= SERVER_ERROR:
             return f"it failed with status {status}; hint: rerun basebump later"
-        return server_message or f"it answered with status {status}"
+        return server_message or f"it responded with status {status}"
 
 
 def _explain_limit(wait: float, now: datetime) -> str:

@@ -70,7 +70,7 @@ def check_missing_token(
 
     `server` is the name of the server in the results. `settings` are the names of the settings that configure a token.
     """
-    yield report_ok(url, IDENTIFY_ACTION, f"there is no token, and {server} answers without one")
+    yield report_ok(url, IDENTIFY_ACTION, f"no token is configured, and {server} allows requests without a token")
     if target.level > RunLevel.REPORT:
         message = f"no token is configured, but writing needs a token; hint: set {settings}"
         yield report_problem(url, write_action, message)
@@ -204,7 +204,7 @@ def _check_read(name: str, action: str, call: Callable[[], object]) -> Check:
         call()
     except ForgeError as error:
         return report_problem(name, action, str(error))
-    return report_ok(name, action, "the request was answered")
+    return report_ok(name, action, "the request succeeded")
 
 
 def _check_ci(hosted: HostedRepository, ci: CiApi, base_branch: str, hint: str) -> Check:
@@ -222,7 +222,7 @@ def _check_ci(hosted: HostedRepository, ci: CiApi, base_branch: str, hint: str) 
     if not is_readable:
         message = "the checks of commits cannot be read, so basebump does not notice if an update breaks CI"
         return report_unknown(hosted.name, action, f"{message}; hint: {hint}" if hint else message)
-    return report_ok(hosted.name, action, "the request was answered")
+    return report_ok(hosted.name, action, "the request succeeded")
 
 
 def _choose_sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:

@@ -89,8 +89,8 @@ class _Trial:
             if each.head is not None:
                 self.open_forge().delete_branch(each)
         if any(each.state in (RequestState.OPEN, RequestState.BRANCH) for each in self._list()):
-            raise ForgeError("something is left; hint: delete the branch by hand")
-        return "nothing is left but the closed pull request" if self.number is not None else "nothing is left"
+            raise ForgeError("the trial's branch or pull request still exists; hint: delete the branch")
+        return "only the closed pull request remains" if self.number is not None else "everything was removed"
 
     def _create_branch(self) -> str:
         self.head = self._push(_INTENTS[0], None)
@@ -133,8 +133,8 @@ class _Trial:
         self.open_forge().close(request)
         (closed,) = self._require(RequestState.CLOSED)
         if not closed.mark.is_withdrawn:
-            raise ForgeError("the closed pull request does not have its mark any more")
-        return f"pull request {closed.number} is closed, and counts as withdrawn"
+            raise ForgeError("the closed pull request no longer contains its mark")
+        return f"pull request {closed.number} is closed, and marked as withdrawn by basebump"
 
     def _push(self, intent: str, expected_head: str | None) -> str:
         message = append_trailers(_TITLE, intent, (), self.repository.non_default_base)

@@ -17,5 +17,5 @@ def test_pull_request_with_invalid_time_or_without_time_zone_is_refused(stand, t
     answer = shapes.request(stand.repository, request, is_listed=True) | {"creationDate": time}
     stand.server.fail("GET .*/pullrequests[?]", stand.server.reply({"count": 1, "value": [answer]}))
     forge = stand.forge()
-    with pytest.raises(RefusedError, match="not shaped like Azure DevOps's"):
+    with pytest.raises(RefusedError, match="does not have Azure DevOps's format"):
         forge.list_requests(PREFIX, frozenset({BRANCH}))

@@ -127,7 +127,7 @@ def test_content_that_does_not_match_object_id_is_refused(stand):
     stand.server.fail("GET .*/blobs/", ForgeReply(200, b"something else"), times=9)
     refused = list(read(open_tree(stand)).values())
     assert refused
-    assert all(isinstance(each, TreeError) and "does not match its object name" in str(each) for each in refused)
+    assert all(isinstance(each, TreeError) and "does not match its object id" in str(each) for each in refused)
 
 
 def test_tree_is_listed_with_git_if_api_truncates_list(stand):

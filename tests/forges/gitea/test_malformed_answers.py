@@ -58,7 +58,7 @@ def test_repository_with_invalid_unicode_in_name_or_branch_is_failure(stand, key
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/web", "acme/web2"], pause=no_pause)
     listed = list(fleet.list_repositories(frozenset()))
     assert [type(each) for each in listed] == [RunFailure, RunFailure]
-    assert "not shaped like Gitea's" in listed[0].error
+    assert "does not have Gitea's format" in listed[0].error
 
 
 @pytest.mark.parametrize("key", ["max_response_items", "default_paging_num", "default_git_trees_per_page"])
@@ -66,14 +66,14 @@ def test_repository_with_invalid_unicode_in_name_or_branch_is_failure(stand, key
 def test_server_setting_for_page_size_that_is_not_a_number_is_refused(stand, key, value):
     alter(stand, "/settings/api", lambda body: body.update({key: value}), times=9)
     tree = open_only_tree(stand)
-    with pytest.raises(TreeError, match="not shaped like Gitea's"):
+    with pytest.raises(TreeError, match="does not have Gitea's format"):
         tree.list_entries()
 
 
 def test_tree_with_file_size_that_is_not_a_number_is_refused(stand):
     alter(stand, "/git/trees/", lambda body: body["tree"][0].update(size="large"))
     tree = open_only_tree(stand)
-    with pytest.raises(TreeError, match="not shaped like Gitea's"):
+    with pytest.raises(TreeError, match="does not have Gitea's format"):
         tree.list_entries()
 
 

@@ -142,7 +142,7 @@ def test_rest_content_that_does_not_match_object_id_is_refused(make):
     stand.server.fail("GET .*/git/blobs/", stand.server.reply(blob | other))
     (refused,) = tree.read([entry])
     assert isinstance(refused, TreeError)
-    assert "object name" in str(refused)
+    assert "object id" in str(refused)
 
 
 def test_files_of_older_server_are_read_by_rest_after_one_failed_query(make):

@@ -269,6 +269,6 @@ def test_merged_pull_request_is_not_updated(github):
     (seen,) = look(github)
     before = github.requests()[0].body
     github.merge_request(BRANCH)
-    with pytest.raises(ForgeError, match=r"acme/web: request 1 .*rerun basebump"):
+    with pytest.raises(ForgeError, match=r"acme/web: pull request 1 .*rerun basebump"):
         github.forge().update_request(seen, "Another title", "Another body")
     assert github.requests()[0].body == before

@@ -66,6 +66,6 @@ def test_merged_merge_request_is_not_updated(gitlab):
     seen = propose(gitlab)
     before = gitlab.requests()[0].body
     gitlab.merge_request(BRANCH)
-    with pytest.raises(ForgeError, match=r"acme/shop/web: request 1 .*rerun basebump"):
+    with pytest.raises(ForgeError, match=r"acme/shop/web: pull request 1 .*rerun basebump"):
         gitlab.forge().update_request(seen, "Another title", "Another body")
     assert gitlab.requests()[0].body == before

@@ -166,4 +166,4 @@ def test_doctor_accepts_job_token_only_for_reports(stand):
         (found,) = list_problems(fleet, build_target(level)).values()
         assert "job token" in found
     stand.server.job_operations = frozenset()
-    assert "takes 18.4 or later" in list_problems(fleet, build_target(RunLevel.REPORT))["read merge requests"]
+    assert "requires GitLab 18.4 or later" in list_problems(fleet, build_target(RunLevel.REPORT))["read merge requests"]

@@ -101,7 +101,7 @@ def test_content_that_does_not_match_object_id_is_tree_error(gitlab):
     gitlab.server.fail("GET .*/repository/blobs/", gitlab.server.reply(b"FROM python:3.12-slim\r\n"))
     (refused,) = tree.read([entry])
     assert isinstance(refused, TreeError)
-    assert "object name" in str(refused)
+    assert "object id" in str(refused)
 
 
 def test_commit_with_unrepresentable_date_is_not_recognised_as_own(gitlab):

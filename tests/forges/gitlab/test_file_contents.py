@@ -124,7 +124,7 @@ def test_rest_content_that_does_not_match_object_id_is_refused(make):
     stand.server.fail("GET .*/blobs/", ForgeReply(200, b"FROM y\n"))
     (refused,) = tree.read(list(tree.list_entries()))
     assert isinstance(refused, TreeError)
-    assert "object name" in str(refused)
+    assert "object id" in str(refused)
 
 
 def test_server_without_graphql_receives_only_one_query(make):
