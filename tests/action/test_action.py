@@ -237,8 +237,8 @@ def test_action_imports_no_python_modules_from_the_workspace(runner, configure):
     assert "imported" not in ended.log
 
 
-def test_action_refuses_dependency_with_other_hash_than_in_the_lock(runner, other_lock, github):
-    lock, write = other_lock
+def test_action_refuses_dependency_with_other_hash_than_in_the_lock(runner, changed_lock, github):
+    lock, write = changed_lock
     write(re.sub("sha256:.{8}", "sha256:00000000", lock))
     ended = runner.use()
     assert ended.outcomes["Install basebump"] == "failure"
@@ -247,8 +247,8 @@ def test_action_refuses_dependency_with_other_hash_than_in_the_lock(runner, othe
     assert github.server.lines == []
 
 
-def test_action_refuses_dependency_without_hash_in_the_lock(runner, other_lock):
-    _, write = other_lock
+def test_action_refuses_dependency_without_hash_in_the_lock(runner, changed_lock):
+    _, write = changed_lock
     write("dependencies==1\n")
     assert runner.use().outcomes["Install basebump"] == "failure"
 
@@ -259,8 +259,8 @@ def test_action_installs_only_from_lock_files_of_the_project():
     assert all((ROOT / lock).exists() for lock in LOCKS)
 
 
-def test_input_extras_installs_from_the_lock_with_all_extras(runner, other_lock):
-    lock, write = other_lock
+def test_input_extras_installs_from_the_lock_with_all_extras(runner, changed_lock):
+    lock, write = changed_lock
     write("nothing==1 --hash=sha256:" + "0" * 64)
     (runner.action / "deploy" / "image").mkdir(parents=True)
     (runner.action / "deploy" / "image" / "everything.lock").write_text(lock, encoding="utf-8")
@@ -268,15 +268,15 @@ def test_input_extras_installs_from_the_lock_with_all_extras(runner, other_lock)
     assert runner.use(config="nowhere.yaml").outcomes["Install basebump"] == "failure"
 
 
-def test_action_installs_trivy_from_the_lock(runner, trivys_lock):
+def test_action_installs_trivy_from_the_lock(runner, trivy_lock):
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "success", ended.log
     (program,) = runner.temporary.glob("basebump-*/programs/trivy")
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "from its wheel\n"
 
 
-def test_action_refuses_trivy_with_other_hash_than_in_the_lock(runner, trivys_lock):
-    trivys_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivys_lock.read_text("utf-8")), encoding="utf-8")
+def test_action_refuses_trivy_with_other_hash_than_in_the_lock(runner, trivy_lock):
+    trivy_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivy_lock.read_text("utf-8")), encoding="utf-8")
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "failure"
     assert "DO NOT MATCH THE HASHES" in ended.log

@@ -29,22 +29,11 @@ FILES: Mapping[str, Content] = {
 
 
 @pytest.fixture(params=STANDS)
-def new_stand(request, tmp_path):
-    """Return a function that creates a stand in a new folder."""
-    numbers = count()
-    with ExitStack() as stands:
-
-        def make():
-            stand = STANDS[request.param](tmp_path / f"forge-{next(numbers)}", FILES)
-            stands.callback(stand.end)
-            return stand
-
-        yield make
-
-
-@pytest.fixture
-def stand(new_stand):
-    return new_stand()
+def stand(request, tmp_path):
+    """A stand of each forge."""
+    stand = STANDS[request.param](tmp_path / "forge", FILES)
+    yield stand
+    stand.end()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ WITH_DASHBOARD = ActivityScope(PREFIX, has_dashboard=True)
 def without(**reasons: str) -> pytest.MarkDecorator:
     """Run a test with all stands but those named, each with the reason."""
     names = tuple(name.replace("_", "-") for name in reasons)
-    return pytest.mark.parametrize("new_stand", select_stands(without=names), indirect=True)
+    return pytest.mark.parametrize("stand", select_stands(without=names), indirect=True)
 
 
 @dataclass(frozen=True)

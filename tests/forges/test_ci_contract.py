@@ -16,9 +16,7 @@ from bot.model.request_attributes import STATUS_CONTEXT
 
 pytestmark = [
     pytest.mark.over_forges(local="a folder has no CI"),
-    pytest.mark.parametrize(
-        "new_stand", ["github", "github-app", "gitlab", "azure", "gitea", "forgejo"], indirect=True
-    ),
+    pytest.mark.parametrize("stand", ["github", "github-app", "gitlab", "azure", "gitea", "forgejo"], indirect=True),
 ]
 NO_COMMIT = "1" * 40
 

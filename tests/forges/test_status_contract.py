@@ -14,9 +14,7 @@ from bot.model.request_attributes import CommitStatus, RequestAttributes, Status
 
 pytestmark = [
     pytest.mark.over_forges(local="it has no statuses"),
-    pytest.mark.parametrize(
-        "new_stand", ["github", "github-app", "gitlab", "azure", "gitea", "forgejo"], indirect=True
-    ),
+    pytest.mark.parametrize("stand", ["github", "github-app", "gitlab", "azure", "gitea", "forgejo"], indirect=True),
 ]
 
 GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), adds none")

@@ -13,7 +13,7 @@ from bot.model.vocabulary import RunLevel
 
 pytestmark = [
     pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token"),
-    pytest.mark.parametrize("new_stand", ["github", "gitlab", "azure", "gitea", "forgejo"], indirect=True),
+    pytest.mark.parametrize("stand", ["github", "gitlab", "azure", "gitea", "forgejo"], indirect=True),
 ]
 
 ACTIONS = [

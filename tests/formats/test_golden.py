@@ -177,31 +177,31 @@ def yaml_parser(request, monkeypatch):
 
 
 @pytest.fixture(params=sorted(FORMATS))
-def cases(request, yaml_parser):
+def golden_cases(request, yaml_parser):
     """All cases of one format. A separate test for each case would take longer than the assertions."""
     return [case for case in CASES if case.file_format.name == request.param]
 
 
-def test_references_of_golden_cases_match_expected_json(cases):
-    for case in cases:
+def test_references_of_golden_cases_match_expected_json(golden_cases):
+    for case in golden_cases:
         assert described(case, case.before()) == case.expected(), case
 
 
-def test_digest_slots_of_golden_cases_span_the_current_digest(cases):
-    for case in cases:
+def test_digest_slots_of_golden_cases_span_the_current_digest(golden_cases):
+    for case in golden_cases:
         files = case.before()
         for reference, slot in case.open(files):
             assert files[reference.path][slot.span.start : slot.span.end] == slot.old, case
             assert slot.old.decode() == (reference.image.digest or "") or slot.old in NULLS, case
 
 
-def test_pinning_before_folders_of_golden_cases_yields_the_after_folders(cases):
-    for case in cases:
+def test_pinning_before_folders_of_golden_cases_yields_the_after_folders(golden_cases):
+    for case in golden_cases:
         assert moved(case, case.before()) == case.after(), case
 
 
-def test_pinning_golden_cases_keeps_bytes_outside_slots(cases):
-    for case in cases:
+def test_pinning_golden_cases_keeps_bytes_outside_slots(golden_cases):
+    for case in golden_cases:
         before, after = case.before(), case.after()
         for path in before:
             opened = {reference.locator: slot for reference, slot in case.open(before) if reference.path == path}
@@ -210,15 +210,15 @@ def test_pinning_golden_cases_keeps_bytes_outside_slots(cases):
             assert kept == without_slots(case, path, before, set(opened), {}), case
 
 
-def test_after_folders_of_golden_cases_contain_only_planned_changes(cases):
-    for case in cases:
+def test_after_folders_of_golden_cases_contain_only_planned_changes(golden_cases):
+    for case in golden_cases:
         before, after = case.before(), case.after()
         planned = {get_reference_key(reference): digest_for(reference.image) for reference, _ in case.open(before)}
         assert has_only_planned_changes(case.list_extracted(before), case.list_extracted(after), planned), case
 
 
-def test_changing_all_tags_of_golden_cases_changes_only_editable_tags(cases):
-    for case in cases:
+def test_changing_all_tags_of_golden_cases_changes_only_editable_tags(golden_cases):
+    for case in golden_cases:
         files = case.before()
         tags = {
             get_reference_key(reference): "9.8-moved"
@@ -230,13 +230,13 @@ def test_changing_all_tags_of_golden_cases_changes_only_editable_tags(cases):
         assert {get_reference_key(reference): reference.image.tag for reference in retagged_places} == tags, case
 
 
-def test_pinning_already_updated_golden_cases_changes_no_bytes(cases):
-    for case in cases:
+def test_pinning_already_updated_golden_cases_changes_no_bytes(golden_cases):
+    for case in golden_cases:
         assert moved(case, case.after()) == case.after(), case
 
 
-def test_format_selects_a_file_in_each_golden_case(cases):
-    for case in cases:
+def test_format_selects_a_file_in_each_golden_case(golden_cases):
+    for case in golden_cases:
         assert list(case.file_format.select_paths(index_paths(list(case.before())))), case
 
 

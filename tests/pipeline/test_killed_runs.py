@@ -2,7 +2,7 @@
 
 Scenes that begin alike reach the same writes in the same state: what an earlier scene tried is not tried again. A run
 that is killed before its first visible write leaves everything as it was: the following run begins there as well.
-How many points were tried on which forge is said at the end of the run of tests.
+The test run prints the number of kills per forge at its end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 from support.forges.counted import SimulatedKill
 from support.forges.kill_points import note_kills
-from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, RunScene, count_tried
+from support.runs.scenes import PUSH, PYTHON, RUN, SCENES, STANDS, VARIED, WITHOUT, Act, RunScene, count_tested_acts
 from support.runs.worlds import LoopbackHub
 
 from bot.model.proposal import RequestState
@@ -32,10 +32,10 @@ THREE_LINES = PYTHON | {"cache/Dockerfile": "FROM redis:7\nFROM nginx:1.27\n"}
 
 
 class PlayedAct(NamedTuple):
-    """An act, what people see after it if it is a run that is to be killed, and how often it wrote."""
+    """An act, the state after the act if the act is a run to be killed, and its number of writes."""
 
     act: Act
-    seen: object
+    state: object
     writes: int
 
 
@@ -54,18 +54,18 @@ class ScenePlayer:
     """True if the runs are planned first, and the plans are performed."""
 
     def play(self, acts: list[Act], tried: int) -> list[PlayedAct]:
-        """Play a scene and return what came of each act; another run at its end writes nothing."""
-        scene = self.scene()
+        """Play a scene, claim that another run at its end writes nothing, and return the played acts."""
+        scene = self.build_scene()
         try:
             played = []
             for number, act in enumerate(acts):
                 before = len(scene.stand.writes)
                 act(scene)
-                seen = scene.state() if number >= tried and act in {RUN, PUSH} else None
-                played.append(PlayedAct(act, seen, len(scene.stand.writes) - before))
+                state = scene.read_state() if number >= tried and act in {RUN, PUSH} else None
+                played.append(PlayedAct(act, state, len(scene.stand.writes) - before))
             writes = list(scene.stand.writes)
             scene.run()
-            assert (scene.state(), scene.stand.writes) == (played[-1].seen, writes)
+            assert (scene.read_state(), scene.stand.writes) == (played[-1].state, writes)
             return played
         finally:
             scene.stand.end()
@@ -80,11 +80,11 @@ class ScenePlayer:
         Afterwards `untried` names the next write of each act; acts whose writes were all tried are removed from it. The
         acts after the last of them are not played. Return the number of killed runs.
         """
-        scene, kills, last = self.scene(), 0, max(untried)
+        scene, kills, last = self.build_scene(), 0, max(untried)
         try:
-            for number, (act, seen, writes) in enumerate(clean[: last + 1]):
-                before = scene.state() if number in untried else None
-                while number in untried and scene.state() == before:
+            for number, (act, state, writes) in enumerate(clean[: last + 1]):
+                before = scene.read_state() if number in untried else None
+                while number in untried and scene.read_state() == before:
                     write = untried.pop(number)
                     scene.stand.die_before(write)
                     with pytest.raises(SimulatedKill):
@@ -94,23 +94,23 @@ class ScenePlayer:
                         untried[number] = write + 1
                 act(scene)
                 if before is not None:
-                    assert scene.state() == seen, f"act {number}, whose run was killed before write {write}"
+                    assert scene.read_state() == state, f"act {number}, whose run was killed before write {write}"
             return kills
         finally:
             scene.stand.end()
 
-    def scene(self) -> RunScene:
-        fresh = LoopbackHub(self.loopback.registry, self.loopback.store)  # nobody remembers what a scanner was told
+    def build_scene(self) -> RunScene:
+        fresh = LoopbackHub(self.loopback.registry, self.loopback.store)  # without remembered scans
         folder = self.folder / f"scene-{next(self.count)}"
         scene = RunScene(folder, fresh, self.forge, self.files, uses_plans=self.uses_plans)
         if self.open_state is not None:
             fresh.remember(self.open_state(self.folder / f"state-{next(self.count)}.db"))
         return scene
 
-    def kills(self, acts: list[Act]) -> int:
+    def kill_runs(self, acts: list[Act]) -> int:
         """Kill every run of a scene before each of its writes, and compare with a clean play; return how often."""
-        clean = self.play(acts, count_tried(acts))
-        untried = {number: 1 for number, played in enumerate(clean) if played.seen is not None and played.writes}
+        clean = self.play(acts, count_tested_acts(acts))
+        untried = {number: 1 for number, played in enumerate(clean) if played.state is not None and played.writes}
         kills = 0
         while untried:
             kills += self.play_killed(clean, untried)
@@ -122,7 +122,7 @@ class ScenePlayer:
 def test_next_run_completes_a_run_that_was_killed_before_any_of_its_writes(title, forge, tmp_path, loopback, request):
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
-    kills = ScenePlayer(forge, tmp_path, loopback).kills(SCENES[title])
+    kills = ScenePlayer(forge, tmp_path, loopback).kill_runs(SCENES[title])
     note_kills(request, forge, kills)
 
 
@@ -130,37 +130,39 @@ def test_next_run_completes_a_run_that_was_killed_before_any_of_its_writes(title
 @pytest.mark.parametrize("forge", ["local", "github"])
 @pytest.mark.parametrize("title", VARIED)
 def test_next_run_completes_a_killed_run_if_both_share_a_sqlite_state(title, forge, tmp_path, loopback):
-    ScenePlayer(forge, tmp_path, loopback, open_state=Database.sqlite).kills(SCENES[title])
+    ScenePlayer(forge, tmp_path, loopback, open_state=Database.sqlite).kill_runs(SCENES[title])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("title", VARIED)
 def test_next_plan_and_apply_complete_an_apply_that_was_killed_before_any_write(title, tmp_path, loopback):
-    ScenePlayer("local", tmp_path, loopback, uses_plans=True).kills(SCENES[title])
+    ScenePlayer("local", tmp_path, loopback, uses_plans=True).kill_runs(SCENES[title])
 
 
 @pytest.mark.real("postgresql")
-@pytest.mark.parametrize("title", ["opened", "declined, then the next digest", "two at once"])
+@pytest.mark.parametrize("title", ["opened", "user closes the request, then the tag moves", "two proposals in one run"])
 def test_next_run_completes_a_killed_run_if_both_share_a_postgresql_state(title, tmp_path, loopback, postgresql):
-    ScenePlayer("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kills(
+    ScenePlayer("local", tmp_path, loopback, open_state=lambda _: Database.postgresql(postgresql.fresh())).kill_runs(
         SCENES[title]
     )
 
 
 def test_scenes_of_killed_runs_test_no_shared_beginning_twice():
-    assert count_tried(SCENES["opened"]) == 0
-    assert count_tried(SCENES["declined, then the next digest"]) == len([RUN, RunScene.person_closes])
-    assert all(count_tried(acts) < len(acts) for acts in SCENES.values())
+    assert count_tested_acts(SCENES["opened"]) == 0
+    assert count_tested_acts(SCENES["user closes the request, then the tag moves"]) == len(
+        [RUN, RunScene.close_request_as_user]
+    )
+    assert all(count_tested_acts(acts) < len(acts) for acts in SCENES.values())
 
 
 def test_run_with_two_proposals_is_killed_before_each_of_its_four_writes(tmp_path, loopback):
-    assert ScenePlayer("local", tmp_path, loopback).kills(SCENES["two at once"]) == 4
+    assert ScenePlayer("local", tmp_path, loopback).kill_runs(SCENES["two proposals in one run"]) == 4
 
 
 @pytest.mark.parametrize("forge", STANDS)
 def test_proposal_is_opened_again_after_a_user_deleted_the_branch(forge, tmp_path, loopback):
-    scene = ScenePlayer(forge, tmp_path, loopback).scene()
-    for act in SCENES["the branch was deleted"]:
+    scene = ScenePlayer(forge, tmp_path, loopback).build_scene()
+    for act in SCENES["user deletes the branch"]:
         act(scene)
     assert next(each.state for each in scene.stand.requests()) is RequestState.OPEN
     scene.stand.end()

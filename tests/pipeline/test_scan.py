@@ -234,14 +234,14 @@ def test_scan_text_shows_yaml_anchor_and_its_aliases_on_one_line(tmp_path, loopb
     )
 
 
-@pytest.mark.parametrize(("places", "notes"), [(3, 3), (4, 1)])
-def test_scan_text_shows_note_shared_by_four_references_only_below_the_first(tmp_path, loopback, places, notes):
-    dockerfile = "".join(f"FROM python:3.{number}\n" for number in range(places))
+@pytest.mark.parametrize(("references", "notes"), [(3, 3), (4, 1)])
+def test_scan_text_shows_note_shared_by_four_references_only_below_the_first(tmp_path, loopback, references, notes):
+    dockerfile = "".join(f"FROM python:3.{number}\n" for number in range(references))
     files = {"Dockerfile": dockerfile, "renovate.json": '{"extends": ["config:recommended"]}'}
     lines = render_scan_text(_scan(tmp_path, loopback, files).report, None).splitlines()
     shown = [number for number, line in enumerate(lines) if "Renovate updates it because of renovate.json" in line]
     assert (len(shown), shown[0]) == (notes, 2)
-    assert lines[2].endswith("  (4 references)") is (places == 4)
+    assert lines[2].endswith("  (4 references)") is (references == 4)
 
 
 def test_scan_text_states_that_no_image_references_were_found(tmp_path, loopback):

@@ -34,11 +34,11 @@ def reference(written: str, *, path: str = "Dockerfile", locator: str = "stage[0
 def update(
     written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more
 ) -> ImageUpdate:
-    place = reference(written, **more)
+    image_reference = reference(written, **more)
     policy = policy or Policy()
-    line = place.image.to_tag_ref(policy.tag)
+    line = image_reference.image.to_tag_ref(policy.tag)
     assert line is not None
-    return ImageUpdate(TrackedImage(place, line, policy), (UpdateCandidate(digest(new), platforms),))
+    return ImageUpdate(TrackedImage(image_reference, line, policy), (UpdateCandidate(digest(new), platforms),))
 
 
 SCANNER = ScannerIdentity("Trivy", "0.59.1", datetime(2026, 1, 1, tzinfo=UTC))

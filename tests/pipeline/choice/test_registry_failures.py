@@ -146,7 +146,7 @@ def test_retries_against_unreachable_upstream_are_not_repeated_for_every_tag_lis
     )
     references = [reference(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
-    selected = [TrackedImage(place, place.image.to_tag_ref(), moving) for place in references]
+    selected = [TrackedImage(each, each.image.to_tag_ref(), moving) for each in references]
     context = build_context(registry, registry_pool=WorkerPool(1))
     list_tags(selected, context, ())
     assert len(asked) == MAX_TRIES

@@ -40,7 +40,7 @@ def test_sixty_runs_check_every_tag_for_supersession_at_any_interval(loopback, c
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
     references = [reference(each) for each in written]
-    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy()) for place in references]
+    selected = [TrackedImage(each, each.image.to_tag_ref(), Policy()) for each in references]
     registry = loopback.world().registry
     watched = [
         list_tags(selected, build_context(registry, now=START + timedelta(days=pace(run))), ()).watched_tags
@@ -67,14 +67,12 @@ def refuse_tag_lists(status: int):
 def test_digest_of_own_tag_is_updated_with_a_note_if_tag_list_is_refused(status, login):
     with refuse_tag_lists(status) as server:
         references = [reference(f"{server.host}/{name}:1.2") for name in ("a", "b")]
-        selected = [
-            TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in references
-        ]
+        selected = [TrackedImage(each, each.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for each in references]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
         context = build_context(registry)
         found = run_lookups(selected, context, PolicyConfig())
-    verdicts = [build_verdict(found.decide(place)) for place in selected]
+    verdicts = [build_verdict(found.decide(each)) for each in selected]
     assert {each.status for each in verdicts} == {ReferenceStatus.UPDATE}
     assert {each.new_digest for each in verdicts} == {build("one for all").digest}
     for name, each in zip("ab", verdicts, strict=True):
@@ -88,8 +86,8 @@ def test_digest_of_own_tag_is_updated_with_a_note_if_tag_list_is_refused(status,
 @pytest.mark.parametrize("status", [429, 500])
 def test_target_tags_are_unknown_after_temporary_failure_to_list_tags(status):
     with refuse_tag_lists(status) as server:
-        place = reference(f"{server.host}/a:1.2")
-        selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
+        image_reference = reference(f"{server.host}/a:1.2")
+        selected = TrackedImage(image_reference, image_reference.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), build_context(registry, now=START), ())
     assert isinstance(shelves.list_targets(selected), RegistryError)
@@ -98,8 +96,8 @@ def test_target_tags_are_unknown_after_temporary_failure_to_list_tags(status):
 
 def test_reference_with_fixed_tag_needs_no_tag_list():
     with refuse_tag_lists(403) as server:
-        place = reference(f"{server.host}/a:1.2.3")
-        selected = TrackedImage(place, place.image.to_tag_ref(), Policy())
+        image_reference = reference(f"{server.host}/a:1.2.3")
+        selected = TrackedImage(image_reference, image_reference.image.to_tag_ref(), Policy())
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), build_context(registry, now=START), ())
     assert server.asked == ["GET /v2/a/tags/list?n=1000"]
@@ -116,9 +114,7 @@ def test_patch_numbers_in_tags_count_in_acr_but_not_in_pull_through_caches(loopb
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
     references = [reference(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
-    own, cached = (
-        TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in references
-    )
+    own, cached = (TrackedImage(each, each.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for each in references)
     shelves = list_tags((own, cached), loopback.world(), ())
     assert [line.tag for line in shelves.list_targets(own)] == ["9.4-949", "9.4"]
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
@@ -129,11 +125,11 @@ def test_long_tag_list_is_evaluated_once_for_two_thousand_references(loopback):
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.set_tag("library/nginx", tag, built)
     references = [reference("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
-    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in references]
+    selected = [TrackedImage(each, each.image.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for each in references]
     registry = loopback.world().registry
     with soon(2.0):
         shelves = list_tags(selected, build_context(registry, now=START), ())
-        assert {shelves.list_targets(place)[0].tag for place in selected} == {"1.24.39"}
+        assert {shelves.list_targets(each)[0].tag for each in selected} == {"1.24.39"}
     assert shelves.endings_by_tag[selected[0].tag_ref].successor == "1.2.39"
 
 
@@ -145,7 +141,7 @@ def test_too_long_tag_list_is_not_compared_but_other_repositories_are(loopback, 
         loopback.move("small", f"1.0.{number}", "content")
     written = [f"huge:1.0.{number}" for number in range(3)] + [f"small:1.0.{number}" for number in range(3)]
     references = [reference(each) for each in written]
-    selected = [TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in references]
+    selected = [TrackedImage(each, each.image.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for each in references]
     context = build_context(loopback.world().registry)
     listings = list_tags(selected, context, ())
     targets = [[tag_ref.tag for tag_ref in listings.list_targets(each)] for each in selected]
@@ -173,8 +169,8 @@ def test_dropped_tag_list_is_reported(loopback, monkeypatch):
     monkeypatch.setattr(tag_list_collection, "MAX_TAG_COMPARISONS", 10)
     for number in range(11):
         loopback.move("huge", f"1.0.{number}", "content")
-    place = reference("huge:1.0.1")
-    selected = TrackedImage(place, place.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
+    image_reference = reference("huge:1.0.1")
+    selected = TrackedImage(image_reference, image_reference.image.to_tag_ref(), Policy(update=UpdateMode.PATCH))
     context = build_context(loopback.world().registry)
     listings = list_tags([selected], context, ())
     assert [each.subject for each in context.failures.list_all()] == ["docker.io/library/huge"]

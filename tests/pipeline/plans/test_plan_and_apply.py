@@ -31,13 +31,13 @@ FORGES = ("local", "github")
 
 
 def play(scene: RunScene, acts: list[Act]) -> tuple[list[str], list[object]]:
-    """Return what a scene writes, and what people see after each act."""
-    seen = []
+    """Play a scene; return its writes, and the visible state after each act."""
+    states = []
     try:
         for act in acts:
             act(scene)
-            seen.append(scene.state())
-        return [OID.sub("OID", each) for each in scene.stand.writes], seen
+            states.append(scene.read_state())
+        return [OID.sub("OID", each) for each in scene.stand.writes], states
     finally:
         scene.stand.end()
 
@@ -74,8 +74,8 @@ def stand(request, tmp_path, loopback):
 def make_plan(stand, loopback):
     """Plan a run, and return the plan as a file has it."""
 
-    def make(level: RunLevel = RunLevel.PROPOSE, **orders) -> bytes:
-        planned_run = loopback.plan([stand.fleet()], level, **orders)
+    def make(level: RunLevel = RunLevel.PROPOSE, **options) -> bytes:
+        planned_run = loopback.plan([stand.fleet()], level, **options)
         assert planned_run.report.failed == ()
         text, failures = render_plan(planned_run.plan)
         assert failures == ()

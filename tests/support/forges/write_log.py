@@ -22,12 +22,12 @@ _ROOT = re.compile(
 """What all paths that concern one repository begin with."""
 
 
-def written(stand: HostedStand, exchanges: Sequence[ApiExchange]) -> list[str]:
+def list_write_requests(stand: HostedStand, exchanges: Sequence[ApiExchange]) -> list[str]:
     """Return every write among some exchanges: method and path, or the name of a mutation."""
     return [_line(each) for each in exchanges if stand.server.changes(each.asked)]
 
 
-def documented(kind: str) -> dict[str, list[str]]:
+def list_documented_requests(kind: str) -> dict[str, list[str]]:
     """Return the writes that the page lists for each situation of a forge."""
     text = (ROOT / "docs" / "forge-requests.md").read_text(encoding="utf-8")
     table = text.partition(HEADING)[2].partition("\n## ")[0]

@@ -33,8 +33,8 @@ def scan_dockerfile(tmp_path, loopback: LoopbackHub, content, *rules, **more):
     )
 
 
-def get_status(place):
-    return place["status"], place["reason"]
+def get_status(reference):
+    return reference["status"], reference["reason"]
 
 
 def build_platform_image(content, platform="linux/amd64") -> PlatformImage:

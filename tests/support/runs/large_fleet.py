@@ -50,13 +50,15 @@ def build_large_fleet(image_count: int, *, repository_count: int = 300) -> RunRe
             evidence[transition] = _build_evidence(number)
         for user in range(1 + number % 4):
             index = (number * 7 + user * 31) % repository_count
-            place = reference(
+            image_reference = reference(
                 f"{name}:{tag}@{old}",
                 path=f"services/{name.rpartition('/')[2]}/Dockerfile",
                 line_number=1 + number % 40,
             )
             new_digest = new if transition else None
-            verdicts[index].append(Verdict(place, status, reason, new_digest=new_digest, transition=transition))
+            verdicts[index].append(
+                Verdict(image_reference, status, reason, new_digest=new_digest, transition=transition)
+            )
         if transition:
             image = ProposedImage(f"{name}:{tag}", name, tag, old, new)
             index = number * 7 % repository_count
@@ -88,8 +90,8 @@ def build_large_fleet(image_count: int, *, repository_count: int = 300) -> RunRe
 def _build_evidence(number: int) -> Evidence:
     def build_scan(counts, built):
         findings = [
-            finding(f"CVE-2026-{number:04}{place}{index}", severity)
-            for place, (severity, count) in enumerate(zip(_SEVERITIES, counts, strict=True))
+            finding(f"CVE-2026-{number:04}{severity_number}{index}", severity)
+            for severity_number, (severity, count) in enumerate(zip(_SEVERITIES, counts, strict=True))
             for index in range(count)
         ]
         return replace(scan(*findings), created=built)

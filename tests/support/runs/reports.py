@@ -25,14 +25,16 @@ KNOWN = compare_scans(
 def build_verdict(status: ReferenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
     """Return the verdict on `node:22` on a line of a Dockerfile; `more` replaces its values."""
     names = ("written", "path", "locator")
-    of_place = {name: more.pop(name) for name in names if name in more}
-    written = of_place.pop("written", f"node:22@{digest('old')}")
-    place = reference(written, **({"line_number": line_number, "locator": f"stage[{line_number}]"} | of_place))
-    return Verdict(place, status, reason, **more)
+    reference_fields = {name: more.pop(name) for name in names if name in more}
+    written = reference_fields.pop("written", f"node:22@{digest('old')}")
+    image_reference = reference(
+        written, **({"line_number": line_number, "locator": f"stage[{line_number}]"} | reference_fields)
+    )
+    return Verdict(image_reference, status, reason, **more)
 
 
 def build_update(**more) -> Verdict:
-    """Return a place that moves."""
+    """Return the verdict of an image reference that is updated."""
     return build_verdict(ReferenceStatus.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
 
 

@@ -47,8 +47,8 @@ GROUP, NO_REDIS = (
 
 STANDS = select_stands(without=("github-app", "forgejo"))
 WITHOUT = {
-    ("azure", "a dashboard, until there is nothing to show"): "it has no issues",
-    ("azure", "a person's commit, and the box is ticked"): "its texts have no checkboxes",
+    ("azure", "dashboard is opened, then closed"): "it has no issues",
+    ("azure", "user pushes a commit, then requests a rebuild"): "its texts have no checkboxes",
 }
 """Scenes that cannot be played on a forge."""
 MENTION = re.compile(r"This was proposed before in !\d+ and withdrawn\.\n\n")
@@ -73,99 +73,99 @@ class RunScene:
         self.uses_plans = uses_plans
         self.stand = STANDS[forge](root, files)
         self.loopback = loopback
-        self.orders: dict[str, object] = {}
+        self.options: dict[str, object] = {}
         self.database_times = count()
-        self.moves("new")
+        self.move_tags("new")
 
     def run(self) -> None:
         self._run(RunLevel.PROPOSE)
 
     def push(self) -> None:
-        """Run on the rung below: branches without requests."""
+        """Run at the level that pushes branches without requests."""
         self._run(RunLevel.PUSH)
 
     def _run(self, level: RunLevel) -> None:
         if not self.uses_plans:
-            self.loopback.run([self.stand.fleet()], level, **self.orders)
+            self.loopback.run([self.stand.fleet()], level, **self.options)
             return
-        text, failures = render_plan(self.loopback.plan([self.stand.fleet()], level, **self.orders).plan)
+        text, failures = render_plan(self.loopback.plan([self.stand.fleet()], level, **self.options).plan)
         assert failures == ()
-        report = self.loopback.apply(text.encode(), [self.stand.fleet()], **self.orders)
+        report = self.loopback.apply(text.encode(), [self.stand.fleet()], **self.options)
         assert report.failed == ()
 
-    def has(self, **orders: object) -> None:
-        self.orders = orders
+    def set_options(self, **options: object) -> None:
+        self.options = options
 
-    def follows(self, *rules: PolicyRule) -> None:
+    def set_rules(self, *rules: PolicyRule) -> None:
         self.loopback.rulebook = replace(self.loopback.rulebook, rules=rules)
 
-    def moves(self, content: str) -> None:
+    def move_tags(self, content: str) -> None:
         for repository, tag in (("python", "3.12-slim"), ("redis", "7"), ("nginx", "1.27")):
             self.loopback.move(repository, tag, content)
 
-    def learns(self, identifier: str) -> None:
+    def publish_finding(self, identifier: str) -> None:
         digests = {digest: (finding(identifier),) for digest in (OLD, NEW)}
-        self.loopback.scanner = PresetScanner(digests, self._next_database())
+        self.loopback.scanner = PresetScanner(digests, self._advance_database_time())
 
-    def _next_database(self) -> datetime:
-        """Return the time of the database of a scanner, which learnt something since the one before."""
+    def _advance_database_time(self) -> datetime:
+        """Return the time of a scanner database that is newer than the previous database."""
         return NOW - timedelta(hours=1) + timedelta(minutes=next(self.database_times))
 
-    def has_due_dates(self) -> None:
+    def set_due_dates(self) -> None:
         """Let the new image fix a critical vulnerability, which is to be merged within a week."""
         findings = {OLD: (finding("CVE-1900-0002", Severity.CRITICAL),), NEW: ()}
-        self.loopback.scanner = PresetScanner(findings, self._next_database())
-        self.follows(PolicyRule(due=DuePeriods(critical=timedelta(days=7))))
+        self.loopback.scanner = PresetScanner(findings, self._advance_database_time())
+        self.set_rules(PolicyRule(due=DuePeriods(critical=timedelta(days=7))))
 
-    def blocks(self, *contents: str) -> None:
+    def block_images(self, *contents: str) -> None:
         """Let a security team block the images with these contents, and no others."""
         entries = [BlockedDigest(build(each).digest, Block("malware")) for each in contents]
         self.loopback.rulebook = replace(self.loopback.rulebook, blocklist=build_blocklist(entries))
 
-    def week_passes(self) -> None:
+    def advance_one_week(self) -> None:
         self.loopback.now += timedelta(days=7)
 
-    def base_moves_to(self, digest: str) -> None:
+    def update_base_branch(self, digest: str) -> None:
         pinned = PYTHON["tools/Dockerfile"].replace("slim", f"slim@{digest}")
         moved = {path: text.replace(OLD, digest) for path, text in PYTHON.items()}
         self.stand.commit("main", moved | {"tools/Dockerfile": pinned})
 
-    def image_goes(self) -> None:
+    def remove_image(self) -> None:
         self.stand.commit("main", dict.fromkeys(PYTHON, "# nothing left\n"))
 
-    def another_line(self) -> None:
+    def add_redis_image(self) -> None:
         self.stand.commit("main", {"cache/Dockerfile": "FROM redis:7\n"})
 
-    def person_ticks(self) -> None:
-        """Tick the box in the body, by which a person asks for the branch to be rebuilt."""
-        (seen,) = self.stand.forge().list_requests("basebump/", frozenset({BRANCH}))
+    def request_rebuild_as_user(self) -> None:
+        """Tick the box in the body, by which a user requests a rebuild of the branch."""
+        (request,) = self.stand.forge().list_requests("basebump/", frozenset({BRANCH}))
         box = "- [ ] <!-- basebump:rebase -->"
-        assert box in seen.body
-        self.stand.forge().update_request(seen, seen.title, seen.body.replace(box, box.replace("[ ]", "[x]")))
+        assert box in request.body
+        self.stand.forge().update_request(request, request.title, request.body.replace(box, box.replace("[ ]", "[x]")))
 
-    def person_commits(self) -> None:
+    def push_commit_as_user(self) -> None:
         self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
 
-    def person_closes(self) -> None:
+    def close_request_as_user(self) -> None:
         self.stand.close_request(BRANCH)
 
-    def person_merges(self) -> None:
+    def merge_request_as_user(self) -> None:
         self.stand.merge_request(BRANCH)
 
-    def person_reverts(self) -> None:
+    def revert_update_as_user(self) -> None:
         self.stand.commit("main", PYTHON)
 
-    def person_deletes(self) -> None:
+    def delete_branch_as_user(self) -> None:
         self.stand.delete_branch(BRANCH)
 
-    def person_updates(self) -> None:
+    def merge_base_branch_as_user(self) -> None:
         self.stand.commit("main", {"README.md": "Elsewhere.\n"})
         self.stand.update_branch(BRANCH)
 
-    def conflicts(self) -> None:
+    def add_conflict(self) -> None:
         self.stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
 
-    def state(self) -> object:
+    def read_state(self) -> object:
         """Return the visible state of a forge, with commits by content instead of time."""
         branches = self.stand.branches()
         trees = {branch: self.stand.files(branch) for branch in branches}
@@ -174,14 +174,14 @@ class RunScene:
         statuses = {branch: self.stand.statuses(branch) for branch in branches}
         shown = (remove_commit_ids(each, commits.get(each.branch, [])) for each in self.stand.requests())
         requests = sorted(shown, key=lambda request: request.branch)
-        return trees, messages, statuses, requests, self.board() if "has_dashboards" in self.orders else None
+        return trees, messages, statuses, requests, self.read_dashboard() if "has_dashboards" in self.options else None
 
-    def board(self) -> object:
-        """Return the dashboard, without where its stand listens."""
+    def read_dashboard(self) -> object:
+        """Return the dashboard without the address of its stand."""
         fleet = self.stand.fleet()
         (repository,) = fleet.list_repositories(frozenset({self.stand.name}))
-        board = fleet.get_dashboard(repository).read()
-        return board and (board.title, board.is_open, PORT.sub("", board.body))
+        issue = fleet.get_dashboard(repository).read()
+        return issue and (issue.title, issue.is_open, PORT.sub("", issue.body))
 
 
 def remove_commit_ids(request: ShownRequest, commits: list[LoggedCommit]) -> ShownRequest:
@@ -197,165 +197,190 @@ RUN, PUSH = RunScene.run, RunScene.push
 
 
 def move_tag_back(scene: RunScene) -> None:
-    scene.moves("new")
+    scene.move_tags("new")
 
 
-def move_tag_on(scene: RunScene) -> None:
-    scene.moves("newer")
+def move_tag_forward(scene: RunScene) -> None:
+    scene.move_tags("newer")
 
 
 def block_new_digest(scene: RunScene) -> None:
-    scene.blocks("new")
+    scene.block_images("new")
 
 
 def block_both_digests(scene: RunScene) -> None:
-    scene.blocks("new", "newer")
+    scene.block_images("new", "newer")
+
+
+def unblock_images(scene: RunScene) -> None:
+    scene.block_images()
 
 
 def publish_vulnerability(scene: RunScene) -> None:
-    scene.learns("CVE-1900-0001")
+    scene.publish_finding("CVE-1900-0001")
 
 
 def merge_update_into_base(scene: RunScene) -> None:
-    scene.base_moves_to(NEW)
+    scene.update_base_branch(NEW)
 
 
 def group_updates(scene: RunScene) -> None:
-    scene.follows(GROUP)
+    scene.set_rules(GROUP)
+
+
+def remove_rules(scene: RunScene) -> None:
+    scene.set_rules()
 
 
 SCENES: dict[str, list[Act]] = {
     "opened": [RUN],
-    "the tag moved again": [RUN, move_tag_on, RUN],
+    "tag moves again": [RUN, move_tag_forward, RUN],
     "new evidence": [RUN, publish_vulnerability, RUN],
-    "evidence and tag together": [
+    "new evidence and a newer digest": [
         RUN,
         publish_vulnerability,
-        move_tag_on,
+        move_tag_forward,
         RUN,
     ],
-    "declined": [RUN, RunScene.person_closes, RUN],
-    "declined, then the next digest": [RUN, RunScene.person_closes, move_tag_on, RUN],
-    "declined, moved on, moved back": [
+    "user closes the request": [RUN, RunScene.close_request_as_user, RUN],
+    "user closes the request, then the tag moves": [RUN, RunScene.close_request_as_user, move_tag_forward, RUN],
+    "user closes the request, then the tag moves forward and back": [
         RUN,
-        RunScene.person_closes,
-        move_tag_on,
+        RunScene.close_request_as_user,
+        move_tag_forward,
         RUN,
         move_tag_back,
         RUN,
     ],
-    "a person's commit": [RUN, RunScene.person_commits, move_tag_on, RUN, RUN],
-    "the base was merged into it, and the tag moved": [
+    "user pushes a commit": [RUN, RunScene.push_commit_as_user, move_tag_forward, RUN, RUN],
+    "user merges the base branch, then the tag moves": [
         RUN,
-        RunScene.person_updates,
-        move_tag_on,
+        RunScene.merge_base_branch_as_user,
+        move_tag_forward,
         RUN,
     ],
-    "the base was merged into what was scanned": [
+    "user merges the base branch into a proposal with evidence": [
         publish_vulnerability,
         RUN,
-        RunScene.person_updates,
+        RunScene.merge_base_branch_as_user,
         RUN,
     ],
-    "what was scanned conflicts": [publish_vulnerability, RUN, RunScene.conflicts, RUN],
-    "pushed, then opened with its status": [publish_vulnerability, PUSH, RUN],
-    "the base was merged into it, and has it already": [
+    "proposal with evidence conflicts": [publish_vulnerability, RUN, RunScene.add_conflict, RUN],
+    "branch is pushed, then a request with a status opened": [publish_vulnerability, PUSH, RUN],
+    "user merges the base branch, then updates the base branch": [
         RUN,
-        RunScene.person_updates,
+        RunScene.merge_base_branch_as_user,
         merge_update_into_base,
         RUN,
     ],
-    "merged": [RUN, RunScene.person_merges, RUN],
-    "merged and reverted": [RUN, RunScene.person_merges, RunScene.person_reverts, RUN, RUN],
-    "the branch was deleted": [RUN, RunScene.person_deletes, RUN],
-    "the branch was deleted, and no file names the image": [RUN, RunScene.person_deletes, RunScene.image_goes, RUN],
-    "the base has it already": [RUN, merge_update_into_base, RUN],
-    "no file names it any more": [RUN, RunScene.image_goes, RUN],
-    "taken back and wanted again": [
+    "user merges the request": [RUN, RunScene.merge_request_as_user, RUN],
+    "user merges the request and reverts the update": [
+        RUN,
+        RunScene.merge_request_as_user,
+        RunScene.revert_update_as_user,
+        RUN,
+        RUN,
+    ],
+    "user deletes the branch": [RUN, RunScene.delete_branch_as_user, RUN],
+    "user deletes the branch, then removes the image": [
+        RUN,
+        RunScene.delete_branch_as_user,
+        RunScene.remove_image,
+        RUN,
+    ],
+    "user updates the base branch": [RUN, merge_update_into_base, RUN],
+    "user removes the image": [RUN, RunScene.remove_image, RUN],
+    "proposal is withdrawn, then opened again": [
         RUN,
         merge_update_into_base,
         RUN,
-        move_tag_on,
+        move_tag_forward,
         RUN,
     ],
-    "it conflicts": [RUN, RunScene.conflicts, RUN],
-    "a person's commit, and the box is ticked": [RUN, RunScene.person_commits, RUN, RunScene.person_ticks, RUN],
-    "two at once": [RunScene.another_line, RUN],
-    "pushed, then opened": [PUSH, RUN],
-    "pushed, and the tag moved": [PUSH, move_tag_on, RUN],
-    "pushed, and not wanted any more": [PUSH, RunScene.image_goes, RUN],
-    "a group loses an image": [
-        RunScene.another_line,
+    "proposal conflicts": [RUN, RunScene.add_conflict, RUN],
+    "user pushes a commit, then requests a rebuild": [
+        RUN,
+        RunScene.push_commit_as_user,
+        RUN,
+        RunScene.request_rebuild_as_user,
+        RUN,
+    ],
+    "two proposals in one run": [RunScene.add_redis_image, RUN],
+    "branch is pushed, then a request opened": [PUSH, RUN],
+    "branch is pushed, then the tag moves": [PUSH, move_tag_forward, RUN],
+    "branch is pushed, then the user removes the image": [PUSH, RunScene.remove_image, RUN],
+    "group loses an image": [
+        RunScene.add_redis_image,
         group_updates,
         RUN,
-        lambda scene: scene.follows(NO_REDIS, GROUP),
+        lambda scene: scene.set_rules(NO_REDIS, GROUP),
         RUN,
     ],
-    "a group is parted": [
-        RunScene.another_line,
+    "group is split": [
+        RunScene.add_redis_image,
         group_updates,
         RUN,
-        RunScene.follows,
+        remove_rules,
         RUN,
     ],
-    "labels on a draft": [
-        lambda scene: scene.follows(PolicyRule(labels=("docker",), draft=True)),
+    "draft with labels": [
+        lambda scene: scene.set_rules(PolicyRule(labels=("docker",), draft=True)),
         RUN,
-        move_tag_on,
+        move_tag_forward,
         RUN,
     ],
-    "what is proposed is blocked, replaced, blocked, and allowed again": [
+    "proposed digest is blocked, replaced, blocked and allowed again": [
         RUN,
         block_new_digest,
-        move_tag_on,
+        move_tag_forward,
         RUN,
         block_both_digests,
         RUN,
-        RunScene.blocks,
+        unblock_images,
         RUN,
     ],
-    "a request becomes overdue": [RunScene.has_due_dates, RUN, RunScene.week_passes, RUN],
-    "the first of a repository": [
-        RunScene.another_line,
-        lambda scene: scene.has(rollout=RolloutOptions(first_proposal=True)),
+    "request becomes overdue": [RunScene.set_due_dates, RUN, RunScene.advance_one_week, RUN],
+    "first proposal of a repository": [
+        RunScene.add_redis_image,
+        lambda scene: scene.set_options(rollout=RolloutOptions(first_proposal=True)),
         RUN,
     ],
-    "a dashboard, until there is nothing to show": [
-        lambda scene: scene.has(has_dashboards=True),
+    "dashboard is opened, then closed": [
+        lambda scene: scene.set_options(has_dashboards=True),
         RUN,
-        RunScene.image_goes,
+        RunScene.remove_image,
         RUN,
     ],
 }
-"""What happens one after another. Each run is killed before each of its writes, except in a beginning already tried."""
+"""Acts of each scene. Each run is killed before each of its writes, except acts that an earlier scene begins with."""
 
 VARIED = (
     "opened",
-    "evidence and tag together",
-    "declined, then the next digest",
-    "a person's commit",
-    "pushed, then opened with its status",
-    "taken back and wanted again",
-    "a group is parted",
-    "labels on a draft",
-    "a dashboard, until there is nothing to show",
+    "new evidence and a newer digest",
+    "user closes the request, then the tag moves",
+    "user pushes a commit",
+    "branch is pushed, then a request with a status opened",
+    "proposal is withdrawn, then opened again",
+    "group is split",
+    "draft with labels",
+    "dashboard is opened, then closed",
 )
-"""Scenes that together have every kind of write, for what does not depend on how the writes follow each other."""
+"""Scenes that together have every kind of write, for tests that do not depend on the order of writes."""
 MOST_WRITES = (
-    "a group is parted",
-    "labels on a draft",
-    "what is proposed is blocked, replaced, blocked, and allowed again",
+    "group is split",
+    "draft with labels",
+    "proposed digest is blocked, replaced, blocked and allowed again",
 )
 
 
-def count_tried(acts: list[Act]) -> int:
+def count_tested_acts(acts: list[Act]) -> int:
     """Return the number of first acts that an earlier scene shares, and so has already tested."""
     titles = [title for title, others in SCENES.items() if others is acts]
     earlier = list(SCENES)[: list(SCENES).index(titles[0])] if titles else []
-    return max((count_equal(acts, SCENES[title]) for title in earlier), default=0)
+    return max((count_shared_acts(acts, SCENES[title]) for title in earlier), default=0)
 
 
-def count_equal(acts: list[Act], others: list[Act]) -> int:
-    """Return with how many acts both begin."""
+def count_shared_acts(acts: list[Act], others: list[Act]) -> int:
+    """Return the number of first acts that both scenes share."""
     pairs = zip(acts, others, strict=False)
     return len(list(takewhile(lambda pair: pair[0] is pair[1], pairs)))
