@@ -147,9 +147,8 @@ class TreeBudget:
         self.pattern_bytes -= max(len(pattern), MIN_PATTERN_BYTES)
         if self.pattern_bytes < 0:
             raise WorkLimitError(
-                f"{subject}: the patterns of the repository have more than {MAX_TREE_PATTERN_BYTES} bytes, the limit "
-                f"for one repository, where each pattern counts as at least {MIN_PATTERN_BYTES} bytes; hint: reduce "
-                "the number of patterns"
+                f"{subject}: the patterns of the repository exceed the limit of {MAX_TREE_PATTERN_BYTES} bytes (each "
+                f"pattern counts as at least {MIN_PATTERN_BYTES} bytes); hint: use fewer patterns"
             )
 
 

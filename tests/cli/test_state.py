@@ -69,7 +69,7 @@ def test_scan_with_unusable_state_exits_with_1_before_any_request(tmp_path, base
 
 
 @pytest.mark.parametrize(("state", "imported"), [("", set()), ("state: sqlite:///state.db\n", {"sqlalchemy"})])
-def test_database_library_is_imported_only_if_the_config_has_a_state(tmp_path, loopback, config, state, imported):
+def test_database_library_is_imported_only_if_the_config_sets_a_state(tmp_path, loopback, config, state, imported):
     write_tree(tmp_path / "tree", DOCKERFILE)
     arguments = [
         "scan",

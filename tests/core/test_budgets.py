@@ -55,5 +55,5 @@ def test_short_pattern_uses_a_minimum_of_the_byte_budget():
     budget = TreeBudget(pattern_bytes=2 * MIN_PATTERN_BYTES + 1)
     budget.spend_pattern("a*", "x")
     budget.spend_pattern("b" * (MIN_PATTERN_BYTES + 1), "x")
-    with pytest.raises(WorkLimitError, match="x: the patterns of the repository have more than 131072 bytes"):
+    with pytest.raises(WorkLimitError, match="x: the patterns of the repository exceed the limit of 131072 bytes"):
         budget.spend_pattern("c*", "x")

@@ -200,7 +200,7 @@ def test_pinning_before_folders_of_golden_cases_yields_the_after_folders(golden_
         assert moved(case, case.before()) == case.after(), case
 
 
-def test_pinning_golden_cases_keeps_bytes_outside_slots(golden_cases):
+def test_pinning_golden_cases_changes_nothing_outside_slots(golden_cases):
     for case in golden_cases:
         before, after = case.before(), case.after()
         for path in before:

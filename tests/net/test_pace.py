@@ -242,7 +242,7 @@ def test_concurrent_slow_exchanges_count_once_as_slow_time():
     take_turn(pace.wait_for_turn())
 
 
-def test_host_is_not_contacted_again_after_limit_of_requested_waits():
+def test_host_that_asks_for_too_much_waiting_is_not_contacted_again():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_WAITED_SECONDS // 60)):

@@ -167,7 +167,7 @@ def test_repository_that_exceeds_work_limit_fails_and_others_are_still_updated(t
     assert list_outcomes(report) == ["opened"]
     (failure,) = report.failed
     assert failure.subject == "acme"
-    assert failure.error.startswith("renovate.json: the patterns of the repository have more than")
+    assert failure.error.startswith("renovate.json: the patterns of the repository exceed the limit")
 
 
 @pytest.mark.real("git")

@@ -98,7 +98,7 @@ def find_written_images(
 def _find_written_texts(
     content: bytes, new_content: bytes, choices: Mapping[Span, Iterable[_SlotChoice]]
 ) -> dict[tuple[Span, bool], str] | None:
-    """Return the new texts, by the span of their slot and whether the text is a tag.
+    """Return the new text of each changed slot, by the span of the slot and by whether the text is a tag.
 
     Return None if the contents differ outside the slots. The keys of `choices` are sorted.
     """

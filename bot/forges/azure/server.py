@@ -97,7 +97,10 @@ class AzureServer(RestServer[AzureConnection]):
         data = self.connection.read(f"find the repository {name}", AzureRemote(self.connection, name).path)
         reason = _find_omission(data)
         if reason in _UNUSABLE:
-            raise RefusedError(f"{name} is {reason}; hint: enable it, or remove it from the config", status=None)
+            raise RefusedError(
+                f"the repository {name} is {reason}; hint: make it available again, or remove it from the config",
+                status=None,
+            )
         return self._parse_repository(data)
 
     def list_all(self, owner: str) -> Iterable[ListedRepository]:

@@ -154,7 +154,7 @@ class GiteaRemote(RestRemote[GiteaConnection]):
 
 
 ADMIN_MESSAGE = (
-    "the account `{login}` of the token administrates the server, so that the token can act as every user; hint: "
+    "the account `{login}` of the token administers the server, so that the token can act as every user; hint: "
     "create an account without this right for basebump, and give it write access to the repositories"
 )
 

@@ -50,7 +50,7 @@ class RestAccount:
     email: str = ""
     """The email address in commits of the account; empty if it is not known."""
     is_admin: bool = False
-    """True if the account administrates the server."""
+    """True if the account administers the server."""
 
     def has_id(self, other: str | None) -> bool:
         """Return True if this is the login or the id of the account."""

@@ -22,7 +22,7 @@ def lock_state_file(path: Path) -> IO[bytes]:
 
     Raises StateError if another process holds the lock, or if the lock file cannot be created.
     """
-    real_path = path.resolve()  # the state has the same lock under all its names
+    real_path = path.resolve()  # all paths and links to a state file lead to the same lock
     lock_path = real_path.with_name(real_path.name + LOCK_SUFFIX)
     try:
         file = os.fdopen(os.open(lock_path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, _OWNER_ONLY), "wb")

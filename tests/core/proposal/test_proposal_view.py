@@ -70,7 +70,7 @@ def test_different_findings_change_only_evidence_part_of_fingerprint():
     assert other[PROPOSED_DIGITS:] != _compute_fingerprint()[PROPOSED_DIGITS:]
 
 
-def test_additional_reference_changes_proposal_part_of_fingerprint():
+def test_fingerprint_of_proposal_depends_on_references():
     assert _compute_fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _compute_fingerprint()[:PROPOSED_DIGITS]
 
 

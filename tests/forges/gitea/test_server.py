@@ -144,7 +144,7 @@ def test_push_refused_with_401_has_hint_about_token_scope(stand):
 def test_token_of_server_administrator_is_refused_for_writes(stand):
     stand.token.user.is_admin = True
     assert look(stand) == []
-    with pytest.raises(ForgeError, match="administrates the server, so that the token can act as every user; hint"):
+    with pytest.raises(ForgeError, match="administers the server, so that the token can act as every user; hint"):
         push(stand)
     assert stand.writes == []
 
@@ -173,7 +173,7 @@ def test_doctor_finds_no_problem_if_token_has_all_rights(tmp_path, server, level
 @pytest.mark.parametrize(
     ("action", "said", "harm"),
     [
-        ("identify the token", "administrates", lambda stand: setattr(stand.token.user, "is_admin", True)),
+        ("identify the token", "administers", lambda stand: setattr(stand.token.user, "is_admin", True)),
         ("push branches", "is archived", lambda stand: setattr(stand.repository, "archived", True)),
         ("push branches", "is a mirror", lambda stand: setattr(stand.repository, "mirror", True)),
         ("push branches", "accepts no pull requests", lambda stand: setattr(stand.repository, "takes_requests", False)),

@@ -148,7 +148,7 @@ class DockerfileInstruction:
         return first if last - first == len(word.value) - 1 else None
 
     def iterate_pieces(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the text from `start` to `end` as (bytes, file offset, line number) of its contiguous pieces.
+        """Yield the contiguous pieces of the text from `start` to `end`, each as (bytes, file offset, line number).
 
         The text of an instruction with several lines has several pieces, because the line breaks between them are left
         out.

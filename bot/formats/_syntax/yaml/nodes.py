@@ -306,7 +306,7 @@ class YamlDocument:
         return entries
 
     def _resolve_merges(self, node: YamlNode) -> Iterator[YamlMapping]:
-        """Yield `node` if it is a mapping, and all mappings that are merged into it with `<<`, by precedence."""
+        """Yield `node` if it is a mapping, and the mappings merged into it with `<<`, in order of precedence."""
         visited_ids: set[int] = set()
         pending: list[YamlNode | StoredNode] = [node]
         while pending:

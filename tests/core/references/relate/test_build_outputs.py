@@ -27,7 +27,7 @@ def build_skaffold_output(path, image, *deploys):
 
 @pytest.mark.parametrize("text", ["acme/app", "acme/app:1", f"acme/app:1@{DIGEST}"])
 @pytest.mark.parametrize("path", ["shop/app.yaml", "shop/k8s/app.yaml", "deploy/app.yaml", "base.yaml"])
-def test_image_built_by_skaffold_is_locked_with_any_tag_in_deployed_files(text, path):
+def test_image_built_by_skaffold_is_never_editable_in_deployed_files(text, path):
     assert is_locked(text, path, build_skaffold_output("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
 
 

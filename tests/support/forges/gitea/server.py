@@ -95,7 +95,7 @@ class GiteaServer(ForgeServer):
         self.left_out: frozenset[str] = frozenset()
         """Operations that this version does not have."""
         self.shows_protections = True
-        """Whether accounts administrate the repositories, which it takes to see rules for branches."""
+        """Whether accounts administer the repositories. Only administrators see the rules for branches."""
         self.has_git = True
         """Whether it lets git in over http."""
         self._below = below

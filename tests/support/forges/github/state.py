@@ -71,7 +71,7 @@ class GitHubToken:
     can_dispatch: bool = True
     """Off, it is a job's without `actions: write`."""
     can_see_rules: bool = True
-    """Off, it may not administrate, which the rules of protected branches take."""
+    """If False, the token is not an administrator, so that it cannot read rules of protected branches."""
     scopes: frozenset[str] | None = None
     """Of a classic token, which every answer names; None for tokens that have none."""
     permissions: Mapping[str, str] | None = None
