@@ -133,5 +133,5 @@ def test_good_test_name_is_accepted(name):
 @pytest.mark.parametrize(
     ("name", "is_bad"), [("Desk", True), ("_Told", True), ("FakeClock", False), ("TCPHandler", False)]
 )
-def test_single_word_is_detected_as_class_name(name, is_bad):
+def test_class_name_of_a_single_word_is_detected(name, is_bad):
     assert bool(find_class_name_problem(name)) == is_bad

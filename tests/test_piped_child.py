@@ -57,7 +57,7 @@ def test_message_longer_than_the_limit_ends_the_child_process(monkeypatch, progr
         assert child.has_ended
 
 
-def test_waiting_for_a_silent_child_ends_after_the_timeout():
+def test_wait_for_a_silent_child_ends_after_the_timeout():
     with start("time.sleep(60)") as child:
         assert not wait_for_children([child], 0.01)
         assert list(child.receive()) == []

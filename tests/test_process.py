@@ -124,7 +124,7 @@ def test_child_with_too_much_output_is_killed(stream):
         run_python(endless, max_output=100_000, timeout=30)
 
 
-def test_output_of_exactly_the_limit_is_accepted():
+def test_output_exactly_as_long_as_the_limit_is_accepted():
     assert len(run_python("print('x' * 99, end='')", max_output=99).output) == 99
 
 
@@ -167,7 +167,7 @@ def _count_readable_bytes(prepare):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_child_cannot_read_environment_of_parent_with_hidden_memory():
+def test_child_cannot_read_environment_of_parent_that_hides_memory():
     hide_memory.cache_clear()
     assert _count_readable_bytes(lambda: None) > 0
     assert _count_readable_bytes(hide_memory) == 0
@@ -187,7 +187,7 @@ def test_usable_cores_are_limited_by_cpu_affinity_and_container_quota(tmp_path, 
     assert count_usable_cores() == cores
 
 
-def test_one_core_is_usable_if_the_number_is_unknown(tmp_path, monkeypatch):
+def test_number_of_usable_cores_is_one_if_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr("bot.process.CORE_QUOTA", tmp_path / "missing")
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "process_cpu_count", lambda: None, raising=False)
@@ -196,7 +196,7 @@ def test_one_core_is_usable_if_the_number_is_unknown(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
-def test_argument_with_null_or_surrogate_is_an_error_and_children_can_still_be_ended(argument):
+def test_argument_with_null_or_surrogate_is_an_error_and_end_children_still_works(argument):
     with pytest.raises(ProcessError, match="null character or a lone surrogate"):
         run(["true", argument])
     assert end_children()

@@ -64,7 +64,7 @@ def test_check_counts_unevaluated_unpinned_and_unreadable_references_separately(
     ],
     ids=["no-own-images", "own-images"],
 )
-def test_check_evaluates_image_of_unlisted_registry_unless_own_matches_the_image(
+def test_check_evaluates_image_of_unlisted_registry_unless_key_own_matches_image(
     check, configure_check, own, expected, offline
 ):
     code, document = check(FILES, "--config", configure_check(f"own: {own}"), *offline)

@@ -223,7 +223,7 @@ def test_check_since_looks_up_only_changed_references(git, basebump, config, loo
 @pytest.mark.parametrize(
     "revision", ["", "-x", "--output=x", "nowhere", "main..HEAD", "main:Dockerfile", "0" * 40, "a b"]
 )
-def test_check_since_unknown_revision_is_wrong_usage(git, basebump, revision):
+def test_check_since_with_unknown_revision_is_wrong_usage(git, basebump, revision):
     code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
     assert (code, out) == (2, "")
     assert repr(revision) in err

@@ -31,7 +31,7 @@ def test_config_in_the_current_folder_is_used_and_named_on_stderr(basebump, chec
 
 
 @pytest.mark.parametrize("option", [["--no-config"], ["-c", "other.yaml"], ["--no-config", "-c", "other.yaml"]])
-def test_no_config_or_an_explicit_config_overrides_config_in_current_folder(option, basebump, checkout):
+def test_config_in_current_folder_is_ignored_if_option_config_or_no_config_is_set(option, basebump, checkout):
     (checkout / "basebump.yaml").write_text("not a config", encoding="utf-8")
     (checkout / "other.yaml").write_text("schema: 1\n", encoding="utf-8")
     code, _, err = basebump("scan", "--offline", *option)
@@ -54,7 +54,7 @@ def test_symbolic_link_in_the_current_folder_is_not_used_as_config(basebump, che
     assert (code, err) == (0, "")
 
 
-def test_log_none_omits_the_note_about_the_config(basebump, checkout):
+def test_option_log_none_suppresses_the_note_about_the_config(basebump, checkout):
     (checkout / "basebump.yaml").write_text("schema: 1\n", encoding="utf-8")
     assert basebump("scan", "--offline", "--log", "none")[2] == ""
 

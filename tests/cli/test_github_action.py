@@ -51,7 +51,7 @@ def test_contradicting_inputs_of_the_action_are_wrong_usage(tmp_path, inputs, wo
         build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}, tmp_path)
 
 
-def test_input_of_the_action_that_looks_like_an_option_is_a_value(tmp_path):
+def test_action_input_that_looks_like_an_option_is_passed_as_a_value(tmp_path):
     words = {"CONFIG": "--help", "LEVEL": "--help", "IMAGE": "-x", "REPOSITORIES": "--a, --b", "SHARD": "--help"}
     arguments = build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in words.items()}, tmp_path)
     assert arguments[1:] == [
@@ -77,7 +77,7 @@ def test_input_with_quotes_and_line_breaks_cannot_add_keys_to_the_config(tmp_pat
     assert build_default_config(JOB | {"GITHUB_REPOSITORY": hostile})["forges"][0]["repositories"] == [hostile]
 
 
-def test_long_output_of_the_action_keeps_only_whole_entries():
+def test_long_output_of_the_action_is_cut_only_between_entries():
     failed = [{"subject": f"acme/{number}", "stage": "propose", "error": "é\n" * 400} for number in range(1000)]
     text = build_outputs({"repositories": [], "failed": failed})["failed"]
     assert len(text) <= MAX_OUTPUT

@@ -71,7 +71,7 @@ def test_run_without_level_reports_updates_and_writes_no_branches(tmp_path, base
     assert list(open_web_repository(tmp_path).branches()) == ["main"]
 
 
-def test_level_propose_opens_one_proposal_whose_commit_changes_only_the_digest(tmp_path, basebump, fleet, loopback):
+def test_run_at_level_propose_opens_one_proposal_that_changes_only_the_digest(tmp_path, basebump, fleet, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
     assert code == 0

@@ -97,7 +97,7 @@ def test_second_run_without_changes_makes_no_writes_to_the_server(basebump, conf
     assert stand.writes == writes
 
 
-def test_levels_report_and_push_open_no_pull_request(basebump, config_file, stand, loopback):
+def test_run_at_level_report_or_push_opens_no_pull_request(basebump, config_file, stand, loopback):
     loopback.move("python", "3.12-slim", "now")
     _run(basebump, config_file, "report")
     assert stand.writes == []

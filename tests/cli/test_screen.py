@@ -73,7 +73,7 @@ def run_on_terminal(*arguments: str, **environment: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def test_terminal_output_adds_progress_bar_colours_and_table_to_piped_output(run, basebump):
+def test_output_has_progress_bar_colours_and_table_only_on_a_terminal(run, basebump):
     shown = run_on_terminal(*run, COLUMNS="300")
     assert "Looking up tags" in shown
     assert "█" in shown

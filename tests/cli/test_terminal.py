@@ -44,7 +44,7 @@ def test_jsonl_log_contains_no_workflow_commands(capsys):
     assert "##" not in line
 
 
-def test_progress_is_not_printed_by_no_progress_class(capsys):
+def test_no_progress_class_writes_no_output_to_stderr(capsys):
     silent = NoProgress()
     silent.start_phase("Scanning images", 3)
     silent.advance()

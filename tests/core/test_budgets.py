@@ -51,7 +51,7 @@ def test_comparison_costs_more_steps_if_pattern_and_value_are_long():
     assert budget.steps == 6
 
 
-def test_short_pattern_uses_a_minimum_of_the_byte_budget():
+def test_even_a_short_pattern_uses_a_minimum_of_the_byte_budget():
     budget = TreeBudget(pattern_bytes=2 * MIN_PATTERN_BYTES + 1)
     budget.spend_pattern("a*", "x")
     budget.spend_pattern("b" * (MIN_PATTERN_BYTES + 1), "x")

@@ -38,7 +38,7 @@ def test_committed_pages_are_rendered_for_release_or_checkout_as_set_in_pyprojec
         assert (ROOT / name).read_text(encoding="utf-8") == text, "python -m tools.release_switch"
 
 
-def test_page_rendered_for_release_and_then_for_checkout_is_restored():
+def test_page_is_unchanged_after_rendering_for_release_and_then_for_checkout():
     pages = {path: text for path, text in render_all(CHECKOUT) if path.suffix == ".md"}
     for path, text in pages.items():
         released = release_switch.render_page(text, RELEASED)

@@ -310,7 +310,7 @@ def test_unedited_content_of_a_file_is_parsed_once_for_all_proposals(tmp_path, m
     assert parsed_contents.count(content.encode()) == 1
 
 
-def test_unparsable_files_too_large_to_search_count_as_users_of_every_image(tmp_path, monkeypatch):
+def test_unparsable_files_too_large_to_search_are_assumed_to_use_every_image(tmp_path, monkeypatch):
     content = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: nginx:1}\n"
     result = extract_files(tmp_path, {f"{name}.yaml": content for name in "ab"})
     assert {each.reason for each in result.unsupported} == {Reason.UNPARSABLE}

@@ -41,7 +41,7 @@ def test_doctor_checks_parts_of_the_config_in_order():
     assert found.level is RunLevel.PUSH
 
 
-def test_check_repeated_by_another_examiner_of_a_part_is_reported_once():
+def test_equal_check_of_two_examiners_of_a_config_part_is_reported_once():
     found = diagnose(
         [build_part(FakeExaminer(WELL)), build_part(FakeExaminer(WRONG, WELL), FakeExaminer(WELL, WRONG))],
         AIM,

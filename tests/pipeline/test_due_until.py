@@ -120,7 +120,7 @@ def test_merged_update_without_cluster_evidence_is_not_overdue(fleet):
     assert not waiting.due.is_overdue
 
 
-def test_update_that_must_only_be_merged_is_not_overdue_after_merge(fleet):
+def test_update_with_due_date_for_the_merge_is_not_overdue_after_the_merge(fleet):
     rules = fleet.loopback.rulebook.rules
     merged = PolicyRule(due=DuePeriods(critical=7 * DAY))
     fleet.loopback.rulebook = replace(fleet.loopback.rulebook, rules=(merged, *rules[1:]))

@@ -82,7 +82,7 @@ def test_run_fails_at_every_level_without_a_documented_read_permission(stand, lo
         assert loopback.run([stand.fleet()], level).failed
 
 
-def test_each_level_works_with_a_separate_github_token(stand, loopback):
+def test_each_run_level_works_with_a_github_token_for_only_this_level(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, RUNGS[level])
         report = loopback.run([stand.fleet()], level)

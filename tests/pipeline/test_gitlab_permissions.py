@@ -82,7 +82,7 @@ def test_report_fails_when_the_gitlab_project_is_not_visible(stand, loopback):
     assert READ_ACCESS in failure.error
 
 
-def test_each_level_works_with_a_separate_gitlab_token(stand, loopback):
+def test_each_run_level_works_with_a_gitlab_token_for_only_this_level(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, *RUNGS[level])
         report = loopback.run([stand.fleet()], level)

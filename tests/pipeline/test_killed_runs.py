@@ -119,7 +119,7 @@ class ScenePlayer:
 
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("title", SCENES)
-def test_next_run_completes_a_run_that_was_killed_before_any_of_its_writes(title, forge, tmp_path, loopback, request):
+def test_next_run_completes_a_run_that_was_killed_before_any_given_write(title, forge, tmp_path, loopback, request):
     if (forge, title) in WITHOUT:
         pytest.skip(WITHOUT[forge, title])
     kills = ScenePlayer(forge, tmp_path, loopback).kill_runs(SCENES[title])
@@ -147,7 +147,7 @@ def test_next_run_completes_a_killed_run_if_both_share_a_postgresql_state(title,
     )
 
 
-def test_scenes_of_killed_runs_test_no_shared_beginning_twice():
+def test_shared_beginnings_of_scenes_of_killed_runs_are_tested_only_once():
     assert count_tested_acts(SCENES["opened"]) == 0
     assert count_tested_acts(SCENES["user closes the request, then the tag moves"]) == len(
         [RUN, RunScene.close_request_as_user]
@@ -155,7 +155,7 @@ def test_scenes_of_killed_runs_test_no_shared_beginning_twice():
     assert all(count_tested_acts(acts) < len(acts) for acts in SCENES.values())
 
 
-def test_run_with_two_proposals_is_killed_before_each_of_its_four_writes(tmp_path, loopback):
+def test_run_with_two_proposals_is_killed_before_each_of_four_writes(tmp_path, loopback):
     assert ScenePlayer("local", tmp_path, loopback).kill_runs(SCENES["two proposals in one run"]) == 4
 
 
@@ -169,7 +169,7 @@ def test_proposal_is_opened_again_after_a_user_deleted_the_branch(forge, tmp_pat
 
 
 @pytest.mark.parametrize("level", [RunLevel.REPORT, RunLevel.PUSH])
-def test_levels_below_propose_open_no_pull_request(level, tmp_path, loopback):
+def test_run_at_a_level_below_propose_opens_no_pull_request(level, tmp_path, loopback):
     scene = RunScene(tmp_path / "scene", loopback, files=THREE_LINES)
     for _ in range(2):
         loopback.run([scene.stand.fleet()], level)

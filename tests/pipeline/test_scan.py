@@ -75,7 +75,7 @@ def find_end_of_reference(content: str) -> int:
 
 
 @pytest.mark.parametrize("null", ["null", "~"])
-def test_digest_at_is_the_position_of_null_if_the_digest_attribute_is_null(null, tmp_path, loopback):
+def test_key_digest_at_has_the_position_of_null_if_the_digest_is_null(null, tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     content = f"image: {{repository: python, tag: '3.12', digest: {null}}}\n"
     scanned = _scan(tmp_path, loopback, {"web/Chart.yaml": "name: web\n", "web/values.yaml": content})

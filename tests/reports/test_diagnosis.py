@@ -19,7 +19,7 @@ def build_diagnosis(*checks, area=ConfigArea.FORGES):
     return Diagnosis(RunLevel.PROPOSE, tuple((area, check) for check in checks))
 
 
-def test_doctor_text_lists_each_check_below_the_config_area():
+def test_doctor_text_lists_each_check_below_the_config_area_of_the_check():
     assert render_diagnosis_text(build_diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
         "forges",
         "  ✓ web: read files: it is answered",

@@ -114,7 +114,7 @@ def test_api_errors_match_the_openapi_schema(year, path, example, query, status)
     assert list_problems(path, response) == []
 
 
-def test_usage_api_leaves_out_references_with_the_digest_in_parameter_not_on(year):
+def test_usage_api_omits_references_with_the_digest_given_in_parameter_not_on(year):
     everything = read(year, "/usage", image="python:3.12-slim")["usages"]
     digest = everything[0]["digest"]
     others = read(year, "/usage", image="python:3.12-slim", not_on=digest)["usages"]
@@ -154,7 +154,7 @@ def test_api_withholds_findings_of_private_repositories_without_a_user(year):
     )
 
 
-def test_summary_api_includes_trends_of_fixes_for_all_and_by_team(year):
+def test_summary_api_includes_trends_of_fixes_for_the_fleet_and_each_team(year):
     summary = read(year, "/summary")
     assert summary["proposals"]["open"] == 28
     assert {each["by"] for each in summary["fixes"]["trends"]} == {"all", "team"}

@@ -224,7 +224,7 @@ def test_poll_stops_at_a_rate_limited_registry_and_continues_at_others(fleet, re
     assert (type(done), list_moved(done)) == (Done, [base])
 
 
-def test_registry_that_no_repository_uses_is_not_polled_again(fleet):
+def test_registry_is_not_polled_again_if_no_repository_uses_the_registry(fleet):
     [done] = fleet.poll("quay.io")
     assert (done.result, done.repeat_after) == ("no tags of this registry are used any more", None)
 

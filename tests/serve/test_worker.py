@@ -102,7 +102,7 @@ def test_visit_requested_by_user_does_not_wait_for_a_long_visit(worker_scene):
     wait_until(lambda: visited == [API, WEB])
 
 
-def test_error_of_a_job_fails_only_the_work_without_a_result(worker_scene):
+def test_error_in_a_job_fails_only_work_that_had_no_result_yet(worker_scene):
     def visit(claimed):
         yield next(Done(each, "read") for each in claimed if each.key == API)
         raise ForgeError("github.com does not answer")
@@ -175,7 +175,7 @@ def test_delays_after_interruptions_grow_to_a_maximum_and_are_randomised():
     assert len({find_interruption_delay(MAX_INTERRUPTIONS) for _ in range(5)}) == 5
 
 
-def test_work_with_result_not_yet_is_retried_a_few_times_without_failing(worker_scene, monkeypatch):
+def test_work_that_cannot_be_done_yet_is_retried_a_few_times_without_failing(worker_scene, monkeypatch):
     monkeypatch.setattr("bot.serve.worker.NOT_YET_DELAYS", (timedelta(),) * len(NOT_YET_DELAYS))
     attempts = []
 

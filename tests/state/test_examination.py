@@ -36,7 +36,7 @@ def test_doctor_accepts_state_of_this_release(state_location):
 
 
 @pytest.mark.parametrize(("version", "status"), [(1, CheckStatus.OK), (3, CheckStatus.PROBLEM)])
-def test_doctor_reports_version_of_other_state_without_migrating(state_location, monkeypatch, version, status):
+def test_doctor_reports_version_of_older_or_newer_state_without_migrating(state_location, monkeypatch, version, status):
     with state_location.database().open_for_writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     monkeypatch.setattr(examination, "MIGRATIONS", (lambda _: None,))

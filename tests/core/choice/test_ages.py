@@ -68,7 +68,7 @@ def test_push_time_of_registry_takes_precedence_over_first_observation():
     )
 
 
-def test_digest_without_observation_is_known_since_current_time():
+def test_digest_without_observation_counts_as_first_observed_now():
     assert determine_known_since(digest("z"), build_history("abc"), {}, START) == START
 
 

@@ -130,7 +130,7 @@ def test_blocked_digest_is_replaced_by_sibling_tag_only_if_tag_is_editable():
     assert isinstance(decide(fixed, [resolved], NOW), BlockedReference)
 
 
-def test_later_tag_replaces_blocked_digest_only_without_older_replacement():
+def test_later_tag_replaces_blocked_digest_only_if_no_older_replacement_exists():
     written, later = build_resolved_tag("bad", blocks=build_blocks("bad")), build_resolved_tag("later", NEXT)
     (candidate,) = decide(build_tracked_image("bad"), [later, written], NOW).candidates
     assert (candidate.digest, candidate.tag) == (digest("later"), NEXT.tag)

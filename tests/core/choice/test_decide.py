@@ -177,7 +177,7 @@ def test_accepted_hold_is_noted_only_on_candidate_with_this_hold():
 # ---- gone and withdrawn ----------------------------------------------------------------------------------------------
 
 
-def test_gone_digest_is_replaced_at_once_despite_age_and_holds():
+def test_gone_digest_is_replaced_at_once_despite_minimum_age_and_holds():
     policy = Policy(min_age=9 * DAY, platforms=("linux/s390x",))
     decision = decide(
         build_tracked_image("old", policy), [build_resolved_tag("new", pinned_manifests={digest("old"): None})], NOW
@@ -276,7 +276,7 @@ def test_reference_is_unresolved_when_tag_in_file_is_not_an_image():
 # ---- several tags ----------------------------------------------------------------------------------------------------
 
 
-def test_young_later_tag_that_may_fix_urgently_is_tried_before_mature_tag_in_file():
+def test_young_later_tag_with_possible_urgent_fix_is_tried_before_mature_tag_in_file():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     young, own = (
         build_resolved_tag("young", NEXT),
@@ -288,7 +288,7 @@ def test_young_later_tag_that_may_fix_urgently_is_tried_before_mature_tag_in_fil
     assert [candidate.tag for candidate in decision.candidates] == [NEXT.tag, None]
 
 
-def test_rollback_of_withdrawn_digest_precedes_later_tag_that_may_fix_urgently():
+def test_rollback_of_withdrawn_digest_is_tried_before_later_tag_with_urgent_fix():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     went_back = build_observations(NGINX, first=9, bad=5) + build_observations(NGINX, first=1)
     own = build_resolved_tag("first", observations=went_back)

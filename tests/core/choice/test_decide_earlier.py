@@ -144,7 +144,7 @@ def test_earlier_digest_is_proposed_with_note_when_current_digest_is_held():
         ),  # the tag was rolled back
     ],
 )
-def test_update_is_held_when_earlier_digest_is_too_young_or_older_than_file(history, min_age):
+def test_update_is_held_if_earlier_digest_is_too_young_or_older_than_digest_in_file(history, min_age):
     resolved = build_held_tag(build_index_with_version("ripe", "1.27.4"), observations=history)
     assert isinstance(decide(build_tracked_image("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 

@@ -223,7 +223,7 @@ def test_version_annotation_in_descriptors_of_index_is_compared():
         *(("1.2.x", "1.2.4", False), ("9" * 40, "1", False)),
     ],
 )
-def test_only_plain_versions_are_compared_as_lower(after, before, lower):
+def test_version_is_lower_only_if_both_versions_are_plain(after, before, lower):
     assert is_lower_version(after, before) is lower
 
 

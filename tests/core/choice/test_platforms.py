@@ -16,7 +16,7 @@ from bot.core.choice.platforms import is_same_platform
         ("linux/arm/v7", "linux/arm/v7"),
     ],
 )
-def test_platforms_match_if_only_one_of_the_two_states_a_variant(scanned, wanted):
+def test_platform_without_variant_matches_platform_with_variant(scanned, wanted):
     assert is_same_platform(scanned, wanted)
 
 

@@ -151,7 +151,7 @@ def test_blocked_digest_in_an_unreadable_reference_is_a_violation(text, image, p
     assert not list(find_unreadable_violations(broken, blocklist, is_strict=False))
 
 
-def test_unreadable_reference_is_blocked_by_entry_for_all_repositories_first():
+def test_block_entry_for_all_repositories_gives_the_reason_for_unreadable_reference():
     entries = [BlockedDigest(BAD, Block(f"{image}"), image) for image in ("ghcr.io/**", None)]
     unreadable = UnsupportedText(FilePath("Dockerfile"), 1, f"${{X}}@{BAD}", Reason.UNRESOLVED_ARGUMENT)
     (found,) = find_unreadable_violations(unreadable, build_blocklist(entries), is_strict=False)

@@ -84,7 +84,7 @@ def test_sentence_of_reason_ends_with_full_stop(reason):
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_reason_of_hold_states_how_the_hold_ends_unless_owner_can_accept(reason):
+def test_reason_of_hold_states_how_the_hold_ends_unless_owner_can_accept_the_hold(reason):
     is_hold = reason.facts.status in {ReferenceStatus.HELD, ReferenceStatus.REFUSED}
     assert bool(reason.facts.ending) == (is_hold and reason not in ACCEPTABLE_REASONS)
     assert bool(describe_hold_remedy(reason)) == is_hold

@@ -58,7 +58,7 @@ def test_unpinned_reference_is_a_violation_even_without_registry_lookup():
 
 
 @pytest.mark.parametrize("reason", REASONS_BY_STATUS[ReferenceStatus.SKIPPED])
-def test_skipped_unpinned_reference_fails_without_tag_or_on_unknown_registry(reason):
+def test_skipped_unpinned_reference_is_a_violation_if_untagged_or_registry_unknown(reason):
     unpinned_reasons = (Reason.NO_TAG, Reason.UNKNOWN_REGISTRY)
     expected = [ViolationKind.UNPINNED] if reason in unpinned_reasons else []
     assert list_violation_kinds(SkippedReference(reference("python"), reason)) == expected
@@ -111,7 +111,7 @@ def test_superseded_tag_is_a_violation_only_at_end_of_life():
     assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
 
 
-def test_configured_end_of_life_is_a_violation_unless_reference_is_skipped():
+def test_tag_past_configured_end_of_life_is_a_violation_unless_skipped():
     known = [ConfiguredEndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
     for each in (
         UpToDate(build_tracked_image()),

@@ -40,7 +40,7 @@ def test_finding_suppressed_only_in_older_image_is_introduced():
     assert not delta.remaining
 
 
-def test_missing_finding_is_not_fixed_when_suppressed_in_older_image():
+def test_finding_missing_in_newer_image_is_not_fixed_if_suppressed_in_older_image():
     assert not compare_scans(scan(suppressed=[finding("CVE-2026-1")]), scan()).delta.fixed
 
 

@@ -73,7 +73,7 @@ def test_urgent_update_that_fails_ci_in_other_repositories_needs_review(wanted, 
     assert apply_gates_to_update(wanted, replace(FAILING, failed=6), **more).review_facts == passed.review_facts
 
 
-def test_owner_can_accept_digest_that_fails_ci_of_fleet_until_a_date():
+def test_owner_can_temporarily_accept_digest_that_fails_ci_of_the_fleet():
     accepted = AcceptedHold(Reason.FAILING_ELSEWHERE, "ada", "The test was wrong", NOW.date())
     passed = apply_gates_to_update(replace_policy(accepted))
     assert isinstance(passed, ImageUpdate)

@@ -180,7 +180,7 @@ def test_downgrade_is_the_reason_of_refusal_even_if_a_limit_is_exceeded():
 
 
 @pytest.mark.parametrize("until", [NOW.date(), date(2020, 1, 1)])
-def test_owner_can_accept_downgrade_until_a_date(until):
+def test_owner_can_temporarily_accept_downgrade(until):
     accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)
     found = apply_gates_to_packages(OLD, NEW, accept=(accepted,))
     if until < NOW.date():

@@ -113,7 +113,7 @@ def test_dockerfile_path_outside_of_repository_is_ignored(folder):
     assert (found.source, found.dockerfile) == ("https://github.com/acme/web.git", None)
 
 
-def test_statement_is_read_from_envelope_and_bundle():
+def test_provenance_statement_is_read_from_envelope_and_bundle():
     content = build_statement_v02({**GIT, "entryPoint": "api/Dockerfile"})
     envelope = {"payloadType": "application/vnd.in-toto+json", "payload": base64.b64encode(content).decode()}
     assert parse(json.dumps(envelope).encode()) == REMOTE

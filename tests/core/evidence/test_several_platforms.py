@@ -35,7 +35,7 @@ def get_platforms_by_id(findings) -> dict[str, tuple[str, ...]]:
     return {each.id: each.platforms for each in findings}
 
 
-def test_merged_delta_has_findings_new_or_remaining_on_any_platform():
+def test_merged_delta_contains_findings_introduced_or_remaining_on_any_platform():
     found = merge_platforms(
         {AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE, THREE))}
     )

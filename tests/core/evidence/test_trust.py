@@ -135,7 +135,7 @@ def test_rejection_of_changed_signer_names_previous_signer():
     assert re.match("signed by ours.pub before; .*`trust`", found.detail)
 
 
-def test_combined_result_is_a_verified_signature_if_any_or_the_worst_result():
+def test_combined_result_is_any_verified_signature_and_otherwise_the_worst_result():
     assert combine_signatures([]) == NONE
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN
@@ -179,7 +179,7 @@ def test_gate_leaves_update_with_unknown_signature_unresolved():
 
 
 @pytest.mark.parametrize(("newest", "taken"), [(NONE, "ripe"), (UNKNOWN, None), (OURS, "new")])
-def test_earlier_candidate_replaces_candidate_with_refused_but_not_unknown_signature(newest, taken):
+def test_earlier_candidate_is_tried_if_signature_is_refused_but_not_if_unknown(newest, taken):
     history = build_observations(NGINX, old=9, ripe=6, new=4)
     policy = Policy(min_age=3 * DAY)
     wanted = decide(

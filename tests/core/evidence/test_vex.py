@@ -145,7 +145,7 @@ def test_vex_statement_matches_vulnerability_only_by_exact_id():
     assert list_counted_findings(scan(HOLE), build_statement(names=("CVE-2026-11", "cve-2026-1"))) == (HOLE,)
 
 
-def test_vex_keeps_missing_scans_and_earlier_suppressions():
+def test_vex_statements_do_not_change_missing_scans_and_earlier_suppressions():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
     assert suppress_findings(unknown, IMAGE, group_by_image([build_statement()])) is unknown
     other = finding("CVE-2026-2")

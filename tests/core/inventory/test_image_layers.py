@@ -78,7 +78,7 @@ def test_known_base_images_are_kept_and_only_changed_builds_are_returned():
     assert add_layer_bases([changed], []) == ()
 
 
-def test_own_image_has_at_most_max_layer_bases_base_images():
+def test_base_images_of_own_image_do_not_exceed_max_layer_bases():
     many = [build_base_image(str(number), "os") for number in range(200)]
     (changed,) = add_layer_bases([build("1", "os", "app")], many)
     assert len(changed.bases) == MAX_LAYER_BASES
@@ -86,14 +86,14 @@ def test_own_image_has_at_most_max_layer_bases_base_images():
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
-def test_base_images_are_exactly_images_with_prefix_of_layers(chains, own):
+def test_base_images_are_exactly_images_with_same_first_layers(chains, own):
     bases = [build_base_image(str(number), *chain) for number, chain in enumerate(chains)]
     changed = add_layer_bases([build("web", *own)], bases)
     expected = {digest(str(number)) for number, chain in enumerate(chains) if chain and own[: len(chain)] == chain}
     assert {each.digest for one in changed for each in one.bases} == expected
 
 
-def test_search_for_base_images_is_linear_in_images_with_equal_layers(monkeypatch):
+def test_search_for_base_images_takes_linear_time_if_images_have_equal_layers(monkeypatch):
     made = []
     monkeypatch.setattr(
         "bot.core.inventory.image_layers.BuiltOn", lambda *values: made.append(values) or BuiltOn(*values)

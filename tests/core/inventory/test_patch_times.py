@@ -46,7 +46,7 @@ def find(*requests: BranchRequest, spans=(HELD,), observations=()) -> list[tuple
     return [(NOW - each.available_at, each.patched_at and NOW - each.patched_at) for each in patches]
 
 
-def test_wait_for_fix_is_counted_from_first_observation_of_digest_to_merge():
+def test_wait_for_fix_lasts_from_first_observation_of_digest_until_merge():
     assert find(build_merged_request(), observations=[build_observation(NOW - 8 * DAY)]) == [(8 * DAY, DAY)]
 
 
@@ -76,7 +76,7 @@ def test_fix_in_open_pull_request_is_still_waiting():
     ]
 
 
-def test_merge_time_must_be_in_range_if_opening_of_pull_request_is_unknown():
+def test_merge_outside_the_period_is_not_counted_if_opening_time_is_unknown():
     """The local forge does not record when a request was opened."""
     assert find(
         build_merged_request(opened_at=None, ended_at=NOW), observations=[build_observation(NOW - 3 * DAY)]

@@ -130,7 +130,7 @@ def test_update_waits_for_container_that_runs_tag_formerly_used_by_branch():
     assert (get_reason(progress), progress.wait.workloads) == (WaitReason.OLDER_RUNS, (older.image,))
 
 
-def test_update_that_no_container_runs_is_not_seen_and_never_stuck():
+def test_update_has_wait_reason_not_seen_and_is_not_stuck_if_no_container_runs_image():
     progress = follow(WORKLOAD)
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.NOT_SEEN)
     assert not progress.is_stuck(NOW)
@@ -149,7 +149,7 @@ def test_container_with_earlier_digest_is_reported_even_if_other_cluster_is_unre
     assert get_reason(progress) is WaitReason.OLDER_RUNS
 
 
-def test_update_waits_as_shared_if_other_branch_also_uses_earlier_digest():
+def test_wait_reason_is_shared_image_if_other_branch_also_uses_earlier_digest():
     clusters = [build_cluster(build_running(), build_running(OLD, name="worker"))]
     holders = {(PYTHON.repository, OLD): frozenset({API})}
     assert get_reason(follow(WORKLOAD, clusters=clusters, holders=holders)) is WaitReason.SHARED_IMAGE
@@ -171,7 +171,7 @@ def test_own_image_with_unknown_base_never_counts_as_running_the_update():
     assert (progress.stage, get_reason(progress)) == (REBUILT, WaitReason.OTHER_DIGEST)
 
 
-def test_update_waits_as_shared_if_other_branch_also_builds_older_own_image():
+def test_wait_reason_is_shared_image_if_other_branch_also_builds_older_own_image():
     release = (replace(WEB, base_branch="release-1"), "Dockerfile")
     clusters = [build_cluster(*(build_running(digest(f"own {n}"), repository=OWN, name=f"w{n}") for n in (1, 2)))]
     more = {

@@ -91,7 +91,7 @@ def test_running_digest_that_is_gone_or_blocked_is_listed_as_unwanted():
     ]
 
 
-def test_fleet_stages_name_age_and_failure_of_each_cluster():
+def test_fleet_stages_contain_age_and_failure_of_each_cluster():
     failed = replace(build_cluster(name="a"), failure=UnreadCluster("a", ClusterProblem.FORBIDDEN, "no"))
     clusters = find_fleet_stages(build_facts(clusters=[build_cluster(name="b"), failed]), NOW).clusters
     assert [(each.cluster, each.read_at, each.problem) for each in clusters] == [
@@ -107,7 +107,7 @@ def test_funnels_and_updates_contain_only_selected_uses():
     assert stages.funnels[0].uses == 1
 
 
-def test_containers_are_matched_to_cached_images_in_files_by_upstream_name():
+def test_images_of_pull_through_cache_match_containers_with_upstream_name():
     cached = "contoso.azurecr.io/dockerhub/library/python"
     use = build_stored_use(UseKind.WORKLOAD, repository=cached)
     facts = build_facts(

@@ -139,7 +139,7 @@ def test_no_stage_is_reached_without_an_observation_of_that_stage(facts):
 
 
 @given(list_facts())
-def test_update_that_is_not_waiting_is_in_the_last_stage(facts):
+def test_update_without_a_further_stage_to_wait_for_is_in_the_last_stage(facts):
     for progress in find(facts).updates:
         if progress.wait is None:
             assert progress.stage is facts.scope.list_stages(progress.use.kind)[-1]

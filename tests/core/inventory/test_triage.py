@@ -34,7 +34,7 @@ def test_branch_is_read_if_new_or_not_settled():
     assert find(replace(STORED, settled=None)) is VisitReason.UNSETTLED
 
 
-def test_branch_with_a_visit_in_the_future_is_not_settled():
+def test_branch_with_a_visit_time_in_the_future_is_not_settled():
     future = NOW + timedelta(days=400)
     assert find(replace(STORED, read_at=future, settled=replace(SETTLED, due_at=future))) is VisitReason.UNSETTLED
 
@@ -62,7 +62,7 @@ def test_unknown_activity_is_a_reason_to_read_the_branch():
     assert find(stored, activity=None) is VisitReason.REQUESTS_CHANGED
 
 
-def test_commit_that_changes_no_file_causes_reading_only_with_open_pull_request():
+def test_commit_without_file_changes_causes_reading_only_if_pull_request_is_open():
     assert find(head="3" * 40) is None
     with_request = replace(STORED, open_request_heads={"basebump/nginx": None})
     assert find(with_request, head="3" * 40) is VisitReason.FILES_CHANGED
@@ -74,7 +74,7 @@ def test_settled_branch_is_read_again_when_due():
     assert find(stored) is VisitReason.DUE
 
 
-def test_settled_branches_are_read_spread_over_second_half_of_interval():
+def test_reads_of_settled_branches_are_spread_over_second_half_of_interval():
     keys = [BranchKey("github", "github.com", f"acme/web-{number}", "main") for number in range(200)]
 
     def count_read(age: timedelta) -> int:

@@ -55,7 +55,7 @@ def test_update_in_open_pull_request_is_proposed_and_waits_for_review():
     assert (progress.since, progress.request.number) == (NOW - 3 * DAY, 2)
 
 
-def test_digest_in_file_and_proposed_later_digest_are_followed_as_two_updates():
+def test_merged_digest_and_later_proposed_digest_are_tracked_as_two_updates():
     first, second = follow_all(build_stored_use(status="update"), history=build_history(requests=[OPEN]))
     assert (first.digest, first.stage, first.is_latest) == (NEW, MERGED, False)
     assert (second.digest, second.stage, second.is_latest) == (THIRD, PROPOSED, True)
@@ -198,7 +198,7 @@ def test_update_waits_for_rebuild_if_own_image_is_built_on_earlier_digest():
     assert (progress.wait.images, progress.wait.last_built_at) == ((OWN,), MERGED_AT + DAY)
 
 
-def test_update_waits_for_rebuild_if_image_with_unknown_base_is_from_before_merge():
+def test_update_waits_for_rebuild_if_image_with_unknown_base_was_built_before_merge():
     progress = follow(BUILD, builds=[build_own(base=None, built_at=MERGED_AT - DAY)])
     assert get_reason(progress) is WaitReason.NOT_BUILT
 
@@ -277,7 +277,7 @@ def test_update_does_not_wait_for_manifests_if_any_names_the_image_without_diges
     assert progress.wait is None
 
 
-def test_update_waits_for_manifest_with_older_own_image_before_workload():
+def test_wait_reason_is_not_deployed_if_manifest_names_the_older_own_image():
     running = build_running(digest("own 1"), repository=OWN)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     clusters = [build_cluster(running)]
@@ -296,7 +296,7 @@ def test_merged_update_is_stuck_after_waiting_a_day_for_containers():
     assert [progress.is_stuck(MERGED_AT + age) for age in (DAY / 2, DAY, 2 * DAY)] == [False, True, True]
 
 
-def test_failed_build_makes_update_stuck_at_once_but_unknown_image_never():
+def test_update_is_stuck_at_once_after_failed_build_but_never_if_image_is_unknown():
     failed = follow(BUILD, builds=[build_own(base=OLD)], failed_checks={WEB: FailedCheck("build")})
     assert failed.is_stuck(MERGED_AT)
     assert not follow(BUILD, links={}).is_stuck(NOW + 100 * DAY)

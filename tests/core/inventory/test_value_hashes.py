@@ -54,7 +54,7 @@ def test_hashes_are_equal_exactly_if_the_values_are_equal(first, second):
         ((frozenset("ab"),), (("a", "b"),)),
     ],
 )
-def test_hashes_differ_for_other_nesting_borders_or_types_of_values(first, second):
+def test_values_that_differ_in_nesting_boundaries_or_types_have_different_hashes(first, second):
     assert hash_values(first) != hash_values(second)
 
 

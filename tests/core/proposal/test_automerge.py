@@ -70,7 +70,7 @@ def test_automerge_decision_is_unknown_when_only_scans_are_missing():
     assert not is_automerge_unknown(farther, compare_scans(UNSCANNED, UNSCANNED))
 
 
-def test_no_new_and_require_scan_can_be_switched_off_for_automerge():
+def test_options_no_new_and_require_scan_of_automerge_can_be_switched_off():
     assert can_automerge_update(compare_scans(None, scan()), replace(DIGEST, no_new=False))
     assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, no_new=False))
     assert can_automerge_update(

@@ -31,7 +31,7 @@ def test_branch_that_matches_glob_starts_with_literal_prefix_of_glob(glob, branc
     assert not is_glob_match(glob, branch) or branch.startswith(get_literal_prefix(glob))
 
 
-def test_desired_branch_belongs_to_base_branch_even_if_commit_states_another():
+def test_desired_branch_belongs_to_base_branch_even_if_commit_names_another_base():
     for base in (BaseBranch("main"), BaseBranch("release/1", "release/1")):
         for is_ours in (True, False):
             assert base.is_base_of_branch(is_desired=True, is_ours=is_ours, stated_base="another")
@@ -66,7 +66,9 @@ def test_undesired_branch_belongs_to_base_branch_stated_in_commit(base, is_ours,
         (BaseBranch("release/1", "release/1"), "main", True, "release/1", False),
     ],
 )
-def test_undesired_pull_request_belongs_to_own_target_if_commit_agrees(base, target, is_ours, stated, expected):
+def test_undesired_pull_request_belongs_to_target_branch_if_commit_names_the_same(
+    base, target, is_ours, stated, expected
+):
     assert base.is_base_of_request(target, is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 

@@ -173,7 +173,7 @@ def test_first_pull_request_of_repository_counts_updated_and_pinned_images():
     assert "bullet_list_open" not in lists
 
 
-def test_body_of_pin_lists_findings_of_new_image_worst_first():
+def test_body_of_pinning_proposal_lists_findings_of_new_image_worst_first():
     text = render_proposal_body((PIN,), build_evidence(None, scan(LOW, CRITICAL), PIN))
     assert text.startswith(
         "**Merging pins `python:3.12-slim` to the digest that its tag has today. The new image has 2 "
@@ -245,7 +245,7 @@ def test_body_counts_omitted_findings_and_names_command_for_full_list():
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 3))
 @settings(max_examples=15, deadline=None)
-def test_listed_and_omitted_findings_add_up_for_any_number_of_rows(fixed, added, kept, rows):
+def test_numbers_of_listed_and_omitted_findings_add_up_to_the_total(fixed, added, kept, rows):
     old, new, both = (
         [finding(f"CVE-19{kind}-{number:04}", package=f"p{number % 7}") for number in range(count)]
         for kind, count in (("01", fixed), ("02", added), ("03", kept))
@@ -342,7 +342,7 @@ def test_view_counts_omitted_notes_and_cuts_long_notes():
     assert "3 more notes do not fit here" in text
 
 
-def test_note_changes_evidence_part_of_fingerprint_only():
+def test_adding_a_note_changes_only_the_evidence_part_of_the_fingerprint():
     known = build_evidence()
     with_it, without = (compute_fingerprint((each,), known) for each in (NOTED, MOVE))
     assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]

@@ -119,7 +119,7 @@ def test_edit_is_found_in_reference_that_became_not_editable():
 
 @given(st.binary(max_size=40), st.integers(0, len(DOCKERFILE)), st.integers(0, 20))
 @example(b"A", DOCKERFILE.index(b"12-slim"), 0)
-def test_images_found_in_a_random_change_explain_the_whole_change(inserted, start, removed):
+def test_writing_images_found_in_a_random_change_gives_the_changed_content(inserted, start, removed):
     """Whatever is found explains the whole difference: writing the found images gives exactly the new content."""
     new_content = DOCKERFILE[:start] + inserted + DOCKERFILE[start + removed :]
     found = find("Dockerfile", new_content)
@@ -169,7 +169,7 @@ def test_second_reference_to_the_same_bytes_does_not_change_intent():
     assert judge_images(build_claim(), shared, [planned], ()).intent == "1" * 16
 
 
-def test_digest_only_in_mark_belongs_to_basebump_but_is_not_confirmed():
+def test_digest_named_only_in_mark_belongs_to_basebump_but_is_not_confirmed():
     assert judge_images(build_claim(TARGET), build_written_images(), [], ()) == BranchVerdict(
         compute_intent_of_images(*build_written_images()), is_confirmed=False
     )
@@ -211,7 +211,7 @@ def test_branch_of_interrupted_run_is_recognised_by_intent_trailer():
     )
 
 
-def test_branch_without_pull_request_belongs_to_basebump_without_mark():
+def test_branch_without_pull_request_belongs_to_basebump_although_mark_is_missing():
     verdict = judge_images(build_claim(has_request=False), build_written_images(), [], ())
     assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images()), is_confirmed=False)
 

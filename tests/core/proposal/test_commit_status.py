@@ -254,7 +254,7 @@ def test_status_that_is_only_in_a_mark_is_never_set(known):
     assert find_next_step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
 
 
-def test_status_comes_from_own_evidence_when_decisions_are_unknown():
+def test_status_is_set_from_current_evidence_even_when_decisions_are_unknown():
     before = build_remote_request(
         head=HEAD,
         own_commit="b" * 40,

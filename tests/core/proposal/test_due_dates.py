@@ -110,7 +110,7 @@ def test_fix_time_of_unresolved_tag_is_build_time_of_image():
     assert unresolved.find_fix_time(transition, build_fix_evidence(Severity.HIGH, built=NOW - DAY)) == NOW - DAY
 
 
-def test_fix_time_of_update_to_other_tag_is_push_of_that_tag():
+def test_fix_time_of_update_to_other_tag_is_push_time_of_that_tag():
     other = Transition(NGINX, digest("old"), digest("new"), ("linux/amd64",), "2")
     resolved = ResolvedTag(
         replace(NGINX, tag="2"), digest("new"), registry_records={digest("new"): RegistryRecord(NOW - DAY)}
@@ -188,7 +188,7 @@ def test_recorded_due_date_is_removed_when_policy_has_no_due_dates():
     )
 
 
-def test_more_urgent_finding_makes_due_date_earlier_counted_from_current_run():
+def test_more_urgent_finding_sets_earlier_due_date_counted_from_current_run():
     recorded = DueDate(NOW + 20 * DAY, DueClass.HIGH)
     since = build_fix_times(pushed=NOW - 10 * DAY)
     assert compute_due_date_of_evidence(build_fix_evidence(exploited=True), recorded, since) == DueDate(
@@ -257,12 +257,12 @@ def test_due_date_is_unknown_if_policy_sets_due_dates_but_images_were_not_scanne
 # Limits
 
 
-def test_proposal_waits_until_three_days_before_due_date_of_operator():
+def test_waiting_ends_three_days_before_due_date_set_by_operator():
     updates = [(build_update(DuePeriods(critical=DAY), PERIODS), build_fix_evidence(Severity.CRITICAL))]
     assert compute_waiting_limit(updates, build_fix_times(pushed=NOW)) == NOW + 7 * DAY - NEAR
 
 
-def test_due_dates_set_only_by_repository_do_not_end_the_wait():
+def test_due_date_set_only_by_repository_config_does_not_end_the_wait():
     updates = [(build_update(PERIODS, None), build_fix_evidence(Severity.CRITICAL))]
     assert compute_waiting_limit(updates, build_fix_times(pushed=NOW)) is None
 

@@ -96,19 +96,19 @@ def test_undesired_pull_request_is_closed_with_reason():
     assert find_next_step(NOT_WANTED, build_remote_request()) == CloseStep(build_remote_request(), NOT_WANTED.reason)
 
 
-def test_pull_request_with_deleted_branch_is_closed_if_undesired_or_opened_again():
+def test_pull_request_with_deleted_branch_is_opened_again_if_desired_or_is_closed():
     before = build_remote_request(head=None, intent=None)
     assert find_next_step(NOT_WANTED, before) == CloseStep(before, NOT_WANTED.reason)
     assert find_next_step(NOT_WANTED, before, known=False) is None
     assert find_next_step(WANTED, before) == OpenStep(WANTED, must_push=True)
 
 
-def test_close_interrupted_after_marking_is_completed():
+def test_pull_request_already_marked_as_withdrawn_is_closed_by_the_next_run():
     before = build_remote_request(withdrawn=True)
     assert find_next_step(NOT_WANTED, before) == CloseStep(before, NOT_WANTED.reason)
 
 
-def test_close_interrupted_after_marking_is_undone_when_proposal_is_desired():
+def test_withdrawn_mark_of_interrupted_close_is_removed_if_proposal_is_desired():
     before = build_remote_request(withdrawn=True)
     assert find_next_step(WANTED, before) == UpdateStep(before, WANTED, must_push=False, must_update_text=True)
 
@@ -263,7 +263,7 @@ def test_pull_request_closed_by_user_counts_as_declined():
     assert find_next_step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
-def test_on_close_line_mutes_tags_of_closed_pull_request_until_update_is_urgent():
+def test_on_close_set_to_line_mutes_tags_of_closed_pull_request_until_urgent_update():
     muting = replace(WANTED, on_close=OnClose.LINE)
     before = build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)
     assert find_next_step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
@@ -400,12 +400,12 @@ def test_branch_that_must_be_current_does_not_wait_for_refresh_interval():
     assert find_next_step(sliding, before) == UpdateStep(before, sliding, must_push=True, must_update_text=True)
 
 
-def test_rebase_never_still_proposes_newer_digest_of_tag():
+def test_newer_digest_of_tag_is_proposed_even_if_rebase_is_set_to_never():
     before, wanted = build_remote_request(intent="9" * 16, has_conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
     assert find_next_step(wanted, before) == UpdateStep(before, wanted, must_push=True, must_update_text=False)
 
 
-def test_rebase_never_leaves_approved_proposal_with_conflicts_unchanged():
+def test_approved_proposal_with_conflicts_is_unchanged_if_rebase_is_set_to_never():
     before, wanted = (
         build_remote_request(intent="9" * 16, has_conflicts=True, is_accepted=True, committed_at=NOW),
         WANTED,

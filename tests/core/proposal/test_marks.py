@@ -47,7 +47,7 @@ def test_intent_trailer_has_fixed_format():
         f"Update python\n\nBasebump-Intent: 1 {'9' * 16}\n\nReviewed-by: Ada\n{format_intent_trailer(INTENT)}\n",
     ],
 )
-def test_intent_is_parsed_from_last_paragraph(message):
+def test_intent_trailer_is_parsed_from_last_paragraph_of_message(message):
     assert parse_intent(message) == INTENT
 
 
@@ -107,7 +107,7 @@ def test_body_without_mark_is_parsed_as_empty_mark():
     assert parse_mark("Moves python.") == NOTHING
 
 
-def test_last_mark_in_body_counts():
+def test_only_the_last_mark_in_body_is_parsed():
     assert parse_mark(f"{render_mark(BodyMark(('old',), None, is_withdrawn=True))}\n{MARK}") == BodyMark(
         TARGETS, REPORT
     )
@@ -117,7 +117,7 @@ def test_mark_is_parsed_after_text_that_resembles_start_of_mark():
     assert parse_mark(f"`<!-- basebump:1 {{` and more\n\n{MARK}").targets == TARGETS
 
 
-def test_older_mark_does_not_count_if_last_mark_is_unreadable():
+def test_older_mark_is_not_used_if_last_mark_is_unreadable():
     assert parse_mark(f"{MARK}\n<!-- basebump:1 {{}} -->") == NOTHING
 
 
@@ -171,7 +171,7 @@ def test_mark_longer_than_limit_is_ignored():
 
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
-def test_marking_withdrawn_changes_only_withdrawn_key(before, wanted, report, withdrawn, after):
+def test_marking_a_proposal_as_withdrawn_changes_only_key_withdrawn(before, wanted, report, withdrawn, after):
     body = before + render_mark(BodyMark(wanted, report, is_withdrawn=withdrawn)) + after
     back = mark_withdrawn(body)
     assert parse_mark(back) == BodyMark(wanted, report, is_withdrawn=True)
@@ -180,7 +180,7 @@ def test_marking_withdrawn_changes_only_withdrawn_key(before, wanted, report, wi
 
 
 @given(st.text(max_size=60) | st.just(f"{MARK}\n<!-- basebump:1 broken -->"))
-def test_marking_withdrawn_adds_mark_when_no_mark_is_readable(body):
+def test_marking_a_proposal_as_withdrawn_adds_mark_when_no_mark_is_readable(body):
     back = mark_withdrawn(body)
     assert parse_mark(back) == BodyMark(is_withdrawn=True)
     assert back.startswith(body)

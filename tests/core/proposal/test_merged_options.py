@@ -40,7 +40,7 @@ def test_chosen_milestone_does_not_depend_on_order_of_policies():
         ([Rebase.ALWAYS, Rebase.NEVER, Rebase.AUTO], Rebase.NEVER),
     ],
 )
-def test_rebase_never_takes_precedence_over_always_and_auto(said, expected):
+def test_merged_rebase_option_has_value_never_if_any_policy_has_value_never(said, expected):
     assert determine_rebase(build_updates(*(Policy(rebase=each) for each in said))) is expected
 
 

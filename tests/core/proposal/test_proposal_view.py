@@ -64,13 +64,13 @@ def test_fingerprint_ignores_build_dates_and_scanner_versions():
     assert _compute_fingerprint(known=build_evidence(old, new)) == _compute_fingerprint()
 
 
-def test_different_findings_change_only_evidence_part_of_fingerprint():
+def test_changed_findings_change_only_the_evidence_part_of_the_fingerprint():
     other = _compute_fingerprint(known=build_evidence(scan(CRITICAL), scan()))
     assert other[:PROPOSED_DIGITS] == _compute_fingerprint()[:PROPOSED_DIGITS]
     assert other[PROPOSED_DIGITS:] != _compute_fingerprint()[PROPOSED_DIGITS:]
 
 
-def test_fingerprint_of_proposal_depends_on_references():
+def test_adding_a_reference_changes_the_proposal_part_of_the_fingerprint():
     assert _compute_fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _compute_fingerprint()[:PROPOSED_DIGITS]
 
 

@@ -60,7 +60,7 @@ def test_body_states_that_config_of_image_is_unknown_or_not_looked_up():
     assert "| Runs as before? | not looked up |" in render_evidence_body(compare_scans(scan(), scan()))
 
 
-def test_image_row_has_build_dates_if_contents_but_no_scan_are_known():
+def test_image_row_has_build_dates_if_contents_are_known_but_scan_is_missing():
     nobody = NotScanned(UnscannedReason.OS_UNKNOWN)
     assert ", built" not in render_evidence_body(compare_scans(nobody, nobody))
     looked = render_evidence_body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
@@ -163,7 +163,7 @@ def test_fingerprint_ignores_contents_determined_by_digests():
 
 
 @pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
-def test_text_is_outdated_if_image_contents_become_known_not_if_unknown(unseen):
+def test_text_is_outdated_if_image_contents_become_known_but_not_if_lost(unseen):
     known, unknown = ({get_first_transition(MOVE): build_contents_evidence(**which)} for which in ({}, unseen))
     whole, less = (compute_fingerprint((MOVE,), each) for each in (known, unknown))
     assert is_outdated(less, whole)

@@ -80,13 +80,13 @@ def test_dates_of_kev_and_epss_lists_are_shown_in_body():
     assert " · exploitation (KEV) not looked up · EPSS not looked up</sub>" in render_evidence_body(FOUND)
 
 
-def test_unread_kev_list_is_shown_as_unknown_count():
+def test_exploited_count_is_shown_as_unknown_if_kev_list_was_not_read():
     assert "KEV could not be read" in render_evidence_body(UNREAD)
     assert "| now | 1 | 1 | 0 | 1 | unknown |" in render_evidence_body(UNREAD)
     assert "**exploited**" not in render_evidence_body(UNREAD)
 
 
-def test_body_with_on_close_line_names_fixes_proposed_after_closing():
+def test_body_names_fixes_proposed_after_closing_if_on_close_is_set_to_line():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     known = {get_first_transition(muting): build_listed_evidence()}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)

@@ -44,12 +44,12 @@ def render_appendix(updates, known, **options):
 
 
 @given(PARTS, PARTS, st.sampled_from(["", MARK]))
-def test_body_appendix_and_mark_round_trip_through_joined_text(body, evidence_text, mark):
+def test_body_appendix_and_mark_are_unchanged_after_joining_and_splitting_the_text(body, evidence_text, mark):
     parts = RequestText(body, evidence_text, mark)
     assert split_text(parts.join()) == parts
 
 
-def test_text_without_appendix_is_joined_to_body_and_mark():
+def test_text_without_appendix_consists_of_body_and_mark():
     text = RequestText("words", mark=MARK).join()
     assert text == f"words\n\n{MARK}\n"
     assert APPENDIX_LINE not in text

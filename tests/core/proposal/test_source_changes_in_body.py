@@ -82,7 +82,7 @@ def test_release_notes_are_shown_for_each_image_of_group():
     assert [text.count(f"[`Release {number}`]({RELEASE.url}), as its publisher") for number in (1, 2)] == [1, 1]
 
 
-def test_report_facts_ignore_commits_and_release_notes():
+def test_facts_in_report_do_not_depend_on_commits_and_release_notes():
     facts = [
         build_report_facts((MOVE,), {get_first_transition(MOVE): build_lookup_evidence(lookup)})
         for lookup in (None, SourceChanges(12, release=RELEASE), UnknownSourceChanges("why"))

@@ -95,7 +95,7 @@ def test_title_of_first_proposal_states_if_images_are_pinned_or_updated():
     assert build_short_title(first, (MOVE,)) == "Update the base images of this repository"
 
 
-def test_title_names_group_number_of_images_and_folder_without_special_text():
+def test_title_names_group_counts_images_and_omits_folder_with_special_characters():
     redis, node = update("redis:7", "new"), update("docker.io/library/node:22", "new")
     weekly = UpdateGroup("weekly")
     assert build_short_title(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"

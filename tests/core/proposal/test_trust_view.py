@@ -118,7 +118,7 @@ def test_body_states_that_signatures_are_not_checked_without_trust_rule():
     assert get_signer_row(None) == "not checked (no `trust` rule for this image)"
 
 
-def test_signature_defect_has_a_state_and_each_state_has_a_sentence():
+def test_every_signature_defect_has_a_state_and_every_state_has_a_sentence():
     assert {flaw.value for flaw in SignatureDefect} < {state.value for state in SignatureState}
     assert all(state.sentence for state in SignatureState)
 
@@ -166,7 +166,7 @@ def compute_report(found, old=None):
     return compute_fingerprint((MOVE,), evidence)
 
 
-def test_different_signature_changes_only_evidence_part_of_fingerprint():
+def test_changed_signature_changes_only_the_evidence_part_of_the_fingerprint():
     reports = [
         compute_report(each)
         for each in (
@@ -186,7 +186,7 @@ def test_different_signature_changes_only_evidence_part_of_fingerprint():
     )
 
 
-def test_text_with_known_signature_replaces_unknown_but_not_vice_versa():
+def test_text_is_outdated_if_signature_becomes_known_but_not_if_unknown_again():
     unknown, signed = (
         compute_report(TransitionSignatures(NONE, UNKNOWN)),
         compute_report(TransitionSignatures(NONE, OURS)),

@@ -36,7 +36,7 @@ def test_any_changed_line_touches_reference_with_variable_in_bake_file():
     assert not is_touched_by(image_reference)
 
 
-def test_any_changed_line_touches_unparsable_file_but_not_unsupported_text():
+def test_unsupported_text_is_touched_by_own_line_and_unparsable_file_by_any_line():
     assert is_touched_by(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
     assert not is_touched_by(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
     assert is_touched_by(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))

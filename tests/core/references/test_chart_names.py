@@ -68,16 +68,16 @@ def test_combined_name_with_too_many_sources_is_unknown(monkeypatch):
         (UNKNOWN_NAME, False),
     ],
 )
-def test_template_name_belongs_to_image_only_if_all_parts_do(written_name, expected):
+def test_template_name_belongs_to_image_only_if_all_parts_belong_to_image(written_name, expected):
     assert are_names_of_image([written_name], build_image()) is expected
 
 
-def test_registry_must_be_written_in_one_name_unless_image_is_on_docker_hub():
+def test_at_least_one_name_contains_the_registry_unless_image_is_on_docker_hub():
     assert are_names_of_image([build_name(REPOSITORY), build_name(REPOSITORY, REGISTRY)], build_image())
     assert are_names_of_image([build_name(REPOSITORY)], build_image("acme/web:v1"))
     assert are_names_of_image([build_name(REPOSITORY)], build_image(values=("image.repository",)))
 
 
-def test_names_are_not_compared_if_image_is_in_one_value_or_unused():
+def test_any_name_belongs_to_image_that_is_in_one_value_or_unused():
     assert are_names_of_image([build_name(SUFFIX)], build_image(values=()))
     assert are_names_of_image([], build_image())

@@ -109,7 +109,7 @@ def test_plan_for_missing_reference_is_rejected():
     assert ImageName.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
-def test_edit_can_move_unsupported_text_but_not_add_or_remove_text():
+def test_edit_can_move_but_not_add_or_remove_unsupported_text():
     def templated(*lines: int):
         return [UnsupportedText(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
 
@@ -149,7 +149,7 @@ def test_edit_keeps_tag_if_update_has_no_new_tag():
     )
 
 
-def test_edited_file_with_other_tag_than_planned_is_rejected():
+def test_edited_file_is_rejected_if_tag_differs_from_planned_tag():
     before, after = _build_references("a:1"), _build_references(f"a:2@{digest('x')}")
     assert has_only_planned_changes(before, after, {_build_key("stage[0]"): digest("x")}, {_build_key("stage[0]"): "2"})
     assert not has_only_planned_changes(
@@ -171,7 +171,7 @@ def test_edited_file_with_other_tag_than_planned_is_rejected():
         (b"tag: 7\n", "8", False),
     ],
 )
-def test_unquoted_tag_that_yaml_would_read_as_other_number_is_detected(content, tag, misread):
+def test_unquoted_tag_that_yaml_would_parse_as_a_different_number_is_detected(content, tag, misread):
     old = re.search(rb"[0-9.]+", content)
     slot = EditSlot(Span(*old.span()), old[0])
     assert (

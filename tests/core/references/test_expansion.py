@@ -44,7 +44,7 @@ def build_written_reference(text: str, **values: str) -> WrittenReference:
         ("${A+d}", "", "d", "d"),
     ],
 )
-def test_default_error_and_alternative_operators_expand_like_in_compose(text, unset, empty, is_set):
+def test_operators_for_default_error_and_alternative_expand_as_in_compose(text, unset, empty, is_set):
     for values, expected in (({}, unset), ({"A": ""}, empty), ({"A": "1"}, is_set)):
         expanded = expand_text(parse_text(f"x{text}/y", 0), expand_values(**values))
         if expected is None:
@@ -65,7 +65,7 @@ def test_variable_set_to_missing_variable_is_missing():
     assert expand_text(parse_text("${A:-d}", 0), expand_values(A="${B}")).missing_variables == ("B",)
 
 
-def test_variable_is_expanded_with_values_assigned_before():
+def test_variable_is_expanded_only_with_variables_assigned_earlier():
     assert expand_text(parse_text("$B", 0), expand_values(A="1", B="$A", C="")).text == "1"
     assert expand_text(parse_text("$B", 0), expand_values(B="$A", A="1")).missing_variables == ("A",)
 

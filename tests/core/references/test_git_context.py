@@ -60,7 +60,7 @@ def test_all_url_forms_of_repository_are_recognised_as_build_context(text):
         "https://github.com/" + "a" * 5000,
     ],
 )
-def test_url_of_other_repository_branch_or_host_is_not_a_context_of_branch(text):
+def test_url_of_other_repository_branch_or_host_is_not_a_build_context(text):
     assert find_folder(text) is None
 
 

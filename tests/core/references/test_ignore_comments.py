@@ -109,7 +109,7 @@ def test_ignore_comment_above_key_does_not_apply_to_later_or_deeper_lines(text):
     assert find_comment(text, number) is None
 
 
-def test_ignore_comment_above_key_does_not_apply_without_line_end_comments():
+def test_ignore_comment_above_key_does_not_apply_if_format_has_no_line_end_comments():
     assert find_comment("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
 
 

@@ -71,7 +71,7 @@ def test_locked_reference_is_skipped_with_reason_of_lock():
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
-def test_permanent_lock_reason_is_reported_rather_than_maybe_own(reason):
+def test_permanent_lock_reason_takes_precedence_over_reason_maybe_own(reason):
     options = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
     assert _get_reason(_select("registry.acme.dev/web:1", **options)) is reason
 
@@ -90,7 +90,7 @@ def test_allow_in_rule_unlocks_only_listed_reasons():
 
 
 @pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
-def test_ignore_comment_applies_until_end_of_last_day(until):
+def test_ignore_comment_applies_until_the_end_of_the_stated_day(until):
     skip = _select("nginx:1", ignore_comment=IgnoreComment(3, until, "ABC-12"))
     assert _get_reason(skip) is Reason.IGNORED
     assert "line 3" in skip.detail
@@ -137,7 +137,7 @@ def test_manifest_image_on_unknown_registry_is_maybe_own_until_own_is_configured
     assert isinstance(_select("registry.acme.dev/base:1"), TrackedImage)
 
 
-def test_base_image_keeps_role_base_when_own_matches():
+def test_base_image_keeps_role_base_when_key_own_matches_image():
     selected = _select("acme.azurecr.io/base:1", PolicyConfig(own_globs=("acme.azurecr.io/**",)))
     assert isinstance(selected, TrackedImage)
     assert selected.reference.role is Role.BASE
@@ -167,7 +167,7 @@ def _select_policy(*rules, written="nginx:1", **more) -> Policy:
     return selected.policy
 
 
-def test_policy_key_is_taken_from_first_rule_that_sets_key():
+def test_policy_key_is_taken_from_first_rule_that_sets_the_key():
     policy = _select_policy(
         PolicyRule(labels=("a",)),
         PolicyRule(pin=True, labels=("b",)),
@@ -176,7 +176,7 @@ def test_policy_key_is_taken_from_first_rule_that_sets_key():
     assert policy == Policy(labels=("a",), pin=True, require=RequiredEvidence(scan=True))
 
 
-def test_rule_that_does_not_match_sets_no_key():
+def test_rule_that_does_not_match_sets_no_policy_key():
     elsewhere = RuleMatch(image=("docker.io/library/redis",))
     assert _select_policy(PolicyRule(match=elsewhere, labels=("a",)), PolicyRule(labels=("b",))).labels == ("b",)
 

@@ -108,7 +108,7 @@ def test_replacement_is_taken_from_state_then_git_history_then_sibling_tags(tmp_
     assert (read_verdict(report).new_digest, find_note(report)) == (OTHER, "the tag pointed to it in an earlier run")
 
 
-def test_git_history_supplies_no_blocked_digest_and_no_other_image(tmp_path, bad_tag):
+def test_replacement_from_git_history_is_neither_blocked_nor_of_another_image(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLDEST))
     commit_history(stand, OLD)
     for text in (f"FROM python:3.11-slim@{OTHER}\n", f"FROM redis:3.12-slim@{OTHER}\n", "\0", "x" * 2_000_000):
@@ -118,7 +118,7 @@ def test_git_history_supplies_no_blocked_digest_and_no_other_image(tmp_path, bad
     assert read_verdict(run(bad_tag, stand.fleet(), blocklist)).new_digest == OLDEST
 
 
-def test_git_history_supplies_no_digest_that_the_registry_deleted(tmp_path, bad_tag):
+def test_digest_deleted_by_the_registry_is_not_taken_from_git_history(tmp_path, bad_tag):
     stand = LocalStand(tmp_path / "forge", build_files(OLDEST))
     commit_history(stand, build("never pushed").digest, BAD)
     assert read_verdict(run(bad_tag, stand.fleet())).new_digest == OLDEST

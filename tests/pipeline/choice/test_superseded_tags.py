@@ -63,7 +63,7 @@ def test_stored_supersession_applies_in_runs_that_do_not_check_the_tag(tmp_path,
     assert len(over) == COUNT
 
 
-def test_supersession_is_reported_only_by_the_run_that_checks_if_no_state_exists(tmp_path, loopback):
+def test_supersession_without_state_is_reported_only_by_the_run_that_checks_the_tag(tmp_path, loopback):
     content = publish_fleet(loopback, "1.0.1")
     assert not loopback.state.has_state
     for day in range(3):
@@ -84,7 +84,7 @@ def test_stored_supersession_is_deleted_if_a_later_check_finds_the_tag_current(t
     assert found == [CURRENT] * COUNT
 
 
-def test_stored_supersession_does_not_apply_to_the_updated_tag(tmp_path, registry_with_state):
+def test_stored_supersession_does_not_apply_to_the_tag_after_the_update(tmp_path, registry_with_state):
     content = publish_fleet(registry_with_state, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, registry_with_state, content, day)

@@ -35,7 +35,7 @@ PACES = {
 
 @pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
 @pytest.mark.parametrize("count", [7, 14, 30])
-def test_sixty_runs_check_every_tag_for_supersession_at_any_interval(loopback, count, pace):
+def test_sixty_runs_at_any_interval_check_every_tag_for_supersession(loopback, count, pace):
     written = [f"app-{number:02}:1.0.0" for number in range(count)]
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
@@ -104,7 +104,7 @@ def test_reference_with_fixed_tag_needs_no_tag_list():
     assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
 
 
-def test_patch_numbers_in_tags_count_in_acr_but_not_in_pull_through_caches(loopback):
+def test_tags_with_patch_numbers_are_proposed_in_acr_but_not_in_pull_through_caches(loopback):
     for tag in ("9.4", "9.4-949", "9.4-1194"):
         loopback.store.set_tag("redhat/ubi9", tag, build(tag))
     mirror = loopback.registry.host

@@ -27,7 +27,7 @@ def test_evidence_contains_start_configuration_of_old_and_new_image(tmp_path, lo
     assert not report.failed
 
 
-def test_missing_old_image_leaves_old_contents_empty_and_causes_no_failure(tmp_path, loopback):
+def test_contents_of_missing_old_image_are_empty_and_cause_no_failure(tmp_path, loopback):
     old, new = push(loopback, "old"), push(loopback, "new")
     loopback.scanner = PresetScanner({new: ()})
     loopback.store.remove("library/python", old)

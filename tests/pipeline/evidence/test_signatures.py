@@ -55,7 +55,7 @@ def test_unsigned_successor_of_signed_image_is_refused_until_signed(signed_regis
     assert list_outcomes(signed_registry.run([stand.fleet()])) == ["opened"]
 
 
-def test_changed_signer_is_refused_until_listed(signed_registry, stand):
+def test_changed_signer_is_refused_until_listed_as_trusted(signed_registry, stand):
     sign(signed_registry, NEW, STRANGER)
     assert get_verdict(signed_registry.run([stand.fleet()])) == ("refused", "signer-changed")
     (trust,) = signed_registry.rulebook.trust

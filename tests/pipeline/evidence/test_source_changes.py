@@ -61,7 +61,7 @@ def test_source_changes_are_looked_up_once_for_images_of_one_repository_and_stor
     assert scan_images(HttpReply(500)) == ({SourceChanges(12)}, [])
 
 
-def test_failed_lookup_of_source_changes_is_retried_and_fails_no_run(scan_images):
+def test_failed_lookup_of_source_changes_is_retried_and_does_not_fail_the_run(scan_images):
     found, _ = scan_images(HttpReply(404))
     assert found == {UnknownSourceChanges("github.com has no public repository with these commits")}
     found, requests = scan_images(HttpReply(200, COUNTS))

@@ -117,7 +117,7 @@ def test_layers_of_a_base_are_read_once_for_all_builds(fleet, monkeypatch):
     assert fleet.load_builds()[rebuilt].bases == (BuiltOn(PYTHON, base, BaseEvidence.LAYERS),)
 
 
-def test_base_without_layers_in_the_build_is_taken_from_provenance(fleet):
+def test_base_image_without_matching_layers_is_taken_from_provenance(fleet):
     builder = digest("builder")
     image = make_image("app")
     statement = state_provenance(image.digest, "https://github.com/acme/web", "Dockerfile", [("golang@1.25", builder)])
@@ -169,7 +169,7 @@ def test_builds_of_images_that_are_not_own_images_are_not_read(fleet):
     assert fleet.load_builds() == {}
 
 
-def test_run_for_one_repository_reads_only_builds_of_the_repository(loopback, tmp_path):
+def test_run_for_one_repository_reads_only_builds_of_this_repository(loopback, tmp_path):
     entries = [
         ConfiguredBuild(repository=name, image=ImageName(f"docker.io/acme/{name}", "main", None))
         for name in ("web", "job")
@@ -252,7 +252,7 @@ class FakeBuildRegistry:
 
 
 @pytest.mark.parametrize(("reason", "failures"), [(None, 0), (Reason.DENIED, 0), (Reason.UNREACHABLE, 1)])
-def test_base_without_layers_in_the_build_is_taken_from_build_task_run(fleet, reason, failures):
+def test_base_image_without_matching_layers_is_taken_from_build_task_run(fleet, reason, failures):
     base, built = digest("base"), fleet.push(make_image("app"))
     fleet.create("web", manifest=write_manifest("acme/web:main"))
     error = RegistryError("docker.io", reason, "no runs", is_failure=True) if reason is not None else None

@@ -203,7 +203,7 @@ def settle_plainly(twins: TwinFleets) -> None:
         (settle_with_blocked_digest, move_tag),
     ],
 )
-def test_change_leads_to_the_same_result_as_reading_every_repository(twin_fleets, settle, change):
+def test_run_after_a_change_has_the_same_result_as_reading_every_repository(twin_fleets, settle, change):
     settle(twin_fleets)
     change(twin_fleets)
     for _ in range(2):
@@ -346,7 +346,7 @@ def test_unchanged_repository_is_read_if_the_user_names_the_repository(twin_flee
     ("image", "is_read"),
     [("nginx", True), ("nginx:1", True), ("docker.io/library/nginx:1", True), ("nginx:2", False), ("busybox", False)],
 )
-def test_run_for_an_image_reads_only_users_of_the_image(twin_fleets, image, is_read):
+def test_run_for_an_image_reads_only_repositories_that_use_the_image(twin_fleets, image, is_read):
     twin_fleets.settle()
     reads = twin_fleets.changing.read_count
     twin_fleets.run(RunScope(image=ImageName.parse(image)))

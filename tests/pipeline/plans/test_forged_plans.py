@@ -300,7 +300,7 @@ def test_step_that_a_run_would_plan_itself_is_accepted(step):
     check(step)
 
 
-def test_plan_may_only_disable_automerge_on_branch_with_commits_of_others():
+def test_plan_can_disable_automerge_but_set_no_labels_on_branch_with_user_commits():
     check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=RequestAttributes(automerge=False)))
     labelled = RequestAttributes(labels=("docker",))
     with pytest.raises(PlanLimitError, match="commits of others"):

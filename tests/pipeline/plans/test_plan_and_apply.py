@@ -52,7 +52,7 @@ PLAYED = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("title", "forge"), PLAYED)
-def test_plan_and_apply_write_the_same_as_a_run(title, forge, tmp_path, loopback):
+def test_plan_and_apply_make_the_same_writes_as_a_run(title, forge, tmp_path, loopback):
     results = []
     for uses_plans in (False, True):
         fresh = LoopbackHub(loopback.registry, loopback.store)
@@ -226,12 +226,12 @@ PLAN = FleetPlan(ORIGIN.version, ORIGIN.config, "propose", NOW, "basebump/", ())
         (replace(PLAN, planned_at=NOW + MAX_CLOCK_DIFFERENCE * 2), "the plan was made in the future"),
     ],
 )
-def test_plan_of_another_time_release_or_config_is_refused(plan, sentence):
+def test_plan_with_invalid_time_or_from_another_release_or_config_is_refused(plan, sentence):
     with pytest.raises(PlanError, match=sentence):
         check_plan(plan, ORIGIN, "basebump/", NOW, MAX_PLAN_AGE)
 
 
-def test_plan_is_accepted_until_the_maximum_age():
+def test_plan_is_accepted_until_maximum_age_is_reached():
     check_plan(PLAN, ORIGIN, "basebump/", NOW + MAX_PLAN_AGE, MAX_PLAN_AGE)
     check_plan(PLAN, ORIGIN, "basebump/", NOW - MAX_CLOCK_DIFFERENCE, MAX_PLAN_AGE)
 

@@ -92,7 +92,7 @@ def test_ticked_checkbox_does_not_discard_commits_of_users(scene):
     assert scene.stand.branches()[PYTHON] == persons
 
 
-def test_dashboard_is_closed_without_proposals_and_reopened_for_new_proposals(scene):
+def test_dashboard_is_closed_if_no_proposals_remain_and_reopened_for_new_proposals(scene):
     scene.run()
     rules = scene.loopback.rulebook
     scene.loopback.rulebook = replace(rules, rules=(PolicyRule(ignore=True),))

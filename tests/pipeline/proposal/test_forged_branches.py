@@ -320,7 +320,7 @@ def test_branch_stored_in_state_is_verified_without_requests(start_stand, regist
     assert len(without_state) - len(with_state) == more
 
 
-def test_commit_claims_unverified_by_a_job_token_are_not_stored_as_verified(start_stand, registry_with_state):
+def test_commit_claims_that_a_job_token_cannot_verify_are_not_stored_as_verified(start_stand, registry_with_state):
     """A report with a job token shows what commits claim. A later run with another token still judges them."""
     gitlab = start_stand(GitLabStand, FILES)
     assert run(gitlab, registry_with_state) == "opened"

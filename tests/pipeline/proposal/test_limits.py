@@ -61,7 +61,7 @@ def test_waiting_proposal_is_not_pushed(tmp_path, updated_registry):
     assert len(stand.branches()) == 2
 
 
-def test_outside_the_schedule_open_pull_requests_are_updated_but_none_opened(tmp_path, updated_registry):
+def test_pull_requests_are_updated_but_not_opened_outside_the_schedule(tmp_path, updated_registry):
     stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
     assert (
         list_outcomes(updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
@@ -114,7 +114,7 @@ def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, up
     ]
 
 
-def test_paused_repository_gets_no_proposals_and_keeps_open_requests(tmp_path, updated_registry):
+def test_paused_repository_gets_no_proposals_and_keeps_open_pull_requests(tmp_path, updated_registry):
     stand, rulebook = LocalStand(tmp_path, FILES), updated_registry.rulebook
     updated_registry.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1))
     before = stand.branches()

@@ -91,7 +91,7 @@ def test_approved_pull_request_is_updated_if_the_publisher_withdrew_the_digest(t
         assert list_outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_older_digest_becoming_old_enough_does_not_update_open_pull_request(tmp_path, loopback):
+def test_open_pull_request_is_not_updated_to_digest_that_reached_min_age_later(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}

@@ -247,7 +247,7 @@ def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, updated_reg
     assert (request.pipeline.source, request.state, request.armed_by) == ("external", "opened", None)
 
 
-def test_status_of_another_tool_allows_automerge(gitlab, updated_registry):
+def test_successful_status_of_another_tool_allows_automerge(gitlab, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     run(gitlab, updated_registry)
     (request,) = gitlab.project.requests

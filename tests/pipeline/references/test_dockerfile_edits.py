@@ -56,7 +56,7 @@ def test_dockerfile_parse_rejects_edit_that_also_changes_another_tag():
     assert rejects_edit(PLAIN, other, list_references(after))
 
 
-def test_dockerfile_parse_rejects_changed_tag_that_the_own_parser_misses():
+def test_dockerfile_parse_rejects_changed_tag_that_the_basebump_parser_misses():
     assert rejects_edit(PLAIN, PLAIN.replace(b"1.23", b"1.24"), list_references(PLAIN))
 
 

@@ -76,7 +76,7 @@ def test_named_values_files_count_toward_reference_limit_of_the_repository(tmp_p
     assert len(result.failures) == 1
 
 
-def test_reference_limit_that_files_before_named_values_exceed_is_reported_once(tmp_path, many_files):
+def test_reference_limit_exceeded_before_named_values_files_is_reported_once(tmp_path, many_files):
     froms = "FROM golang:1.22\n" * 31
     result = extract_files(tmp_path, {**many_files, "z/Dockerfile": froms}, budget=TreeBudget(references=30))
     assert result.references == ()

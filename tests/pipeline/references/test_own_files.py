@@ -86,7 +86,9 @@ def test_min_age_in_config_file_of_repository_holds_younger_update(tmp_path, upd
         ((IntroducedLimit(Severity.LOW, 2),), "{high: 0}", ("update", None)),
     ],
 )
-def test_stricter_limit_of_introduced_vulnerabilities_applies(tmp_path, updated_registry, outer, inner, became):
+def test_stricter_of_operator_and_repository_limits_of_added_findings_applies(
+    tmp_path, updated_registry, outer, inner, became
+):
     updated_registry.rulebook = replace(
         updated_registry.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),)
     )

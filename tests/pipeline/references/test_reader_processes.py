@@ -136,7 +136,7 @@ def test_workers_get_no_secrets_and_import_no_modules_from_the_current_folder(tm
 
 @pytest.mark.parametrize("limit", [{"references": 41}, {"facts": 5}, {"read_bytes": 1000}, {"content_bytes": 1000}])
 @pytest.mark.usefixtures("small_parts")
-def test_reading_with_workers_stops_at_limits_at_the_same_file_as_with_one_process(tmp_path, limit):
+def test_limit_stops_reading_at_the_same_file_with_workers_as_with_one_process(tmp_path, limit):
     compose = "services: {a: {image: 'nginx:${TAG}'}, b: {image: 'nginx:${TAG}'}}\n"
     files = {f"{number:03}/compose.yaml": compose for number in range(40)} if "facts" in limit else make_files(40)
     folder = write_tree(tmp_path, files)
@@ -327,7 +327,7 @@ def test_division_into_parts_contains_each_file_once_in_order(sizes, processes):
     assert all(work <= reader_processes.MAX_PART_WORK for work in works)
 
 
-def test_division_into_parts_ends_with_small_parts():
+def test_last_parts_of_a_divided_tree_are_small():
     files = [SelectedFile(TreeEntry(FilePath("x"), 10_000), ())] * 2_000
     parts = divide_files(files, 2)
     assert len(parts[0]) > 50

@@ -90,7 +90,7 @@ def test_stored_images_of_a_cluster_removed_from_the_config_are_ignored(stand, s
     assert [each.cluster for each in result.known] == ["prod"]
 
 
-def test_service_visits_use_stored_clusters_that_the_last_sweep_read(stand, state):
+def test_service_visits_use_running_images_that_the_last_sweep_stored(stand, state):
     services = ClusterServices((build_reader(stand),), is_read_by_sweeps=True)
     context = build_context(state=state, clusters=services)
     assert find_running_images(context).known == ()

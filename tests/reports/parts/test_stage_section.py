@@ -91,7 +91,7 @@ def test_stage_section_has_no_chart_if_no_use_is_known():
     assert section.coverage == ("No cluster was read yet, so nothing is known about running images.",)
 
 
-def test_stage_lists_have_at_most_given_rows_and_count_the_rest():
+def test_stage_lists_show_at_most_the_given_number_of_rows_and_count_the_rest():
     section = build_stage_section(build_scene(), 1)
     assert (len(section.stuck.rows), section.stuck.left_out) == (1, 3)
     assert (len(section.unwanted.rows), section.unwanted.left_out) == (1, 1)

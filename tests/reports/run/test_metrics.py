@@ -78,7 +78,7 @@ def test_metrics_have_a_series_for_every_label_value_even_at_zero():
     assert {get_value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 
 
-def test_time_to_patch_is_measured_from_publication_and_from_first_sight():
+def test_time_to_patch_is_measured_from_publication_and_from_first_observation():
     low = PatchSummary("low", WaitSummary(2, DAY, 2 * DAY, 0, None), WaitSummary(0, None, None, 0, None))
     found = read_samples(build_run_report(build_repository()), [CRITICAL, low])
     times = {

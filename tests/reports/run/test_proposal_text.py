@@ -61,6 +61,6 @@ def test_proposal_text_omits_html_comments_tags_and_link_targets():
 
 
 @pytest.mark.parametrize("piece", ["<!--", "<summary>", "[", "[a", "<b ", "|", "**"])
-def test_body_with_many_unclosed_openings_is_rendered_fast(piece):
+def test_body_with_many_unclosed_brackets_or_tags_is_rendered_fast(piece):
     with soon(2):
         render_proposal_lines("t", "h", piece * (1_000_000 // len(piece)), "")

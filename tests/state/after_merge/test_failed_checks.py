@@ -23,7 +23,7 @@ def load(location):
         return dict(read_failed_checks(connection))
 
 
-def test_recording_replaces_all_failed_checks(store, state_location):
+def test_recording_failed_checks_replaces_all_checks_recorded_earlier(store, state_location):
     store.record_checks({WEB: BUILD, API: None}, HEADS)
     assert load(state_location) == {WEB: BUILD}
     store.record_checks({API: FailedCheck("lint")}, HEADS)

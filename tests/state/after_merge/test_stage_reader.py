@@ -163,7 +163,7 @@ def test_unwanted_digest_is_wanted_again_if_a_later_visit_finds_the_digest(state
     assert open_reader().load_fleet_facts().unwanted == {}
 
 
-def test_running_digest_blocked_in_config_is_unwanted_even_if_no_file_uses_it(
+def test_running_digest_blocked_in_config_is_unwanted_even_if_no_file_has_the_digest(
     state_location, inventory, lookup_store, open_reader
 ):
     child = ChildManifest(digest("child"), "linux/amd64")

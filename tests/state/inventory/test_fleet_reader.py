@@ -157,7 +157,7 @@ def test_fleet_reader_returns_empty_lists_and_zero_counts_for_empty_state(reader
     assert reader.count_requests(NOW, NOW) == RequestFigures(0, 0, 0, 0, 0, 0, 0)
 
 
-def test_reference_without_digest_is_counted_as_unpinned_beside_a_pinned_one(inventory, reader):
+def test_unpinned_reference_is_counted_even_if_another_reference_is_pinned(inventory, reader):
     inventory.record_visits([build_visit(f"redis:7@{digest('redis')}", "redis:7")], {}, NOW)
     (found,) = reader.find_images("", ALL).entries
     assert (found.references, found.unpinned) == (2, 1)

@@ -27,7 +27,7 @@ def reader(state_location) -> DatabaseInventoryReader:
     return DatabaseInventoryReader(state_location.database())
 
 
-def test_usage_has_file_digest_and_time_of_the_visit_that_first_found_the_digest(state_location, inventory, reader):
+def test_usage_has_file_and_digest_and_time_of_the_visit_that_first_found_the_digest(state_location, inventory, reader):
     held = build_verdict(
         f"python:3.12@{OLD}",
         ReferenceStatus.HELD,

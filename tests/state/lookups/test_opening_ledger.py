@@ -65,7 +65,7 @@ def test_giving_back_keeps_an_opening_that_another_run_reserved_later(ledger):
     assert load(ledger, NOW + HOUR / 2) == {FIRST}
 
 
-def test_giving_back_an_opening_keeps_the_same_repository_on_another_forge(ledger):
+def test_giving_back_an_opening_keeps_opening_of_equal_repository_on_another_forge(ledger):
     elsewhere = Opening(("gitlab", "gitlab.com", "acme/web"), FIRST.branch, True, False)
     reserve(ledger, FIRST, elsewhere)
     ledger.give_back([elsewhere], NOW)

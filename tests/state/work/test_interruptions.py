@@ -60,7 +60,7 @@ def test_new_process_does_not_inherit_claims_of_ended_process_with_the_same_name
     assert [(each.key, each.interruptions) for each in claimed] == [(WEB, 1), (API, 0)]
 
 
-def test_interrupted_work_is_claimed_without_other_work(queue):
+def test_interrupted_work_is_claimed_one_item_at_a_time(queue):
     request_work(queue, WEB, API)
     interrupt_work(queue, WEB, API)
     request_work(queue, NODE, priority=WorkPriority.EXPLOITED)

@@ -35,7 +35,7 @@ def test_metrics_of_pending_work_include_every_kind_of_work(reader):
     assert reader.compute_pending_figures() == tuple(PendingFigures(each) for each in WorkKind)
 
 
-def test_pending_work_is_counted_as_later_due_or_claimed(queue, reader):
+def test_pending_work_is_counted_in_the_states_later_due_and_claimed(queue, reader):
     request_work(queue, API)
     [claimed] = queue.claim_work("a", [WorkKind.VISIT], 1, LEASE)
     queue.postpone_work("a", claimed, timedelta(), "the forge is down")

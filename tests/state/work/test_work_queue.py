@@ -70,7 +70,7 @@ def test_extended_claim_prevents_other_claims_after_the_process_ends(queue):
     assert queue.claim_work("b", WorkKind, 10, LEASE) == ()
 
 
-def test_work_requested_again_during_the_work_is_repeated(queue):
+def test_work_requested_again_while_in_progress_is_repeated(queue):
     request_work(queue, WEB)
     [claimed] = queue.claim_work("a", WorkKind, 10, LEASE)
     request_work(queue, WEB)
@@ -217,7 +217,7 @@ def test_claim_returns_only_work_of_the_given_kinds(queue):
     assert queue.claim_work("a", EVENT_KINDS, 10, LEASE) == ()
 
 
-def test_claim_and_count_include_only_work_of_the_least_priority_or_higher(queue):
+def test_work_below_the_given_priority_is_neither_claimed_nor_counted(queue):
     queue.request_work([build_work(WEB, WorkPriority.EXPLOITED), build_work(API, WorkPriority.USER)])
     kinds, least = {WorkKind.VISIT}, WorkPriority.USER
     assert queue.compute_figures(kinds, least).due == 1

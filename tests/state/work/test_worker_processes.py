@@ -24,7 +24,7 @@ def stand(state_location, tmp_path):
         yield stand
 
 
-def test_killed_receivers_and_workers_lose_no_work_and_never_work_in_parallel(stand):
+def test_killing_receivers_and_workers_loses_no_work_and_causes_no_parallel_work(stand):
     chance, numbers, is_over = random.Random(7), count(), threading.Event()
     receivers = [stand.start_receiver() for _ in range(2)]
     workers = [stand.start_worker() for _ in range(3)]

@@ -38,7 +38,7 @@ def test_floating_tags_alone_do_not_prove_that_a_tag_is_superseded():
     assert find_tag_ending("3.12-alpine3.17", ["3.12-alpine3.17", "3.12-alpine3.20", "3.13-alpine3.20"]) is None
 
 
-def test_tag_with_two_numbers_is_not_superseded():
+def test_tag_with_only_two_version_numbers_is_not_superseded():
     """PostgreSQL stops rebuilding `16.1` at 16.2. Python still rebuilds 3.11, and a mirror may lack longer tags."""
     assert find_tag_ending("16.1", ["16", "16.1", "16.2"]) is None
     assert find_tag_ending("3.11", ["3", "3.11", "3.12"]) is None

@@ -74,7 +74,7 @@ def test_pinned_base_image_of_acr_task_stays_editable_with_note():
 @pytest.mark.parametrize(
     "locator", ["stage[0].copy[0]", "stage[1].run[0].mount[0]", "preamble", "stage[0].onbuild[0].copy"]
 )
-def test_image_of_copy_or_mount_in_dockerfile_of_acr_task_stays_editable(locator):
+def test_image_in_copy_or_mount_instruction_of_acr_task_dockerfile_stays_editable(locator):
     assert lock_images(build_reference(locator=locator), by=build()) == (build_reference(locator=locator),)
 
 

@@ -36,7 +36,7 @@ def test_build_argument_set_twice_in_same_line_is_noted_once():
     assert len(noted.notes) == 1
 
 
-def test_no_note_is_added_to_references_without_the_argument_or_in_other_files():
+def test_references_without_the_build_argument_or_in_other_files_get_no_note():
     references = (
         build_reference(path=FilePath("Dockerfile")),
         build_reference(variables=("OTHER",)),
@@ -55,7 +55,7 @@ def test_note_on_build_argument_leaves_edit_slots_and_image_unchanged():
     )
 
 
-def test_notes_name_first_three_settings_of_build_argument_and_count_rest():
+def test_note_lists_first_three_settings_of_build_argument_and_counts_rest():
     """Each of many build targets would otherwise add a note to each of many references."""
     settings = [replace(SET, line_number=number) for number in range(1, 1001)]
     (noted,) = add_argument_notes((build_reference(),), settings)

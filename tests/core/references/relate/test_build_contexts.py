@@ -83,7 +83,7 @@ def test_note_names_file_and_line_of_build_context():
     assert locked.notes == ("docker-bake.hcl:7 replaces alpine:3.20 with a build context of this name",)
 
 
-def test_context_name_is_locked_in_whole_file_if_inline_dockerfiles_exceed_limit(monkeypatch):
+def test_too_many_inline_dockerfiles_lock_context_name_in_all_services_of_file(monkeypatch):
     monkeypatch.setattr(build_contexts, "MAX_LOCATORS", 2)
     contexts = [build_context("alpine:3.20", "compose.yaml", f"0/services/{each}/") for each in "abc"]
     image = reference("alpine:3.20", path="compose.yaml", locator="0/services/x/image", format="compose")

@@ -27,7 +27,7 @@ def build_skaffold_output(path, image, *deploys):
 
 @pytest.mark.parametrize("text", ["acme/app", "acme/app:1", f"acme/app:1@{DIGEST}"])
 @pytest.mark.parametrize("path", ["shop/app.yaml", "shop/k8s/app.yaml", "deploy/app.yaml", "base.yaml"])
-def test_image_built_by_skaffold_is_never_editable_in_deployed_files(text, path):
+def test_image_built_by_skaffold_is_locked_in_deployed_files_regardless_of_tag(text, path):
     assert is_locked(text, path, build_skaffold_output("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
 
 
@@ -63,7 +63,7 @@ def test_image_built_by_other_skaffold_config_is_locked_in_shared_folder(path, e
         ("acme/app:1", "a/b/compose.yaml", False),
     ],
 )
-def test_image_built_by_compose_is_locked_only_with_same_tag_in_same_folder(text, path, expected):
+def test_image_built_by_compose_is_locked_only_if_tag_and_folder_are_equal(text, path, expected):
     assert is_locked(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected
 
 

@@ -71,7 +71,7 @@ def test_use_of_chart_object_is_not_a_use_of_values():
 class TestInclusions:
     """Templates that other templates include."""
 
-    def test_output_of_included_template_is_used_like_the_include(self):
+    def test_tag_in_included_template_is_used_wherever_the_template_is_included(self):
         defined = build_template((TAG, END), name="web.image")
         inclusion = TemplateInclusion("web.image", ROOT)
         assert find_verdict(defined, build_template((inclusion, IMAGE))) == "open"
@@ -92,7 +92,7 @@ class TestInclusions:
         given = TemplateInclusion("image", frozenset(), (("image", frozenset({("Values", "image")})), ("root", ROOT)))
         assert find_verdict(defined, build_template((given, IMAGE))) == "open"
 
-    def test_included_template_that_iterates_passed_list_uses_any_item(self):
+    def test_template_that_iterates_over_passed_list_uses_every_item(self):
         defined = build_template((("*", "tag"), END), name="image")
         given = TemplateInclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
         assert find_verdict(defined, build_template((given, IMAGE))) == "open"
@@ -219,7 +219,7 @@ class TestInclusions:
         with soon(1):
             assert find_verdict(circle, build_template((TemplateInclusion("circle", ROOT), IMAGE))) == "unknown"
 
-    def test_chart_with_too_many_includes_is_not_editable(self, monkeypatch):
+    def test_values_of_chart_with_too_many_includes_are_not_editable(self, monkeypatch):
         monkeypatch.setattr(template_uses, "MAX_INCLUSIONS", 10)
         many = [
             build_template((TemplateInclusion(f"b{number}", ROOT), OTHER), name=f"a{number}") for number in range(9)
@@ -273,7 +273,7 @@ class TestCharts:
         assert find_verdict(build_template((TAG, IMAGE)), other) == "open"
         assert find_verdict(other) == "unknown"
 
-    def test_values_of_subchart_without_templates_do_not_use_parent_templates(self):
+    def test_parent_templates_do_not_count_as_templates_of_subchart(self):
         assert (
             find_verdict(
                 build_template((TAG, IMAGE)), reference=build_chart_reference(path="web/charts/db/values.yaml")
@@ -372,7 +372,7 @@ def test_unchanged_charts_are_not_analysed_again_after_edit(monkeypatch):
     assert unlock_templated_digests(references, edited)[2].digest_slot == NotEditable(Reason.TAG_IS_LABEL)
 
 
-def test_charts_beyond_path_limit_of_repository_are_not_editable(monkeypatch):
+def test_values_of_charts_beyond_path_limit_of_repository_are_not_editable(monkeypatch):
     """Each chart has a limit of its own, but a tree can have thousands of charts."""
     monkeypatch.setattr(template_uses, "MAX_TREE_PATHS", 10)
     facts = [build_template((TAG, IMAGE), path=f"app-{number}/templates/web.yaml") for number in range(10)]

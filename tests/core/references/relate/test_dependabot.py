@@ -182,7 +182,7 @@ def test_each_dependabot_ecosystem_covers_only_files_that_dependabot_reads(found
     assert is_left_to_dependabot(found, build_config(ecosystem=ecosystem)) is expected
 
 
-def test_uncertain_lock_reason_is_kept_as_further_reason_for_dependabot_image():
+def test_lock_of_dependabot_image_keeps_earlier_uncertain_lock_as_further_reason():
     warned = build_reference(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
     (left,) = assign_to_dependabot((warned,), [build_config()], TreeBudget())
     assert left.digest_slot == NotEditable(
@@ -223,7 +223,7 @@ def test_too_many_dependabot_directory_globs_exceed_work_limit():
 
 
 @pytest.mark.parametrize("count", [50, 100])
-def test_matching_costs_steps_for_each_pair_of_update_and_reference(count):
+def test_matching_costs_steps_for_each_pair_of_dependabot_update_and_reference(count):
     ignored = tuple(IgnoredImages(f"x{number}") for number in range(9))
     updates = tuple(DependabotUpdate(number, "docker", ("a",), None, ("y",), ignored) for number in range(count))
     budget = TreeBudget()
@@ -231,7 +231,7 @@ def test_matching_costs_steps_for_each_pair_of_update_and_reference(count):
     assert TreeBudget().steps - budget.steps == 11 * count**2 + count
 
 
-def test_matching_of_long_dependabot_names_costs_steps_by_length():
+def test_long_name_in_dependabot_ignore_costs_more_steps_to_match():
     update = DependabotUpdate(1, "docker", ("a",), None, (), (IgnoredImages("x" * 100 * COMPARED_BYTES),))
     budget = TreeBudget()
     assign_to_dependabot((build_reference(path="a/Dockerfile"),), [DependabotConfig(PATH, (update,))], budget)

@@ -116,7 +116,7 @@ def test_same_image_for_two_platforms_has_two_references():
         build_variable("OTHER", "$TAG", line_number=2),
     ],
 )
-def test_variable_that_is_also_used_otherwise_is_not_editable(other):
+def test_variable_that_is_also_used_for_another_purpose_is_not_editable(other):
     references = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
     reference = next(each for each in references if each.path == ".env")
     assert (reference.digest_slot, reference.tag_slot) == (
@@ -128,7 +128,7 @@ def test_variable_that_is_also_used_otherwise_is_not_editable(other):
 @pytest.mark.parametrize(
     "other", [build_use("OTHER"), build_use("TAG", "b/compose.yaml"), build_image("redis:7$OTHER", line_number=5)]
 )
-def test_use_of_other_variables_or_in_other_folders_keeps_variable_editable(other):
+def test_variable_stays_editable_despite_other_variables_and_uses_in_other_folders(other):
     references = relate_facts(build_image("nginx:$TAG"), build_variable("TAG", "2"), other)
     assert isinstance(
         references[-1].digest_slot if references[-1].path == ".env" else references[0].digest_slot, EditSlot
@@ -177,7 +177,7 @@ def test_reassigned_variable_and_dependent_variable_have_distinct_references():
     assert {reference.digest_slot for reference in references} == {NotEditable(Reason.SHARED_ARGUMENT)}
 
 
-def test_references_found_earlier_are_kept():
+def test_adding_interpolated_images_keeps_references_found_earlier():
     (reference,) = relate_facts(build_image("nginx:${TAG:-1}"))
     assert isinstance(reference, Reference)
     assert add_interpolated_images((reference,), []) == (reference,)

@@ -38,7 +38,7 @@ def is_locked(found, *remarks):
     return True
 
 
-def test_image_of_image_updater_is_locked_in_folder_of_application():
+def test_image_listed_by_image_updater_is_locked_in_folder_of_application():
     remarks = build_application(), build_updater()
     assert is_locked(build_reference("deploy/web/pod.yaml"), *remarks)
     assert is_locked(build_reference("deploy/web/more/pod.yaml"), *remarks)
@@ -131,7 +131,7 @@ def test_unsupported_text_is_unchanged_by_image_updater():
     assert lock_image_updater_targets((found,), (build_application(), build_updater()), TreeBudget()) == (found,)
 
 
-def test_image_is_locked_for_each_pair_of_application_and_image_updater():
+def test_image_is_locked_if_hundreds_of_applications_and_updaters_have_equal_names():
     applications = [build_application("same", f"deploy/{number}") for number in range(300)]
     writers = [build_updater("same", f"kustomization:{number}") for number in range(300)]
     assert is_locked(build_reference("deploy/299/pod.yaml"), *applications, *writers)

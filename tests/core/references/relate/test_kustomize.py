@@ -88,7 +88,7 @@ def test_image_replaced_by_only_one_of_two_combined_overlays_stays_editable():
     assert is_replaced(build_manifest_reference(), base, left, right, replace(top, names=frozenset({"web"})))
 
 
-def test_manifest_in_two_kustomizations_is_replaced_only_if_both_replace_image():
+def test_image_in_manifest_of_two_kustomizations_is_replaced_only_if_both_do_so():
     one, two = build_kustomization("one", ["base/web.yaml"], ["web"]), build_kustomization("two", ["base/web.yaml"])
     assert not is_replaced(build_manifest_reference(), one, two)
     assert is_replaced(build_manifest_reference(), one, replace(two, names=frozenset({"web"})))
@@ -97,14 +97,14 @@ def test_manifest_in_two_kustomizations_is_replaced_only_if_both_replace_image()
     )
 
 
-def test_images_entry_stays_editable_if_one_overlay_keeps_result_of_entry():
+def test_images_entry_stays_editable_if_any_overlay_does_not_replace_image():
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     prod, dev = build_kustomization("prod", ["base"], ["web"]), build_kustomization("dev", ["base"])
     assert not is_replaced(build_entry("base"), base, prod, dev)
     assert is_replaced(build_entry("base"), base, prod, replace(dev, names=frozenset({"web"})))
 
 
-def test_image_is_locked_if_one_overlay_changes_only_name():
+def test_image_is_locked_if_an_overlay_changes_name_but_not_digest():
     """Kustomize keeps the digest of the manifest, which would then belong to another image."""
     base, dev = build_kustomization("base", ["base/web.yaml"]), build_kustomization("dev", ["base"])
     prod = replace(build_kustomization("prod", ["base"], ["web"]), relocated_names=frozenset({"web"}))
@@ -152,7 +152,7 @@ def test_container_images_are_replaced_in_resources_of_any_kind(locator):
     "locator",
     ["0/spec/container/image", "0/spec/containers/main/image", "0/data/a>0/spec/containers/0/image", "0/spec/image"],
 )
-def test_images_in_other_fields_are_replaced_only_with_configurations(locator):
+def test_images_outside_container_fields_are_replaced_only_if_configurations_exist(locator):
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(build_manifest_reference(locator=locator), base)
     overlay = build_kustomization("overlay", ["base"], ["web"])
@@ -344,7 +344,7 @@ def test_thousand_overlays_that_list_each_other_are_processed_fast():
         )
 
 
-def test_visited_kustomizations_cost_steps_of_repository_budget():
+def test_visiting_kustomizations_uses_step_budget_of_repository():
     folders = [f"overlay-{number}" for number in range(100)]
     tangle = [build_kustomization(folder, folders, ["web"]) for folder in folders]
     budget = TreeBudget()

@@ -74,7 +74,7 @@ def test_tag_after_name_from_recursive_template_is_not_editable():
     )
 
 
-def test_tag_after_name_from_too_deep_includes_is_not_editable(monkeypatch):
+def test_tag_after_name_from_too_deeply_nested_includes_is_not_editable(monkeypatch):
     monkeypatch.setattr(template_uses, "MAX_NAME_DEPTH", 3)
     chain = [build_template((TemplateInclusion(f"n{number + 1}", ROOT), END), name=f"n{number}") for number in range(5)]
     last = build_template((REPOSITORY, END), name="n5")

@@ -190,7 +190,7 @@ def test_renovate_ignore_path_matches_as_glob_or_substring(ignored, path, expect
     assert is_left_to_renovate(build_reference(path=path), ignored_paths=(ignored,)) is expected
 
 
-def test_kubernetes_manager_reads_only_files_with_configured_patterns():
+def test_kubernetes_manager_reads_only_files_that_match_configured_patterns():
     pod = build_reference("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     assert not is_left_to_renovate(pod)
     kubernetes = ManagerSettings("kubernetes", patterns=("/^apps/.+\\.yaml$/",))
@@ -336,7 +336,7 @@ def test_each_renovate_pattern_is_compiled_once_up_to_limit_of_patterns(monkeypa
     assert len(compiled) <= 20 * 45 + 2
 
 
-def test_matching_nested_repetition_costs_steps_by_compiled_size():
+def test_cost_of_matching_nested_repetition_grows_with_compiled_size():
     budget, value = TreeBudget(), "a" * 100
     matcher = PatternMatcher(budget, "renovate.json")
     matcher.is_match("/(a?){900}b/", value)

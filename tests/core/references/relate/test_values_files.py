@@ -166,7 +166,7 @@ def test_permanently_locked_chart_image_keeps_reason_if_values_file_overrides_ta
     assert reference in merge_values_files((reference,), (image, over), TreeBudget())
 
 
-def test_notes_name_first_values_files_that_override_image_and_count_rest():
+def test_note_lists_first_values_files_that_override_image_and_counts_rest():
     reference = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
