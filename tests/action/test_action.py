@@ -49,7 +49,7 @@ def test_action_opens_pull_request_and_sets_outputs_and_summary(runner, github, 
     assert ended.commands == []
 
 
-def test_log_of_action_folds_each_repository_while_workflow_commands_are_stopped(runner, github, configure):
+def test_action_log_is_folded_per_repository_despite_stopped_workflow_commands(runner, github, configure):
     github.commit("main", {"Dockerfile": "FROM registry.acme.dev/web:1\n"})
     lines = runner.use(config=configure()).log.splitlines()
     fold = lines[lines.index(f"##[group]{github.name} (main)") : lines.index("##[endgroup]")]
@@ -66,7 +66,7 @@ def test_second_job_of_action_leaves_pull_request_unchanged(runner, github, conf
     assert github.writes == writes
 
 
-def test_action_at_level_report_makes_no_writes(runner, github, configure, loopback):
+def test_action_with_level_report_writes_to_no_repository(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure(), level="report")
     assert [each["outcome"] for each in json.loads(ended.outputs["proposals"])] == ["would-open"]
@@ -82,7 +82,7 @@ def test_action_without_config_runs_on_the_repository_of_the_workflow(runner, gi
     assert (ended.outputs["proposals"], ended.outputs["failed"]) == ("[]", "[]")
 
 
-def test_github_app_of_action_opens_pull_requests_in_repositories_of_installation(runner, installed_on, loopback):
+def test_action_with_github_app_opens_pull_requests_wherever_the_app_is_installed(runner, installed_on, loopback):
     runner.environment = dict(runner.environment) | {"GITHUB_API_URL": installed_on.server.url}
     installed_on.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = {"app_id": str(installed_on.app.id), "app_private_key": private_key()}
@@ -120,7 +120,7 @@ def test_action_with_missing_config_file_fails_and_sets_no_outputs(runner, level
     assert (level or "nowhere.yaml") in ended.log
 
 
-def test_inputs_image_shard_and_repositories_limit_the_run(runner, configure, loopback):
+def test_image_shard_and_repositories_inputs_limit_the_run(runner, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     report = {"config": configure(), "level": "report"}
     assert runner.use(**report, image="redis").outputs["proposals"] == "[]"
@@ -159,7 +159,7 @@ def test_action_uses_no_cache_when_config_has_no_state(runner, configure):
 
 
 @pytest.mark.parametrize("left_out", ["", "actions"])
-def test_workflow_on_the_page_grants_the_permissions_that_the_action_requires(
+def test_documented_workflow_grants_the_permissions_that_the_action_requires(
     runner, github, configure, loopback, left_out
 ):
     page = (ROOT / "docs" / "github-action.md").read_text(encoding="utf-8")
@@ -193,7 +193,7 @@ def has_no_injection(runner, ended) -> bool:
 
 
 @pytest.mark.parametrize("text", [*OF_THE_SHELL, OF_THE_RUNNER[1], HOSTILE[-1]])
-def test_hostile_inputs_of_the_run_step_are_not_executed(runner, github, text):
+def test_hostile_inputs_of_the_step_that_runs_basebump_are_not_executed(runner, github, text):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     words = ("repositories", "image", "shard", "level", "dispatch", "app_id", "app_private_key")
     assert has_no_injection(runner, runner.use(**dict.fromkeys(words, text)))
@@ -201,7 +201,7 @@ def test_hostile_inputs_of_the_run_step_are_not_executed(runner, github, text):
 
 
 @pytest.mark.parametrize("keys", [("config",), ("python",), ("scanner", "state", "token", "extras")], ids="-".join)
-def test_hostile_inputs_of_the_other_steps_are_not_executed(runner, github, keys):
+def test_hostile_config_python_and_install_inputs_are_not_executed(runner, github, keys):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     assert has_no_injection(runner, runner.use(**dict.fromkeys(keys, " ".join(HOSTILE))))
 
@@ -259,7 +259,7 @@ def test_action_installs_only_from_lock_files_of_the_project():
     assert all((ROOT / lock).exists() for lock in LOCKS)
 
 
-def test_input_extras_installs_from_the_lock_with_all_extras(runner, changed_lock):
+def test_extras_input_installs_from_the_lock_with_all_extras(runner, changed_lock):
     lock, write = changed_lock
     write("nothing==1 --hash=sha256:" + "0" * 64)
     (runner.action / "deploy" / "image").mkdir(parents=True)
@@ -282,7 +282,7 @@ def test_action_refuses_trivy_with_other_hash_than_in_the_lock(runner, trivy_loc
     assert "DO NOT MATCH THE HASHES" in ended.log
 
 
-def test_action_reports_too_old_python(runner, tmp_path):
+def test_action_reports_python_version_that_is_too_old(runner, tmp_path):
     old = tmp_path / "old-python"
     old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     old.chmod(0o755)

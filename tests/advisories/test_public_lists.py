@@ -69,7 +69,7 @@ def test_kev_and_epss_lists_are_downloaded_once_per_run():
     assert [each.path for each in listener.received] == ["/kev.json", "/epss.csv"]
 
 
-def test_unreadable_kev_list_is_unknown_and_epss_list_is_still_used(tmp_path, source):
+def test_epss_list_is_still_used_if_kev_list_is_unreadable(tmp_path, source):
     found = PublicLists(DocumentSource(tmp_path / "gone.json", {}), source(epss({CVE: 0.5})))
     for _ in range(2):
         listed = found.query_lists({CVE})

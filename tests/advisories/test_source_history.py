@@ -125,7 +125,7 @@ def test_redirect_of_renamed_repository_is_followed_only_on_same_host(look_up_so
         (HttpReply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
     ],
 )
-def test_unusable_response_of_forge_yields_unknown_changes_with_reason(look_up_source, reply, reason):
+def test_changes_are_unknown_with_reason_if_response_of_forge_is_unusable(look_up_source, reply, reason):
     found, _ = look_up_source({COMPARE: reply})
     assert isinstance(found, UnknownSourceChanges)
     assert reason in found.reason
@@ -139,7 +139,7 @@ def test_unusable_response_of_forge_yields_unknown_changes_with_reason(look_up_s
         (HttpReply(401), "github.com refuses the token"),
     ],
 )
-def test_forge_that_refuses_or_limits_requests_is_asked_only_once_per_run(look_up_source, reply, reason):
+def test_forge_that_refuses_or_limits_requests_gets_one_request_per_run(look_up_source, reply, reason):
     found, received = look_up_source({COMPARE: reply}, times=3)
     assert found == UnknownSourceChanges(reason)
     assert len(received) == 1

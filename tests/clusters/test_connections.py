@@ -78,7 +78,7 @@ def test_token_variable_with_invalid_characters_is_refused_without_showing_the_t
 
 @pytest.mark.parametrize("key", ["tokenFile", "client-certificate", "client-key", "certificate-authority"])
 @pytest.mark.parametrize("path", ["/proc/self/environ", "../outside", "link", "below/file"])
-def test_kubeconfig_cannot_name_files_outside_of_the_folder_of_the_kubeconfig(tmp_path, key, path):
+def test_kubeconfig_cannot_name_files_in_other_folders(tmp_path, key, path):
     folder = tmp_path / "folder"
     (folder / "below").mkdir(parents=True)
     for each in (tmp_path / "outside", folder / "below" / "file"):
@@ -124,7 +124,7 @@ def test_token_file_that_is_not_a_regular_file_or_is_too_large_is_refused(tmp_pa
             connect_with_kubeconfig(config, None, {}, credential_files=[tmp_path / "token"])
 
 
-def test_entry_in_first_of_several_kubeconfigs_is_used(tmp_path):
+def test_first_of_two_kubeconfigs_with_the_same_entry_takes_precedence(tmp_path):
     with KubernetesStand(pods=[make_pod("web")]) as stand:
         first = stand.write_kubeconfig(tmp_path / "first")
         second = tmp_path / "second"
@@ -209,7 +209,7 @@ def test_unusable_kubeconfig_raises_cluster_error_with_reason(tmp_path, content,
         connect_with_kubeconfig(path, None, {})
 
 
-def test_cluster_is_read_with_service_account_of_the_pod_without_proxy(tmp_path):
+def test_service_account_of_the_pod_connects_to_cluster_despite_proxy_variable(tmp_path):
     certificate = SelfSignedCertificate.make(tmp_path)
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "ca.crt").write_bytes(certificate.path.read_bytes())
@@ -236,7 +236,7 @@ def test_cluster_token_is_fetched_before_each_request():
             count_pods(client)
 
 
-def test_error_of_cluster_token_source_is_raised_on_connect():
+def test_connecting_to_cluster_raises_the_error_that_prevented_a_token():
     def fail():
         raise BasebumpError("Entra issued no token")
 
@@ -244,7 +244,7 @@ def test_error_of_cluster_token_source_is_raised_on_connect():
         connect_with_token("https://cluster.example.com", None, fail, {})
 
 
-def test_cluster_requests_use_proxy_and_exceptions_of_environment(tmp_path):
+def test_cluster_requests_respect_https_proxy_and_no_proxy_variables(tmp_path):
     environment = {"https_proxy": "http://127.0.0.1:1"}
     client = connect_with_token("https://cluster.example.com", None, lambda: TOKEN, environment)
     with pytest.raises(ClusterError, match="did not answer"):
@@ -303,7 +303,7 @@ PATHS = [path for path in list_paths(KUBECONFIG) if path]
 
 @given(st.sampled_from(PATHS), JSON)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_kubeconfig_with_unexpected_value_is_used_or_refused(tmp_path, path, value):
+def test_unexpected_value_in_kubeconfig_raises_only_cluster_errors(tmp_path, path, value):
     document = copy.deepcopy(KUBECONFIG)
     parent = document
     for key in path[:-1]:

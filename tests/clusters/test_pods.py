@@ -69,7 +69,7 @@ PATHS = [path for path in list_paths(WHOLE) if path]
 
 
 @given(st.sampled_from(PATHS), JSON)
-def test_pod_with_unexpected_value_is_read_or_refused(path, value):
+def test_unexpected_value_in_pod_raises_only_invalid_object_errors(path, value):
     pod = copy.deepcopy(WHOLE)
     parent = pod
     for key in path[:-1]:

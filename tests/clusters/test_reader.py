@@ -73,7 +73,7 @@ def test_pods_are_counted_for_the_topmost_owner_of_each_pod():
     assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
 
 
-def test_pod_owners_that_are_nodes_or_not_controllers_are_ignored():
+def test_pod_owners_are_ignored_if_they_are_nodes_or_do_not_control_the_pod():
     other = make_owner("Deployment", "web", is_controller=False)
     pods = [make_pod("web", owner=other), make_pod("etcd-node-1", owner=make_owner("Node", "node-1"))]
     with KubernetesStand(pods=pods) as stand:
@@ -96,7 +96,7 @@ def test_pod_with_more_than_thousand_containers_is_read():
         assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/large web 1", "prod/payments/Pod/web web 1"]
 
 
-def test_only_images_of_running_containers_count():
+def test_only_images_of_running_containers_are_listed():
     new = ("new", "docker.io/library/busybox:1", f"docker.io/library/busybox@{make_digest(2)}")
     with KubernetesStand(
         pods=[
@@ -133,7 +133,7 @@ def make_finished_pod(job, started_at, number=1, **more):
     return pod
 
 
-def test_image_of_last_successful_cron_job_run_counts_if_no_pod_runs():
+def test_image_of_last_successful_cron_job_run_is_listed_if_no_pod_runs():
     nightly = make_owner("CronJob", "nightly")
     old = make_finished_pod("nightly-1", "2026-11-01T00:00:00Z", 1)
     new = make_finished_pod("nightly-2", "2026-11-02T00:00:00Z", 2)
@@ -186,7 +186,7 @@ def test_expired_pod_list_is_read_again_without_duplicates():
         assert len(stand.asked) == 6
 
 
-def test_pod_list_that_always_expires_fails_the_reading():
+def test_cluster_is_reported_as_unreachable_if_pod_list_expires_every_time():
     pods = [make_pod(f"web-{i}") for i in range(300)]
     with KubernetesStand(pods=pods, is_validating=False, expirations=9) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
@@ -265,7 +265,7 @@ def test_refused_cluster_token_is_never_shown_in_the_message():
         (HttpReply(503, b"starting"), ClusterProblem.UNREACHABLE),
     ],
 )
-def test_malformed_answer_of_cluster_is_reported_as_unread_cluster(reply, problem):
+def test_malformed_response_of_cluster_is_reported_as_problem_of_that_cluster(reply, problem):
     with KubernetesStand(interfere=lambda _: reply) as stand:
         outcome = make_reader(stand).read_images()
         assert len(stand.asked) == 1
@@ -273,7 +273,7 @@ def test_malformed_answer_of_cluster_is_reported_as_unread_cluster(reply, proble
     assert (outcome.cluster, outcome.problem) == ("prod", problem)
 
 
-def test_cluster_response_that_stops_is_reported_as_unreachable(monkeypatch):
+def test_cluster_that_stops_in_the_middle_of_a_response_is_unreachable(monkeypatch):
     monkeypatch.setattr("bot.clusters.client.READ_TIMEOUT", 0.1)
     with KubernetesStand(interfere=lambda _: HttpReply(200, b"{}", {"Content-Length": "900"})) as stand:
         assert make_reader(stand).read_images().problem is ClusterProblem.UNREACHABLE
@@ -296,7 +296,7 @@ def test_cluster_with_too_many_images_is_not_read(monkeypatch):
         assert len(read_all_images(stand, namespaces=("ns-0",))) == 2
 
 
-def test_malformed_second_page_of_pod_list_fails_the_reading():
+def test_cluster_is_not_read_if_second_page_of_pod_list_is_malformed():
     pods = [make_pod(f"web-{i}") for i in range(300)]
 
     def cut(received):
@@ -341,7 +341,7 @@ def test_slow_cluster_response_is_aborted_at_the_deadline():
     assert "too long" in outcome.detail
 
 
-def test_cluster_server_that_refuses_connections_is_reported_as_unreachable():
+def test_cluster_that_refuses_connections_is_reported_as_unreachable():
     with KubernetesStand() as stand:
         reader = make_reader(stand)
     outcome = reader.read_images()

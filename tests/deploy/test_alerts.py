@@ -103,7 +103,7 @@ def metrics_text(tmp_path) -> str:
     return metrics.render()
 
 
-def test_metrics_in_alert_rules_are_exported_with_the_labels_used_there(metrics_text):
+def test_alert_rules_use_only_metrics_and_labels_that_are_exported(metrics_text):
     samples = [each for family in text_string_to_metric_families(metrics_text) for each in family.samples]
     labels = {each.name: set(each.labels) for each in samples}
     values = {(each.name, name, value) for each in samples for name, value in each.labels.items()}
@@ -137,7 +137,7 @@ def test_promtool_accepts_the_metrics_and_the_alert_rules(metrics_text):
 
 
 @pytest.mark.real("promtool")
-def test_each_alert_is_sent_only_for_the_matching_problem(tmp_path):
+def test_each_alert_fires_only_for_the_problem_named_by_the_alert(tmp_path):
     alerts = {each["alert"]: each for each in list_rules()}
     scenes = [(None, {}), *PROBLEMS.items()]
     tests = [

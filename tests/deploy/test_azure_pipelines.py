@@ -58,7 +58,7 @@ def test_azure_pipeline_opens_a_pull_request_and_uploads_a_summary(run_pipeline,
     assert "python:3.12-slim" in path.read_text(encoding="utf-8")
 
 
-def test_azure_pipeline_without_write_permission_names_the_permission(run_pipeline, stand):
+def test_azure_pipeline_without_write_permission_names_the_missing_permission(run_pipeline, stand):
     stand.server.world.tokens[JOB_TOKEN].can_write = False
     done, summary = run_pipeline(JOB_TOKEN)
     assert done.returncode == 1
@@ -67,7 +67,7 @@ def test_azure_pipeline_without_write_permission_names_the_permission(run_pipeli
     assert "##vso[task.uploadsummary]" in summary.stdout
 
 
-def test_azure_pipeline_without_mapped_token_names_the_missing_variable(run_pipeline, stand):
+def test_azure_pipeline_names_the_missing_variable_if_token_is_not_mapped(run_pipeline, stand):
     done, summary = run_pipeline("$(System.AccessToken)")
     assert done.returncode == 2
     assert "SYSTEM_ACCESSTOKEN" in done.stderr

@@ -246,7 +246,7 @@ def test_systemd_analyze_accepts_the_units(units):
 
 @pytest.mark.real("systemd-analyze")
 @pytest.mark.parametrize("name", ["basebump.service", "basebump-serve.service"])
-def test_systemd_analyze_rates_the_services_as_well_confined(units, name):
+def test_exposure_of_services_rated_by_systemd_analyze_is_below_the_limit(units, name):
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(units / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -120,7 +120,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_each_security_rule_of_the_tests_detects_a_violation(built_overlays, rule):
+def test_each_security_rule_in_the_tests_detects_a_violation(built_overlays, rule):
     spec = get_pod_spec(copy.deepcopy(built_overlays["base"]))
     BREAKS[rule](spec)
     broken = {each for each, holds in RULES.items() if not holds(spec)}

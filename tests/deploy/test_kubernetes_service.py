@@ -83,7 +83,7 @@ def test_service_pods_follow_the_restricted_security_standard(objects, role, rul
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_service_pods_write_only_to_volumes_and_read_secrets_only_from_secret(objects, role):
+def test_service_pods_write_only_to_volumes_and_get_environment_from_the_secret(objects, role):
     container, spec = get_container(objects, role), get_pod(objects, role)["spec"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}

@@ -74,7 +74,7 @@ def test_apply_job_can_only_read_the_plan_of_the_plan_job(objects):
     assert len(users) == 1, "only its owner can read a plan"
 
 
-def test_plan_job_and_apply_job_use_equal_config_and_image(objects):
+def test_plan_job_and_apply_job_use_the_same_config_and_image(objects):
     for find in (lambda pod: pod["volumes"], lambda pod: pod["containers"]):
         found = [[each.get("configMap") or each.get("image") for each in find(get_pod(objects, job))] for job in JOBS]
         assert set(map(str, filter(None, found[0]))) == set(map(str, filter(None, found[1])))

@@ -91,7 +91,7 @@ def test_docker_registry_delivery_of_a_push_names_tag_and_digest(notifications: 
     assert [delivery.events for delivery in deliveries].count(()) >= 1, "the untagged image is delivered, too"
 
 
-def test_recorded_docker_registry_deliveries_have_the_fields_of_real_ones(notifications: NotificationReceiver):
+def test_recorded_delivery_has_the_same_fields_as_one_sent_by_docker_registry(notifications: NotificationReceiver):
     with DockerRegistry(endpoints=[notifications.configure()]) as registry:
         registry.push(build_index([build_image([build_layer({"a": b"1"})])]), "team/base", "1.2")
         notifications.wait_for_tags(1)

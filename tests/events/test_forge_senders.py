@@ -107,7 +107,7 @@ def test_forge_delivery_with_arbitrary_headers_is_not_authentic(forge, way, text
         _is_proved(forge, way, replace(request, headers={**request.headers, name: text}))
 
 
-def test_gitea_delivery_with_all_signature_headers_is_authentic():
+def test_gitea_delivery_is_authentic_despite_signature_headers_of_other_forges():
     sent = gitea.FORGE.deliveries[0]
     signature = gitea.sign(sent.body)
     request = sent.to_request(
@@ -217,7 +217,7 @@ def test_forge_delivery_with_malformed_body_is_unreadable(forge, body):
 
 
 @over_forges
-def test_forge_delivery_sent_as_form_is_refused_with_name_of_the_setting(forge):
+def test_error_about_forge_delivery_sent_as_form_names_the_setting_to_change(forge):
     request = replace(forge.deliveries[0].to_request(), body=b"payload=%7B%7D")
 
     with pytest.raises(UnreadableDeliveryError, match="application/json"):
@@ -232,7 +232,7 @@ ODD = st.recursive(
 
 
 @over_deliveries
-def test_forge_delivery_with_unexpected_field_is_unreadable_or_has_valid_names(forge, sent):
+def test_unexpected_value_in_forge_delivery_never_yields_invalid_repository_name(forge, sent):
     paths = _list_fields(dict(sent.document))
 
     @settings(max_examples=15, deadline=None)
@@ -318,5 +318,5 @@ def test_github_delivery_of_ignored_event_type_is_not_parsed():
     assert _parse(github.FORGE, request).events == ()
 
 
-def test_recorded_texts_differ_only_in_the_ticked_checkbox():
+def test_recorded_issue_texts_differ_only_in_the_ticked_checkbox():
     assert TICKED_TEXT.replace("[x]", "[ ]") == PLAIN_TEXT != TICKED_TEXT

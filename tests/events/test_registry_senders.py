@@ -92,7 +92,7 @@ def test_registry_deliveries_have_unique_identifiers(sender: SampleSender):
 
 
 @for_every_delivery
-def test_repeated_registry_delivery_is_parsed_to_the_same_value(delivery: SampleDelivery):
+def test_repeated_registry_delivery_yields_the_identifier_and_events_of_the_first(delivery: SampleDelivery):
     repeated = add_headers(prove(delivery), {"aeg-delivery-count": "3", "x-request-id": "another"})
     assert parse(delivery, repeated) == parse(delivery)
 
@@ -182,7 +182,7 @@ def test_registry_delivery_with_unexpected_body_yields_no_events(sender: SampleS
 
 @for_every_sender
 @given(body=st.binary(max_size=200))
-def test_any_body_of_registry_delivery_is_parsed_or_unreadable(sender: SampleSender, body: bytes):
+def test_arbitrary_body_of_registry_delivery_is_parsed_or_unreadable(sender: SampleSender, body: bytes):
     parse_or_refuse(sender.pushes[0], replace(sender.pushes[0].request, body=body))
 
 
@@ -195,7 +195,9 @@ JSON_VALUES = st.recursive(
 
 @for_every_sender
 @given(data=st.data())
-def test_any_field_value_in_registry_delivery_is_parsed_or_unreadable(sender: SampleSender, data: st.DataObject):
+def test_registry_delivery_with_arbitrary_field_value_is_parsed_or_unreadable(
+    sender: SampleSender, data: st.DataObject
+):
     push = data.draw(st.sampled_from(sender.pushes))
     document = replace_any_value(data, json.loads(push.request.body))
     parse_or_refuse(push, replace(push.request, body=json.dumps(document).encode()))
@@ -266,7 +268,7 @@ def test_invalid_identifier_of_delivery_is_replaced_by_hash(odd: object):
 @pytest.mark.parametrize(
     "name", ["batch of CloudEvents", "all events in one delivery, with the content type of version 3"]
 )
-def test_batches_with_equal_first_event_have_different_identifiers(name: str):
+def test_batches_that_begin_with_the_same_event_have_different_identifiers(name: str):
     batch = next(each for each in DELIVERIES if each.name == name)
     document = json.loads(batch.request.body)
     (document["events"] if isinstance(document, dict) else document).pop()
@@ -280,7 +282,7 @@ def test_copied_github_package_delivery_with_another_delivery_header_keeps_its_i
     assert parse(push, copy).id == parse(push).id
 
 
-def test_missing_header_does_not_equal_an_empty_secret():
+def test_missing_secret_header_does_not_match_an_empty_secret():
     assert not is_same_secret(None, "")
 
 

@@ -66,13 +66,13 @@ def test_delivery_sent_again_later_keeps_identifier_from_body():
         ("localhost/web:1", None, "localhost/web:1"),
     ],
 )
-def test_image_names_in_events_are_expanded_as_in_files(image: str, registry: str | None, tag: str):
+def test_short_image_names_in_events_are_expanded_like_those_in_files(image: str, registry: str | None, tag: str):
     delivery = build(image, registry)
     (event,) = SENDER.parse_delivery(prove(delivery), registry).events
     assert str(event.tag_ref) == tag
 
 
 @pytest.mark.parametrize("image", ["", "debian", "debian@sha256:" + "a" * 64, "debian:", "Debian:12", "http://x/y:1"])
-def test_event_with_image_without_a_tag_is_unreadable(image: str):
+def test_event_about_image_without_tag_is_unreadable(image: str):
     with pytest.raises(UnreadableDeliveryError):
         SENDER.parse_delivery(prove(build(image)), None)

@@ -69,7 +69,7 @@ def test_push_by_a_user_causes_a_webhook_event(receiver):
     assert receiver.take_events() == [pushed(NAME)]
 
 
-def test_basebump_actions_cause_only_push_events_of_basebump_branches(receiver):
+def test_basebump_itself_causes_only_push_events_for_branches_of_basebump(receiver):
     push(receiver.stand)
     receiver.stand.forge().open(proposal(body=BODY))
     push(receiver.stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=receiver.stand.branches()[BRANCH])

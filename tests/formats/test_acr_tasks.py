@@ -45,7 +45,7 @@ def test_acr_tasks_are_searched_in_all_yaml_files():
         ("-t it's .", "Dockerfile"),
     ],
 )
-def test_acr_dockerfile_path_starts_at_working_directory_or_defaults_to_context(command, dockerfile):
+def test_acr_dockerfile_is_given_by_option_f_or_is_in_the_context_folder(command, dockerfile):
     assert built(f">-\n      {command}") == [dockerfile]
 
 
@@ -139,7 +139,7 @@ def known(command: str, top: str = ""):
         ("-t a $context", StepBuild(None)),
     ],
 )
-def test_file_known_to_be_an_acr_task_is_parsed_without_version(command, expected):
+def test_acr_task_file_named_by_azure_is_parsed_even_without_version(command, expected):
     assert known(command) == (expected,)
 
 
@@ -148,7 +148,7 @@ def test_acr_task_with_context_outside_repository_has_no_build(command):
     assert known(command) == ()
 
 
-def test_working_directory_applies_in_file_known_to_be_an_acr_task():
+def test_working_directory_applies_to_acr_task_file_without_version():
     assert known("-t a .", "workingDirectory: app\n") == (StepBuild("app/Dockerfile"),)
 
 

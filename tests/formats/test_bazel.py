@@ -80,20 +80,20 @@ def test_tag_and_digest_in_bazel_image_override_the_attributes():
 
 
 @pytest.mark.parametrize("tag", ["", ', tag = "1"'])
-def test_bazel_registry_with_repository_takes_digest_only_if_tag_is_set(tag):
+def test_bazel_image_with_registry_and_repository_gets_digest_only_if_tag_is_set(tag):
     (found,) = read(f'oci_pull(registry = "b.c", repository = "a"{tag})')
     assert isinstance(found.digest_slot, NotEditable) is not bool(tag)
 
 
 @pytest.mark.parametrize("reproducible", ["True", "x", "not False"])
-def test_only_reproducible_false_prevents_pinning_of_a_bazel_image(reproducible):
+def test_bazel_image_is_pinned_unless_reproducible_is_false(reproducible):
     (open_one,) = read(f'oci_pull(image = "a:1", reproducible = {reproducible})')
     (locked,) = read('oci_pull(image = "a:1", reproducible = False)')
     assert not isinstance(open_one.digest_slot, NotEditable)
     assert locked.digest_slot.reason is Reason.PIN_OFF
 
 
-def test_bazel_pull_calls_are_read_only_for_the_loaded_oci_extension():
+def test_bazel_pull_calls_are_ignored_unless_made_on_the_loaded_oci_extension():
     calls = 'oci.pull(image = "evil:1")\nx.oci_pull(image = "evil:1")\npull(image = "evil:1")\n'
     assert read(f"# oci_pull\n{calls}") == []
     assert len(read(f"{EXTENSION}{calls}")) == 1
@@ -106,7 +106,7 @@ def test_bazel_image_with_computed_tag_is_reported_as_templated(value):
 
 
 @pytest.mark.parametrize("source", ['r"a"', '"""a"""', "'a'", '"a\\n"', '"\\\n"', "b'a'"])
-def test_starlark_strings_have_offsets_and_are_literal_only_without_escapes(source):
+def test_starlark_string_has_offset_and_is_literal_only_without_escapes(source):
     (call,) = find_calls(f"f(x = {source})".encode())
     (argument,) = call.arguments
     assert isinstance(argument.value, StarlarkString)

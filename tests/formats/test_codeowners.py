@@ -51,7 +51,7 @@ def test_codeowners_is_read_from_first_standard_folder_only():
         ("Dockerfile", "a/Dockerfile", True),
     ],
 )
-def test_codeowners_pattern_matches_same_paths_as_on_github(pattern, path, is_match):
+def test_codeowners_pattern_matches_the_paths_that_it_matches_on_github(pattern, path, is_match):
     assert find_owners(f"{pattern} @acme/web", path) == (("@acme/web",) if is_match else ())
 
 
@@ -81,7 +81,7 @@ def test_arbitrary_codeowners_files_raise_no_error(text):
     assert isinstance(find_owners(text, "a/b/Dockerfile"), tuple)
 
 
-def test_too_many_codeowners_comparisons_stop_the_repository():
+def test_too_many_codeowners_comparisons_raise_work_limit_error():
     text = "".join(f"/{'x' * 80}{number}/* @acme\n" for number in range(1_000))
     references = tuple(reference("nginx:1", path=f"{'y' * 200}/{number}/Dockerfile") for number in range(2_000))
     with pytest.raises(WorkLimitError, match="CODEOWNERS"):

@@ -110,7 +110,7 @@ def test_compose_images_match_those_found_by_pyyaml(text):
 
 
 @given(text=compose_files())
-def test_compose_prefilter_skips_no_image(text):
+def test_compose_prefilter_skips_no_file_with_an_image(text):
     ungated = [
         each
         for document in nodes.read_documents(text.encode(), lambda _: True)
@@ -257,7 +257,7 @@ def test_invalid_compose_interpolation_is_refused(text):
 
 
 @given(text=st.text("ab$A{}:-ü\n", max_size=30), start=st.integers(0, 9))
-def test_interpolated_text_has_exact_literal_spans_and_lists_variables(text, start):
+def test_literals_of_interpolated_text_have_exact_spans_and_variables_are_listed(text, start):
     try:
         parts = parse_text(text, start)
     except InvalidInterpolationError:

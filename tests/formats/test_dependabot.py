@@ -117,7 +117,7 @@ def test_dependabot_entry_that_ignores_versions_does_not_ignore_the_image():
     assert read_update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
-def test_dependabot_allowed_names_do_not_limit_if_another_entry_allows_all():
+def test_dependabot_allow_entry_without_name_removes_limit_to_allowed_names():
     assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
     assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 

@@ -246,7 +246,7 @@ def test_unresolved_dockerfile_image_lists_all_unresolved_arguments():
     only("FROM app:${TARGETARCH}\n", variables=("TARGETARCH",))
 
 
-def test_argument_in_unused_alternative_is_not_listed_for_the_image():
+def test_argument_used_only_in_an_unused_default_is_not_listed_for_the_image():
     only("ARG V=3.20\nARG OTHER=3.19\nFROM alpine:${V:-$OTHER}\n", variables=("V",))
     only("FROM alpine:${V:-3.20}\n", variables=("V",))
 
@@ -334,17 +334,17 @@ def test_image_with_argument_default_from_unset_variable_is_unresolved():
     only("ARG V=${NONE}\nFROM alpine:${V:-3.20}\n", variables=("V", "NONE"), reason=Reason.UNRESOLVED_ARGUMENT)
 
 
-def test_stage_name_must_match_the_text_around_platform_arguments():
+def test_text_around_platform_arguments_must_match_the_stage_name():
     text = "FROM a:1 AS x-linux-y-amd64-z\n{}\n"
     assert not unsupported(text.format("FROM x-${TARGETOS}-y-${TARGETARCH}-z"))
     assert unsupported(text.format("FROM x-${TARGETOS}-q-${TARGETARCH}-z"))
 
 
 @pytest.mark.parametrize("text", ['{"syntax": "evil:1"', '{"a": {"syntax": "evil:1"}}', '{"syntax": 1, "a": "syntax"}'])
-def test_syntax_in_invalid_or_nested_json_sets_no_frontend(text):
+def test_syntax_key_in_invalid_or_nested_json_selects_no_frontend(text):
     assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
 
 
 @pytest.mark.parametrize("text", ['{"syntax": "a:1", "b": {"syntax": "evil:1"}}', '{"syntax": "a\\u003a1"}'])
-def test_json_frontend_with_repeated_key_or_escape_is_ignored(text):
+def test_syntax_key_that_is_repeated_or_escaped_in_json_selects_no_frontend(text):
     assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))

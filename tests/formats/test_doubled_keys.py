@@ -44,7 +44,7 @@ def _list_repeated_locators(file_format, path, content):
 
 
 @pytest.mark.parametrize("file_format", FORMATS, ids=lambda file_format: file_format.name)
-def test_references_have_unique_locators_if_keys_are_doubled(file_format):
+def test_references_have_unique_locators_despite_duplicate_keys(file_format):
     for sample in SAMPLES[file_format.name]:
         for content in _double_keys(sample.content):
             assert _list_repeated_locators(file_format, sample.path, content) == [], content
@@ -65,7 +65,7 @@ def test_references_have_unique_locators_if_keys_are_doubled(file_format):
         ),
     ],
 )
-def test_images_under_a_doubled_key_have_different_locators(name, path, content):
+def test_images_under_a_duplicate_key_have_different_locators(name, path, content):
     (file_format,) = (each for each in FORMATS if each.name == name)
     reading = read_file(SourceFile(FilePath(path), content.encode()), file_format)
     locators = [each.locator for each in reading.extracted if isinstance(each, Reference)]

@@ -100,7 +100,7 @@ def test_env_value_with_escape_has_no_span_to_edit():
     assert [part.span for part in variable.value] == [None]
 
 
-def test_long_env_value_is_kept_whole_with_a_list_of_variables():
+def test_long_env_value_is_not_split_at_variables_but_variables_are_listed():
     text = "x" * 10_000 + "$B"
     variable, _ = extract(f"A={text}\nC=1\n".encode())
     assert variable.value[0] == LiteralText(text, None)

@@ -76,7 +76,7 @@ def seen(file_format, path, content):
 
 @by_name(GATED)
 @given(data=st.data())
-def test_prefilters_skip_no_image_if_keys_are_spelled_differently(file_format, data):
+def test_prefilters_find_images_with_any_spelling_of_the_key(file_format, data):
     path, document = data.draw(st.sampled_from(documents_of(file_format)))
     content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
     words = document.decode(

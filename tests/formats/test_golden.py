@@ -195,7 +195,7 @@ def test_digest_slots_of_golden_cases_span_the_current_digest(golden_cases):
             assert slot.old.decode() == (reference.image.digest or "") or slot.old in NULLS, case
 
 
-def test_pinning_before_folders_of_golden_cases_yields_the_after_folders(golden_cases):
+def test_pinning_the_before_folder_of_a_golden_case_yields_the_after_folder(golden_cases):
     for case in golden_cases:
         assert moved(case, case.before()) == case.after(), case
 
@@ -230,12 +230,12 @@ def test_changing_all_tags_of_golden_cases_changes_only_editable_tags(golden_cas
         assert {get_reference_key(reference): reference.image.tag for reference in retagged_places} == tags, case
 
 
-def test_pinning_already_updated_golden_cases_changes_no_bytes(golden_cases):
+def test_pinning_the_after_folder_of_a_golden_case_changes_no_bytes(golden_cases):
     for case in golden_cases:
         assert moved(case, case.after()) == case.after(), case
 
 
-def test_format_selects_a_file_in_each_golden_case(golden_cases):
+def test_each_golden_case_has_a_file_selected_by_the_format(golden_cases):
     for case in golden_cases:
         assert list(case.file_format.select_paths(index_paths(list(case.before())))), case
 
@@ -250,7 +250,7 @@ def test_folders_of_golden_cases_are_named_after_formats():
     assert {folder.name for folder in HERE.iterdir() if folder.is_dir() and folder.name[0] not in "._"} == set(FORMATS)
 
 
-def test_texts_that_only_resemble_images_are_not_read_in_any_golden_case():
+def test_text_that_only_resembles_an_image_is_never_read_in_a_golden_case():
     """The cases use the name `evil` for texts that are not images."""
     read = json.dumps([case.expected() for case in CASES])
     written = {text for case in CASES for text in case.before().values()}

@@ -54,7 +54,7 @@ def list_reasons(items):
         ("dockerfile", "Dockerfile", f"# syntax=a{' ' * 60_000}b\n" * 3),
     ],
 )
-def test_long_runs_of_spaces_or_dashes_yield_at_most_two_results(name, path, text):
+def test_megabyte_of_repeated_characters_yields_at_most_two_results(name, path, text):
     assert len(extract(name, path, text)) <= 2
 
 
@@ -203,7 +203,7 @@ def test_too_long_texts_are_not_read_as_platforms_or_dockerfile_paths():
     assert resolve_dockerfile(FilePath("compose.yaml"), "a" * (MAX_PATH_LENGTH - 100), None) is not None
 
 
-def test_too_long_compose_text_is_kept_whole_with_a_list_of_variables():
+def test_compose_text_with_too_many_variables_is_not_split_at_each_variable():
     assert len(parse_text("$a$b" * MAX_LENGTH, 0)) == 3
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2), 0)) == MAX_DOLLARS
     assert len(parse_text("$a$b" * (MAX_DOLLARS // 2 + 1), 0)) == 3

@@ -17,7 +17,7 @@ from support.formats.helm_templates import (
 from bot.model.chart_facts import TemplateInclusion, ValueUse
 
 
-def test_only_value_at_the_end_of_a_named_template_counts_as_end_use():
+def test_chart_value_counts_as_end_use_only_at_the_end_of_a_named_template():
     definition = '{{ define "web.image" }}\n%s\n{{ end }}'
     for body in (
         "{{- .Values.image.repository }}:{{ .Values.image.tag -}}",
@@ -54,7 +54,7 @@ def test_include_is_an_image_only_as_the_value_of_an_image_key(call):
     assert find_inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
 
 
-def test_transformed_tested_and_hashed_includes_have_different_uses():
+def test_transformed_tested_and_hashed_outputs_of_include_have_different_uses():
     inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert find_inclusions('image: {{ include "web.image" . | trunc 5 }}') == {inclusion: OTHER}
     assert find_inclusions('{{ if include "web.image" . }}{{ end }}') == {inclusion: ValueUse.CONDITION}

@@ -139,7 +139,7 @@ def rendered_changes(folder: Path, template: str, values: bytes = VALUES) -> int
         f"image: {NAME}:{TAG}\nchecksum: {{{{ if .Values.image.tag }}}}yes{{{{ end }}}}",
     ],
 )
-def test_chart_tag_at_the_end_of_an_image_gets_digest(template, tmp_path):
+def test_chart_tag_gets_digest_if_rendered_only_at_the_end_of_an_image(template, tmp_path):
     assert rendered_changes(tmp_path, template) == 1
 
 
@@ -162,7 +162,7 @@ def test_chart_tag_at_the_end_of_an_image_gets_digest(template, tmp_path):
         f'{HELPER}name: {{{{ include "web.image" (dict "at" .Values.image) | replace "/" "-" }}}}',
     ],
 )
-def test_chart_tag_with_another_use_gets_no_digest(template, tmp_path):
+def test_chart_tag_gets_no_digest_if_rendered_anywhere_but_at_the_end_of_an_image(template, tmp_path):
     assert rendered_changes(tmp_path, template) == 0
 
 
@@ -239,7 +239,7 @@ image: {{ include "library.image" (dict "root" $image "global" $.Values.global) 
         ),
     ],
 )
-def test_chart_tag_after_the_image_name_listed_with_the_tag_gets_digest(image, count, tmp_path):
+def test_chart_tag_gets_digest_if_rendered_after_the_image_name_beside_the_tag(image, count, tmp_path):
     template = f"{NAME_TEMPLATE}{LIBRARY_TEMPLATE}image: {image}"
     assert rendered_changes(tmp_path, template, SEVERAL_NAMES) == count
 
@@ -261,7 +261,7 @@ def test_chart_tag_after_the_image_name_listed_with_the_tag_gets_digest(image, c
         f'{{{{ with .Values.cart }}}}{{{{ include "web.name" . }}}}{{{{ end }}}}:{TAG}',
     ],
 )
-def test_chart_tag_after_the_name_of_another_image_gets_no_digest(image, tmp_path):
+def test_chart_tag_gets_no_digest_if_rendered_after_the_name_of_another_image(image, tmp_path):
     assert rendered_changes(tmp_path, f"{NAME_TEMPLATE}image: {image}", SEVERAL_NAMES) == 0
 
 

@@ -293,7 +293,7 @@ def test_helm_template_limits_exceed_common_use():
     assert expression_values.MAX_SOURCES >= 30
 
 
-def test_helm_output_repeated_in_two_with_blocks_is_recorded_for_both_values():
+def test_field_output_in_two_helm_with_blocks_is_recorded_for_both_values():
     text = "{{ with .Values.a }}{{ .b }}{{ .b }}{{ end }}{{ with .Values.c }}{{ .tag }}{{ .b }}{{ end }}"
     outputs = {source for source, use in read_templates(text)[""].uses if use is OTHER}
     assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}

@@ -121,7 +121,7 @@ def test_embedded_manifest_used_by_an_alias_is_never_editable():
     chomping=st.sampled_from(["", "-", "+"]),
     line_break=st.sampled_from(["\n", "\r\n"]),
 )
-def test_editable_slots_in_embedded_manifest_are_exact_after_any_comment(text, indent, chomping, line_break):
+def test_digest_slots_in_embedded_manifest_have_exact_offsets_after_any_comment(text, indent, chomping, line_break):
     body = "".join(f"{' ' * (2 + indent)}{line}\n" for line in f"#{text}".replace("\n", "\n#").split("\n"))
     pod = "".join(f"{' ' * (2 + indent)}{line}\n" for line in POD.splitlines())
     head = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  x: |{indent}{chomping}\n"

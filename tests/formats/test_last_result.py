@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.formats._syntax.last_result import remember_last
 
 
-def test_remembered_check_runs_once_for_consecutive_calls_with_equal_bytes():
+def test_function_that_remembers_last_result_runs_once_for_repeated_bytes():
     tested: list[bytes] = []
 
     @remember_last

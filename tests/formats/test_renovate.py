@@ -62,7 +62,7 @@ def read_rule(**matchers):
 
 
 @given(st.dictionaries(OPTIONS, VALUES, max_size=6))
-def test_arbitrary_renovate_configs_are_read_with_settings(config):
+def test_arbitrary_renovate_config_objects_raise_no_error(config):
     (found,) = read(json.dumps(config).encode())
     assert isinstance(found, RenovateConfig)
     assert isinstance(found.settings, RenovateSettings)
@@ -177,7 +177,7 @@ def test_renovate_rule_with_unknown_matchers_is_uncertain(matchers):
     assert not read_rule(**matchers).is_certain
 
 
-def test_renovate_rules_without_effect_on_updates_keep_only_matched_names():
+def test_renovate_rules_without_effect_are_dropped_but_matched_names_are_kept():
     rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
     settings = read_renovate_settings({"packageRules": rules * 1000})
     assert settings.rules == ()

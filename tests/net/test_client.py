@@ -169,7 +169,7 @@ def test_body_of_redirect_is_not_kept_in_memory():
     assert peak < 8 * 1024 * 1024
 
 
-def test_body_of_redirect_does_not_count_towards_limit_and_keeps_connection():
+def test_body_of_redirect_may_exceed_limit_and_connection_is_reused():
     page = HttpReply(302, b"<a href='/b'>Found</a>", {"Location": "/b"})
     with HttpListener(reply_by_path(a=page, b=HttpReply(body=b"here"))) as server:
         assert build_client(server).request("GET", f"{server.url}/a", limit=4).body == b"here"
@@ -343,7 +343,7 @@ def test_error_names_reason_when_host_name_cannot_be_resolved():
         http.request("GET", "https://nowhere.example/", limit=1)
 
 
-def test_host_that_used_up_retries_gets_single_tries_until_success():
+def test_requests_to_host_that_used_up_retries_are_tried_once_until_success():
     trouble = [True]
     with HttpListener(lambda received: HttpReply(503 if trouble[0] else 200)) as server:
         shared = build_client(server)

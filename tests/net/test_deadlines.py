@@ -175,7 +175,7 @@ def test_slow_upload_over_tls_is_cut_off_at_deadline(tmp_path):
         assert sum(received) < len(body) / 2
 
 
-def test_deadline_is_later_for_larger_allowed_responses():
+def test_deadline_is_later_if_larger_responses_are_allowed():
     assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
 
 

@@ -80,7 +80,7 @@ def test_configured_host_can_have_private_address_only_on_configured_port():
         listed.resolve_addresses("other.corp", 5000)
 
 
-def test_host_configured_without_port_is_allowed_only_on_default_port():
+def test_host_configured_without_port_can_be_private_only_on_default_port():
     listed = build_guard(["10.0.0.1"], registry_corp=HostTrust())
     assert listed.resolve_addresses("registry.corp", 443) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
@@ -100,7 +100,7 @@ def test_host_comparison_ignores_case_and_final_dot():
 
 
 @pytest.mark.parametrize("url", ["http://ghcr.io/v2/", "https://ghcr.io:8443/v2/", "http://ghcr.io:443/v2/"])
-def test_host_that_is_not_configured_is_allowed_only_by_https_on_port_443(url):
+def test_host_that_is_not_configured_is_allowed_only_over_https_on_port_443(url):
     with pytest.raises(BlockedError, match="registries:"):
         build_guard([]).check_url(Url.parse(url))
 
@@ -144,7 +144,7 @@ def test_https_url_on_default_port_is_allowed():
     build_guard([]).check_url(Url.parse("https://ghcr.io/v2/"))
 
 
-def test_configured_host_is_allowed_by_http_only_if_insecure_is_set():
+def test_configured_host_is_allowed_over_http_only_if_insecure_is_set():
     build_guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("https://registry.corp:5000/"))
     build_guard([], registry_corp__5000=HostTrust(is_insecure=True)).check_url(Url.parse("http://registry.corp:5000/"))
     with pytest.raises(BlockedError, match="insecure: true"):

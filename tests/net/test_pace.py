@@ -119,7 +119,7 @@ def test_all_threads_wait_if_host_asks_one_thread_to_wait():
     assert seen[0] == 1, "both waited before anybody asked again"
 
 
-def test_requests_to_host_are_refused_while_requested_wait_is_too_long():
+def test_requests_are_refused_while_host_asks_for_too_long_a_wait():
     clock = FakeClock()
     with (
         HttpListener(lambda received: build_busy_reply("3600")) as server,
@@ -211,7 +211,7 @@ def test_at_most_max_concurrent_requests_are_sent_to_a_host(monkeypatch):
     assert most == 3 < MAX_CONCURRENT_REQUESTS
 
 
-def test_host_is_not_contacted_again_after_limit_of_slow_time():
+def test_host_is_not_contacted_again_after_slow_responses_exceed_the_time_limit():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_SLOW_SECONDS // (PROMPT_SECONDS + 1)) + 1):
@@ -223,7 +223,7 @@ def test_host_is_not_contacted_again_after_limit_of_slow_time():
 
 
 @pytest.mark.parametrize(("seconds", "received_bytes"), [(PROMPT_SECONDS, 0), (100, 100 * SLOWEST_RATE)])
-def test_prompt_or_large_responses_do_not_count_as_slow_time_of_host(seconds, received_bytes):
+def test_prompt_or_large_responses_do_not_count_as_slow(seconds, received_bytes):
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(100):
@@ -232,7 +232,7 @@ def test_prompt_or_large_responses_do_not_count_as_slow_time_of_host(seconds, re
             turn.received_bytes = received_bytes
 
 
-def test_concurrent_slow_exchanges_count_once_as_slow_time():
+def test_time_of_concurrent_slow_responses_is_counted_only_once():
     clock = FakeClock()
     pace = clock.pace()
     with ExitStack() as stack:
@@ -242,7 +242,7 @@ def test_concurrent_slow_exchanges_count_once_as_slow_time():
     take_turn(pace.wait_for_turn())
 
 
-def test_host_that_asks_for_too_much_waiting_is_not_contacted_again():
+def test_host_is_not_contacted_again_after_requested_waits_exceed_the_limit():
     clock = FakeClock()
     pace = clock.pace()
     for _ in range(int(MAX_WAITED_SECONDS // 60)):
@@ -256,7 +256,7 @@ def test_host_that_asks_for_too_much_waiting_is_not_contacted_again():
     assert caught.value.is_permanent
 
 
-def test_slow_redirect_targets_count_as_slow_time_of_redirecting_host():
+def test_time_of_slow_redirect_targets_is_counted_for_redirecting_host():
     clock = FakeClock()
 
     def answer_slowly(_: ReceivedRequest) -> HttpReply:

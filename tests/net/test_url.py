@@ -93,7 +93,7 @@ def test_error_for_refused_url_shows_no_user_info_and_no_query(text):
         ("[::1]", ("[::1]", None)),
     ],
 )
-def test_host_with_optional_port_is_split(text, parts):
+def test_host_and_optional_port_are_split(text, parts):
     assert split_authority(text) == parts
 
 

@@ -36,7 +36,7 @@ def test_pre_commit_hooks_are_one_offline_hook_and_one_online_hook():
 
 
 @pytest.mark.parametrize("name", ["pinned", "current"])
-def test_earlier_name_of_a_pre_commit_hook_runs_the_same_hook(name):
+def test_former_name_of_a_pre_commit_hook_runs_the_renamed_hook(name):
     assert HOOKS[name] | {"id": f"basebump-{name}"} == HOOKS[f"basebump-{name}"]
 
 

@@ -75,7 +75,7 @@ def test_release_image_with_trivy_scans_images_without_a_config(buildah):
     assert re.search(r"trivy 0\.\d+\.\d+ on `linux/amd64`", done.stdout)
 
 
-def test_config_of_release_image_with_trivy_differs_only_in_labels(buildah):
+def test_image_config_with_trivy_differs_from_default_image_only_in_labels(buildah):
     plain, scanning = (buildah.config(image)["config"] for image in (IMAGE, WITH_TRIVY))
     title = "org.opencontainers.image.title"
     assert (plain["Labels"][title], scanning["Labels"][title]) == ("basebump", "basebump with Trivy")

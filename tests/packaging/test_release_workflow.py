@@ -208,7 +208,7 @@ def test_release_check_refuses_a_commit_outside_the_default_branch(repository):
     assert ran.log == f"::error::{TAG} is not on the branch main\n"
 
 
-def test_preparing_a_release_sets_version_changelog_section_and_switch(repository):
+def test_preparing_a_release_sets_version_changelog_and_release_switch(repository):
     assert repository.prepare("1.2.3") == 0
     checkout = release.Checkout(repository.clone)
     assert checkout.read_version() == "1.2.3"

@@ -69,7 +69,7 @@ def test_job_is_rolled_back_with_the_transaction_of_the_work(database):
     assert DatabaseWorkQueue(database).compute_figures().waiting == 0
 
 
-def test_requests_for_missing_work_store_no_job_for_already_stored_work(queue, database):
+def test_requests_for_missing_work_store_no_job_for_repository_already_queued(queue, database):
     queue.request_missing([build_visit_request("web")])
     take_jobs(database)
     queue.request_missing([build_visit_request("web"), build_visit_request("api")])
@@ -110,7 +110,7 @@ def test_work_requests_for_many_repositories_store_at_most_max_jobs(queue, datab
     assert count_jobs(database) == MAX_JOBS
 
 
-def test_most_urgent_work_gets_a_job_if_jobs_are_limited(queue, database):
+def test_most_urgent_work_gets_a_job_if_there_is_more_work_than_max_jobs(queue, database):
     requests = [build_visit_request(f"r{number}") for number in range(MAX_JOBS)]
     queue.request_work([*requests, replace(build_visit_request("z"), priority=WorkPriority.EXPLOITED)])
     assert count_jobs(database, f"priority = {WorkPriority.EXPLOITED.value}") == 1
@@ -183,14 +183,14 @@ def test_delayed_request_does_not_block_an_urgent_request_for_the_same_work(queu
     wait_until(stand.is_idle)
 
 
-def test_due_work_without_a_job_is_done_by_the_regular_search(database, stand):
+def test_worker_finds_due_work_that_has_no_job(database, stand):
     """Trap: nothing wakes a worker if the job was lost, or if it came before the work was due."""
     stand.start_worker()
     DatabaseWorkQueue(database).request_work([replace(build_visit_request("web"), delay=timedelta(seconds=2))])
     wait_until(stand.is_idle)
 
 
-def test_delayed_work_is_done_when_due_although_the_worker_waits_longer(queue, database, stand):
+def test_delayed_work_is_done_when_due_even_if_worker_would_wait_longer(queue, database, stand):
     stand.start_worker(longest_wait=600)
     wait_until(lambda: count_listeners(database) == 1)
     time.sleep(0.5)  # as above

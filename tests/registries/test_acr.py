@@ -67,7 +67,7 @@ def test_acr_record_contains_push_times_and_current_tags(acr):
     )
 
 
-def test_many_acr_records_need_only_one_exchange_and_one_access_token(acr):
+def test_reading_many_acr_records_needs_one_exchange_and_one_access_token(acr):
     asked = facts(acr)
     for digest in (NEW.digest, OLD.digest) * 3:
         asked.fetch_record(build_tag_ref(acr), digest)
@@ -170,7 +170,7 @@ def test_acr_records_are_requested_if_config_has_password_for_azure_host(acr):
 @pytest.mark.parametrize(
     ("anybody", "is_told"), [(ANYBODY, True), (AcrIdentity({"*": frozenset({"pull"})}), False), (None, False)]
 )
-def test_acr_record_without_credential_needs_anonymous_metadata_access(acr, anybody, is_told):
+def test_acr_record_is_read_without_credential_only_if_metadata_is_public(acr, anybody, is_told):
     acr.anonymous = anybody
     access = EndpointDirectory([entry(acr)])
     http = HttpClient(access.list_trusted_hosts(), environment={})

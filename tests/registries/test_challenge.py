@@ -48,5 +48,5 @@ def test_too_long_www_authenticate_header_is_truncated():
 
 
 @given(st.text(alphabet='aB=", \\\t', max_size=60))
-def test_any_www_authenticate_header_is_parsed_without_error(header):
+def test_arbitrary_www_authenticate_header_is_parsed_without_error(header):
     parse_challenges(header)

@@ -279,7 +279,7 @@ def test_fake_aws_refuses_wrong_key_secret_or_region(key, secret, region, aws):
     assert not aws.logins
 
 
-def test_fake_aws_refuses_operations_beside_login(aws):
+def test_fake_aws_refuses_operations_other_than_login(aws):
     with pytest.raises(ClientError, match="UnknownOperationException"):
         boto3.client("ecr", region_name="eu-west-1").describe_repositories()
 
@@ -384,7 +384,7 @@ def test_concurrent_threads_share_one_ecr_login(aws):
     assert len(aws.logins) == 1
 
 
-def test_passwords_of_cloud_tokens_and_config_entries_are_hidden_in_repr():
+def test_repr_of_cloud_token_and_registry_entry_hides_the_password():
     assert "secret" not in repr(
         [CloudToken(PasswordLogin("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")]
     )

@@ -86,7 +86,7 @@ def test_malformed_image_labels_are_read_as_empty(labels):
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"[" * 100_000, b"{"])
-def test_malformed_image_config_raises_not_an_image_error(body):
+def test_malformed_image_config_is_refused_as_not_an_image(body):
     with pytest.raises(NotAnImageError, match="config is not"):
         facts.parse_config(body)
 

@@ -141,7 +141,7 @@ def test_login_for_mirrored_repository_is_found_by_path_at_the_mirror():
     assert oci.get_pull_address(TagRef("docker.io/acme/nginx", "1"), digest).username == "host"
 
 
-def test_login_source_named_by_variable_is_used_without_home_directory(tmp_path, monkeypatch):
+def test_login_source_named_by_variable_is_used_if_user_has_no_home_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as in a container whose user ID has no entry in passwd
     assert find_username({}) is None

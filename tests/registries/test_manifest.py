@@ -165,7 +165,7 @@ KEYS = st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manif
 
 
 @given(st.dictionaries(KEYS, JSON, max_size=5), st.sampled_from(["", images.OCI_INDEX, images.OCI_MANIFEST, "x"]))
-def test_any_json_document_is_parsed_as_manifest_or_refused(document, content_type):
+def test_arbitrary_json_is_parsed_as_manifest_or_refused_as_not_an_image(document, content_type):
     body = json.dumps(document).encode()
     with contextlib.suppress(NotAnImageError):
         assert parse_document(images.compute_digest(body), body, content_type).manifest.kind in ManifestKind

@@ -121,7 +121,7 @@ def test_unchanged_tag_is_confirmed_by_etag(registry, list_requests):
     ]
 
 
-def test_known_etag_does_not_confirm_tag_without_login(private_registry):
+def test_known_etag_does_not_replace_the_login_for_a_private_tag(private_registry):
     oci = client(private_registry.host, username="user", password="right")
     claim = oci.fetch_descriptor(build_tag_ref(private_registry, "private"))
     assert (

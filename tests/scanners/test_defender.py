@@ -173,7 +173,7 @@ class TestNeverZero:
         assert why(scene.scan(of_image(NEW.digest, at=None))) is UnscannedReason.NOT_RESCANNED
         assert isinstance(scene.scan(individual(NEW.digest, "openssl", **old), is_pulled=True), Scan)
 
-    def test_unhealthy_defender_status_without_findings_is_not_a_scan(self, scene):
+    def test_unhealthy_defender_status_without_findings_is_not_accepted_as_scan(self, scene):
         assert why(scene.scan(of_image(NEW.digest, "Unhealthy"))) is UnscannedReason.NO_REPORT
         assert why(scene.scan(individual(NEW.digest, "x", code="NotApplicable"))) is UnscannedReason.NO_REPORT
 
@@ -227,7 +227,7 @@ class TestAge:
         ]
         assert found(scene.scan(*rows)).keys() == {"CVE-2026-0002"}
 
-    def test_old_defender_scan_prevents_comparison_but_new_findings_are_kept(self, scene):
+    def test_findings_of_new_image_are_kept_if_defender_scan_of_old_image_is_old(self, scene):
         scene.graph.rows = [
             individual(OLD.digest, "openssl", cve("CVE-2026-0001"), pushed=LONG_AGO),
             individual(NEW.digest, "openssl", cve("CVE-2026-0001"), cve("CVE-2026-0002")),
@@ -238,7 +238,7 @@ class TestAge:
         assert (why(evidence.old), evidence.old.is_database_unknown) == (UnscannedReason.DIFFERENT_DATABASE, True)
         assert len(evidence.new.findings) == 2
 
-    def test_old_defender_scans_of_recently_pulled_images_are_compared(self, scene):
+    def test_defender_scans_made_long_ago_are_compared_if_images_were_pulled_recently(self, scene):
         scene.graph.rows = [
             individual(OLD.digest, "openssl", cve("CVE-2026-0001"), pushed=LONG_AGO),
             individual(NEW.digest, "openssl", cve("CVE-2026-0002"), pushed=LONG_AGO),
@@ -275,7 +275,7 @@ def _changed(value, path, new):
 
 
 @given(st.sampled_from(KNOWN), st.data(), JSON)
-def test_any_defender_row_is_read_or_refused(known, data, new):
+def test_arbitrary_defender_row_is_read_or_refused_as_unreadable(known, data, new):
     row = known | {"digest": NEW.digest}
     path = data.draw(st.sampled_from([path for path in _paths(row) if path[0] == "properties"]))
     as_text = data.draw(st.booleans())

@@ -63,7 +63,7 @@ class TestQueries:
         scene.graph.reply = HttpReply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
         assert "more rows" in scene.scan().detail
 
-    def test_used_up_defender_quota_causes_pause_before_next_query(self, scene):
+    def test_next_defender_query_is_delayed_if_quota_is_used_up(self, scene):
         scene.graph.left = 1
         assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
         assert scene.pauses == [5.0]

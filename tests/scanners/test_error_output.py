@@ -9,7 +9,7 @@ from bot.reports.compare.comparison_text import MAX_VALUE
 from bot.scanners._scanner_program import MAX_DETAIL_LENGTH, MAX_ERROR_LENGTH, make_failure, shorten_error_output
 
 
-def test_shortened_scanner_error_starts_at_a_whole_error_and_keeps_the_end():
+def test_long_scanner_error_is_shortened_to_the_last_complete_errors():
     wrapped = ": ".join(f"error number {number} of the scanner" for number in range(40))
     shown = shorten_error_output(wrapped, None)
     assert shown.startswith("… error number ")

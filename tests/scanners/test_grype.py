@@ -153,7 +153,7 @@ class TestNeverZero:
             ({}, UnscannedReason.FAILED),
         ],
     )
-    def test_incomplete_grype_report_is_not_a_scan(self, stand, said, state):
+    def test_incomplete_grype_report_is_not_accepted_as_scan(self, stand, said, state):
         stand.scene["reports"] = {NEW: said}
         assert get_reason(stand.scanner().scan(subject())) is state
 

@@ -266,7 +266,7 @@ class TestNeverZero:
             ({"neither": 1}, UnscannedReason.NO_REPORT),
         ],
     )
-    def test_incomplete_inventory_is_not_an_osv_scan(self, scene, api, inventory, state):
+    def test_incomplete_inventory_is_not_scanned_by_osv(self, scene, api, inventory, state):
         assert get_reason(scene.scanner(api()).scan(scene.inventory(inventory))) is state
 
     def test_image_without_inventory_causes_no_osv_query(self, scene, api):
@@ -280,7 +280,7 @@ class TestNeverZero:
             is UnscannedReason.IMAGE_GONE
         )
 
-    def test_unreachable_optional_osv_api_is_requested_once(self, scene, monkeypatch):
+    def test_osv_api_that_may_be_missing_is_tried_only_once_if_unreachable(self, scene, monkeypatch):
         monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
         options = {"may_be_missing": True, "now": lambda: NOW}
         scanner = OsvScanner("http://127.0.0.1:1", scene.hub.create_sbom_finder(), **options)

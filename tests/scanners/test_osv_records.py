@@ -134,7 +134,7 @@ metrics = st.tuples(st.sampled_from(["AV", "AC", "AT", "VC", "SI", "MSI", "E", "
     st.sampled_from(["CVSS:3.1", "CVSS:4.0", "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H"]),
     st.lists(metrics.map(":".join), max_size=5),
 )
-def test_any_cvss_vector_is_classified_without_error(start, fields):
+def test_arbitrary_cvss_vector_is_classified_without_error(start, fields):
     assert classify_vector("/".join([start, *fields])) in Severity
 
 
@@ -200,13 +200,13 @@ WRAPPINGS = ("spdxVersion", "packages", "bomFormat", "components", "payload", "d
 
 
 @given(st.dictionaries(st.sampled_from(WRAPPINGS), json_values | st.just("CycloneDX")))
-def test_any_json_is_read_as_inventory_or_refused(value):
+def test_arbitrary_json_is_read_as_inventory_or_refused_as_unreadable(value):
     with contextlib.suppress(UnreadableReportError):
         parse_inventory(json.dumps(value).encode(), frozenset({digest("a")}))
 
 
 @given(st.dictionaries(st.sampled_from(list(debian("CVE-2026-0001", "bash"))), json_values))
-def test_any_osv_record_is_read_or_refused(value):
+def test_arbitrary_osv_record_is_read_or_refused_as_unreadable(value):
     with contextlib.suppress(UnreadableReportError):
         findings(debian("CVE-2026-0001", "bash") | value)
 

@@ -104,7 +104,7 @@ def test_scan_report_is_matched_by_config_digest_of_image(reports):
     assert get_ids(scanner.scan(subject())) == {"CVE-2026-0001"}
 
 
-def test_registry_gets_no_request_if_report_names_the_digest_or_none_exists(reports):
+def test_registry_gets_no_request_if_report_names_the_digest_or_there_is_no_report(reports):
     def refuse(each):
         raise AssertionError(each)
 
@@ -284,7 +284,7 @@ class TestComparisons:
         evidence = self.delta(reports(files, is_one_run=True))
         assert get_reason(evidence.old) is UnscannedReason.DIFFERENT_DATABASE
 
-    def test_declaring_one_run_does_not_override_different_report_databases(self, reports):
+    def test_reports_declared_as_one_run_are_not_compared_if_databases_differ(self, reports):
         other = build_grype_report(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6))
         evidence = self.delta(
             reports({"a.json": other, "b.json": build_grype_report(NEW, "CVE-2026-0002")}, is_one_run=True)

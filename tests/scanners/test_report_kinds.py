@@ -170,7 +170,7 @@ def test_image_and_fixed_versions_are_read_from_trivy_sarif():
     assert {finding.fixed_in for finding in found.findings} == {"1.1.1d-r0", "1.1.1d-r2"}
 
 
-def test_sarif_report_without_results_is_not_a_scan():
+def test_sarif_report_without_results_is_not_accepted_as_scan():
     document = load_json("trivy.sarif")
     document["runs"][0]["results"] = []
     (found,) = parse_reports(json.dumps(document).encode())
@@ -210,7 +210,7 @@ def change_report(name: str, **changes) -> bytes:
         (change_report("trivy.json", Results=[]), UnscannedReason.OS_UNKNOWN),
     ],
 )
-def test_report_about_unrecognised_or_ended_release_is_not_a_scan(content, state):
+def test_report_about_unrecognised_or_ended_release_is_not_accepted_as_scan(content, state):
     (found,) = parse_reports(content)
     assert found.not_scanned.reason is state
 
@@ -278,7 +278,7 @@ json_values = st.recursive(
 @pytest.mark.parametrize("name", REPORTS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_randomly_damaged_report_is_read_or_refused(name, data):
+def test_randomly_damaged_report_is_read_or_refused_as_unreadable(name, data):
     document = load_json(name)
     place = document
     for _ in range(data.draw(st.integers(0, 6))):

@@ -132,7 +132,7 @@ class TestFalseClean:
         assert findings(stand.scanner().scan(stand.subject(same))) == expected(ALPINE_PACKAGES, ALPINE_RELEASE)
 
     @pytest.mark.parametrize("extended", [False, True])
-    def test_ubuntu_image_with_extended_support_is_not_clean_without_extended_data(
+    def test_ubuntu_image_with_extended_support_is_not_clean_if_advisories_are_missing(
         self, stand, program, tmp_path, extended
     ):
         report = {

@@ -63,7 +63,7 @@ def test_operating_system_and_platform_are_read_from_trivy_report():
 
 
 @pytest.mark.parametrize("name", ["without-system", "without-packages", "unlisted"])
-def test_trivy_report_without_findings_lacks_packages_or_a_known_release(name):
+def test_trivy_report_without_findings_shows_if_system_or_packages_are_missing(name):
     read = parse_recorded(name)
     assert read.findings == ()
     assert (read.system is None) == (name == "without-system")
@@ -160,7 +160,7 @@ json_values = st.recursive(
 
 
 @given(st.fixed_dictionaries({"SchemaVersion": st.just(2)}, optional={"Metadata": json_values, "Results": json_values}))
-def test_any_json_is_read_as_trivy_report_or_refused(value):
+def test_arbitrary_json_is_read_as_trivy_report_or_refused_as_unreadable(value):
     with contextlib.suppress(UnreadableReportError):
         parse_report(json.dumps(value).encode())
 

@@ -179,7 +179,7 @@ def test_public_keys_are_read_from_paths_relative_to_config(read_settings, tmp_p
     assert settings.policy_config.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
-def test_policy_rules_keep_order_and_set_only_written_keys(read_settings, tmp_path):
+def test_policy_rules_keep_order_and_set_only_keys_written_in_config(read_settings, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "team.pub").write_bytes(key.pem)
     settings = read_settings(
@@ -252,7 +252,7 @@ def test_files_entries_for_same_format_are_merged(read_settings):
     }
 
 
-def test_unset_own_is_distinguished_from_empty_own_list(read_settings):
+def test_missing_own_key_is_distinguished_from_empty_own_list(read_settings):
     assert read_settings("").policy_config.own_globs is None
     assert read_settings("own: []").policy_config.own_globs == ()
     assert read_settings("own: [registry.example.com/**]").policy_config.own_globs == ("registry.example.com/**",)
@@ -353,7 +353,7 @@ def test_example_config_is_valid(path):
         "registry.contoso.com",
     ],
 )
-def test_tasks_accepts_resource_id_for_each_host_form_of_azure_registry(read_settings, host):
+def test_tasks_key_is_accepted_for_azure_registry_with_any_form_of_host_name(read_settings, host):
     resource = (
         "/subscriptions/4385CF00-2d3a-425a-832f-f4285b1c9dce/resourcegroups/Our_(Group)-1.x"
         "/providers/Microsoft.ContainerRegistry/registries/Contoso"
@@ -363,7 +363,7 @@ def test_tasks_accepts_resource_id_for_each_host_form_of_azure_registry(read_set
     assert registry.tasks == resource
 
 
-def test_kev_and_epss_lists_are_paths_relative_to_config_or_urls(read_settings, tmp_path):
+def test_kev_and_epss_lists_can_be_urls_or_paths_relative_to_config(read_settings, tmp_path):
     named = read_settings("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
     assert named == EnrichmentSection(kev=tmp_path / "lists" / "kev.json", epss="https://lists.example/epss.csv.gz")
     assert read_settings("").enrichment == EnrichmentSection()
@@ -377,7 +377,7 @@ def test_source_changes_are_looked_up_only_if_configured(read_settings):
     assert not read_settings("enrichment: {kev: kev.json}").enrichment.source_changes
 
 
-def test_vex_documents_are_files_folders_or_urls(read_settings, tmp_path):
+def test_vex_documents_can_be_files_folders_or_urls(read_settings, tmp_path):
     vex = read_settings(
         "enrichment: {vex: [{path: vex, authors: ['Acme *']}, {url: 'https://a.example/vex.json', authors: [Acme]}]}"
     ).enrichment.vex
@@ -404,7 +404,7 @@ def test_policy_rules_can_use_kev_if_kev_list_is_configured(read_settings):
 
 
 @pytest.mark.parametrize("until", DueUntil)
-def test_due_until_in_policy_accepts_each_stage(read_settings, until):
+def test_until_key_of_due_date_accepts_each_stage(read_settings, until):
     clusters = "state: sqlite:///state.db\nclusters: [{name: prod}]\n"
     (rule,) = read_settings(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy
     assert rule.keys["due"].until is until

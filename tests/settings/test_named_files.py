@@ -88,7 +88,7 @@ def test_key_certificate_or_template_file_that_is_too_large_is_refused(tmp_path,
 
 
 @pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])
-def test_invalid_commit_trailers_and_intent_trailer_are_refused(tmp_path, trailer):
+def test_commit_trailers_that_are_invalid_or_reserved_for_intent_are_refused(tmp_path, trailer):
     config = tmp_path / "basebump.yaml"
     config.write_text(f"schema: 1\nproposals: {{trailers: [{json.dumps(trailer)}]}}\n")
     with pytest.raises(ConfigError, match="`Key: value`"):

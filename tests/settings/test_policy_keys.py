@@ -22,16 +22,16 @@ def test_each_policy_key_is_in_schema_reference_page_and_default_config(key):
     assert f" {key}:" in DEFAULT
 
 
-def test_key_without_default_or_example_is_refused_for_default_config():
+def test_default_config_cannot_be_generated_for_key_without_default_or_example():
     with pytest.raises(AssertionError, match="hint: add an `Example` to its type, or `example` to `_key`"):
         default_config._find_value("flavour", {"type": "string"})
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_each_reason_is_on_vocabulary_page_with_sentence_of_reason(reason):
+def test_vocabulary_page_lists_each_reason_with_the_sentence_for_the_reason(reason):
     assert f"| `{reason}` | {reason.sentence} |" in VOCABULARY
 
 
 @pytest.mark.parametrize("reason", [*ALLOWABLE_REASONS, *ACCEPTABLE_REASONS])
-def test_each_reason_that_a_rule_can_override_is_a_value_in_schema(reason):
+def test_schema_lists_each_reason_that_a_rule_can_override(reason):
     assert f'"{reason}"' in SCHEMA

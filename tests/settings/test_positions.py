@@ -112,7 +112,7 @@ def test_config_that_follows_hint_for_image_is_accepted(problems, tmp_path, imag
 
 
 @given(st.from_regex(r"[a-z.*?/:@]{1,20}", fullmatch=True))
-def test_hint_for_arbitrary_image_glob_is_accepted(image):
+def test_config_that_follows_hint_for_arbitrary_image_glob_is_accepted(image):
     def validate(glob: str) -> list[str]:
         _, found = validate_config({"schema": 1, "own": [glob]}, requires_forges=False)
         return [each.message for each in found]

@@ -180,7 +180,7 @@ def test_package_rule_option_without_equivalent_is_reported():
     assert translation.rules[0].keys == {"labels": ("web",)}
 
 
-def test_origin_of_rule_from_preset_names_the_preset():
+def test_origin_of_rule_from_preset_refers_to_the_extends_key():
     rule = {"matchDatasources": ["docker"], "labels": ["docker"]}
     translation = translate({"extends": ["docker:pinDigests"], "packageRules": [rule]})
     origins = [each.origin for each in translation.rules]

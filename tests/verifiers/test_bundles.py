@@ -253,7 +253,7 @@ class TestReferrersApi:
     def test_referrers_tag_is_read_if_registry_lacks_referrers_api(self, serve, status):
         assert serve([[]], HttpReply(status, b"404 page not found")) == NoSignature()
 
-    def test_html_page_in_place_of_referrers_list_leads_to_the_referrers_tag(self, serve):
+    def test_referrers_tag_is_read_if_referrers_list_is_an_html_page(self, serve):
         assert serve([[]], HttpReply(body=b"<html>", headers={"Content-Type": "text/html"})) == NoSignature()
 
     @pytest.mark.parametrize("body", [b"[", b"[]", b"{}", json.dumps({"manifests": {}}).encode()])

@@ -40,7 +40,7 @@ def _name(reference):
         ("", "ghcr.io/acme/web"),
     ],
 )
-def test_signature_counts_if_payload_names_the_repository_or_none_at_all(key, reference, glob):
+def test_signature_is_verified_if_payload_names_the_repository_or_no_repository(key, reference, glob):
     assert isinstance(_check(key, _name(reference), "other.example/x", glob), VerifiedSignature)
     assert isinstance(_check(key, {}, glob), VerifiedSignature)
 
