@@ -91,7 +91,7 @@ class StuckUpdateView:
     names: tuple[Text, ...]
     """The own images, the manifests or the workloads that the sentence is about."""
     check: Link | Text | None
-    """The check that failed; None if none did, or if its name is not known."""
+    """The check that failed; None if no check failed, or if its name is not known."""
 
     @property
     def sentence(self) -> str:
@@ -181,15 +181,15 @@ class DashboardView:
     critical)`. None if no two images were compared.
     """
     added: Plain | None
-    """The vulnerabilities that the open and waiting proposals add together, such as `2 (1 critical)`; None if no added
-    ones are known.
+    """The vulnerabilities that the open and waiting proposals add together, such as `2 (1 critical)`; None if no
+    added vulnerabilities are known.
     """
     remarks: tuple[Plain, ...]
     """The unknown parts of the fixes, such as `2 of 10 not scanned`; empty if all is known."""
     overdue_count: int
     """The number of open and waiting proposals whose due date has passed."""
     waiting_reason: Plain | None
-    """The note of all waiting proposals, if there are several, and all have the same note."""
+    """The note that all waiting proposals have; None unless there are several with the same note."""
     open_all: Box | None
     """The checkbox that opens all waiting proposals; None unless there are several."""
     rebuild_all: Box | None

@@ -49,7 +49,7 @@ class RunningPlaceView:
 
 @dataclass(frozen=True, slots=True)
 class RunningView:
-    """Where the image runs, or an own image that was built on it."""
+    """The namespaces that run the image, or an own image that was built on it."""
 
     own_image: Text | None
     """The own image; None if the pods run the image itself."""
@@ -182,7 +182,7 @@ class ProposalView:
     move_count: int
     """The number of updates to another digest or tag."""
     due: DueView | None = None
-    """The time by which the proposal is to be merged; None if the policy sets none, or if it is not known."""
+    """The time by which the proposal is to be merged; None if the policy sets no time, or if the time is not known."""
     rebuild: RebuildView | None = None
     """The own images that are rebuilt after the merge, and on which other repositories build; None if there are none,
     or if they are not known.
@@ -200,7 +200,7 @@ class PlatformView:
 
 @dataclass(frozen=True, slots=True)
 class BlockView:
-    """Why the operator blocked a digest."""
+    """The reason why the operator blocked a digest."""
 
     reason: Text
     details: Link | None
@@ -221,7 +221,7 @@ class TransitionView:
     block: BlockView | None
     """Why the digest in use is blocked; None unless the cause is `blocked`."""
     goes_back: bool
-    """True if the update goes back to an older digest on purpose, because the newer ones are blocked."""
+    """True if the update goes back to an older digest on purpose, because the newer digests are blocked."""
     doubt: Text | Plain | None
     """The reason why a maintainer must review the proposal before it is merged; None if there is no such reason."""
     notes: tuple[Text | Plain, ...]
@@ -265,7 +265,7 @@ class TransitionView:
     fleet: FleetView | None
     """The outcome of CI with the new digest in the repositories of the fleet; None if it is not known."""
     running: tuple[RunningView, ...]
-    """Where the image runs, and own images that were built on it; empty if they run nowhere, or if it is not known."""
+    """The namespaces that run the image, or own images that were built on it; empty if none do or none are known."""
 
 
 def build_proposal_view(

@@ -14,7 +14,7 @@ class RebuildView:
     images: int
     """The number of own images."""
     repositories: int
-    """The number of other repositories whose images are built on them, directly or on images between them."""
+    """The number of other repositories whose images are built on own images of the proposal, directly or indirectly."""
 
 
 def build_rebuild_view(effect: RebuildEffect | None) -> RebuildView | None:

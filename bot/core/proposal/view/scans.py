@@ -134,7 +134,7 @@ class DeltaView:
     """
     notable_introduced: tuple[NotableView, ...]
     fixed_packages: tuple[PackageFindingsView, ...]
-    """All fixed vulnerabilities by package. The list may have been truncated, as the next two lists."""
+    """All fixed vulnerabilities by package. This list and the next two may have been truncated."""
     introduced_packages: tuple[PackageFindingsView, ...]
     remaining_packages: tuple[PackageFindingsView, ...]
     fixed_cut: int
