@@ -100,7 +100,7 @@ def test_activity_hash_changes_when_pull_request_is_merged(stand):
 
 
 @without(local="it has no reviews and labels")
-def test_activity_hash_changes_with_label_approval_title_close_and_reopen(stand):
+def test_activity_hash_changes_on_label_approval_new_title_close_or_reopen(stand):
     propose(stand)
     watch = ActivityWatch(stand)
     for step, act in (
@@ -115,7 +115,7 @@ def test_activity_hash_changes_with_label_approval_title_close_and_reopen(stand)
 
 
 @without(local="it has no comments and drafts", azure="basebump reads neither comments of users nor drafts there")
-def test_activity_hash_changes_with_comment_and_draft_state(stand):
+def test_activity_hash_changes_on_comment_or_conversion_to_draft(stand):
     propose(stand)
     watch = ActivityWatch(stand)
     stand.comment(BRANCH, "Why?")
@@ -150,7 +150,7 @@ def test_tree_id_in_repository_list_is_that_of_base_branch_head(stand):
     assert repository.tree in (None, expected)
 
 
-def test_repository_list_without_activity_scope_has_no_tree_and_no_activity(stand):
+def test_repository_has_no_tree_or_activity_if_list_call_requests_none(stand):
     push(stand, changes=CHANGES, message=message_of())
     (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
     assert (repository.tree, repository.activity) == (None, None)
@@ -172,7 +172,7 @@ COSTS = {"github": (1, 2), "gitlab": (1, 2), "azure": (2, 3), "gitea": (1, 3)}
 
 
 @without(local="it needs no requests", forgejo="it costs the same as on Gitea", github_app="it costs the same")
-def test_activity_of_single_repository_takes_documented_number_of_api_calls(stand):
+def test_reading_activity_of_repository_takes_documented_number_of_api_calls(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     assert _count_requests(stand, fleet, repository) == COSTS[stand.kind][0]

@@ -112,7 +112,7 @@ def test_open_pull_request_is_listed_only_for_target_branch(stand):
     assert list_seen_states(stand, RELEASE, OF_RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
 
 
-def test_open_pull_request_outside_lookup_is_listed_only_for_target_branch(stand):
+def test_pull_request_of_unnamed_branch_is_listed_only_for_target_branch(stand):
     _propose(stand, BRANCH, "main")
     _propose(stand, OF_RELEASE, RELEASE)
     assert list_seen_states(stand, "main") == {(BRANCH, RequestState.OPEN)}
@@ -187,7 +187,7 @@ def test_retargeted_pull_request_has_no_intent_for_either_base_branch(server):
     assert server.forge(RELEASE).list_requests(PREFIX, frozenset()) == ()
 
 
-def test_users_pull_request_from_own_branch_to_other_base_branch_is_ignored(server):
+def test_pull_request_that_user_opens_from_own_branch_to_other_base_is_ignored(server):
     _propose(server, BRANCH, "main")
     server.propose_by_hand(BRANCH, RELEASE)
     assert list_seen_states(server, "main") == {(BRANCH, RequestState.OPEN)}
@@ -219,7 +219,7 @@ def test_gitlab_lists_all_branches_if_glob_starts_with_wildcard(gitlab):
     assert "search" not in gitlab.server.exchanges[-1].asked.words
 
 
-def test_retry_after_lost_answer_ignores_merge_request_to_other_base_branch(gitlab):
+def test_retry_after_lost_response_ignores_merge_request_to_other_base_branch(gitlab):
     gitlab.commit(RELEASE, {"README.md": "This is release/1.\n"})
     _push(gitlab, BRANCH, "main")
     gitlab.propose_by_hand(BRANCH, RELEASE)
@@ -229,7 +229,7 @@ def test_retry_after_lost_answer_ignores_merge_request_to_other_base_branch(gitl
     assert [each.title for each in gitlab.project.requests] == ["A change", words.title]
 
 
-def test_base_branch_trailer_does_not_hide_intent(server):
+def test_intent_is_read_from_commit_message_that_has_base_branch_trailer(server):
     assert message_of().count("Basebump-Intent") == 1
     _push(server, OF_RELEASE, RELEASE)
     (seen,) = server.forge(RELEASE).list_requests(PREFIX, frozenset())

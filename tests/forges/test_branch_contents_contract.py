@@ -44,7 +44,7 @@ def run_judge(stand, **words) -> tuple[FakeBranchJudge, object]:
     return recorder, seen
 
 
-def test_judge_receives_claim_of_branch_and_mark_of_pull_request(stand):
+def test_judge_receives_intent_of_branch_and_mark_of_pull_request(stand):
     head = push(stand)
     recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]
@@ -54,7 +54,7 @@ def test_judge_receives_claim_of_branch_and_mark_of_pull_request(stand):
     assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.mark)]
 
 
-def test_listed_pull_request_has_intent_and_flags_from_verdict_of_judge(stand):
+def test_verdict_of_judge_determines_intent_and_flags_of_listed_pull_request(stand):
     propose(stand)
     _, seen = run_judge(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
     assert (seen.intent, seen.is_confirmed, seen.is_as_marked) == ("7" * 16, False, False)
@@ -62,7 +62,7 @@ def test_listed_pull_request_has_intent_and_flags_from_verdict_of_judge(stand):
     assert (seen.intent, seen.has_commented) == (None, False)
 
 
-def test_branch_whose_commit_claims_no_intent_is_not_judged(stand):
+def test_branch_is_not_judged_if_commit_message_has_no_intent_trailer(stand):
     stand.commit(BRANCH, {"Dockerfile": "FROM x\n"})
     recorder, seen = run_judge(stand)
     assert (recorder.claims, seen.intent) == ([], None)
@@ -95,7 +95,7 @@ def test_differences_list_the_files_that_the_branch_edits(stand):
         {"Dockerfile": None, "Dockerfile/x": "x\n"},
     ],
 )
-def test_changed_modes_links_and_added_or_deleted_files_are_not_content_edits(stand, files):
+def test_only_changed_bytes_of_existing_regular_files_are_content_edits(stand, files):
     push(stand)
     stand.move_branch(BRANCH, make_forged_commit(stand, BRANCH, files, has_own_edits=False))
     recorder, _ = run_judge(stand)
@@ -141,7 +141,7 @@ def test_file_limit_of_the_comparison_api_does_not_truncate_differences(stand, m
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_judge_that_does_not_open_contents_causes_no_additional_api_calls(stand):
+def test_file_contents_are_not_fetched_unless_judge_reads_contents(stand):
     propose(stand)
     if not hasattr(stand, "server"):
         pytest.skip("a local forge sends no requests")

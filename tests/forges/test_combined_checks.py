@@ -27,5 +27,5 @@ FAILED, NONE, PASSED, PENDING, UNKNOWN = (
         ((PENDING, FAILED, PASSED), FAILED),
     ],
 )
-def test_worst_outcome_of_checks_is_ci_outcome_of_commit(checks, outcome):
+def test_ci_outcome_of_commit_is_worst_outcome_of_all_checks(checks, outcome):
     assert combine_checks(checks) is outcome

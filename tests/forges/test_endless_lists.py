@@ -100,7 +100,7 @@ def test_list_is_refused_without_retry_if_pages_together_exceed_byte_limit(forge
         assert len(server.received) < 10
 
 
-def test_call_budget_refuses_further_requests_after_time_limit():
+def test_call_budget_refuses_requests_after_max_call_seconds():
     now = 0.0
     budget = CallBudget(lambda: now)
     budget.take_request("forge.test")
@@ -109,7 +109,7 @@ def test_call_budget_refuses_further_requests_after_time_limit():
         budget.take_request("forge.test")
 
 
-def test_each_nested_or_later_call_has_full_request_budget(monkeypatch):
+def test_request_budget_starts_again_for_each_nested_or_later_call(monkeypatch):
     monkeypatch.setattr(call_budget, "MAX_CALL_REQUESTS", 2)
     with HttpListener(lambda _: HttpReply()) as server:
         session = ApiSession(server.url, limit=10, environment={})
@@ -142,7 +142,7 @@ def test_forge_is_not_contacted_again_after_too_many_slow_exchanges():
 
 @pytest.mark.parametrize("reply", [{"status": 200}, {"status": 429}], ids=["delayed", "refused"])
 @pytest.mark.parametrize("connection_class", [AzureConnection, GiteaConnection])
-def test_forge_is_not_contacted_again_after_too_many_retry_after_waits(connection_class, reply, monkeypatch):
+def test_forge_is_not_contacted_again_after_too_many_waits_for_retry_after(connection_class, reply, monkeypatch):
     now = 0.0
 
     def sleep(seconds):
@@ -186,7 +186,7 @@ def test_forge_is_not_contacted_again_after_too_many_slow_git_exchanges():
         assert len(server.received) == 2
 
 
-def test_git_download_above_slowest_rate_does_not_count_as_slow_exchange(tmp_path):
+def test_git_download_faster_than_slowest_rate_is_not_a_slow_exchange(tmp_path):
     now = 0.0
     git = DiskRepository.create(tmp_path / "b.git", {"large": os.urandom(4 * 1024 * 1024)})
 

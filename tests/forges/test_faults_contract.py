@@ -100,7 +100,7 @@ def test_failed_second_page_of_list_is_retried(watched_stand, kind):
     assert watched_stand.pauses == [BACKOFF_SECONDS[0]]
 
 
-def test_file_that_cannot_be_fetched_is_returned_as_tree_error(watched_stand, kind):
+def test_file_that_cannot_be_fetched_yields_tree_error(watched_stand, kind):
     fleet = watched_stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)
@@ -122,13 +122,13 @@ def test_tree_that_cannot_be_listed_raises_tree_error(watched_stand, kind):
 # Limits
 
 
-def test_read_is_retried_after_short_rate_limit_in_retry_after(watched_stand, kind):
+def test_read_is_retried_after_seconds_in_short_retry_after_header(watched_stand, kind):
     _limit(watched_stand, kind, kind.find, retry_after="7")
     assert isinstance(watched_stand.look(), GitRepository)
     assert watched_stand.pauses == [7.0]
 
 
-def test_read_is_retried_after_near_reset_time_of_rate_limit(watched_stand, kind):
+def test_read_is_retried_after_rate_limit_that_resets_soon(watched_stand, kind):
     soon = str(int(time.time()) + 30)
     _limit(watched_stand, kind, kind.find, **{name: word or soon for name, word in kind.reset.items()})
     assert isinstance(watched_stand.look(), GitRepository)
@@ -137,7 +137,7 @@ def test_read_is_retried_after_near_reset_time_of_rate_limit(watched_stand, kind
 
 
 @pytest.mark.parametrize("wait", [str(int(MAX_WAIT) + 1), "9" * 30])
-def test_rate_limit_longer_than_max_wait_fails_read_without_pause(watched_stand, kind, wait):
+def test_read_fails_without_pause_if_rate_limit_lasts_longer_than_max_wait(watched_stand, kind, wait):
     _limit(watched_stand, kind, kind.find, retry_after=wait)
     failed = watched_stand.look()
     assert watched_stand.pauses == []

@@ -146,7 +146,7 @@ def test_invisible_repository_is_reported_and_others_are_listed(scene):
     assert web.name == "acme/web"
 
 
-def test_repository_names_ignore_case_and_are_listed_once_in_server_spelling(scene):
+def test_repository_configured_in_several_cases_is_listed_once_as_on_server(scene):
     scene.add("Acme/Web")
     (found,) = scene.found("acme/web", "ACME/WEB", only=["acme/WEB"])
     assert found.name == "Acme/Web"
@@ -167,7 +167,7 @@ def test_unknown_token_is_reported_with_hint_and_not_shown(scene):
 # Trees
 
 
-def test_reading_entry_of_other_tree_returns_tree_error(scene):
+def test_entry_that_is_not_in_the_tree_yields_tree_error(scene):
     scene.add("acme/web")
     fleet = scene.fleet("acme/web")
     (repository,) = fleet.list_repositories(frozenset())

@@ -65,7 +65,7 @@ def test_push_keeps_commit_message_unchanged(stand):
     assert commit.message.rstrip("\n") == f"Zürich → Genève\n\nA paragraph.\n\n{format_intent_trailer(INTENT)}"
 
 
-def test_push_over_expected_head_replaces_commit_of_branch(stand):
+def test_push_replaces_commit_of_branch_if_head_is_the_expected_commit(stand):
     old = push(stand)
     new = push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=old)
     assert [commit.oid for commit in stand.commits(BRANCH)] == [new]
@@ -138,7 +138,7 @@ def test_branches_outside_prefix_are_not_listed(stand):
     assert {each.branch for each in stand.forge().list_requests(PREFIX, frozenset())} == {BRANCH}
 
 
-def test_branch_prefix_matches_beginning_of_a_path_segment(stand):
+def test_branch_prefix_may_end_in_the_middle_of_a_path_segment(stand):
     push(stand)
     push(stand, OTHER)
     assert {each.branch for each in stand.forge().list_requests("basebump/py", frozenset())} == {BRANCH}
@@ -250,7 +250,7 @@ def test_only_tree_of_local_forge_is_readable_by_another_process(stand):
         assert list(pickle.loads(pickle.dumps(tree)).read(entries)) == list(tree.read(entries))
 
 
-def test_missing_file_is_tree_error_and_other_files_are_read(stand):
+def test_missing_file_yields_tree_error_and_other_files_are_read(stand):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)

@@ -57,5 +57,5 @@ def test_unreachable_host_is_reported_with_cause_and_hint(explain):
     [(explain_github_error, "GitHub"), (explain_gitlab_error, "GitLab"), (explain_azure_error, "Azure DevOps")],
 )
 @pytest.mark.parametrize("error", [json.JSONDecodeError, requests.exceptions.JSONDecodeError])
-def test_invalid_json_is_explained_as_not_an_answer_of_the_forge(explain, name, error):
+def test_error_about_invalid_json_says_that_response_is_not_in_format_of_forge(explain, name, error):
     assert f"its response does not have {name}'s format" in explain(error("Expecting value", "<html>", 0))

@@ -259,7 +259,7 @@ def test_new_pull_request_does_not_inherit_comment_after_branch_deletion(stand):
 # Conflicts
 
 
-def test_change_of_other_file_on_base_branch_is_not_a_conflict(stand):
+def test_change_of_another_file_on_base_branch_is_not_a_conflict(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert not open_one(stand).has_conflicts

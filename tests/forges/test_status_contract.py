@@ -80,7 +80,7 @@ def test_commit_pushed_by_earlier_run_gets_status_when_pull_request_opens(stand)
     assert stand.statuses(BRANCH) == [GOOD]
 
 
-def test_merge_commit_of_base_branch_gets_status_that_mark_records(stand):
+def test_status_is_set_on_merge_commit_of_user_and_recorded_in_mark(stand):
     seen = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     head = stand.update_branch(BRANCH)

@@ -36,7 +36,7 @@ def test_branch_is_behind_if_base_branch_moved_after_push(stand):
     assert not one(stand, RequestState.BRANCH, OTHER).is_behind
 
 
-def test_base_branch_merged_by_user_is_not_an_edit(stand):
+def test_merge_of_base_branch_by_user_does_not_count_as_user_edit(stand):
     before = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     merge = stand.update_branch(BRANCH)
@@ -46,7 +46,7 @@ def test_base_branch_merged_by_user_is_not_an_edit(stand):
     assert not seen.has_conflicts
 
 
-def test_repeated_merges_of_base_branch_are_not_edits(stand):
+def test_repeated_merges_of_base_branch_do_not_count_as_user_edits(stand):
     propose(stand)
     for number in range(3):
         stand.commit("main", {"README.md": f"Elsewhere {number}.\n"})
@@ -56,7 +56,7 @@ def test_repeated_merges_of_base_branch_are_not_edits(stand):
     assert (seen.head, seen.intent, seen.is_behind) == (merge, INTENT, True)
 
 
-def test_clean_merge_of_base_branch_change_in_same_file_is_not_an_edit(stand):
+def test_conflict_free_merge_of_base_change_in_same_file_is_not_a_user_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
     push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
@@ -85,14 +85,14 @@ def test_push_replaces_merge_with_one_commit_on_newest_base(stand):
         pytest.param({"mine": "Mine.\n"}, id="a-new-file"),
     ],
 )
-def test_merge_commit_with_additional_change_is_an_edit(stand, files):
+def test_merge_commit_with_additional_change_counts_as_user_edit(stand, files):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.update_branch(BRANCH, also=files)
     assert open_one(stand).intent is None
 
 
-def test_merge_commit_that_drops_change_of_base_branch_is_an_edit(stand):
+def test_merge_commit_that_drops_change_of_base_branch_counts_as_user_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
     push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
@@ -101,7 +101,7 @@ def test_merge_commit_that_drops_change_of_base_branch_is_an_edit(stand):
     assert one(stand, RequestState.BRANCH).intent is None
 
 
-def test_merge_commit_that_resolves_conflict_is_an_edit(stand):
+def test_merge_commit_that_resolves_conflict_counts_as_user_edit(stand):
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     stand.merge_by_hand(BRANCH, {"Dockerfile": "FROM python:3.13-slim@sha256:mine\n"})
@@ -109,7 +109,7 @@ def test_merge_commit_that_resolves_conflict_is_an_edit(stand):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["below-the-merge", "above-the-merge"])
-def test_user_commit_below_or_above_merge_of_base_branch_is_an_edit(stand, before):
+def test_user_commit_before_or_after_merge_of_base_branch_counts_as_edit(stand, before):
     propose(stand)
     if before:
         stand.commit(BRANCH, {"README.md": "Mine.\n"})
@@ -120,14 +120,14 @@ def test_user_commit_below_or_above_merge_of_base_branch_is_an_edit(stand, befor
     assert open_one(stand).intent is None
 
 
-def test_merge_of_other_branch_is_an_edit(stand):
+def test_merge_of_branch_other_than_base_counts_as_user_edit(stand):
     propose(stand)
     stand.commit("feature", {"Dockerfile": CHANGES[0].content})
     stand.merge_by_hand(BRANCH, {}, source="feature")
     assert open_one(stand).intent is None
 
 
-def test_branch_pushed_by_user_has_no_intent_after_merge_of_base_branch(stand):
+def test_user_commit_with_copied_message_has_no_intent_even_after_base_merge(stand):
     stand.commit(BRANCH, {"README.md": "Mine.\n"}, message_of())
     stand.commit("main", {"app/Dockerfile": "FROM node:24\n"})
     stand.update_branch(BRANCH)

@@ -74,7 +74,7 @@ def test_write_trial_writes_nothing_to_repository_that_is_not_named(stand):
         ({"shows_pusher": False}, None),
     ],
 )
-def test_write_trial_detects_broken_assumptions_about_azure(stand, assumption, failing):
+def test_write_trial_reports_write_that_fails_due_to_broken_azure_assumption(stand, assumption, failing):
     if not isinstance(stand, AzureStand):
         pytest.skip("the assumptions are about Azure DevOps")
     for name, value in assumption.items():

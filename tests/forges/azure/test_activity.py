@@ -57,7 +57,7 @@ def _shorten(lines):
     return [line.partition("/_apis/")[2].partition("?")[0].rpartition("/")[2] for line in lines]
 
 
-def test_project_list_reads_heads_and_activities_with_one_refs_call_per_repository(server):
+def test_listing_heads_and_activities_takes_one_refs_call_per_repository(server):
     with server.watched() as lines:
         listed = _list(server, SHOP)
     assert _shorten(lines) == ["repositories", "refs", "connectionData", "pullrequests", "properties", "refs", "refs"]
@@ -68,7 +68,7 @@ def test_project_list_reads_heads_and_activities_with_one_refs_call_per_reposito
     assert {name: each.activity for name, each in listed.items()} == {name: _read(server, name) for name in listed}
 
 
-def test_repositories_named_in_config_share_pull_request_list_of_project(server):
+def test_one_pull_request_list_serves_all_named_repositories_of_a_project(server):
     with server.watched() as lines:
         listed = _list(server, "Shop/api", "Shop/web", "Other/web")
     assert _shorten(lines).count("pullrequests") == 1

@@ -80,7 +80,7 @@ def test_update_without_automerge_disables_auto_complete(stand):
     assert get_request(stand).armed_by is None
 
 
-def test_auto_complete_disabled_by_user_is_not_set_again(stand):
+def test_auto_complete_that_user_disabled_stays_disabled(stand):
     open_with_policies(stand, BranchPolicy(1, BUILD, {}))
     get_request(stand).armed_by = None
     seen = open_one(stand)

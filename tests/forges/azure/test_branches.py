@@ -113,7 +113,7 @@ def test_one_api_call_lists_own_branches_and_leftover_temporary_branches(stand):
     ]
 
 
-def test_leftover_temporary_branch_is_deleted_with_custom_branch_prefix(stand):
+def test_leftover_temporary_branch_is_deleted_despite_custom_branch_prefix(stand):
     leftover = f"{TEMPORARY_PREFIX}{'0123' * 4}"
     stand.git.commit(leftover, {"Dockerfile": "FROM x\n"})
     stand.repository.creators[f"refs/heads/{leftover}"] = stand.token.account
@@ -125,7 +125,7 @@ def test_leftover_temporary_branch_is_deleted_with_custom_branch_prefix(stand):
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
-def test_temporary_branch_of_user_blocks_neither_rebuild_nor_deletion(stand, is_atomic):
+def test_user_branch_named_like_temporary_branch_blocks_no_rebuild_or_deletion(stand, is_atomic):
     stand.server.world.assumptions.are_refs_atomic = is_atomic
     old = push(stand)
     foreign = [f"{TEMPORARY_PREFIX}{'0123' * 4}", f"{TEMPORARY_PREFIX}work"]
@@ -153,7 +153,7 @@ def test_temporary_branches_have_unpredictable_names(stand):
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])
-def test_branch_moved_by_user_is_not_rebuilt_with_atomic_or_separate_updates(stand, is_atomic):
+def test_rebuild_does_not_overwrite_branch_that_user_moved(stand, is_atomic):
     stand.server.world.assumptions.are_refs_atomic = is_atomic
     old = push(stand)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
@@ -197,7 +197,7 @@ def test_error_names_missing_permission_to_create_branch(stand):
         push(stand)
 
 
-def test_branch_that_only_begins_like_own_prefix_is_not_listed(stand):
+def test_branch_in_folder_with_longer_name_than_prefix_is_not_listed(stand):
     push(stand)
     stand.git.commit("basebumper/x", {"README.md": "x\n"})
     assert [each.branch for each in look(stand)] == [BRANCH]
@@ -238,7 +238,7 @@ def test_push_fails_if_server_does_not_start_branch_at_given_commit(stand):
     assert BRANCH not in stand.branches()
 
 
-def test_commit_of_unknown_pusher_is_own_if_author_and_committer_are_basebump(stand):
+def test_commit_of_unknown_pusher_is_own_if_basebump_is_author_and_committer(stand):
     stand.server.world.assumptions.shows_pusher = False
     push(stand)
     assert [each.intent for each in look(stand)] == [INTENT]

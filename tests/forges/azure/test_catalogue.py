@@ -73,7 +73,7 @@ def test_unusable_repositories_of_project_are_skipped_and_counted_by_doctor(serv
     ("state", "word"),
     [({"is_disabled": True}, "does not exist or is disabled"), ({"is_in_maintenance": True}, "in maint")],
 )
-def test_named_repository_that_is_disabled_or_in_maintenance_is_failure(server, state, word):
+def test_named_repository_disabled_or_in_maintenance_is_reported_as_failure(server, state, word):
     add_repositories(server, "Shop/web", **state)
     (failed,) = open_fleet(server, "Shop/web").list_repositories(frozenset())
     assert isinstance(failed, RunFailure)
@@ -114,7 +114,7 @@ def test_doctor_reports_branch_policies_on_basebump_branches(server):
     assert "`branch_prefix`" in found.result
 
 
-def test_doctor_names_pipeline_job_token_and_skips_scope_check(server):
+def test_doctor_recognises_token_of_pipeline_job_and_skips_scope_check(server):
     add_repositories(server, "Shop/web")
     server.world.add_token("jwt", BOT, is_bearer=True)
     found = run_checks(server, "Shop/web", token="jwt", kind=CredentialKind.JOB)

@@ -33,7 +33,7 @@ def add_policy(stand, kind, settings, status=None):
         stand.repository.requests[-1].builds[policy.id] = ValidationBuild(status, stand.branches()[BRANCH])
 
 
-def test_ci_outcome_of_pull_request_takes_two_api_calls(stand):
+def test_reading_ci_outcome_of_pull_request_takes_two_api_calls(stand):
     _, lines = read(stand)
     assert [line.rpartition("/")[2] for line in lines] == ["statuses", "evaluations"]
 

@@ -10,7 +10,7 @@ from bot.forges.hosted.refusal import RefusedError
 
 
 @pytest.mark.parametrize("time", ["2026-11-25T12:00:00", "yesterday", None])
-def test_pull_request_with_invalid_time_or_without_time_zone_is_refused(stand, time):
+def test_pull_request_with_invalid_time_or_missing_time_zone_is_refused(stand, time):
     propose(stand)
     (request,) = stand.repository.requests
     shapes = AzureJson(stand.server.url)

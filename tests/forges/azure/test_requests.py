@@ -101,7 +101,7 @@ def test_description_length_is_counted_in_utf16_units(stand):
         open_with(stand, body=RequestText("\U0001f600" * 2_001, mark=MARK).join())
 
 
-def test_line_endings_from_browser_do_not_change_listed_body(stand):
+def test_body_saved_in_browser_with_crlf_is_listed_with_unchanged_text(stand):
     open_with(stand, body=build_text("One line.\n\nAnother one."))
     seen = open_one(stand)
     get_request(stand).description = "One line.\r\n\r\nAnother one."
@@ -151,7 +151,7 @@ def test_existing_pull_request_is_updated_if_server_refuses_duplicate(stand, sta
 # Attributes
 
 
-def test_labels_are_recorded_as_ever_set_and_action_label_is_recognised(stand):
+def test_labels_set_by_basebump_are_recorded_and_action_label_is_recognised(stand):
     assert open_with(stand, RequestAttributes(labels=("docker", "basebump-again"))).notes == ()
     seen = open_one(stand)
     assert seen.ever_set.labels == ("docker", "basebump-again")
@@ -179,7 +179,7 @@ def test_labels_and_reviewers_removed_by_user_are_not_set_again(stand):
     assert (request.labels, request.reviewers) == ([], [])
 
 
-def test_refused_label_is_set_by_next_update_when_allowed(stand):
+def test_refused_label_is_set_by_next_update_once_server_allows_label(stand):
     stand.token.can_make_labels = False
     open_with(stand, RequestAttributes(labels=("docker",)))
     stand.token.can_make_labels = True
@@ -190,7 +190,7 @@ def test_refused_label_is_set_by_next_update_when_allowed(stand):
 
 
 @pytest.mark.parametrize("value", ["", "[]", "no json", '{"labels": 7}', "null", "[" * 9_000])
-def test_malformed_property_with_attributes_ever_set_is_ignored(stand, value):
+def test_malformed_record_of_labels_set_by_basebump_is_ignored(stand, value):
     propose(stand)
     get_request(stand).properties[SET_PROPERTY] = value
     assert open_one(stand).ever_set.labels == ()
@@ -254,7 +254,7 @@ def test_pull_request_is_opened_as_draft_only_if_proposed_as_draft(stand, is_dra
     assert get_request(stand).is_draft is is_draft
 
 
-def test_opening_draft_again_as_ready_proposal_removes_draft_state(stand):
+def test_opening_existing_draft_pull_request_as_ready_removes_draft_state(stand):
     open_with(stand, draft=True)
     stand.forge().open(proposal())
     assert get_request(stand).is_draft is False
@@ -284,7 +284,7 @@ def test_auto_complete_set_by_user_accepts_pull_request(stand):
 # Statuses
 
 
-def test_status_of_pull_request_satisfies_status_policy(stand):
+def test_evidence_status_set_by_basebump_satisfies_status_policy(stand):
     open_with(stand, RequestAttributes(status=GOOD), body=build_text())
     (status,) = get_request(stand).statuses
     assert (status.genre, status.name, status.state) == ("basebump", "evidence", "succeeded")
@@ -335,13 +335,13 @@ def test_closed_pull_request_without_mark_is_declined_unless_closed_by_basebump(
     assert one(stand, RequestState.CLOSED).is_closed_by_branch_deletion is (is_own and shows_closer)
 
 
-def test_change_of_other_file_on_base_branch_is_not_a_conflict(stand):
+def test_change_of_another_file_on_base_branch_is_not_a_conflict(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     assert not open_one(stand).has_conflicts
 
 
-def test_at_most_max_pull_requests_of_users_are_read_individually(stand, monkeypatch):
+def test_properties_are_read_for_at_most_max_pull_requests_of_users(stand, monkeypatch):
     monkeypatch.setattr(azure_requests, "MAX_FOREIGN_REQUESTS", 2)
     open_with(stand, body=build_text())
     for number in range(5):
@@ -354,7 +354,7 @@ def test_at_most_max_pull_requests_of_users_are_read_individually(stand, monkeyp
     assert len([line for line in lines if "/properties" in line]) == 3
 
 
-def test_pull_requests_outside_own_prefix_are_not_read_individually(stand):
+def test_pull_request_with_branch_outside_own_prefix_causes_no_additional_read(stand):
     propose(stand)
     stand.git.commit("feature", {"README.md": "A person's.\n"})
     stand.propose_by_hand("feature")

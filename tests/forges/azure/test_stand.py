@@ -63,7 +63,7 @@ def test_published_examples_match_azure_api_description(title):
         ),
     ],
 )
-def test_fake_server_reports_exchange_that_api_description_lacks(asked, status, answer, sentence):
+def test_fake_server_reports_exchange_that_violates_api_description(asked, status, answer, sentence):
     assert any(sentence in each for each in violations(ApiExchange(asked, status, answer)))
 
 

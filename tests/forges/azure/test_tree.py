@@ -51,7 +51,7 @@ def test_computed_tree_id_equals_tree_id_of_git(stand):
     assert compute_tree_id(nodes) == stand.git.run("rev-parse", "main^{tree}").decode().strip()
 
 
-def test_many_files_are_read_in_archives_of_max_batch_files(stand, monkeypatch):
+def test_many_files_are_read_in_archives_of_at_most_max_batch_files(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "MAX_BATCH_FILES", 10)
     stand.commit("main", FILES)
     assert read(open_tree(stand)) == list_expected_files(stand)
@@ -139,7 +139,7 @@ def test_tree_is_listed_with_git_if_api_truncates_list(stand):
     assert list_requests_with(stand, "_git/web/git-upload-pack")
 
 
-def test_truncated_tree_is_incomplete_if_git_is_unavailable(stand):
+def test_truncated_tree_is_marked_as_incomplete_if_git_is_unavailable(stand):
     stand.server.world.assumptions.lists_whole_trees = False
     stand.server.has_git = False
     stand.commit("main", FILES)

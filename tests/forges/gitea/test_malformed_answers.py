@@ -53,7 +53,7 @@ def test_deeply_nested_json_response_is_refused(status):
 
 
 @pytest.mark.parametrize("key", ["default_branch", "full_name"])
-def test_repository_with_invalid_unicode_in_name_or_branch_is_failure(stand, key):
+def test_invalid_unicode_in_repository_or_branch_name_is_reported_as_failure(stand, key):
     alter(stand, "/repos/acme/web", lambda body: body.update({key: LONE_SURROGATE}))
     fleet = open_gitea_fleet(stand.server.url, TOKEN, selected=["acme/web", "acme/web2"], pause=no_pause)
     listed = list(fleet.list_repositories(frozenset()))

@@ -52,7 +52,7 @@ def test_attributes_set_by_basebump_are_found_in_pull_request_history(stand):
     assert EVERYTHING.subtract(ever_set) == RequestAttributes()
 
 
-def test_label_removed_by_user_is_still_listed_as_ever_set(stand):
+def test_label_removed_by_user_is_still_listed_as_previously_set(stand):
     open_with(stand, EVERYTHING)
     get_pull(stand).labels.clear()
     assert "docker" in open_one(stand).ever_set.labels
@@ -97,7 +97,7 @@ def test_action_label_of_user_is_removed_by_update(stand):
     assert get_pull(stand).labels == []
 
 
-def test_update_keeps_draft_prefix_that_listed_title_omits(stand):
+def test_draft_prefix_is_hidden_in_listed_title_and_kept_by_update(stand):
     open_with(stand, RequestAttributes(), is_draft=True)
     assert get_pull(stand).title == f"WIP: {proposal().title}"
     seen = open_one(stand)
@@ -135,7 +135,7 @@ def test_latest_official_review_of_each_user_decides_acceptance(stand, reviews, 
     assert open_one(stand).is_accepted is is_accepted
 
 
-def test_reviews_of_pull_request_without_reviews_are_not_read(stand):
+def test_pull_request_that_has_no_reviews_causes_no_api_call_for_reviews(stand):
     propose(stand)
     with stand.server.watched() as lines:
         open_one(stand)
@@ -167,7 +167,7 @@ def test_closed_pull_request_from_fork_is_not_a_decline(stand):
     assert [each.state for each in look(stand)] == [RequestState.OPEN]
 
 
-def test_closed_pull_requests_of_all_branches_take_one_api_call(stand):
+def test_listing_closed_pull_requests_of_all_branches_takes_one_api_call(stand):
     propose(stand)
     stand.close_request(BRANCH)
     stand.delete_branch(BRANCH)
@@ -178,7 +178,7 @@ def test_closed_pull_requests_of_all_branches_take_one_api_call(stand):
     assert all(f"poster={BOT}" in line for line in lines if "state=closed" in line)
 
 
-def test_up_to_date_rule_is_unknown_if_branch_protection_is_hidden(stand):
+def test_branch_is_not_required_to_be_up_to_date_if_protection_is_hidden(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     stand.repository.protected["ma*"] = {"block_on_outdated_branch": True}
@@ -198,7 +198,7 @@ def test_comment_by_basebump_is_found_after_many_comments_of_users(stand):
     assert requests.has_own_comment(number)
 
 
-def test_all_commits_of_branch_are_compared_if_server_pages_are_small(stand):
+def test_branch_comparison_reads_commits_from_all_pages(stand):
     stand.server.max_items = 1
     push(stand)
     stand.commit(BRANCH, {"README.md": "By hand.\n"})

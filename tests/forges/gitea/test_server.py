@@ -110,7 +110,7 @@ def test_account_without_email_commits_with_noreply_email(stand):
         (503, "", "it failed with status 503; hint: rerun basebump later"),
     ],
 )
-def test_each_refused_read_has_message_and_hint_for_status(stand, status, message, said):
+def test_error_of_refused_read_has_message_and_hint_for_each_status(stand, status, message, said):
     stand.server.fail("GET /repos/acme/web$", stand.server.problem(status, message), times=10)
     (error,) = list_names(stand, "acme/web")
     assert said in error
@@ -124,7 +124,7 @@ def test_each_refused_read_has_message_and_hint_for_status(stand, status, messag
         (ALL_SCOPES, False, "403; hint: give the token the scope `write:repository`"),
     ],
 )
-def test_push_refused_for_missing_scope_or_right_has_hint(stand, scopes, can_write, said):
+def test_error_of_push_refused_for_missing_scope_or_right_has_hint(stand, scopes, can_write, said):
     stand.token.scopes, stand.token.can_write = scopes, can_write
     with pytest.raises(ForgeError) as refused:
         push(stand)
@@ -133,7 +133,7 @@ def test_push_refused_for_missing_scope_or_right_has_hint(stand, scopes, can_wri
     assert list(stand.branches()) == ["main"]
 
 
-def test_push_refused_with_401_has_hint_about_token_scope(stand):
+def test_error_of_push_refused_with_401_has_hint_about_token_scope(stand):
     denied = ForgeReply(401, b"Unauthorized", {"WWW-Authenticate": 'Basic realm="Gitea"'})
     stand.server.fail("service=git-receive-pack", denied)
     with pytest.raises(RefusedError, match="hint: give the token the scope `write:repository`") as refused:
@@ -190,7 +190,7 @@ def test_doctor_finds_no_problem_if_token_has_all_rights(tmp_path, server, level
         ),
     ],
 )
-def test_doctor_reports_obstacle_to_proposals_as_problem(stand, action, said, harm):
+def test_doctor_reports_anything_that_prevents_proposals_as_problem(stand, action, said, harm):
     harm(stand)
     result = examine(stand, RunLevel.PROPOSE)[action, CheckStatus.PROBLEM]
     assert said in result or "`basebump/**`" in result

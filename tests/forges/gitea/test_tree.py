@@ -48,7 +48,7 @@ def test_files_are_read_in_one_batch_and_empty_file_individually(stand, kind):
     assert [REQUEST[kind] in line for line in lines if line != "GET /version"] == [True, False]
 
 
-def test_files_beyond_server_batch_limit_take_another_batch(stand, kind):
+def test_files_beyond_batch_limit_of_server_are_read_in_another_batch(stand, kind):
     stand.server.max_files = 2
     contents, lines = read_all_files(stand)
     assert contents == CONTENTS
@@ -77,7 +77,7 @@ def test_batch_content_that_does_not_match_object_id_is_read_again(stand, kind):
     assert contents == CONTENTS
 
 
-def test_file_above_blob_size_limit_of_server_is_tree_error(stand):
+def test_file_above_blob_size_limit_of_server_yields_tree_error(stand):
     stand.server.left_out, stand.server.max_blob = BATCHES, 10
     contents, _ = read_all_files(stand)
     assert isinstance(contents["Dockerfile"], TreeError)
@@ -102,7 +102,7 @@ def test_large_tree_and_many_files_are_read_with_git(stand, monkeypatch):
     assert all(".git/" in line for line in lines)
 
 
-def test_large_tree_is_incomplete_if_git_is_unavailable(stand, monkeypatch):
+def test_large_tree_is_marked_as_incomplete_if_git_is_unavailable(stand, monkeypatch):
     monkeypatch.setattr(gitea_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitea_tree, "MAX_ENTRIES", 6)
     stand.server.tree_entries, stand.server.has_git = 3, False

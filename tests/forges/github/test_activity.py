@@ -54,7 +54,7 @@ BOTH_KNOWN = {"acme/api": (True, True), "acme/web": (True, True)}
 BOTH_UNKNOWN = {"acme/api": (False, False), "acme/web": (False, False)}
 
 
-def test_listing_with_activities_takes_same_api_calls_as_plain_list(server):
+def test_listing_activities_of_owner_takes_no_more_api_calls_than_plain_list(server):
     for number in range(198):
         server.world.add_repository(f"acme/r{number:03}", FILES)
     with server.watched() as without:
@@ -124,7 +124,7 @@ def test_activity_is_unknown_if_server_refuses_the_query(server, names, reply, t
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
-def test_activity_is_unknown_if_server_has_no_or_older_graphql(server, graphql):
+def test_activity_is_unknown_if_server_has_older_graphql_or_lacks_graphql(server, graphql):
     server.graphql = graphql
     assert _list_known(server, ACME) == BOTH_UNKNOWN
 
@@ -163,7 +163,7 @@ def test_activity_is_unknown_if_response_lacks_branch_or_pull_request(is_known, 
     assert (parse_activity(node | changed, SCOPE) is not None) is is_known
 
 
-def test_activity_of_single_repository_takes_one_api_call_per_kind_of_data(github):
+def test_reading_activity_lists_branches_pull_requests_and_issues_once_each(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset(), SCOPE)
     with github.server.watched() as lines:

@@ -98,7 +98,7 @@ def test_push_of_workflow_file_requests_token_with_workflows_permission(stand):
     assert {"permissions": WORKFLOWS, "repositories": ["web"]} in list_issued_permissions(stand.server)
 
 
-def test_push_of_workflow_file_names_missing_workflows_permission(stand):
+def test_error_of_workflow_file_push_names_missing_workflows_permission(stand):
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PUSH, **PROPOSE, "contents": "write"}

@@ -78,7 +78,7 @@ def test_invalid_reviewer_is_noted_and_others_are_requested(github, nobody):
     assert get_pull(github).reviewers == ["ada", "team:platform"]
 
 
-def test_single_invalid_reviewer_causes_only_one_review_request(github):
+def test_review_request_is_not_repeated_if_only_reviewer_is_invalid(github):
     (note,) = propose(github, attributes=RequestAttributes(reviewers=("stranger",))).notes
     assert "collaborator" in note
     assert sum(line.endswith("/requested_reviewers") for line in github.server.lines) == 1

@@ -67,7 +67,7 @@ def test_one_query_lists_repositories_of_owner_with_branch_heads(server):
 
 
 @pytest.mark.parametrize("graphql", OLDER)
-def test_older_server_lists_same_repositories_by_rest_after_one_failed_query(server, graphql):
+def test_repositories_on_older_server_are_listed_by_rest_after_one_failed_query(server, graphql):
     server.graphql = graphql
     selected = [RepositorySelection("acme"), RepositorySelection("acme", topics=("go",))]
     with server.watched() as lines:
@@ -138,7 +138,7 @@ def key(server):
     return AppKey(app.id, private_key())
 
 
-def test_repositories_of_installation_with_heads_take_two_api_calls(server, key):
+def test_listing_repositories_of_installation_with_heads_takes_two_api_calls(server, key):
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"), credential=key)
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
@@ -170,7 +170,7 @@ def test_batch_of_app_repositories_is_halved_after_gateway_error(server, key):
 # By name
 
 
-def test_named_repositories_take_one_query_and_missing_repository_uses_rest(server):
+def test_one_query_reads_named_repositories_and_rest_confirms_missing_repository(server):
     with server.watched() as lines:
         web, nowhere, api = _found(server, "acme/web", "acme/nowhere", "acme/api")
     assert [web, api] == _expected(server, "acme/web", "acme/api")

@@ -41,7 +41,7 @@ def test_plain_http_request_ignores_all_proxy_variables(monkeypatch):
 
 @responses.activate
 @pytest.mark.parametrize(("variable", "verify"), [("SSL_CERT_FILE", "/ca.pem"), ("REQUESTS_CA_BUNDLE", True)])
-def test_only_ssl_cert_file_variable_replaces_certificates(variable, verify, monkeypatch):
+def test_ssl_cert_file_sets_trusted_certificates_but_requests_ca_bundle_does_not(variable, verify, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv(variable, "/ca.pem")
     responses.get(f"{ENTERPRISE}/user", json={})
@@ -69,7 +69,7 @@ def test_response_larger_than_max_answer_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("link", ["https://api.ghe.example/x", "https://uploads.ghe.example/x"])
 @responses.activate
-def test_request_to_url_on_related_host_is_refused(link):
+def test_request_to_subdomain_of_configured_host_is_refused(link):
     with pytest.raises(RefusedError, match="another host"):
         _read(ENTERPRISE, link)
     assert len(responses.calls) == 0

@@ -46,7 +46,7 @@ def job(tmp_path):
 
 
 @pytest.mark.parametrize(("login", "kind"), [("stranger", "User"), ("basebump-bot", "User"), ("other[bot]", "Bot")])
-def test_job_token_ignores_dashboard_of_other_author(job, login, kind):
+def test_run_with_job_token_ignores_dashboard_of_other_author(job, login, kind):
     author = job.server.world.add_account(login, kind)
     add_labelled_issue(job, author, add_mark("- [x] <!-- basebump:open basebump/x -->"))
     (repository,) = job.fleet().list_repositories(frozenset())
@@ -56,7 +56,7 @@ def test_job_token_ignores_dashboard_of_other_author(job, login, kind):
     assert dashboard.read().body == add_mark("ours")
 
 
-def test_job_token_without_graphql_reads_only_dashboards_of_bots(tmp_path):
+def test_run_with_job_token_reads_only_dashboards_of_bots_without_graphql(tmp_path):
     """REST does not report the account of such a token, so that its own issues are those of any bot."""
     job = GitHubStand(tmp_path, {"Dockerfile": "FROM x\n"}, is_app=True, enterprise=True, graphql=GraphQL.NONE)
     (repository,) = job.fleet().list_repositories(frozenset())

@@ -130,7 +130,7 @@ def test_doctor_reports_public_repository_outside_installation_as_problem(app):
     assert "does not include 'web'" in found["push branches"].result
 
 
-def test_doctor_fails_with_app_id_if_key_belongs_to_other_app(app):
+def test_doctor_error_names_app_id_if_key_belongs_to_other_app(app):
     fleet = open_github_fleet(app.server.url, AppKey(999, private_key()), selected=[app.name], pause=no_pause)
     with pytest.raises(ForgeError, match="the App 999"):
         list(fleet.examine(build_target()))
@@ -214,7 +214,7 @@ def test_doctor_reports_write_permissions_of_fine_grained_token_as_unknown(stand
     assert "`contents: write`" in unknown["push branches"]
 
 
-def test_doctor_checks_setting_for_pull_requests_of_job_token_if_readable(tmp_path):
+def test_doctor_checks_whether_job_token_is_allowed_to_open_pull_requests(tmp_path):
     stand = GitHubStand(tmp_path, FILES, is_app=True)
     tried = "open pull requests with a job's own token"
     for may_read, is_on, mark in (

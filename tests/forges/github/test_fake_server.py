@@ -95,7 +95,7 @@ def test_response_body_that_breaks_api_description_is_a_violation(server):
     assert "object/sha" in found[0]
 
 
-def test_invalid_response_is_a_violation_after_valid_response_of_same_shape(server):
+def test_cached_check_of_valid_response_does_not_hide_invalid_value(server):
     url = f"{server.url}/git/refs/heads/main"
     body = {"ref": "refs/heads/main", "node_id": "x", "url": url}
     found = [
@@ -152,7 +152,7 @@ def test_fake_server_closes_pull_request_when_branch_is_deleted(server, git):
     assert send_request(server, "GET", "/pulls/1").json()["state"] == "closed"
 
 
-def test_fake_server_refuses_to_reopen_pull_request_whose_branch_equalled_base(server, git):
+def test_fake_server_does_not_reopen_pull_request_closed_because_branch_was_base(server, git):
     head = git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     for commit in (git.need("main"), head):
@@ -181,7 +181,7 @@ def test_fake_server_marks_pull_request_as_merged_if_base_contains_branch(server
     assert (pull["state"], pull["merged"]) == ("closed", True)
 
 
-def test_fake_server_reports_conflict_only_from_second_request_on(server, git):
+def test_fake_server_reports_conflict_as_unknown_on_first_request(server, git):
     git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
     _propose(server)
     git.commit("main", {"Dockerfile": "FROM z\n"})
@@ -210,7 +210,7 @@ def test_fake_server_returns_409_for_refs_of_empty_repository(server):
     assert get_refusal(requests.get(url, timeout=10)) == (409, "Git Repository is empty.")
 
 
-def test_fake_server_extends_base_tree_and_keeps_bytes(server, git):
+def test_fake_server_adds_files_to_base_tree_with_exact_bytes_and_modes(server, git):
     base = git.run("rev-parse", "main^{tree}").decode().strip()
     blob = send_request(
         server, "POST", "/git/blobs", {"content": base64.b64encode(b"\0\xff").decode(), "encoding": "base64"}
@@ -262,7 +262,7 @@ def test_fake_server_finds_account_of_commit_by_email(server, git):
     assert send_request(server, "GET", f"/commits/{unknown}").json()["author"] is None
 
 
-def test_fake_server_executes_no_request_between_death_and_revival(server):
+def test_fake_server_executes_no_request_while_stopped_by_die_before(server):
     server.die_before(2)
     assert send_request(server, "POST", "/labels", {"name": "one"}).status_code == 201
     for method, path in (("POST", "/labels"), ("GET", "")):

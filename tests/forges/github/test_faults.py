@@ -82,7 +82,7 @@ def test_push_is_retried_after_pause_for_graphql_rate_limit(github):
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "DELETE"])
-def test_result_of_failed_write_on_older_server_is_read_from_branches(old_github, verb):
+def test_older_server_write_that_succeeded_despite_502_is_found_in_branches(old_github, verb):
     old = old_github.push()
     old_github.fail(f"{verb} .*/git/refs/", 502, works=True)
     if verb == "PATCH":
@@ -101,7 +101,7 @@ def test_push_fails_if_neither_response_nor_branch_is_readable(github):
         github.push(NEWER_CHANGES, over=old)
 
 
-def test_push_refused_by_graphql_names_missing_permission(github):
+def test_error_of_push_refused_by_graphql_names_missing_permission(github):
     old = github.push()
     errors = [{"type": "FORBIDDEN", "message": "Resource not accessible by personal access token"}]
     github.server.fail("POST /graphql", github.server.reply({"data": {"updateRefs": None}, "errors": errors}))
@@ -112,7 +112,7 @@ def test_push_refused_by_graphql_names_missing_permission(github):
 # Answers that are none
 
 
-def test_file_with_malformed_content_is_tree_error(github):
+def test_file_with_malformed_content_yields_tree_error(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)

@@ -50,7 +50,7 @@ def test_many_files_are_read_with_one_query(make, kind):
     assert lines == ["POST /graphql"]
 
 
-def test_file_bytes_are_kept_and_binary_files_are_read_by_rest(make):
+def test_files_are_read_byte_for_byte_and_binary_files_by_rest(make):
     contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert [line.partition(" ")[0] for line in lines].count("POST") == 1
@@ -145,7 +145,7 @@ def test_rest_content_that_does_not_match_object_id_is_refused(make):
     assert "object id" in str(refused)
 
 
-def test_files_of_older_server_are_read_by_rest_after_one_failed_query(make):
+def test_files_on_older_server_are_read_by_rest_after_one_failed_query(make):
     stand = make(FILES, graphql=GraphQL.NONE, enterprise=True)
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -155,7 +155,7 @@ def test_files_of_older_server_are_read_by_rest_after_one_failed_query(make):
     assert stand.server.lines.count("POST /api/graphql") == 1
 
 
-def test_unreadable_file_is_tree_error_and_others_are_read(make):
+def test_unreadable_file_yields_tree_error_and_others_are_read(make):
     stand = make(FILES)
     tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]

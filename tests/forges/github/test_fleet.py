@@ -58,7 +58,7 @@ def test_clone_host_is_derived_from_api_url(api, host):
 # Repositories by name
 
 
-def test_named_repository_takes_two_api_calls(server):
+def test_finding_named_repository_takes_two_api_calls(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
     assert list(_fleet(server, "acme/web").list_repositories(frozenset())) == [
@@ -163,7 +163,7 @@ def test_unreadable_repository_of_owner_is_reported_and_others_are_listed(server
 # Trees
 
 
-def test_tree_takes_one_api_call_and_single_file_takes_another(github):
+def test_listing_tree_takes_one_api_call_and_reading_file_takes_another(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     with github.server.watched() as lines:
@@ -184,7 +184,7 @@ def test_truncated_tree_is_listed_folder_by_folder(github):
     assert tree.is_complete
 
 
-def test_tree_is_incomplete_if_max_tree_requests_are_not_enough(github, monkeypatch):
+def test_tree_is_marked_as_incomplete_if_max_tree_requests_are_not_enough(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     fleet = github.fleet()

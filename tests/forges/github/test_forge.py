@@ -196,7 +196,7 @@ def test_refused_label_is_noted_and_pull_request_stays_open(github, adds_missing
     assert github.repository.open_pull(BRANCH).number == opened.number
 
 
-def test_existing_pull_request_of_user_is_updated(github):
+def test_pull_request_that_user_opened_from_own_branch_is_updated(github):
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     ada = github.server.world.accounts["ada"]
     github.server.world.propose(github.repository, github.repository, BRANCH, ada, title="Mine", body=None)
@@ -208,7 +208,7 @@ def test_existing_pull_request_of_user_is_updated(github):
 # Permissions
 
 
-def test_refused_pull_request_names_setting_for_github_actions(github):
+def test_error_of_refused_pull_request_names_setting_for_github_actions(github):
     github.token.can_propose = False
     with pytest.raises(ForgeError, match="Allow GitHub Actions"):
         propose(github)
@@ -221,7 +221,7 @@ def test_push_to_archived_repository_is_refused_with_hint(github):
 
 
 @pytest.mark.parametrize("is_app", [True, False])
-def test_push_of_workflow_file_names_missing_workflows_permission(make_stand, is_app):
+def test_error_of_workflow_file_push_names_missing_workflows_permission(make_stand, is_app):
     stand = make_stand(is_app=is_app)
     workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
@@ -250,7 +250,7 @@ def test_refused_comment_is_reported_with_server_message_and_hint(github, status
     assert "#1 of acme/web" in str(refused.value)
 
 
-def test_refused_push_names_missing_contents_permission(github):
+def test_error_of_refused_push_names_missing_contents_permission(github):
     github.refuse_writes(BRANCH)
     with pytest.raises(ForgeError, match="`contents: write`"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)

@@ -113,7 +113,7 @@ def test_branch_with_more_than_max_merges_has_no_intent(github):
     assert seen.intent is None
 
 
-def test_merge_is_an_edit_if_github_shows_no_diff_of_changed_file(github):
+def test_merge_counts_as_user_edit_if_github_omits_diff_of_changed_file(github):
     binary = FileChange(FilePath("Dockerfile"), b"FROM python\0\n")
     github.forge().push(BRANCH, [binary], MESSAGE, None)
     github.commit("main", {"README.md": "Elsewhere.\n"})

@@ -33,7 +33,7 @@ def test_ruleset_or_branch_protection_requires_up_to_date_branch(outdated_github
     assert requires_current_base(outdated_github)
 
 
-def test_merge_state_decides_up_to_date_rule_if_protection_is_hidden(outdated_github):
+def test_merge_state_shows_up_to_date_requirement_if_protection_is_hidden(outdated_github):
     outdated_github.repository.strict_protection = True
     outdated_github.token.can_see_rules = False
     assert requires_current_base(outdated_github)

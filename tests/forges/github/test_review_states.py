@@ -42,19 +42,19 @@ def test_approval_of_user_with_write_access_accepts_pull_request(any_github):
 
 
 @pytest.mark.parametrize("state", ["COMMENTED", "CHANGES_REQUESTED", "DISMISSED"])
-def test_comment_change_request_or_dismissal_does_not_accept_pull_request(any_github, state):
+def test_pull_request_is_accepted_only_by_reviews_with_state_approved(any_github, state):
     any_github.review(BRANCH, state)
     assert not is_request_accepted(any_github)
 
 
 @pytest.mark.parametrize(("later", "counts"), [("CHANGES_REQUESTED", False), ("DISMISSED", False), ("COMMENTED", True)])
-def test_later_review_of_same_user_replaces_approval_unless_comment(any_github, later, counts):
+def test_approval_is_revoked_by_later_review_of_same_user_but_not_by_comment(any_github, later, counts):
     any_github.review(BRANCH, "APPROVED")
     any_github.review(BRANCH, later)
     assert is_request_accepted(any_github) is counts
 
 
-def test_approval_accepts_pull_request_despite_change_request_of_other_user(any_github):
+def test_approved_pull_request_is_accepted_although_other_user_requests_changes(any_github):
     any_github.review(BRANCH, "APPROVED", "ada")
     any_github.review(BRANCH, "CHANGES_REQUESTED", "bob")
     assert is_request_accepted(any_github)
@@ -100,7 +100,7 @@ def test_one_query_reads_reviews_of_all_open_pull_requests(github):
     assert lines.count("POST /graphql") == 1
 
 
-def test_reviews_of_more_than_batch_pull_requests_take_another_query(github):
+def test_reviews_of_pull_requests_beyond_one_batch_are_read_by_second_query(github):
     branches = [f"basebump/many-{number}" for number in range(BATCH + 1)]
     for branch in branches:
         github.git.commit(branch, {"README.md": f"{branch}\n"})
@@ -145,13 +145,13 @@ def test_persistent_graphql_rate_limit_is_error_without_fallback_to_rest(github)
 # What was ever set
 
 
-def test_new_pull_request_lists_no_attributes_as_ever_set(github):
+def test_new_pull_request_lists_no_attributes_as_previously_set(github):
     propose(github)
     (seen,) = look(github)
     assert seen.ever_set == RequestAttributes()
 
 
-def test_removed_attributes_are_listed_as_ever_set(github):
+def test_removed_attributes_are_still_listed_as_previously_set(github):
     propose(github, attributes=RequestAttributes(labels=("dependencies",)))
     pull = github.repository.open_pull(BRANCH)
     for kind, subject in [
@@ -169,7 +169,7 @@ def test_removed_attributes_are_listed_as_ever_set(github):
     )
 
 
-def test_attributes_ever_set_are_unknown_if_server_has_no_graphql(make_stand):
+def test_previously_set_attributes_are_unknown_if_server_has_no_graphql(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
     propose(stand, attributes=RequestAttributes(labels=("dependencies",)))
     (seen,) = look(stand)

@@ -36,7 +36,7 @@ def find(stand, remote):
 EXPECTED = {"a/b/c/Dockerfile": True, "a/x": True, "d/x": False, "d/new": False}
 
 
-def test_differences_between_two_commits_take_two_api_calls(stand, remote):
+def test_listing_differences_between_two_commits_takes_two_api_calls(stand, remote):
     with stand.server.watched() as lines:
         assert find(stand, remote) == {**EXPECTED, "d/new/deep": False}
     assert len(lines) == 2

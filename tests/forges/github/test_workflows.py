@@ -75,7 +75,7 @@ def list_action_requests(stand):
     return [line for line in stand.server.lines if "/actions/" in line]
 
 
-def test_workflows_start_before_pull_request_opens_and_mark_records_commit(stand):
+def test_workflows_start_before_pull_request_opens_and_commit_is_recorded(stand):
     assert propose(stand, CI, LINT) == ()
     head = stand.branches()[BRANCH]
     assert list_runs(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
@@ -116,7 +116,7 @@ def test_workflows_are_started_again_for_new_commit(stand):
     assert parse_mark(open_one(stand).body).started_commit == shorten_commit(head)
 
 
-def test_text_update_starts_no_workflow(stand):
+def test_update_of_title_or_body_starts_no_workflow(stand):
     propose(stand)
     seen = open_one(stand)
     stand.forge().update_request(seen, "Other", seen.body, RequestAttributes(workflows=(CI,)))
@@ -179,7 +179,7 @@ def test_app_starts_workflows_only_with_actions_permission(make_stand):
 # ---- where nothing starts them -----------------------------------------------------------------------------------
 
 
-def test_body_of_pull_request_by_job_token_begins_with_ci_warning(job):
+def test_body_of_pull_request_opened_with_job_token_begins_with_ci_warning(job):
     assert propose_plainly(job) == ()
     body = open_one(job).body
     assert body.startswith(f"> **{NOT_BY_ITSELF}:**")
@@ -192,13 +192,13 @@ def propose_plainly(stand):
     return forge.open(proposal()).notes
 
 
-def test_pull_request_by_job_token_has_no_ci_warning_if_workflow_was_started(job):
+def test_pull_request_of_job_token_has_no_ci_warning_if_workflow_was_started(job):
     propose(job)
     assert NOT_BY_ITSELF not in open_one(job).body
 
 
 @pytest.mark.parametrize("kind", ["user", "app", "key"])
-def test_pull_request_by_other_token_has_no_ci_warning(make_stand, kind):
+def test_pull_request_opened_with_other_token_has_no_ci_warning(make_stand, kind):
     stand = make_stand(GitHubAppStand) if kind == "key" else make_stand(is_app=kind == "app")
     propose_plainly(stand)
     assert NOT_BY_ITSELF not in open_one(stand).body

@@ -62,7 +62,7 @@ def _shorten(lines):
     return [line.partition("?")[0] for line in lines]
 
 
-def test_activities_of_two_hundred_projects_take_two_queries_plus_account_lists(server):
+def test_two_queries_and_two_account_lists_read_activities_of_200_projects(server):
     for number in range(198):
         server.world.add_project(f"acme/r{number:03}", FILES)
     with server.watched() as lines:
@@ -72,7 +72,7 @@ def test_activities_of_two_hundred_projects_take_two_queries_plus_account_lists(
     assert all(each.commit and each.activity for each in listed.values())
 
 
-def test_named_projects_take_one_query_per_fifty_plus_account_list(server):
+def test_one_query_per_fifty_named_projects_and_one_account_list_are_sent(server):
     names = [f"acme/r{number:03}" for number in range(58)]
     for name in names:
         server.world.add_project(name, FILES)
@@ -96,7 +96,7 @@ def test_activity_in_project_list_equals_activity_read_for_single_project(server
     assert listed == {name: _read(server, name) for name in listed}
 
 
-def test_project_list_contains_numbers_of_merge_requests_by_basebump(server):
+def test_project_list_contains_numbers_of_merge_requests_opened_by_basebump(server):
     _propose(server, "acme/web", OTHER, author="ada")
     _propose(server, "acme/web", "feature")
     web, _ = server.world.find("acme/web")
@@ -153,7 +153,7 @@ def test_activity_is_unknown_if_account_has_too_many_merge_requests(server, monk
     assert set(_list_activities(server, ACME).values()) == {None}
 
 
-def test_activity_is_not_listed_for_single_project_or_run_without_token(server):
+def test_project_list_omits_activity_of_single_project_and_without_token(server):
     with server.watched() as lines:
         assert set(_list_activities(server, "acme/web").values()) == {None}
         server.world.add_project("acme/open", FILES)

@@ -141,14 +141,14 @@ def test_failed_lookup_of_user_or_milestone_is_noted_on_open_merge_request(stand
     assert open_one(stand).title == proposal().title
 
 
-def test_attributes_are_set_once_if_response_to_opening_is_lost(stand):
+def test_merge_request_is_opened_once_with_attributes_if_response_is_lost(stand):
     stand.server.fail("POST .*/merge_requests", stand.server.problem(502), works=True)
     assert open_with(stand, EVERYTHING).notes == ()
     assert get_attributes(stand) == (["docker"], ["ada"], ["ada"], "Next")
     assert len(look(stand)) == 1
 
 
-def test_existing_merge_request_of_user_keeps_reviewers(stand):
+def test_merge_request_that_user_opened_keeps_reviewers(stand):
     push(stand)
     stand.propose_by_hand(BRANCH)
     get_request(stand).reviewers.append(stand.server.world.users["grace"])
@@ -181,7 +181,7 @@ def test_attributes_removed_by_user_are_not_set_again(stand):
     assert len(stand.writes) == 2  # the push and the request
 
 
-def test_update_reads_history_only_for_kind_of_missing_attribute(stand):
+def test_update_reads_only_history_that_concerns_missing_attribute(stand):
     propose(stand)
     assert update_with(stand, RequestAttributes(labels=("docker",)))[1] == ["1", "resource_label_events", "1"]
     assert update_with(stand, RequestAttributes(milestone="Next"))[1] == [
@@ -200,7 +200,7 @@ def test_assignment_or_mention_in_history_does_not_count_as_review_request(stand
     assert get_attributes(stand)[1] == ["ada", "grace"]
 
 
-def test_label_event_of_deleted_label_in_history_is_ignored(stand):
+def test_history_event_about_deleted_label_is_ignored(stand):
     propose(stand)
     get_request(stand).label_events.append(("add", None))
     assert update_with(stand, RequestAttributes(labels=("docker",)))[0] == ()

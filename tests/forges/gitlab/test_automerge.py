@@ -108,7 +108,7 @@ def test_auto_merge_ignores_pipeline_of_earlier_commit(stand):
     assert get_request(stand).state == "opened"
 
 
-def test_auto_merge_for_merge_result_pipeline_is_noted_if_gitlab_refuses(stand):
+def test_refused_auto_merge_for_merge_result_pipeline_is_noted(stand):
     open_with_auto_merge(stand)
     get_request(stand).call_off(stand.server.world.ada)
     get_request(stand).notes.clear()
@@ -170,7 +170,7 @@ def test_malformed_merge_request_response_is_noted_and_auto_merge_stays_off(stan
     assert (open_one(stand).title, get_request(stand).armed_by) == (proposal().title, None)
 
 
-def test_auto_merge_that_gitlab_ignores_is_noted(stand):
+def test_note_is_added_if_gitlab_ignores_auto_merge_without_error(stand):
     stand.server.fail("PUT .*/merge[?]", stand.server.reply({"state": "opened"}))
     (note,) = open_with_auto_merge(stand)
     assert "ignored" in note
@@ -208,7 +208,7 @@ def test_error_in_successful_response_to_disabling_auto_merge_raises_error(stand
         amend(stand, DISARMED)
 
 
-def test_auto_merge_is_enabled_again_after_own_push_but_not_after_user_disabled(stand):
+def test_auto_merge_is_enabled_again_after_own_push_unless_user_disabled(stand):
     open_with_auto_merge(stand)
     seen = open_one(stand)
     stand.forge().push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)

@@ -75,7 +75,7 @@ def test_one_query_lists_projects_of_group_and_subgroups_with_branch_heads(serve
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
-def test_older_server_lists_same_projects_by_rest_after_one_failed_query(server, graphql):
+def test_projects_on_older_server_are_listed_by_rest_after_one_failed_query(server, graphql):
     server.graphql = graphql
     with server.watched() as lines:
         found = _found(server, RepositorySelection("acme"), RepositorySelection("acme/shop"))
@@ -84,7 +84,7 @@ def test_older_server_lists_same_projects_by_rest_after_one_failed_query(server,
     assert len([line for line in lines if "/repository/branches/" in line]) == len(EVERY) + 2
 
 
-def test_files_of_older_server_are_read_in_batches(server):
+def test_files_on_older_server_are_read_in_batches(server):
     server.graphql = GraphQL.OLDER
     fleet = open_gitlab_fleet(
         server.url, TOKEN, selected=[RepositorySelection("acme", include=("web",))], pause=no_pause
@@ -111,7 +111,7 @@ def test_project_in_several_selections_is_listed_once(server):
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
-def test_projects_on_all_pages_up_to_max_pages_are_listed(server, graphql, monkeypatch):
+def test_projects_are_listed_from_all_pages_but_at_most_max_pages(server, graphql, monkeypatch):
     server.graphql = graphql
     for number in range(205):
         server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)
@@ -152,7 +152,7 @@ def test_projects_of_group_are_listed_by_rest_if_graphql_query_fails(server, rep
     assert any(line.startswith("GET /groups/acme/projects") for line in server.lines)
 
 
-def test_user_selection_lists_only_projects_visible_to_token(server):
+def test_personal_projects_of_user_are_listed_only_if_token_has_access(server):
     server.world.add_project(f"{BOT}/private", FILES, private=True, members={BOT})
     server.world.add_project("ada/tools", FILES)
     server.world.add_project("ada/private", FILES, private=True, members={"ada"})

@@ -23,11 +23,11 @@ def read(stand):
     return read_ci_outcome(stand, BRANCH, stand.project.requests[-1].number)
 
 
-def test_ci_outcome_of_merge_request_takes_one_query_and_one_status_list(stand):
+def test_reading_ci_outcome_of_merge_request_takes_query_and_status_list(stand):
     assert [line.rpartition("/")[2] for line in read(stand)[1]] == ["graphql", "statuses"]
 
 
-def test_ci_outcome_of_branch_pipeline_is_that_of_jobs_and_not_of_pipeline(stand):
+def test_ci_outcome_follows_commit_statuses_if_pipeline_of_branch_failed(stand):
     stand.project.finish(stand.project.requests[-1], "failed")
     stand.report_check(stand.branches()[BRANCH], "passed")
     assert read(stand)[0] is CiOutcome.PASSED
@@ -42,7 +42,7 @@ def test_ci_outcome_of_failed_merge_train_pipeline_is_unknown(stand):
 
 
 @pytest.mark.parametrize(("check", "outcome"), [("passed", CiOutcome.UNKNOWN), ("failed", CiOutcome.FAILED)])
-def test_ci_outcome_is_failed_or_unknown_if_pipelines_cannot_be_read(stand, check, outcome):
+def test_ci_outcome_is_never_passed_if_pipelines_cannot_be_read(stand, check, outcome):
     stand.report_check(stand.branches()[BRANCH], check)
     stand.server.fail("POST .*graphql", ForgeReply(403, {"message": "Forbidden"}), times=9)
     assert read(stand)[0] is outcome

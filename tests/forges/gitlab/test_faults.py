@@ -49,7 +49,7 @@ def test_run_waits_configured_seconds_between_two_writes(gitlab):
 # Writes
 
 
-def test_failed_push_is_error_if_user_committed_to_branch_meanwhile(gitlab):
+def test_failed_push_raises_error_if_user_committed_to_branch_meanwhile(gitlab):
     gitlab.fail(PUSH, 502)
     forge = gitlab.forge()
     gitlab.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}, message_of())
@@ -93,7 +93,7 @@ def test_push_fails_if_neither_response_nor_branch_is_readable(gitlab):
 # Answers that are none
 
 
-def test_content_that_does_not_match_object_id_is_tree_error(gitlab):
+def test_content_that_does_not_match_object_id_yields_tree_error(gitlab):
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(repository)

@@ -53,7 +53,7 @@ def test_many_files_are_read_with_one_query(make):
     assert read_all_files(stand) == (CONTENTS, [GRAPHQL])
 
 
-def test_file_bytes_are_kept_and_binary_files_are_read_by_rest(make):
+def test_files_are_read_byte_for_byte_and_binary_files_by_rest(make):
     contents, lines = read_all_files(make(AWKWARD))
     assert contents == AWKWARD
     assert (lines.count(GRAPHQL), len(list_single_requests(lines))) == (1, 2)
@@ -138,7 +138,7 @@ def test_server_without_graphql_receives_only_one_query(make):
     assert stand.server.lines.count(GRAPHQL) == 1
 
 
-def test_unreadable_file_is_tree_error_and_others_are_read(make):
+def test_unreadable_file_yields_tree_error_and_others_are_read(make):
     stand = make(FILES)
     tree = open_only_tree(stand)
     entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]

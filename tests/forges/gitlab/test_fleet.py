@@ -40,7 +40,7 @@ def _names(server, *names, only=(), token=TOKEN):
 # Projects
 
 
-def test_named_project_takes_two_api_calls(server):
+def test_finding_named_project_takes_two_api_calls(server):
     project = server.world.add_project("acme/shop/web", FILES)
     head = project.git.need("main")
     assert list(_fleet(server, "acme/shop/web").list_repositories(frozenset())) == [
@@ -73,7 +73,7 @@ def test_server_url_with_path_is_supported(tmp_path):
 # Trees
 
 
-def test_tree_takes_one_api_call_per_page_and_single_file_takes_another(gitlab):
+def test_listing_tree_takes_one_api_call_per_page_and_reading_file_another(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())
@@ -88,7 +88,7 @@ def test_tree_takes_one_api_call_per_page_and_single_file_takes_another(gitlab):
     assert "page_token=" in lines[1]
 
 
-def test_tree_is_incomplete_if_entries_exceed_limit(gitlab, monkeypatch):
+def test_tree_is_marked_as_incomplete_if_entries_exceed_limit(gitlab, monkeypatch):
     for most in ("ENTRIES_BY_API", "MAX_ENTRIES"):
         monkeypatch.setattr(gitlab_tree, most, 3)
     gitlab.server.has_git = False
@@ -99,7 +99,7 @@ def test_tree_is_incomplete_if_entries_exceed_limit(gitlab, monkeypatch):
     assert not tree.is_complete
 
 
-def test_file_above_size_limit_is_tree_error_and_others_are_read(gitlab, monkeypatch):
+def test_file_above_size_limit_yields_tree_error_and_others_are_read(gitlab, monkeypatch):
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 20_000)
     gitlab.commit("main", {"large": "x" * 30_000})
     fleet = gitlab.fleet()

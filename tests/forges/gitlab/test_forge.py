@@ -135,7 +135,7 @@ def test_push_finds_file_on_second_page_of_folder(gitlab):
 # What GitLab cannot do in one request: compare and move
 
 
-def test_next_run_accepts_branch_after_own_push_replaced_user_commit(gitlab):
+def test_branch_is_own_again_after_push_overwrote_concurrent_user_commit(gitlab):
     propose(gitlab)
     run = RunWithConcurrentChange(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
     run.forge.add_comment(open_one(gitlab), "The write before the one that is late.")
@@ -174,7 +174,7 @@ def test_push_of_new_branch_does_not_replace_branch_created_meanwhile(gitlab):
 # Opening
 
 
-def test_draft_proposal_is_opened_with_draft_prefix_that_listed_title_omits(gitlab):
+def test_draft_merge_request_has_draft_prefix_but_listed_title_has_not(gitlab):
     push(gitlab)
     assert gitlab.forge().open(replace(proposal(), is_draft=True)).notes == ()
     (request,) = gitlab.requests()
@@ -219,7 +219,7 @@ def test_label_that_gitlab_ignores_is_noted_on_open_merge_request(gitlab):
     assert open_one(gitlab).number == opened.number
 
 
-def test_existing_merge_request_of_user_is_updated(gitlab):
+def test_merge_request_that_user_opened_from_own_branch_is_updated(gitlab):
     push(gitlab)
     gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
     opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("docker",))))
@@ -236,7 +236,7 @@ def test_merge_request_number_has_exclamation_mark_as_prefix(gitlab):
 # Permissions
 
 
-def test_refused_push_names_missing_token_scope(gitlab):
+def test_error_of_refused_push_names_missing_token_scope(gitlab):
     gitlab.token.scope = "read_api"
     with pytest.raises(ForgeError, match="`api`"):
         push(gitlab)

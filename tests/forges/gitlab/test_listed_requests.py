@@ -110,7 +110,7 @@ def test_auto_merge_enabled_by_user_accepts_merge_request(gitlab):
     assert (seen.is_accepted, seen.has_automerge, seen.ever_set.automerge) == (True, False, True)
 
 
-def test_attributes_of_merge_request_take_no_additional_api_call(gitlab):
+def test_listing_attributes_of_merge_request_takes_no_additional_api_call(gitlab):
     propose(gitlab)
     ada, request = gitlab.server.world.ada, gitlab.project.open_request(BRANCH)
     request.labels, request.reviewers, request.assignees = ["docker"], [ada], [ada]
@@ -134,7 +134,7 @@ def test_merge_request_is_not_accepted_if_gitlab_has_no_approvals(gitlab):
     assert not open_one(gitlab).is_accepted
 
 
-def test_merge_request_that_is_being_merged_is_open_and_accepted(gitlab):
+def test_merge_request_that_is_being_merged_counts_as_open_and_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).state = "locked"
     assert RequestState.CLOSED not in {seen.state for seen in look(gitlab)}
@@ -170,7 +170,7 @@ def test_listing_branch_with_merged_base_takes_three_additional_api_calls(gitlab
 
 
 @pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])
-def test_merge_of_base_branch_is_an_edit_if_diff_is_incomplete(gitlab, key, monkeypatch):
+def test_merge_of_base_branch_counts_as_user_edit_if_diff_is_incomplete(gitlab, key, monkeypatch):
     propose_with_merged_base(gitlab)
     if key == "merges":
         monkeypatch.setattr(gitlab_commits, "MAX_MERGES", 0)

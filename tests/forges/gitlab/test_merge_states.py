@@ -36,7 +36,7 @@ def test_fast_forward_or_rebase_merge_requires_up_to_date_branch(outdated_gitlab
     assert requires_current_base(outdated_gitlab)
 
 
-def test_merge_state_decides_up_to_date_rule_if_merge_method_is_hidden(outdated_gitlab):
+def test_merge_state_shows_up_to_date_requirement_if_merge_method_is_hidden(outdated_gitlab):
     outdated_gitlab.project.merge_method = "ff"
     reply = outdated_gitlab.server.reply_of(f"/projects/{outdated_gitlab.project.id}")
     reply.body["merge_method"] = None
@@ -46,7 +46,7 @@ def test_merge_state_decides_up_to_date_rule_if_merge_method_is_hidden(outdated_
     assert (seen.must_be_current, seen.has_conflicts) == (True, False)
 
 
-def test_branch_pushed_to_current_base_is_not_behind(outdated_gitlab):
+def test_branch_that_push_rebuilt_on_newest_base_is_not_behind(outdated_gitlab):
     outdated_gitlab.project.merge_method = "ff"
     push(outdated_gitlab, over=open_one(outdated_gitlab).head)
     seen = open_one(outdated_gitlab)

@@ -56,7 +56,7 @@ def _read(tree, entries):
     return {each.path: content for each, content in zip(entries, tree.read(entries), strict=True)}
 
 
-def test_many_files_are_read_with_git_clone_that_is_then_deleted(gitlab, tmp_path):
+def test_many_files_are_read_from_git_clone_that_is_deleted_afterwards(gitlab, tmp_path):
     gitlab.commit("main", {f"many/{number:03}": f"{number}\n" for number in range(300)})
     tree = _tree(gitlab)
     entries = list(tree.list_entries())
@@ -78,7 +78,7 @@ def test_git_downloads_only_requested_files(gitlab):
     assert sum(sent) < 10_000
 
 
-def test_git_reads_listed_commit_after_branch_moved(gitlab):
+def test_git_reads_listed_commit_even_if_branch_moved(gitlab):
     tree = _tree(gitlab)
     entries = list(tree.list_entries())
     gitlab.commit("main", {"Dockerfile": "FROM other\n"})
@@ -126,7 +126,7 @@ def test_tree_and_files_are_read_by_api_if_git_fails(gitlab, tmp_path, monkeypat
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_unreadable_file_is_tree_error_and_others_are_read(gitlab):
+def test_unreadable_file_yields_tree_error_and_others_are_read(gitlab):
     tree = _tree(gitlab)
     entries = [
         *tree.list_entries(),
@@ -147,7 +147,7 @@ def origin(gitlab):
     return GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
 
 
-def test_file_that_git_does_not_return_is_tree_error(origin, gitlab, tmp_path):
+def test_file_that_git_does_not_return_yields_tree_error(origin, gitlab, tmp_path):
     with origin.clone(gitlab.branches()["main"]) as clone:
         files = [TreeEntry(path, each.size, each.oid) for path, each in clone.list_files().files.items()]
         elsewhere = DiskRepository.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)

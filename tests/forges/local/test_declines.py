@@ -86,7 +86,7 @@ def choose_next_step(git, proposal):
 
 
 @pytest.mark.parametrize("end", ["open", "declined", "withdrawn", "merged", "deleted"])
-def test_declined_proposals_stay_declined_after_later_proposal_ends(git, end):
+def test_declined_proposals_stay_declined_however_later_proposal_ends(git, end):
     for digit in "ab":
         _open(git, build_proposal(digit))
         _decline(git)
@@ -125,7 +125,7 @@ def test_withdrawn_proposal_is_not_stored_as_declined(git):
     assert git.refs("refs/basebump/declined/") == {}
 
 
-def test_opening_proposal_and_storing_earlier_decline_is_atomic(git, run_before_git):
+def test_proposal_is_not_opened_if_earlier_decline_cannot_be_stored(git, run_before_git):
     _open(git, build_proposal("a"))
     _decline(git)
     before = git.refs("refs/basebump/")
@@ -136,7 +136,7 @@ def test_opening_proposal_and_storing_earlier_decline_is_atomic(git, run_before_
     assert git.refs("refs/basebump/") == before
 
 
-def test_declined_proposal_survives_pruning_under_ref_with_short_blob_id(git):
+def test_ref_keeps_earlier_declined_proposal_from_git_pruning(git):
     _open(git, build_proposal("a"))
     _decline(git)
     blob = git.refs()[PROPOSAL_REF]
@@ -165,7 +165,7 @@ def test_decline_requires_open_proposal(git, branch):
         LocalFleet(git.directory.parent).decline_proposal("missing", branch)
 
 
-def test_declined_digest_is_not_proposed_again_when_tag_returns(tmp_path):
+def test_declined_digest_is_not_proposed_again_when_tag_moves_back(tmp_path):
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
     store = ImageStore()
     with LoopbackRegistry(store) as registry:

@@ -32,7 +32,7 @@ def test_git_folders_are_listed_as_repositories_without_git_suffix(root):
     ]
 
 
-def test_bare_repository_keeps_suffix_next_to_folder_of_same_name(root):
+def test_bare_repository_keeps_git_suffix_if_name_without_suffix_is_taken(root):
     bare, plain = (
         DiskRepository.create(root / "x.git", {"a": "1"}),
         DiskRepository.create(root / "x", {"a": "2"}, bare=False),
@@ -64,7 +64,7 @@ def test_named_repository_is_found_in_subfolder(root):
 
 
 @pytest.mark.parametrize("name", ["..", "../outside", "a/../../outside", "/etc", "", ".", "a\0b"])
-def test_repository_name_that_leaves_folder_is_refused(root, name):
+def test_repository_name_with_path_outside_folder_is_refused(root, name):
     DiskRepository.create(root.parent / "outside", {"a": "1"}, bare=False)
     DiskRepository.create(root / "a", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root, name)
@@ -111,7 +111,7 @@ def test_folder_without_repositories_is_reported_as_one_failure(root):
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
-def test_folder_that_is_itself_a_repository_is_failure_with_hint(root, is_bare):
+def test_folder_that_is_itself_a_repository_is_reported_with_hint(root, is_bare):
     DiskRepository.create(root / "acme", {"a": "1"}, bare=is_bare)
     (failed,) = repositories_of(root / "acme")
     assert re.search(f"`url` .*{root}.*`repositories` to \\[acme\\]", failed.error)
@@ -147,7 +147,7 @@ def test_repository_without_commits_or_with_detached_head_has_no_base_branch(roo
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_base_branch_whose_commit_object_is_lost_is_failure(root, is_packed):
+def test_base_branch_with_lost_commit_object_is_reported_as_failure(root, is_packed):
     git = DiskRepository.create(root / "acme.git", {"a": "1"})
     if is_packed:
         git.run("pack-refs", "--all")
@@ -189,7 +189,7 @@ def test_repository_owned_by_other_user_is_refused_with_hint(root, git, run_befo
     assert repository.base_branch == "main"
 
 
-def test_hint_about_repository_owner_is_valid_shell_for_path_with_space(root, run_before_git):
+def test_command_in_hint_about_repository_owner_works_for_path_with_space(root, run_before_git):
     git = DiskRepository.create(root / "our acme", {"a": "1"})
     run_before_git("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)

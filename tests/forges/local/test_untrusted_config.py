@@ -48,7 +48,7 @@ def configure(git, tmp_path):
     return configure
 
 
-def test_program_in_git_config_does_not_start_if_branch_has_conflicts(git, configure):
+def test_conflict_check_runs_no_program_from_git_config(git, configure):
     propose(git)
     git.commit("main", {"Dockerfile": b"FROM node:22\n"})
     list_started = configure()
@@ -57,7 +57,7 @@ def test_program_in_git_config_does_not_start_if_branch_has_conflicts(git, confi
     assert list_started() == []
 
 
-def test_program_in_git_config_does_not_start_for_merge_into_signed_branch(git, configure):
+def test_check_of_signed_branch_with_merge_runs_no_program_from_git_config(git, configure):
     propose(git)
     commit = git.run("cat-file", "commit", BRANCH)
     signature = b"gpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n"
@@ -72,14 +72,14 @@ def test_program_in_git_config_does_not_start_for_merge_into_signed_branch(git, 
     assert list_started() == []
 
 
-def test_program_in_git_config_does_not_start_for_opened_or_closed_proposal(git, configure):
+def test_opening_and_closing_proposal_runs_no_program_from_git_config(git, configure):
     list_started = configure()
     propose(git)
     forge_of(git).close(look(git)[0])
     assert list_started() == []
 
 
-def test_merge_driver_named_in_gitattributes_is_used_if_built_into_git(git):
+def test_conflict_check_uses_built_in_merge_driver_from_gitattributes(git):
     git.commit("main", {".gitattributes": "list.txt merge=union\n", "list.txt": "a\n"})
     propose(git)
     branch = git.commit(BRANCH, {"list.txt": "a\nb\n"})
