@@ -149,10 +149,10 @@ def _resolve_files(entry: _Entry, credential_files: Collection[Path], paths: lis
         if not isinstance(value.get(key), str) or not value[key]:
             continue
         file = Path(os.path.normpath(entry.folder / value[key]))
-        content = _read_credential_file(file, key, paths) if _is_allowed(file, entry.folder, credential_files) else None
-        if content is None:
+        if not _is_allowed(file, entry.folder, credential_files):
             hint = "list it in `credential_files` of the cluster, if this is intended"
             raise _make_error(paths, f"names a `{key}` outside of its folder, which is not read; hint: {hint}")
+        content = _read_credential_file(file, key, paths)
         if key == "tokenFile":
             del value[key]
             value.setdefault("token", _parse_token_file(content, paths))
