@@ -20,8 +20,8 @@ TRENDS_WAIT = timedelta(seconds=20)
 """How long the page of trends waits for the computation of the trends."""
 _VULNERABILITY_PREFIXES = ("CVE-", "GHSA-")
 _NO_VULNERABILITIES = (
-    "The search does not find vulnerabilities, only images and repositories by their names. So no result does not mean "
-    "that no image is affected."
+    "The search finds images and repositories by their names, but no vulnerabilities. It cannot show whether an image "
+    "is affected."
 )
 _NOT_FOUND = 404
 
