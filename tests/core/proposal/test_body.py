@@ -215,7 +215,9 @@ def test_body_states_that_wait_of_min_age_is_over_or_was_skipped():
         (moved,)
     )
     young = replace(moved, candidates=(replace(moved.candidates[0], matures_at=datetime(2027, 1, 1, tzinfo=UTC)),))
-    assert "it fixes one that must not wait, so the wait of 7 days was skipped |" in render_proposal_body((young,))
+    assert "it fixes a vulnerability that must not wait, so the wait of 7 days was skipped |" in render_proposal_body(
+        (young,)
+    )
     late = NotScanned(UnscannedReason.TIMED_OUT)
     assert "; the wait of 7 days was skipped |" in render_proposal_body((young,), build_evidence(late, late, young))
 

@@ -74,7 +74,11 @@ def _describe_wait(update: ImageUpdate, evidence: Evidence) -> str:
         return f"{wait} is over"
     if evidence.delta is None:  # the findings may be private
         return f"{wait} was skipped"
-    fix = "a known exploited vulnerability" if has_fix_for(evidence, AdvisoryList.KEV) else "one that must not wait"
+    fix = (
+        "a known exploited vulnerability"
+        if has_fix_for(evidence, AdvisoryList.KEV)
+        else "a vulnerability that must not wait"
+    )
     return f"it fixes {fix}, so {wait} was skipped"
 
 
