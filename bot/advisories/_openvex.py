@@ -87,8 +87,8 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
     """Return the author's reason for a statement: the justification, or the impact statement if there is none.
 
-    Return an empty string if there is no reason. Raises MalformedError if the reason is missing and the status is
-    `not_affected`, because OpenVEX requires a reason for this status.
+    Return an empty string if the statement has neither. Raises MalformedError if this is so with the status
+    `not_affected`, for which OpenVEX requires a reason.
     """
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:

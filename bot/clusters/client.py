@@ -54,7 +54,7 @@ seconds."""
 _CHUNK = 256 * 1024
 _CA_ADVICE = "set `ca`, or `certificate-authority` in the kubeconfig"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-"""Of owners, only the metadata is needed, which is a tenth of their size:
+"""Requests only the metadata of the objects that own pods, which is a tenth of their size:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 
 

@@ -42,7 +42,7 @@ class KubernetesCluster:
 
     name: str
     connect: Callable[[], ClusterClient]
-    """Opens a connection. Raises ClusterError if this fails, or another BasebumpError if there is no login."""
+    """Opens a connection. Raises ClusterError if the server cannot be used, and BasebumpError if there is no login."""
     find_origin: Callable[[str], str]
     """Returns the upstream repository of a repository in a mirror or cache; any other repository unchanged."""
     namespaces: tuple[str, ...] = ()

@@ -84,8 +84,8 @@ def summarise_effect(evidence: Iterable[Evidence]) -> UpdateEffect | None:
 def describe_unknown_effects(evidence: Sequence[Evidence]) -> tuple[str, ...]:
     """Return remarks on updates whose effect is unknown because an image was not scanned; empty if there are none.
 
-    Remarks are `not scanned` and `with private findings`. If only some of the updates are concerned, the remarks have
-    their number, such as `2 of 10 not scanned`. There is no remark on an old image that the registry no longer has.
+    Remarks are `not scanned` and `with private findings`. A remark about only some of the updates begins with
+    their number, such as `2 of 10 not scanned`. Old images that the registry no longer has are left out.
     """
     reasons = [_find_unknown_reason(each) for each in evidence]
     return tuple(

@@ -48,8 +48,8 @@ def compute_fingerprint(
 ) -> str:
     """Return the fingerprint of a pull request's text: hashes of facts, and counts of missing evidence.
 
-    The parameters are those of `build_proposal_view`. The result depends on neither templates nor their views, so that
-    a new version of basebump is no reason to write an open pull request again.
+    The parameters are those of `build_proposal_view`. The result depends on neither templates nor their views, so
+    that basebump does not rewrite open pull requests only because its own version changed.
     """
     transition_evidence = [evidence[each] for each in group_by_transition(updates)]
     unknown_signatures, other_unknowns = (

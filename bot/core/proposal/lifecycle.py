@@ -229,7 +229,7 @@ def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) 
 
     Urgent updates do not wait. If the branch contains digests that the mark of the pull request does not name, it does
     not wait, because the text of the pull request does not describe what would be merged. A branch with conflicts does
-    not wait either, because nobody can merge it as it is. The exception is the setting `rebase: never`.
+    not wait either, because it cannot be merged, unless the setting is `rebase: never`.
     """
     if not request.is_as_marked or (request.has_conflicts and desired.rebase is not Rebase.NEVER):
         return None

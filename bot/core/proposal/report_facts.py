@@ -1,7 +1,7 @@
 """The facts that the text of a pull request states, as JSON values. The fingerprint of the text is a hash of them.
 
-The facts do not depend on templates or on the views of templates. So a new version of basebump, with other words or
-another layout, is no reason to write an open pull request again.
+The facts do not depend on templates or on the views of templates. Therefore, basebump does not rewrite open pull
+requests only because a new version of basebump has other words or another layout.
 
 Every open pull request contains a hash of its facts. The names and shapes of the JSON values are therefore permanent:
 if one of them changes, basebump writes all open pull requests again. The two exceptions to "facts, not words" are notes

@@ -184,8 +184,8 @@ class ProposalView:
     due: DueView | None = None
     """The time by which the proposal is to be merged; None if the policy sets no time, or if the time is not known."""
     rebuild: RebuildView | None = None
-    """The own images that are rebuilt after the merge, and on which other repositories build; None if there are none,
-    or if they are not known.
+    """The own images that are rebuilt after the merge, and the other repositories that build on them; None if no other
+    repository builds on them, or if this is not known.
     """
 
 
