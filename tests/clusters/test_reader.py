@@ -73,7 +73,7 @@ def test_pods_are_counted_for_the_topmost_owner_of_each_pod():
     assert [METADATA_LIST in each.headers["accept"] for each in stand.received] == [False, True, True]
 
 
-def test_pod_owners_are_ignored_if_they_are_nodes_or_do_not_control_the_pod():
+def test_owner_of_pod_that_is_a_node_or_not_the_controller_is_ignored():
     other = make_owner("Deployment", "web", is_controller=False)
     pods = [make_pod("web", owner=other), make_pod("etcd-node-1", owner=make_owner("Node", "node-1"))]
     with KubernetesStand(pods=pods) as stand:

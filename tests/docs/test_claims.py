@@ -48,7 +48,7 @@ def test_table_of_claims_shows_failure_if_teardown_of_a_test_failed():
     assert render_rows(build_report("it opens", "github"), broken) == [build_row(github="✗")]
 
 
-def test_table_of_claims_ticks_nothing_if_only_setup_of_the_test_ran():
+def test_claim_is_not_ticked_if_only_the_setup_of_the_test_ran():
     assert render_rows(build_report("it opens", "local", when="setup")) == [build_row()]
 
 

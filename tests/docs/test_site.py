@@ -107,7 +107,7 @@ def test_pages_of_the_site_have_same_elements_and_anchors_as_on_github(built_sit
 
 
 @pytest.mark.real("zensical")
-def test_pages_of_the_site_load_nothing_from_other_hosts(built_site):
+def test_pages_of_the_site_load_files_only_from_their_own_host(built_site):
     for path in (built_site / "site").rglob("*.html"):
         loaded = PageElements(path.read_text(encoding="utf-8")).loaded
         assert loaded

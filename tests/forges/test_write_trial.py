@@ -59,7 +59,7 @@ def test_write_trial_stops_at_first_refused_write(stand):
     assert stand.requests() == []
 
 
-def test_write_trial_writes_nothing_to_repository_that_is_not_named(stand):
+def test_write_trial_does_not_write_to_repositories_that_are_not_named(stand):
     assert try_writes(stand, "acme/another") == ([], [])
     assert stand.writes == []
 

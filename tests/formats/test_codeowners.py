@@ -51,7 +51,7 @@ def test_codeowners_is_read_from_first_standard_folder_only():
         ("Dockerfile", "a/Dockerfile", True),
     ],
 )
-def test_codeowners_pattern_matches_the_paths_that_it_matches_on_github(pattern, path, is_match):
+def test_codeowners_pattern_matches_the_same_paths_as_on_github(pattern, path, is_match):
     assert find_owners(f"{pattern} @acme/web", path) == (("@acme/web",) if is_match else ())
 
 

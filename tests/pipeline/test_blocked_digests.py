@@ -277,7 +277,7 @@ def test_image_without_build_time_is_neither_proposed_nor_reported_as_allowed(bu
 # ---- lists that cannot be read ---------------------------------------------------------------------------------------
 
 
-def test_unreadable_blocklist_is_reported_as_failure_and_nothing_is_proposed(registry_with_bad_digest):
+def test_unreadable_blocklist_is_reported_as_failure_and_prevents_proposals(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     stand.commit("main", build_files(OLD))
     report = run(loopback, stand, Blocklist(unread=(("blocked[0]", "it answered 503"),)), timedelta(hours=2))

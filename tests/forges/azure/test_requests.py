@@ -66,7 +66,7 @@ def test_appendix_comment_is_edited_in_place_only_if_appendix_changed(stand):
     assert len(stand.writes) == writes + 1
 
 
-def test_update_with_unchanged_text_writes_nothing(stand):
+def test_update_with_unchanged_text_does_not_write(stand):
     open_with(stand, body=build_text())
     writes = len(stand.writes)
     stand.forge().update_request(open_one(stand), proposal().title, build_text())

@@ -114,7 +114,7 @@ def test_reviews_of_pull_requests_beyond_one_batch_are_read_by_second_query(gith
     assert lines.count("POST /graphql") == 2
 
 
-def test_listing_pull_requests_writes_nothing(github):
+def test_listing_pull_requests_does_not_write(github):
     propose(github)
     writes = list(github.writes)
     look(github)
