@@ -11,6 +11,7 @@ import ast
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,19 @@ def find_test_name_problem(name):
     return None
 
 
+@cache
+def list_definitions(path):
+    """List the nodes of a file that have a name or a docstring: the module, and its classes and functions."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, kinds)]
+
+
 def find_docstring_problems(path):
     """Yield a description of every docstring in a file whose first words do not name the effect."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            docstring = ast.get_docstring(node) or ""
-            if match := NOT_AN_EFFECT.match(docstring):
-                yield f"{path.relative_to(TESTS)}: {docstring.splitlines()[0]!r} starts with {match.group()!r}"
+    for node in list_definitions(path):
+        docstring = ast.get_docstring(node) or ""
+        if match := NOT_AN_EFFECT.match(docstring):
+            yield f"{path.relative_to(TESTS)}: {docstring.splitlines()[0]!r} starts with {match.group()!r}"
 
 
 def find_class_name_problem(name):
@@ -74,7 +81,7 @@ def collect_names(node_types, is_collected, find_problem):
         relative = path.relative_to(TESTS)
         depth = 2 if relative.parts[0] == "support" else 1
         folder = "/".join(relative.parts[:-1][:depth]) or "."
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in list_definitions(path):
             if isinstance(node, node_types) and is_collected(node.name):
                 totals[folder] += 1
                 if problem := find_problem(node.name):
@@ -82,22 +89,18 @@ def collect_names(node_types, is_collected, find_problem):
     return {folder: FolderNames(total, bad[folder]) for folder, total in totals.items()}
 
 
-TEST_NAMES = collect_names(
-    (ast.FunctionDef, ast.AsyncFunctionDef), lambda name: name.startswith("test_"), find_test_name_problem
-)
-CLASS_NAMES = collect_names(ast.ClassDef, lambda name: not name.startswith("Test"), find_class_name_problem)
+def test_test_names_have_subject_and_behaviour():
+    folders = collect_names(
+        (ast.FunctionDef, ast.AsyncFunctionDef), lambda name: name.startswith("test_"), find_test_name_problem
+    )
+    assert "core" in folders
+    assert not ["\n".join(names.bad) for names in folders.values() if names.bad_share > MAX_SHARE]
 
 
-@pytest.mark.parametrize("folder", TEST_NAMES)
-def test_test_names_have_subject_and_behaviour(folder):
-    names = TEST_NAMES[folder]
-    assert names.bad_share <= MAX_SHARE, "\n".join(names.bad)
-
-
-@pytest.mark.parametrize("folder", CLASS_NAMES)
-def test_helper_classes_have_specific_names(folder):
-    names = CLASS_NAMES[folder]
-    assert not names.bad, "\n".join(names.bad)
+def test_helper_classes_have_specific_names():
+    folders = collect_names(ast.ClassDef, lambda name: not name.startswith("Test"), find_class_name_problem)
+    assert "support/forges" in folders
+    assert not [problem for names in folders.values() for problem in names.bad]
 
 
 def test_docstrings_of_helpers_start_with_effect():
