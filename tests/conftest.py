@@ -23,7 +23,7 @@ MEMORY_FOR_TEMPORARY_FILES = 4 << 30
 """Bytes that must be free, a multiple of what the tests need at any time. Without them, temporary files are on disk."""
 
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow]
+    "ci", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
@@ -80,10 +80,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--claims", action="store_true", help="list the claims about forges, ticked where they passed")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores. While one test waits for another process, another test can run."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return one worker more than there are cores, and two for the slow tests, which wait for processes more often.
+
+    While one test waits for another process, another test can run.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 1
+    return cores + (2 if config.option.markexpr == "slow" else 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -122,6 +122,7 @@ def docker(workspace):
     path.chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["azure-pipelines.yml", "azure-organization.yml"])
 def test_shards_of_azure_pipeline_cover_the_whole_fleet(name, docker, job, list_proposals):
     pipeline = _read_pipeline(name)

@@ -57,6 +57,7 @@ def count_outcomes(report):
     return Counter(list_outcomes(report))
 
 
+@pytest.mark.slow
 def test_run_replaces_blocked_digest_in_all_fifty_repositories_despite_limits(loopback, run, tmp_path):
     loopback.move("python", "3.12", "old")
     create_repositories(tmp_path / "first", OLD)
@@ -71,6 +72,7 @@ def test_run_replaces_blocked_digest_in_all_fifty_repositories_despite_limits(lo
     assert count_outcomes(run(LocalFleet(folder), 4, limits=LIMITS)) == {"closed": COUNT}
 
 
+@pytest.mark.slow
 def test_blocked_digest_without_replacement_is_reported_in_all_fifty_repositories(loopback, run, tmp_path):
     loopback.move("python", "3.12", "bad")
     create_repositories(tmp_path / "fleet", *[BAD] * COUNT)

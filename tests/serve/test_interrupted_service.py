@@ -29,6 +29,7 @@ VisitJob.__call__ = visit_or_end
 """
 
 
+@pytest.mark.slow
 def test_visit_that_crashes_the_process_does_not_stop_other_repositories(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(END_DURING_VISIT)
     with ServedFleet(tmp_path) as fleet:

@@ -18,6 +18,8 @@ import pytest
 FORGES = ("local", "github", "github-app", "gitlab", "azure", "gitea", "forgejo")
 QUICK_FORGES = ("local", "github")
 """The forges on which `make test` plays whole runs. `make test-slow` plays them on the others."""
+VARIANTS = ("github-app", "forgejo")
+"""The forges that are tested by `make test-slow` only: most of their code is that of `github` and `gitea`."""
 MARK = "over_forges"
 _WHOLE_RUNS = Path(__file__).parents[2] / "pipeline"
 _PROPERTY = "claim"
@@ -66,14 +68,16 @@ def note_claims(items: Iterable[pytest.Item]) -> None:
 
 
 def mark_slow_forges(items: Iterable[pytest.Item]) -> None:
-    """Mark tests of whole runs as slow on all forges but `QUICK_FORGES`.
+    """Mark tests of whole runs as slow on all forges but `QUICK_FORGES`, and the contract tests on `VARIANTS`.
 
-    Their claims are about basebump, and do not depend on the server. The contract tests, whose claims are about the
-    servers, are never marked.
+    The claims of whole runs are about basebump, and do not depend on the server. Those of the contract tests do.
     """
     for item in items:
-        is_whole_run = item.path.is_relative_to(_WHOLE_RUNS) and item.get_closest_marker(MARK) is not None
-        if is_whole_run and find_forge(item) not in (None, *QUICK_FORGES):
+        forge = find_forge(item)
+        if forge is None or item.get_closest_marker(MARK) is None:
+            continue
+        is_whole_run = item.path.is_relative_to(_WHOLE_RUNS)
+        if forge in VARIANTS or (is_whole_run and forge not in QUICK_FORGES):
             item.add_marker(pytest.mark.slow)
 
 

@@ -7,7 +7,7 @@ registry.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count, takewhile
@@ -373,11 +373,10 @@ MOST_WRITES = (
 )
 
 
-def count_tested_acts(acts: list[Act]) -> int:
-    """Return the number of first acts that an earlier scene shares, and so has already tested."""
-    titles = [title for title, others in SCENES.items() if others is acts]
-    earlier = list(SCENES)[: list(SCENES).index(titles[0])] if titles else []
-    return max((count_shared_acts(acts, SCENES[title]) for title in earlier), default=0)
+def count_tested_acts(title: str, titles: Iterable[str] = SCENES) -> int:
+    """Return the number of first acts of a scene that an earlier scene of `titles` has already tested."""
+    earlier = takewhile(lambda each: each != title, titles)
+    return max((count_shared_acts(SCENES[title], SCENES[each]) for each in earlier), default=0)
 
 
 def count_shared_acts(acts: list[Act], others: list[Act]) -> int:
