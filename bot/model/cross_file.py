@@ -92,8 +92,6 @@ class Kustomization:
 
     path: FilePath
     names: frozenset[str]
-    renamed_names: frozenset[str] = frozenset()
-    """The names that the kustomization replaces with other names. Images with the replaced names need not exist."""
     resource_paths: tuple[FilePath, ...] = ()
     """Files and folders in the tree that the kustomization includes, relative to the root of the tree."""
     components: tuple[FilePath, ...] = ()
@@ -102,6 +100,9 @@ class Kustomization:
     """Files with patches, which are applied after the components and before the replacements of this kustomization."""
     relocated_names: frozenset[str] = frozenset()
     """The names that the kustomization replaces with other names, while the images keep their tags and digests."""
+    unresolved_paths: tuple[str, ...] = ()
+    """Resources and components that may be files of the tree, as they are written: URLs, and texts with a placeholder.
+    """
     has_configurations: bool = False
     """True if files that the kustomization names may list further fields in which it replaces images."""
 

@@ -289,7 +289,11 @@ class Reason(StrEnum):
         ),
         override=Override.ALLOW,
     )
-    REPLACED_BY_KUSTOMIZE = _skipped("replaced-by-kustomize", "A kustomization replaces the image with another image.")
+    REPLACED_BY_KUSTOMIZE = _skipped(
+        "replaced-by-kustomize",
+        "A kustomization replaces the image with another image.",
+        override=Override.ALLOW,
+    )
     NAMED_CONTEXT = _skipped(
         "named-context",
         "A build replaces this image with a named build context, and would not find the context "
@@ -392,7 +396,8 @@ UNSUPPORTED_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if r
 ALLOWABLE_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason.facts.override is Override.ALLOW)
 """The reasons for skipping that a rule can override; the others are facts.
 
-OTHER_WRITER can be overridden only for Renovate and Dependabot.
+OTHER_WRITER can be overridden only for Renovate and Dependabot, and REPLACED_BY_KUSTOMIZE only if it is unknown what
+the kustomization builds.
 """
 ACCEPTABLE_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason.facts.override is Override.ACCEPT)
 """The holds and refusals that an owner can accept."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bot.core.choice.blocked import report_block
 from bot.core.choice.verdict import build_verdict
 from bot.core.references.select import RepositoryBranch, select_reference
 from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
@@ -110,7 +111,11 @@ def _list_offline_verdicts(
         for reference in extract_result.references
     ]
     return [
-        build_verdict(UncheckedReference(selection) if isinstance(selection, TrackedImage) else selection)
+        build_verdict(
+            UncheckedReference(selection)
+            if isinstance(selection, TrackedImage)
+            else report_block(selection, policy_config.blocklist)
+        )
         for selection in selections
     ]
 

@@ -237,19 +237,20 @@ def test_comment_above_spec_does_not_apply_to_its_image():
 
 
 def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"):
-    """Return the image names that an object replaces, the names that it renames, and the folders."""
+    """Return the image names that an object replaces, the names that it relocates, and the folders."""
     content = f"{{apiVersion: {kind}, metadata: {{name: web}}, spec: {spec}}}".encode()
     remarks = FORMAT.extract(SourceFile(FilePath("clusters/web.yaml"), content))
     return [
-        (each.names, each.renamed_names, each.resource_paths) for each in remarks if isinstance(each, Kustomization)
+        (each.names, each.relocated_names, each.resource_paths) for each in remarks if isinstance(each, Kustomization)
     ]
 
 
 @pytest.mark.parametrize(
-    ("override", "name", "is_renamed"),
+    ("override", "name", "is_relocated"),
     [
         ("web:v2", "web", False),
-        ("web=registry.example.com/web:v2", "web", True),
+        ("web=registry.example.com/web:v2", "web", False),
+        ("web=registry.example.com/web", "web", True),
         ("web=web:v2", "web", False),
         ("localhost:5000/web:v2", "localhost:5000/web", False),
         ("localhost:5000/web", "localhost:5000/web", False),
@@ -257,9 +258,9 @@ def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"
         (f"web:v2@sha256:{'0' * 64}", "web", False),
     ],
 )
-def test_argo_cd_override_replaces_the_name_before_equals_sign_or_tag(override, name, is_renamed):
+def test_argo_cd_override_replaces_the_name_before_equals_sign_or_tag(override, name, is_relocated):
     (found,) = replaced_by(f"{{source: {{path: apps, kustomize: {{images: ['{override}']}}}}}}")
-    assert found == ({name}, {name} if is_renamed else set(), ("apps",))
+    assert found == ({name}, {name} if is_relocated else set(), ("apps",))
 
 
 def test_source_of_argo_cd_application_replaces_images_only_in_own_folder():

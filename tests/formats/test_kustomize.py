@@ -76,8 +76,21 @@ images:
 """
     )
     assert remark.names == {"web", "job", "kept", "pinned", "suffixed", "moved"}
-    assert remark.renamed_names == {"job", "moved"}
     assert remark.relocated_names == {"job"}
+
+
+def test_urls_and_placeholders_in_resources_and_components_are_kept():
+    remark = remark_of(
+        b"""\
+resources: [web.yaml, "https://example.com/a/web.yaml", "${STAGE}/web.yaml"]
+components: [github.com/acme/shop//images?ref=v1]
+"""
+    )
+    assert remark.unresolved_paths == (
+        "https://example.com/a/web.yaml",
+        "${STAGE}/web.yaml",
+        "github.com/acme/shop//images?ref=v1",
+    )
 
 
 def test_kustomization_with_configurations_is_detected():
@@ -105,7 +118,7 @@ def test_kustomize_component_replaces_images_in_manifests_of_the_overlay():
         ("base/pod.yaml", "web:1", False),
         ("base/pod.yaml", "nginx:1", True),
         ("images/kustomization.yaml", "acme/web:v1", True),
-        ("loose/pod.yaml", "web:1", False),
+        ("loose/pod.yaml", "web:1", True),
         ("loose/pod.yaml", "nginx:1", True),
     ]
 

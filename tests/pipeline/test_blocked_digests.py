@@ -78,6 +78,18 @@ def test_newer_digest_replaces_blocked_digest_despite_limits_schedule_and_min_ag
     assert (verdict.new_digest, verdict.detail) == (NEW, REASON)
 
 
+def test_blocked_digest_is_reported_in_manifest_whose_image_kustomization_replaces(loopback, tmp_path):
+    manifest = f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim@{BAD}\n"
+    kustomization = "resources: [pod.yaml]\nimages: [{name: python, newName: quay.io/acme/python}]\n"
+    stand = LocalStand(tmp_path / "forge", {"pod.yaml": manifest, "kustomization.yaml": kustomization})
+    loopback.move("python", "3.12-slim", "bad")
+    report = run(loopback, stand, block(BAD))
+    (verdict,) = (each for each in report.repositories[0].verdicts if each.reference.path == "pod.yaml")
+    assert (verdict.status, verdict.reason) == (ReferenceStatus.BLOCKED, Reason.DIGEST_BLOCKED)
+    assert "kustomization.yaml replaces it" in verdict.reference.notes
+    assert list_outcomes(report) == []
+
+
 def test_earlier_digest_is_proposed_if_tag_still_points_to_blocked_digest(registry_with_bad_digest):
     loopback, stand = registry_with_bad_digest
     report = run(loopback, stand, block(BAD), timedelta(hours=2))

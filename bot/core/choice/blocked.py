@@ -146,6 +146,20 @@ def apply_unread_lists(decision: Decision, blocklist: Blocklist) -> Decision:
             return decision
 
 
+def report_block(decision: Decision, blocklist: Blocklist) -> Decision:
+    """Return the decision, or a `BlockedReference` if an image that a kustomization replaces has a blocked digest.
+
+    Outputs only count skipped references. The digest may still be deployed, for example without the kustomization.
+    """
+    match decision:
+        case SkippedReference(reason=Reason.REPLACED_BY_KUSTOMIZE as reason, tracked_image=TrackedImage() as image):
+            listed = find_listed_digest(blocklist, image.reference.image.repository, image.reference.image.digest)
+            why = f"basebump does not edit it ({reason})"
+            return decision if listed is None else BlockedReference(image, listed, why)
+        case _:
+            return decision
+
+
 def add_block_note(selection: TrackedImage | SkippedReference, blocklist: Blocklist) -> TrackedImage | SkippedReference:
     """Add a note to a skipped reference if an entry blocks its digest, because basebump does not replace it."""
     if not isinstance(selection, SkippedReference):

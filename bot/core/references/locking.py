@@ -13,8 +13,10 @@ from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference
 from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 
-_WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
+_WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER, Reason.REPLACED_BY_KUSTOMIZE}
 """Reasons that `lock_reference` treats as warnings, so that a rule can override them.
+
+`replaced-by-kustomize` is a warning only if it is unknown whether a kustomization builds a manifest (`add_warning`).
 
 `other-writer` is not a warning here, because a tool that a file names as the writer of a reference continues to write
 that reference. It is a warning only for bots that search a repository on their own, because those can be configured to
@@ -45,10 +47,22 @@ def assign_to_other_bot(reference: Reference, bot: str, config_location: str) ->
     A note is added if the lock of a value changed. It names the bot and `config_location`, which is the file (and line)
     of the bot's config.
     """
-    digest, tag = (_add_warning(slot, Reason.OTHER_WRITER) for slot in (reference.digest_slot, reference.tag_slot))
+    note = f"{bot} updates it because of {config_location}; with `allow: [other-writer]`, basebump updates it, too"
+    return add_warning(reference, Reason.OTHER_WRITER, note)
+
+
+def add_warning(reference: Reference, reason: Reason, note: str, *, is_certain: bool = True) -> Reference:
+    """Lock the digest and the tag of `reference` for `reason`, which a rule can allow.
+
+    If a value was already locked because of another reason that a rule can allow, the rule must allow both. If it was
+    locked because of a reason that no rule can allow, its lock stays unchanged. `note` is added if the lock of a value
+    changed. `is_certain` is False if it is unknown whether `reason` applies.
+    """
+    digest, tag = (
+        _add_warning(slot, reason, is_certain=is_certain) for slot in (reference.digest_slot, reference.tag_slot)
+    )
     if (digest, tag) == (reference.digest_slot, reference.tag_slot):
         return reference
-    note = f"{bot} updates it because of {config_location}; with `allow: [other-writer]`, basebump updates it, too"
     return replace(reference, digest_slot=digest, tag_slot=tag, notes=(*reference.notes, note))
 
 
@@ -111,13 +125,13 @@ def _lock_slot(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool
     return slot if slot.slot is None or is_warning else NotEditable(reason)
 
 
-def _add_warning(slot: EditSlot | NotEditable, reason: Reason) -> EditSlot | NotEditable:
+def _add_warning(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool = True) -> EditSlot | NotEditable:
     """Lock `slot` for `reason`, which a rule must allow together with the warnings for which it is locked already."""
     if isinstance(slot, EditSlot):
-        return NotEditable(reason, slot)
+        return NotEditable(reason, slot, is_certain)
     if slot.slot is None or reason in _list_warnings(slot):
         return slot
-    return NotEditable(reason, slot.slot, slot.is_certain, _list_warnings(slot))
+    return NotEditable(reason, slot.slot, is_certain and slot.is_certain, _list_warnings(slot))
 
 
 def _unlock_slot(slot: EditSlot | NotEditable, reasons: Collection[Reason]) -> EditSlot | NotEditable:

@@ -15,6 +15,7 @@ from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_be
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.kubernetes.values_file_uses import list_kustomization_uses
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
@@ -158,13 +159,21 @@ def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEn
     return Kustomization(
         path,
         names=frozenset(entry.name for entry in changing_entries),
-        renamed_names=frozenset(entry.name for entry in changing_entries if entry.is_renamed),
         resource_paths=resource_paths,
         components=tuple(_list_paths(document, _COMPONENT_PATH, path)),
         patch_paths=patch_paths,
         relocated_names=frozenset(entry.name for entry in changing_entries if entry.is_relocated),
+        unresolved_paths=tuple(_list_unresolved_paths(document, (*_RESOURCE_PATHS, _COMPONENT_PATH))),
         has_configurations=bool(document.get_values(document.root, "configurations")),
     )
+
+
+def _list_unresolved_paths(document: YamlDocument, key_paths: Iterable[KeyPath]) -> Iterator[str]:
+    """Yield the URLs and the texts with a placeholder in some fields of a kustomization."""
+    for key_path in key_paths:
+        for _, node in document.walk(document.root, key_path, ""):
+            if isinstance(node, YamlScalar) and (_REMOTE.match(node.value) or TEMPLATE_MARKS.search(node.value)):
+                yield node.value
 
 
 def _list_paths(document: YamlDocument, key_path: KeyPath, path: FilePath) -> Iterator[FilePath]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from bot.core.choice.blocked import add_block_note, apply_unread_lists
+from bot.core.choice.blocked import add_block_note, apply_unread_lists, report_block
 from bot.core.choice.decide import decide
 from bot.core.choice.end_of_life import replace_if_superseded
 from bot.core.choice.holds import is_held
@@ -134,7 +134,9 @@ def _decide_on_selections(decided_scan: DecidedScan[Scan], lookup_result: Lookup
     return tuple(
         reconcile_decisions(
             [
-                lookup_result.decide(item, lookups) if isinstance(item, TrackedImage) else item
+                lookup_result.decide(item, lookups)
+                if isinstance(item, TrackedImage)
+                else report_block(item, lookup_result.policy_config.blocklist)
                 for item in decided_scan.selections
             ]
         )

@@ -21,9 +21,10 @@ from support.core.decisions import (
 )
 from support.values import digest
 
-from bot.core.choice.blocked import add_block_note, apply_unread_lists
+from bot.core.choice.blocked import add_block_note, apply_unread_lists, report_block
 from bot.core.choice.blocklist import build_blocklist
 from bot.core.choice.decide import decide
+from bot.core.choice.verdict import build_verdict
 from bot.model.blocklist import Block, BlockedDigest, Blocklist
 from bot.model.decision import (
     BlockedReference,
@@ -38,7 +39,7 @@ from bot.model.decision import (
 from bot.model.image import ChildManifest, RegistryRecord, Replacement, ResolvedTag, UnresolvedTag
 from bot.model.policy import Policy
 from bot.model.source import NotEditable
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import Reason, ReferenceStatus
 
 BLOCK = Block("malware", "https://sec.example.com/42")
 
@@ -234,6 +235,17 @@ def test_skipped_reference_notes_that_digest_in_file_is_blocked():
     assert add_block_note(skipped, LISTED).reference.notes == ("Its digest is blocked: malware",)
     assert add_block_note(skipped, UNREAD) == skipped
     assert add_block_note(build_tracked_image("bad"), LISTED) == build_tracked_image("bad")
+
+
+def test_blocked_digest_is_reported_even_if_kustomization_replaces_image():
+    image = build_tracked_image("bad")
+    replaced = SkippedReference(image.reference, Reason.REPLACED_BY_KUSTOMIZE, image)
+    reported = report_block(replaced, LISTED)
+    assert reported == BlockedReference(image, BLOCK, "basebump does not edit it (replaced-by-kustomize)")
+    assert build_verdict(reported).status is ReferenceStatus.BLOCKED
+    assert report_block(replaced, UNREAD) == replaced
+    ignored = replace(replaced, reason=Reason.IGNORED)
+    assert report_block(ignored, LISTED) == ignored
 
 
 # ---- whatever the lists and observations -----------------------------------------------------------------------------

@@ -12,6 +12,10 @@ the manifest in `base` names.
 If an entry only changes the name of an image (`newName` without `newTag`), kustomize keeps the digest of the manifest.
 A new digest would then belong to another image. So one build with such an entry is enough to lock an image.
 
+Sometimes it is unknown whether a kustomization builds a manifest, for example because it lists the manifest by a URL.
+The image is then locked as well, but a rule with `allow: [replaced-by-kustomize]` can unlock it. A kustomization that
+builds other files does not count.
+
 Parameters named `index` are positions in the list of all kustomizations.
 """
 
@@ -24,13 +28,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
 from posixpath import basename
+from typing import NamedTuple
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.locking import lock_references_if
+from bot.core.notes import add_reference_notes
+from bot.core.references.locking import add_warning, lock_reference
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, get_folder, list_folders_and_path
 from bot.model.cross_file import CrossFileFact, Kustomization
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.image_name import DOCKER_HUB
 from bot.model.source import FilePath, Reference
 from bot.model.vocabulary import Reason
 
@@ -54,6 +59,9 @@ _TEMPLATED_LINE = "broken["
 _EMBEDDED_MARK = ">"
 """Separates the locator of a text inside a file from the locator of the image in this text."""
 
+_PLACEHOLDER = re.compile(r"[{$%<]")
+"""Matches a placeholder in a path that a kustomization lists."""
+
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 """Matches the locator of an image override in an object of Flux or Argo CD."""
 
@@ -66,9 +74,11 @@ def lock_replaced_images(
     - A reference in a manifest is locked if every build that includes the manifest replaces the image.
     - An `images` entry is locked if every build replaces the resulting image again, in another kustomization.
     - Both are locked if any build changes the name of the image, but not its tag and its digest.
-    - If no kustomization includes the manifest, it is unknown how the manifest is deployed. A reference to an image on
-      Docker Hub is locked if any kustomization changes the name of the image, because the name in the manifest may be a
-      private one that must not be looked up on Docker Hub.
+    - If it is unknown whether a kustomization builds the manifest, the lock is a warning, which a rule can allow. This
+      is the case for URLs and placeholders in the paths that kustomizations list, for the folders of Flux and Argo CD,
+      which may be in another repository, and if the kustomizations exceed MAX_STEPS.
+
+    A note of each locked reference names the file of the kustomization.
 
     Raises:
         WorkLimitError: If the budget is exceeded.
@@ -84,14 +94,13 @@ def lock_replaced_images(
     }
     if not names:
         return references
-    renamed = {name for kustomization in kustomizations for name in kustomization.renamed_names}
     tree = _KustomizationGraph(kustomizations)
     replacements = tree.find_replacements(names)
     tree_budget.spend_steps(tree.steps // STEPS_PER_BUDGET_STEP, kustomizations[0].path)
 
     @cache  # a manifest can contain the same image many times
-    def is_replaced_in(name: str, path: FilePath) -> bool:
-        return replacements is not None and tree.is_manifest_replaced(replacements[name], path)
+    def find_manifest_replacement(name: str, path: FilePath) -> _Replacement | None:
+        return tree.find_manifest_replacement(name, replacements[name] if replacements is not None else None, path)
 
     def can_replace(reference: Reference) -> bool:
         return _is_in_replaced_field(reference) or (
@@ -100,19 +109,44 @@ def lock_replaced_images(
             and tree.has_configurations(replacements[reference.image.name])
         )
 
-    def is_replaced(reference: Reference) -> bool:
+    def find_replacement(reference: Reference) -> _Replacement | None:
         name = reference.image.name
         if name not in names or not (_is_in_manifest(reference) or _is_images_entry(reference)):
-            return False
+            return None
         if replacements is None:
-            return True
+            return tree.find_possible_replacement(name)
         if _is_images_entry(reference):
-            return tree.is_entry_replaced(replacements[name], reference.path)
-        if not tree.is_included(reference.path):
-            return name in renamed and reference.image.host == DOCKER_HUB
-        return can_replace(reference) and is_replaced_in(name, reference.path)
+            return tree.find_entry_replacement(replacements[name], reference.path)
+        return find_manifest_replacement(name, reference.path) if can_replace(reference) else None
 
-    return lock_references_if(references, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
+    steps = tree.steps
+    locked = tuple(
+        _lock_replaced(item, found)
+        if isinstance(item, Reference) and (found := find_replacement(item)) is not None
+        else item
+        for item in references
+    )
+    tree_budget.spend_steps((tree.steps - steps) // STEPS_PER_BUDGET_STEP, kustomizations[0].path)
+    return locked
+
+
+class _Replacement(NamedTuple):
+    """A kustomization that replaces an image."""
+
+    path: FilePath
+    is_certain: bool
+    """False if it is unknown whether the kustomization builds the manifest."""
+
+
+def _lock_replaced(reference: Reference, replacement: _Replacement) -> Reference:
+    if replacement.is_certain:
+        locked = lock_reference(reference, Reason.REPLACED_BY_KUSTOMIZE)
+        return add_reference_notes(locked, f"{replacement.path} replaces it")
+    note = (
+        f"{replacement.path} replaces it if it builds this file, which is unknown; with "
+        f"`allow: [{Reason.REPLACED_BY_KUSTOMIZE}]`, basebump updates it"
+    )
+    return add_warning(reference, Reason.REPLACED_BY_KUSTOMIZE, note, is_certain=False)
 
 
 def _is_in_manifest(reference: Reference) -> bool:
@@ -143,41 +177,45 @@ class _NameReplacements:
 
     replacing: frozenset[int]
     """Kustomizations whose own `images` entries replace the name."""
+    applied: Mapping[int, int]
+    """By kustomization that replaces the name, itself or by its components: the one whose `images` entry does so."""
     component_targets: Mapping[int, frozenset[FilePath]]
     """By kustomization that does not replace the name itself, but lists a component that does: the paths of the
     resources and components in which that component replaces the name."""
-    below: frozenset[int]
-    """Kustomizations that a kustomization in `replacing` includes, so that at least one build replaces the name in
-    their results.
+    below: Mapping[int, int]
+    """Kustomizations in whose results at least one build replaces the name, because a kustomization in `replacing`
+    includes them. The value is this kustomization.
     """
     exposed: frozenset[int]
     """Kustomizations in whose results at least one build does not replace the name."""
     relocation: _NameReplacements | None = None
     """Where kustomizations change this name of an image, but keep its digest. None if no kustomization does this."""
 
-    def is_result_replaced(self, index: int) -> bool:
-        """Return True if every build replaces the name in the results of the kustomization at `index`."""
-        return index in self.below and index not in self.exposed
+    def find_replacing(self, index: int, path: FilePath | None) -> int | None:
+        """Return a kustomization that replaces the name in a manifest, if every build replaces it; otherwise None.
 
-    def is_manifest_replaced(self, index: int, path: FilePath) -> bool:
-        """Return True if every build replaces the name in a manifest that the kustomization at `index` includes.
-
-        `path` is the path under which the kustomization lists the manifest, or its own path.
+        The kustomization at `index` includes the manifest. `path` is the path under which it lists the manifest, or its
+        own path. If `path` is None, the results of the kustomization are meant instead of a manifest.
         """
-        return (
-            index in self.replacing or self.is_result_replaced(index) or path in self.component_targets.get(index, ())
-        )
+        own = self.find_own(index, path)
+        return self.below.get(index) if own is None and index not in self.exposed else own
 
-    def is_relocated(self, index: int, path: FilePath | None) -> bool:
-        """Return True if any build changes the name in a manifest, and keeps its digest.
+    def find_relocating(self, index: int, path: FilePath | None) -> int | None:
+        """Return a kustomization that changes the name in a manifest in any build, and keeps its digest.
 
-        If `path` is None, return True if any build does so in the results of the kustomization at `index`.
+        Return None if no build does so. The parameters are those of `find_replacing`.
         """
         found = self.relocation
-        return found is not None and (
-            index in found.below
-            or (path is not None and (index in found.replacing or path in found.component_targets.get(index, ())))
-        )
+        if found is None:
+            return None
+        own = found.find_own(index, path)
+        return found.below.get(index) if own is None else own
+
+    def find_own(self, index: int, path: FilePath | None) -> int | None:
+        """Return the kustomization at `index` or its component, if one of them replaces the name in a manifest."""
+        if path is not None and (index in self.replacing or path in self.component_targets.get(index, ())):
+            return self.applied[index]
+        return None
 
 
 class _KustomizationGraph:
@@ -197,6 +235,9 @@ class _KustomizationGraph:
         """By kustomization: the kustomizations that include it, also as a component."""
         self._listing: dict[str, list[int]] = defaultdict(list)
         """By path of a manifest, or of a folder without a kustomization: the kustomizations that list it."""
+        self._unresolved_paths = [
+            (index, text) for index, each in enumerate(kustomizations) for text in each.unresolved_paths
+        ]
         self.steps = 0
         for index, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
@@ -232,37 +273,70 @@ class _KustomizationGraph:
 
     def has_configurations(self, replacements: _NameReplacements) -> bool:
         """Return True if kustomize may replace the name in fields that a `configurations` file of the tree lists."""
-        indexes = (*replacements.replacing, *replacements.component_targets, *replacements.below)
+        indexes = (*replacements.applied, *replacements.below)
         return any(self._kustomizations[index].has_configurations for index in indexes)
 
-    def is_included(self, path: FilePath) -> bool:
-        """Return True if a kustomization includes the file, or if the file is itself a kustomization."""
-        return path in self._at_path or any(each in self._listing for each in list_folders_and_path(path))
-
-    def is_entry_replaced(self, replacements: _NameReplacements, path: FilePath) -> bool:
-        """Return True if the results of the kustomization with this path must not be edited.
+    def find_entry_replacement(self, replacements: _NameReplacements, path: FilePath) -> _Replacement | None:
+        """Return the reason why the results of the kustomization with this path must not be edited, or None.
 
         Such a kustomization has an `images` entry with the name. If the entry of another kustomization, which is
         applied later, replaces the same image in every build, the earlier entry has no effect.
         """
-        indexes = self._at_path.get(path, ())
-        return (bool(indexes) and all(map(replacements.is_result_replaced, indexes))) or any(
-            replacements.is_relocated(index, None) for index in indexes
-        )
+        return self._combine(replacements, [(index, None) for index in self._at_path.get(path, ())])
 
-    def is_manifest_replaced(self, replacements: _NameReplacements, path: FilePath) -> bool:
-        """Return True if every build that contains the manifest replaces the name in it, or if any build relocates it.
+    def find_manifest_replacement(
+        self, name: str, replacements: _NameReplacements | None, path: FilePath
+    ) -> _Replacement | None:
+        """Return a replacement if every build of the manifest replaces the name, or if any build relocates it.
 
         The manifest can also be in the kustomization itself, in a patch or in the values of a chart.
         """
-        including = [
+        if replacements is None:
+            return self.find_possible_replacement(name)
+        including: list[tuple[int, FilePath | None]] = [
             (index, each)
             for each in list_folders_and_path(path)
             for index in (self._at_path if each == path and path in self._at_path else self._listing).get(each, ())
         ]
-        return all(replacements.is_manifest_replaced(*each) for each in including) or any(
-            replacements.is_relocated(*each) for each in including
-        )
+        return self._combine(replacements, including) if including else self._find_by_unresolved_path(name, path)
+
+    def find_possible_replacement(self, name: str) -> _Replacement | None:
+        """Return the first kustomization that replaces the name, if it is unknown which files it builds."""
+        found = next((each for each in self._kustomizations if name in each.names), None)
+        return _Replacement(found.path, is_certain=False) if found is not None else None
+
+    def _combine(
+        self, replacements: _NameReplacements, including: Sequence[tuple[int, FilePath | None]]
+    ) -> _Replacement | None:
+        """Return a replacement if all of `including` replace the name, or any relocates it.
+
+        If it is unknown whether one of the kustomizations builds files of this tree, the result names this one.
+        """
+        relocating = [each for each in (replacements.find_relocating(*pair) for pair in including) if each is not None]
+        replacing = [each for each in (replacements.find_replacing(*pair) for pair in including) if each is not None]
+        if len(replacing) < len(including):
+            replacing = []
+        found = [self._describe_replacement(replacing), self._describe_replacement(relocating)]
+        return next((each for each in found if each is not None and each.is_certain), found[0] or found[1])
+
+    def _describe_replacement(self, indexes: Sequence[int]) -> _Replacement | None:
+        """Return the first of some kustomizations, or the first one that may build files of another repository."""
+        paths = [self._kustomizations[index].path for index in indexes]
+        uncertain = [path for path in paths if basename(path) not in KUSTOMIZATION_NAMES]
+        return _Replacement((uncertain or paths)[0], is_certain=not uncertain) if paths else None
+
+    def _find_by_unresolved_path(self, name: str, path: FilePath) -> _Replacement | None:
+        """Return a kustomization that replaces the name, and may build the file `path` because of a URL or placeholder.
+
+        No kustomization is known to include the file.
+        """
+        self.steps += len(self._unresolved_paths)
+        if self.steps > MAX_STEPS:
+            return self.find_possible_replacement(name)
+        listing = [index for index, text in self._unresolved_paths if _may_name_file(text, path)]
+        above = self._find_reachable(_map_to_themselves(listing), lambda index: self._included_by.get(index, ()))
+        found = next((self._kustomizations[each] for each in above if name in self._kustomizations[each].names), None)
+        return _Replacement(found.path, is_certain=False) if found is not None else None
 
     def _find_replacements_by(self, replacing: frozenset[int]) -> _NameReplacements:
         """Return the effect of the `images` entries of the kustomizations at the positions `replacing`.
@@ -270,15 +344,15 @@ class _KustomizationGraph:
         kustomize applies the components of a kustomization one after another to its resources, and after them its own
         patches and `images` entries (accumulateTarget in api/internal/target/kusttarget.go).
         """
-        applied = self._find_reachable(replacing, lambda index: self._listed_by.get(index, ()))
-        counts = {index: self._count_earlier_components(index, applied) for index in applied - replacing}
+        applied = self._find_reachable(_map_to_themselves(replacing), lambda index: self._listed_by.get(index, ()))
+        counts = {index: self._count_earlier_components(index, applied) for index in applied.keys() - replacing}
         targets = {index: frozenset(self._list_paths(index, counts.get(index))) for index in applied}
-        included = {each for paths in targets.values() for each in self._find_in_folders(paths)}
+        included = {each: applied[index] for index, paths in targets.items() for each in self._find_in_folders(paths)}
         below = self._find_reachable(included, self._list_included)
         self.steps += sum(map(self._count_paths, applied))
         self.steps += sum(len(self._included_by.get(index, ())) for index in below)
-        inner = below | applied
-        started = applied - below
+        inner = below.keys() | applied.keys()
+        started = applied.keys() - below.keys()
         started |= {index for index in below if not inner.issuperset(self._included_by.get(index, ()))}
 
         def list_exposed(index: int) -> Iterator[int]:
@@ -288,9 +362,9 @@ class _KustomizationGraph:
             paths = self._list_paths(index) if count is None else self._kustomizations[index].components[count:]
             return self._find_in_folders(paths)
 
-        exposed = self._find_reachable(started, list_exposed)
+        exposed = self._find_reachable(_map_to_themselves(started), list_exposed)
         targets = {index: targets[index] for index in counts}
-        return _NameReplacements(replacing, targets, frozenset(below), frozenset(exposed))
+        return _NameReplacements(replacing, applied, targets, below, frozenset(exposed))
 
     def _count_earlier_components(self, index: int, applied: Collection[int]) -> int:
         """Return the number of components that a kustomization lists before the last one that is in `applied`.
@@ -308,22 +382,24 @@ class _KustomizationGraph:
     def _list_included(self, index: int) -> Iterator[int]:
         return self._find_in_folders(self._list_paths(index))
 
-    def _find_reachable(self, indexes: Iterable[int], list_next: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return `indexes`, and the indexes of all kustomizations that can be reached from them.
+    def _find_reachable(self, origins: Mapping[int, int], list_next: Callable[[int], Iterable[int]]) -> dict[int, int]:
+        """Return the keys of `origins`, and the indexes of all kustomizations that can be reached from them.
+
+        Each index is returned with the value of a key from which it can be reached.
 
         `list_next` returns the indexes that can be reached from one index in a single step, for example the
         kustomizations that it includes. Cycles are allowed. The search ends early after MAX_STEPS steps.
         """
-        reached: set[int] = set()
-        pending = list(indexes)
+        reached: dict[int, int] = {}
+        pending = list(origins.items())
         while pending and self.steps <= MAX_STEPS:
-            index = pending.pop()
+            index, origin = pending.pop()
             if index in reached:
                 continue
-            reached.add(index)
+            reached[index] = origin
             following = list(list_next(index))
             self.steps += len(following) + self._count_paths(index)
-            pending += following
+            pending += ((each, origin) for each in following)
         return reached
 
     def _count_paths(self, index: int) -> int:
@@ -337,6 +413,21 @@ class _KustomizationGraph:
     def _find_in_folders(self, folders: Iterable[FilePath]) -> Iterator[int]:
         for folder in folders:
             yield from self._in_folder.get(folder, self._below_folder.get(folder, []))
+
+
+def _map_to_themselves(indexes: Iterable[int]) -> dict[int, int]:
+    return {index: index for index in indexes}
+
+
+def _may_name_file(text: str, path: FilePath) -> bool:
+    """Return True if a URL or a path with a placeholder, which a kustomization lists, may name the file `path`.
+
+    A URL of a folder never does so, because this folder has a kustomization, and the tree contains it as well.
+    """
+    if _PLACEHOLDER.search(text) is None:
+        return text.partition("?")[0].endswith(f"/{path}")
+    name = basename(text)
+    return name == basename(path) or _PLACEHOLDER.search(name) is not None
 
 
 def _list_parent_folders(folder: str) -> Iterator[str]:

@@ -34,9 +34,9 @@ _KUSTOMIZE_NAME = ".kustomize.image-name"
 """Suffix of the annotation with the name under which kustomize replaces the image."""
 _CONSTRAINT = re.compile(r":[^/]*\Z")
 """A constraint on the tags to track: `:1.x`, `:~1.2`."""
-_NameEntry = tuple[str, bool, bool]
-"""The name of an image that kustomize replaces, and two flags. The first is True if the replacement has another name.
-The second is True if the replacement also keeps the tag and the digest of the image."""
+_NameEntry = tuple[str, bool]
+"""The name of an image that kustomize replaces, and a flag. It is True if the replacement has another name, and keeps
+the tag and the digest of the image."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
 """The path of the Application in an object, by the kind of the object."""
@@ -122,7 +122,7 @@ def _list_replaced_names(document: YamlDocument, node: YamlNode) -> Iterator[_Na
         name, new_name = _find_text(document, entry, ("name",)), _find_text(document, entry, ("newName",))
         is_renamed = new_name not in {"", name}
         has_version = any(document.get_values(entry, key) for key in ("newTag", "digest"))
-        yield name, is_renamed, is_renamed and not has_version
+        yield name, is_renamed and not has_version
 
 
 def _parse_override(text: str) -> _NameEntry:
@@ -134,7 +134,7 @@ def _parse_override(text: str) -> _NameEntry:
     """
     old, equals, new = text.partition("=")
     name = _CONSTRAINT.sub("", new or old).partition("@")[0]
-    return (old, name != old, name not in {old, ""} and name == new) if equals else (name, False, False)
+    return (old, name not in {old, ""} and name == new) if equals else (name, False)
 
 
 def _list_replacements(
@@ -147,11 +147,10 @@ def _list_replacements(
     folder remains, or if `entries` contains no name.
     """
     tree_paths = [found for folder in folders if folder and (found := resolve_from_root(folder)) is not None]
-    names = frozenset(name for name, *_ in entries if name)
+    names = frozenset(name for name, _ in entries if name)
     if names and tree_paths:
-        renamed = frozenset(name for name, is_renamed, _ in entries if is_renamed)
-        relocated = frozenset(name for name, _, is_relocated in entries if name and is_relocated)
-        yield Kustomization(path, names, renamed, tuple(tree_paths), patch_paths=(path,), relocated_names=relocated)
+        relocated = frozenset(name for name, is_relocated in entries if name and is_relocated)
+        yield Kustomization(path, names, tuple(tree_paths), patch_paths=(path,), relocated_names=relocated)
 
 
 def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ImageUpdaterConfig]:

@@ -9,7 +9,7 @@ from support.soon import soon
 from support.values import reference
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.locking import lock_reference
+from bot.core.references.locking import lock_reference, unlock_allowed
 from bot.core.references.relate import kustomize
 from bot.core.references.relate.kustomize import STEPS_PER_BUDGET_STEP, lock_replaced_images
 from bot.model.cross_file import Kustomization
@@ -25,10 +25,10 @@ def build_entry(folder, written="web:1"):
     return reference(written, path=f"{folder}/kustomization.yaml", format="kustomize", locator="0/images/0")
 
 
-def build_kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=(), patches=()):
+def build_kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", patches=(), **more):
     path = FilePath(f"{folder}/{name}" if folder else name)
     paths = (tuple(map(FilePath, each)) for each in (gathers, components, patches))
-    return Kustomization(path, frozenset(names), frozenset(renamed), *paths)
+    return Kustomization(path, frozenset(names), *paths, **more)
 
 
 def is_replaced(reference, *kustomizations):
@@ -37,7 +37,20 @@ def is_replaced(reference, *kustomizations):
         assert found == reference
         return False
     assert found.digest_slot == found.tag_slot == NotEditable(Reason.REPLACED_BY_KUSTOMIZE)
+    (note,) = found.notes
+    assert note.removesuffix(" replaces it") in {each.path for each in kustomizations}
     return True
+
+
+def get_possible_replacement(reference, *kustomizations):
+    """Return the note of a reference that is locked only with a warning; None if the reference is editable."""
+    (found,) = lock_replaced_images((reference,), list(kustomizations), TreeBudget())
+    if found == reference:
+        return None
+    assert found.digest_slot == NotEditable(Reason.REPLACED_BY_KUSTOMIZE, reference.digest_slot, is_certain=False)
+    assert unlock_allowed(found, [Reason.REPLACED_BY_KUSTOMIZE]).digest_slot == reference.digest_slot
+    (note,) = found.notes
+    return note
 
 
 def test_kustomization_replaces_image_in_file_listed_as_resource():
@@ -189,20 +202,43 @@ def test_image_in_resource_of_component_is_replaced_by_using_kustomization():
     assert is_replaced(build_manifest_reference(path="component/web.yaml"), component, taker)
 
 
-def test_renamed_image_without_registry_is_locked_in_files_outside_kustomizations():
-    """It may be a private name that must not be sent to Docker Hub. A name with a registry is not private."""
-    names = ["web", "nginx", "quay.io/acme/web"]
-    other = build_kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
-    assert is_replaced(build_manifest_reference(path="loose/web.yaml"), other)
-    assert not is_replaced(build_manifest_reference("quay.io/acme/web:1", path="loose/web.yaml"), other)
-    assert not is_replaced(build_manifest_reference("nginx:1", path="loose/web.yaml"), other)
-    assert not is_replaced(build_manifest_reference("redis:1", path="loose/web.yaml"), other)
+def test_kustomization_does_not_replace_image_in_manifest_that_it_does_not_build():
+    relocated = frozenset({"web"})
+    other = build_kustomization("other", ["other/web.yaml"], ["web"], relocated_names=relocated)
+    unused = build_kustomization("components/registry", names=["web"], relocated_names=relocated)
+    assert not is_replaced(build_manifest_reference(path="loose/web.yaml"), other, unused)
+
+
+@pytest.mark.parametrize(
+    ("listed", "may_build"),
+    [
+        ("https://raw.githubusercontent.com/acme/shop/main/loose/web.yaml", True),
+        ("https://raw.githubusercontent.com/acme/shop/main/other/web.yaml", False),
+        ("https://github.com/acme/shop//loose?ref=main", False),
+        ("../${STAGE}/web.yaml", True),
+        ("../loose/${NAME}.yaml", True),
+        ("../${STAGE}/other.yaml", False),
+    ],
+)
+def test_url_or_placeholder_that_may_name_manifest_locks_image_with_warning(listed, may_build):
+    base = build_kustomization("base", ["base/web.yaml"], unresolved_paths=(listed,))
+    overlay = build_kustomization("overlay", ["base"], ["web"])
+    loose = build_manifest_reference(path="loose/web.yaml")
+    note = get_possible_replacement(loose, base, overlay)
+    assert (note is not None) == may_build
+    if note is not None:
+        assert note.startswith("overlay/kustomization.yaml replaces it if it builds this file")
+        assert "`allow: [replaced-by-kustomize]`" in note
+    assert get_possible_replacement(loose, base, replace(overlay, names=frozenset())) is None
+    assert get_possible_replacement(replace(loose, image=reference("redis:1").image), base, overlay) is None
 
 
 def test_flux_replaces_image_in_all_files_below_folder_without_kustomization():
     """Flux generates a kustomization for such a folder."""
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
-    assert is_replaced(build_manifest_reference(path="apps/deep/web.yaml"), flux)
+    assert get_possible_replacement(build_manifest_reference(path="apps/deep/web.yaml"), flux).startswith(
+        "clusters/apps.yaml replaces it"
+    )
     assert not is_replaced(build_manifest_reference(path="apps/deep/web.yaml"), replace(flux, names=frozenset()))
     elsewhere = build_kustomization("x", ["clusters/web.yaml", "other/web.yaml"])
     assert not is_replaced(build_manifest_reference(path="other/web.yaml"), flux, elsewhere)
@@ -213,7 +249,7 @@ def test_flux_replaces_image_only_in_resources_of_kustomization_in_folder():
     inner = build_kustomization("apps", ["apps/web.yaml"])
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     elsewhere = build_kustomization("x", ["apps/other.yaml"])
-    assert is_replaced(build_manifest_reference(path="apps/web.yaml"), inner, flux, elsewhere)
+    assert get_possible_replacement(build_manifest_reference(path="apps/web.yaml"), inner, flux, elsewhere)
     assert not is_replaced(build_manifest_reference(path="apps/other.yaml"), inner, flux, elsewhere)
 
 
@@ -240,7 +276,7 @@ def test_images_entry_of_outermost_overlay_stays_editable():
 
 
 def test_images_entry_is_replaced_by_overlay_that_lists_new_name_of_entry():
-    base = build_kustomization("base", ["base/web.yaml"], ["web"], renamed=["web"])
+    base = build_kustomization("base", ["base/web.yaml"], ["web"])
     assert is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["acme/web"]))
     assert not is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["web"]))
 
@@ -271,9 +307,9 @@ def test_flux_replaces_images_of_topmost_kustomizations_below_folder():
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     base = build_kustomization("base", ["base/web.yaml"])
     app, within = build_kustomization("apps/deep/web", ["base"]), build_kustomization("apps/deep/web/unused")
-    assert is_replaced(build_entry("apps/deep/web"), flux, app, base, within)
-    assert is_replaced(build_entry("base"), flux, app, base, within)
-    assert is_replaced(build_manifest_reference(), flux, app, base, within)
+    assert get_possible_replacement(build_entry("apps/deep/web"), flux, app, base, within)
+    assert get_possible_replacement(build_entry("base"), flux, app, base, within)
+    assert get_possible_replacement(build_manifest_reference(), flux, app, base, within)
     assert not is_replaced(build_entry("apps/deep/web/unused"), flux, app, base, within)
     top = build_kustomization("apps")
     assert not is_replaced(build_entry("apps/deep/web"), flux, app, base, within, top)
@@ -315,7 +351,7 @@ def test_all_listed_names_are_locked_if_kustomizations_exceed_step_limit(monkeyp
     monkeypatch.setattr(kustomize, "MAX_STEPS", 10)
     many = [build_kustomization(f"overlay-{number}", ["base"], ["web"]) for number in range(20)]
     gathered = build_kustomization("other", ["base/web.yaml"])
-    assert is_replaced(build_manifest_reference(), gathered, *many)
+    assert get_possible_replacement(build_manifest_reference(), gathered, *many).startswith("overlay-0/")
     assert not is_replaced(build_manifest_reference("nginx:1"), gathered, *many)
 
 
