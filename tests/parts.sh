@@ -1,12 +1,13 @@
 #!/bin/sh
-# Fetch the real programs that tests use (cosign, a registry, PostgreSQL, ...) from Debian into the folder $1.
+# Fetch the real programs that tests use (cosign, a registry, PostgreSQL, ...) from Debian into the folder $1, and GitHub's
+# style sheet from npm.
 #
 # Most packages are only unpacked, not installed, so that no service starts and listens. Two do not work that way: Chromium
 # needs many other packages, and systemd-analyze reads the units in /usr. They are installed, but only if this script runs
 # as root, as in a container or on a CI machine.
 #
 # Every program is optional: if one cannot be fetched, this script says so, and the tests that need it are skipped.
-# (With CI=true, a missing program is a failure; Chromium alone may be missing.)
+# (With CI=true, a missing program is a failure; only Chromium and the style sheet may be missing.)
 set -eu
 folder=$1
 mkdir -p "$folder"
@@ -145,6 +146,32 @@ unpack_buildah() {
     echo "buildah is unpacked"
 }
 
+PRIMER=22.3.2
+PRIMER_SHA512=563c7b53f20b9c6b0440ff9c678a7c6e555315c8c4d939b0c53202befe518e805d4bb41a703565969268f80f6b6890744f1bdeb4f88ea9247b3721d7de170c29
+
+# Unpack GitHub's published style sheet, in which tests measure proposals, from the npm package @primer/css.
+unpack_primer_css() {
+    sheet=primer-css/package/dist/primer.css
+    if test -f "primer-css/$PRIMER" && test -f "$sheet"; then
+        return
+    fi
+    if ! command -v npm >/dev/null; then
+        missing primer-css "this machine has no npm"
+        return
+    fi
+    rm -rf primer-css
+    mkdir primer-css
+    if ! (cd primer-css && npm pack --silent "@primer/css@$PRIMER" >/dev/null 2>npm.log); then
+        missing primer-css "npm could not download it: $(tail -n 1 primer-css/npm.log)"
+    elif ! echo "$PRIMER_SHA512  primer-css/primer-css-$PRIMER.tgz" | sha512sum --check --quiet >/dev/null 2>&1; then
+        missing primer-css "the downloaded package does not have the expected hash"
+    else
+        tar -xzf "primer-css/primer-css-$PRIMER.tgz" -C primer-css package/dist/primer.css
+        touch "primer-css/$PRIMER"
+        echo "primer-css is unpacked"
+    fi
+}
+
 # Build three real root file systems of one Debian release: as first published, with its updates, and with its updates and
 # Python. Tests read the expected package versions from the package databases in the first two, so that no version is
 # hard-coded. The third is the base image from which a test builds basebump's image.
@@ -186,6 +213,7 @@ unpack docker-compose
 unpack promtool
 unpack_postgresql
 unpack_buildah
+unpack_primer_css
 install systemd-analyze systemd
 install chromium chromium
 debian_roots

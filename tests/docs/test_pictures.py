@@ -134,7 +134,10 @@ def test_example_fleet_pins_only_digests_of_the_example_registry():
 
 def test_markdown_for_pictures_is_rendered_with_alerts_and_checkboxes():
     rendered = render_markdown("> [!CAUTION]\n> Adds one.\n\n- [x] done\n- [ ] open\n")
-    assert '<div class="alert caution"><p class="alert-title">Caution</p><p>Adds one.' in rendered
+    assert (
+        '<div class="markdown-alert markdown-alert-caution"><p class="markdown-alert-title">Caution</p><p>Adds one.'
+        in rendered
+    )
     assert rendered.count('type="checkbox"') == 2
     assert rendered.count("checked") == 1
 

@@ -133,6 +133,12 @@ def find_trivy() -> str | None:
     return str(packaged[-1]) if packaged else None
 
 
+def find_primer_css() -> Path | None:
+    """Return GitHub's published style sheet, which `make` unpacks."""
+    sheet = ROOT / ".parts" / "primer-css" / "package" / "dist" / "primer.css"
+    return sheet if sheet.exists() else None
+
+
 def find_zensical() -> str | None:
     """Return Zensical in the venv that `make` keeps for it."""
     installed = ROOT / ".venv-site" / "bin" / "zensical"
@@ -154,6 +160,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "kustomize": find_kustomize,
     "postgresql": find_postgresql,
     "pre-commit": find_pre_commit,
+    "primer-css": find_primer_css,
     "promtool": find_promtool,
     "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
@@ -163,5 +170,5 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
 }
 """What `@pytest.mark.real(part)` may name; each says where it is, or None."""
 
-OPTIONAL = frozenset({"actionlint", "chromium"})
-"""Programs that may be missing even if the environment variable CI is set; their tests are then skipped."""
+OPTIONAL = frozenset({"actionlint", "chromium", "primer-css"})
+"""Parts that may be missing even if the environment variable CI is set; their tests are then skipped."""

@@ -2,7 +2,7 @@
 
     make pictures
 
-Needs Trivy, Chromium and buildah. `docs/images/` gets the pictures.
+Needs Trivy, Chromium, buildah and GitHub's style sheet. `docs/images/` gets the pictures.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from support.parts import find_primer_css
 
 STYLE = Path(__file__).with_name("pages.css")
 
@@ -26,20 +27,26 @@ def render_markdown(text: str) -> str:
     rendered = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
     rendered = _ALERT.sub(lambda found: _render_alert(found[1], found[2]), rendered)
     return _TASK.sub(
-        lambda found: f'<li class="task"><input type="checkbox"{" checked" * (found[2] == "x")}>', rendered
+        lambda found: (
+            f'<li class="task-list-item">{found[1] or ""}<input type="checkbox" class="task-list-item-checkbox"'
+            f"{' checked' * (found[2] == 'x')}> "
+        ),
+        rendered,
     )
 
 
 def _render_alert(kind: str, content: str) -> str:
-    return f'<div class="alert {kind.lower()}"><p class="alert-title">{kind.capitalize()}</p><p>{content}</div>'
+    title = f'<p class="markdown-alert-title">{kind.capitalize()}</p>'
+    return f'<div class="markdown-alert markdown-alert-{kind.lower()}">{title}<p>{content}</div>'
 
 
 def render_proposal(title: str, body: str, branch: str, base: str = "main", *, is_draft: bool = False) -> str:
-    """Render the page of a proposal."""
+    """Render the page of a proposal with GitHub's markup and published style sheet, which must have been unpacked."""
     state = "Draft" if is_draft else "Open"
     names = {"title": title, "base": base, "branch": branch, "state": state, "kind": state.lower()}
     head = _PROPOSAL_HEAD.format_map({key: html.escape(value) for key, value in names.items()})
-    comment = f'<div class="author"><b>basebump</b></div><div class="body">{render_markdown(body)}</div>'
+    content = f'<div class="comment-body markdown-body">{render_markdown(body)}</div>'
+    comment = f'<div class="author"><b>basebump</b></div>{content}'
     return _render_page("proposal", f'{head}<div class="comment">{comment}</div>')
 
 
@@ -68,6 +75,9 @@ def _colour(output: str) -> str:
 
 
 def _render_page(kind: str, content: str) -> str:
-    head = f'<meta charset="utf-8"><title>basebump</title><style>{STYLE.read_text(encoding="utf-8")}</style>'
-    body = f'<body class="{kind}">{content}</body>'
-    return f'<!doctype html><html lang="en"><head>{head}</head>{body}</html>'
+    sheet = find_primer_css() if kind == "proposal" else None
+    link = f'<link rel="stylesheet" href="{sheet.as_uri()}">' if sheet is not None else ""
+    style = f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
+    head = f'<meta charset="utf-8"><title>basebump</title>{link}{style}'
+    mode = 'data-color-mode="light" data-light-theme="light"'
+    return f'<!doctype html><html lang="en" {mode}><head>{head}</head><body class="{kind}">{content}</body></html>'

@@ -2,7 +2,7 @@
 
     PYTHONPATH=.:tests python -m support.pictures.situations FOLDER [github | gitlab] [NAME ...]
 
-The folder gets a body and a picture for each situation. Needs Trivy and Chromium.
+The folder gets a body and a picture for each situation. Needs Trivy, Chromium and GitHub's style sheet.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from bot.demo.loopback_registry import LoopbackRegistry
 
 STANDS: dict[str, type[HostedStand]] = {"github": GitHubStand, "gitlab": GitLabStand}
 WIDTH = 1012
-"""Pixels of the page: the width of GitHub's text column with its margins."""
+"""Pixels of the page, which is wider than the column of a conversation (see `pages.css`)."""
 _FORGES = "forges: [{kind: local, url: repositories}]"
 _HEIGHT = "Math.ceil(document.documentElement.getBoundingClientRect().height)"
 
