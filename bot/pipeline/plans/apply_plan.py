@@ -8,30 +8,31 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from bot.core.budgets import RunBudget, TreeBudget
 from bot.model.errors import BasebumpError, EditError, PlanError
-from bot.model.fleet_plan import FleetPlan, PlannedRepository
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.fleet_plan import FleetPlan, PlannedRepository, ProposalContent
+from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.failures import FailureLog
 from bot.pipeline.plans.plan_run import PlanOrigin
 from bot.pipeline.plans.planned_edits import EditProver
+from bot.pipeline.plans.planned_judge import PlannedJudge
 from bot.pipeline.plans.planned_limits import PlanLimitError, PlanLimits
 from bot.pipeline.plans.planned_steps import (
+    FileContents,
     InconsistentPlanError,
     build_branch_plan,
     describe_request,
     hash_dashboard,
     is_writing,
 )
-from bot.pipeline.proposal.branch_judge import PlannedJudge
 from bot.pipeline.proposal.dashboard_sync import sync_dashboards
 from bot.pipeline.proposal.execute_steps import RepositoryVisit, execute_visits
 from bot.pipeline.proposal.plan_proposals import ProposalPlan
@@ -48,6 +49,10 @@ MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 """The maximum difference between the clocks of the two machines. A plan from further in the future is refused."""
 
 _NEXT_PLAN = "nothing was written here; hint: make a new plan"
+_MISJUDGED = (
+    "the plan calls the branch {} basebump's, but the branch contains other changes than the plan states, or cannot be "
+    "compared"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,24 +198,33 @@ class _RepositoryCheck:
         if repository.is_public != planned.is_public:
             raise _ChangedSincePlanError("the repository became public or private")
         forge = listed.fleet.get_forge(repository)
-        judge = PlannedJudge(planned.requests)
+        extract = cache(lambda: self._extract(repository))
+        get_prover = cache(lambda: EditProver(extract(), self.options.policy_config, self.context.clock.now().date()))
+
+        def prove(content: ProposalContent) -> FileContents:
+            return get_prover().prove(content)
+
+        judge = PlannedJudge(planned, extract, prove, self.context.formats)
         requests = forge.list_requests(self.options.branch_prefix, frozenset(planned.listed_branches), judge)
         if judge.branch_of_other_account is not None:
             raise PlanError(
                 "the plan was made with the token of another account, which did not create the branch "
                 f"{judge.branch_of_other_account}; nothing was written here; hint: use two tokens of the same account"
             )
+        if judge.misjudged_branch is not None:
+            raise PlanLimitError(_MISJUDGED.format(judge.misjudged_branch))
         requests = _match_requests(planned, requests, judge.judged_heads)
         dashboard = listed.fleet.get_dashboard(repository) if planned.has_dashboard else None
         dashboard_issue = dashboard.read() if dashboard is not None else None
         if planned.has_dashboard and hash_dashboard(dashboard_issue) != planned.dashboard:
             raise _ChangedSincePlanError("the dashboard issue changed")
+        plan_limits = PlanLimits(self.options, forge.limits, lambda: extract().rules)
         extract_result = ExtractResult(repository, has_repository_config=planned.has_config)
         return RepositoryPlan(
             RepositoryScan(extract_result, listed),
             ProposalPlan((), ()),
             (),
-            self._build_branch_plans(repository, forge.limits, requests),
+            self._build_branch_plans(requests, plan_limits, judge, prove),
             forge,
             requests,
             dashboard=dashboard,
@@ -218,29 +232,27 @@ class _RepositoryCheck:
         )
 
     def _build_branch_plans(
-        self, repository: GitRepository, forge_limits: ForgeLimits, requests: Sequence[RemoteRequest]
+        self,
+        requests: Sequence[RemoteRequest],
+        plan_limits: PlanLimits,
+        judge: PlannedJudge,
+        prove: Callable[[ProposalContent], FileContents],
     ) -> tuple[BranchPlan, ...]:
         """Return the steps, with the verified contents of the files that the steps push."""
-
-        @cache
-        def extract() -> ExtractResult:
-            return self._extract(repository)
-
-        context = self.context
-        plan_limits = PlanLimits(self.options, forge_limits, lambda: extract().rules)
-        prover: EditProver | None = None
         branch_plans: list[BranchPlan] = []
         for each in self.planned.branches:
             if not each.branch.startswith(self.options.branch_prefix):
                 raise InconsistentPlanError
             branch_plan = build_branch_plan(each, requests, {}, {})
             plan_limits.check(each.branch, branch_plan.step, branch_plan.desired)
-            if each.must_push and each.proposal is not None and is_writing(branch_plan.step, self.options.level):
-                prover = prover or EditProver(extract(), self.options.policy_config, context.clock.now().date())
-                contents = prover.prove(each.proposal)
-                reduced = each.proposal.without_protected
-                reduced_contents = prover.prove(reduced) if reduced is not None else {}
-                branch_plan = build_branch_plan(each, requests, contents, reduced_contents)
+            if is_writing(branch_plan.step, self.options.level):
+                if each.request is not None and not judge.is_verified(requests[each.request]):
+                    raise PlanLimitError(_MISJUDGED.format(each.branch))
+                if each.must_push and each.proposal is not None:
+                    contents = prove(each.proposal)
+                    reduced = each.proposal.without_protected
+                    reduced_contents = prove(reduced) if reduced is not None else {}
+                    branch_plan = build_branch_plan(each, requests, contents, reduced_contents)
             branch_plans.append(branch_plan)
         return tuple(branch_plans)
 

@@ -30,10 +30,17 @@ class EditProver:
         self._references = {get_reference_key(each): each for each in extract_result.references}
         self._edit_budget = EditBudget()
         self._today = today
+        self._proved: dict[PlannedFile, bytes] = {}
 
     def prove(self, content: ProposalContent) -> dict[FilePath, bytes]:
-        """Return the edited files of a proposal by path. Raises EditError if an edit cannot be verified."""
-        return {each.path: self._prove_file(each) for each in content.files}
+        """Return the edited files of a proposal by path. Raises EditError if an edit cannot be verified.
+
+        Files that were verified before are not verified again.
+        """
+        for each in content.files:
+            if each not in self._proved:
+                self._proved[each] = self._prove_file(each)
+        return {each.path: self._proved[each] for each in content.files}
 
     def _prove_file(self, file: PlannedFile) -> bytes:
         if self._edit_budget.is_exhausted:

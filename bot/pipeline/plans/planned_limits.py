@@ -66,8 +66,11 @@ class PlanLimits:
         match step:
             case UpdateStep(attributes=attributes):
                 self._check_attributes(attributes)
+                if not step.must_push:
+                    _check_approval(attributes, step.request, desired)
             case NoChange(attributes=attributes):
                 self._check_kept_attributes(attributes, step.request, desired)
+                _check_approval(attributes, step.request, desired)
             case CloseStep(reason=reason):
                 self._check_text(reason)
             case OpenStep() | DeleteBranch() | DeferProposal():
@@ -122,6 +125,21 @@ class PlanLimits:
             )
 
 
+def _check_approval(
+    attributes: RequestAttributes, request: RemoteRequest | None, desired: Proposal | NoProposal
+) -> None:
+    """Check the attributes that approve the content of a branch to which the step pushes nothing.
+
+    A status and auto-merge need a branch that contains exactly the proposal. A status is copied only from basebump's
+    own commit on the branch.
+    """
+    is_exact = request is not None and isinstance(desired, Proposal) and request.intent == desired.intent
+    if (attributes.status is not None or attributes.automerge) and not is_exact:
+        raise PlanLimitError("the plan approves a branch that does not contain exactly the proposal")
+    if attributes.status_source is not None and (request is None or attributes.status_source != request.own_commit):
+        raise PlanLimitError("the plan copies the status of a commit that is not basebump's on the same branch")
+
+
 def _list_variants(proposal: Proposal) -> Iterator[Proposal]:
     reduced: Proposal | None = proposal
     while reduced is not None:
@@ -132,8 +150,10 @@ def _list_variants(proposal: Proposal) -> Iterator[Proposal]:
 def _may_change(step: ProposalStep) -> bool:
     """Return True if the branch and pull request of a step are basebump's, or if a user requested the step."""
     match step:
-        case OpenStep(must_push=must_push, existing_branch=existing):
-            return must_push if existing is None else existing.intent is not None
+        case OpenStep(proposal=proposal, must_push=must_push, existing_branch=existing):
+            if existing is None or existing.intent is None:
+                return must_push and existing is None
+            return must_push or existing.intent == proposal.intent
         case UpdateStep(request=request, proposal=proposal):
             is_wanted = request.intent is not None or has_rebuild_request(proposal, request)
             return request.state is RequestState.OPEN and is_wanted

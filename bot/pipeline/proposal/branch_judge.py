@@ -30,12 +30,11 @@ from bot.model.branch_ownership import (
     TreeObject,
 )
 from bot.model.errors import OversizedFileError, TreeError
-from bot.model.fleet_plan import JudgedRequest
 from bot.model.forge import TreeEntry
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import TagRef
-from bot.model.proposal import Proposal
-from bot.model.source import FilePath, Reference, SourceFile
+from bot.model.proposal import Target
+from bot.model.source import FileChange, FilePath, Reference, SourceFile
 from bot.pipeline.proposal.plan_proposals import PlannedProposal
 from bot.pipeline.references.extract import ExtractResult, relate_references, select_formats
 from bot.pipeline.references.file_reading import MAX_FILE_BYTES, FileReading, read_with_formats
@@ -58,34 +57,6 @@ class RecordingJudge:
         """Return the verdict of the wrapped judge, and record the judged commit."""
         self._judged_heads.add(claim.head)
         return self._judge.judge(claim, open_contents)
-
-
-class PlannedJudge:
-    """Repeats the verdicts of a plan; implements `BranchJudge`.
-
-    A verdict counts only for the commit that was judged. Every other commit counts as foreign.
-    """
-
-    def __init__(self, requests: Iterable[JudgedRequest]) -> None:
-        requests = tuple(requests)
-        self._unjudged = {(each.branch, each.head) for each in requests if not each.is_judged}
-        self.judged_heads: set[str] = set()
-        """The last commits of the branches that were judged so far."""
-        self.branch_of_other_account: str | None = None
-        """A branch that the account of this token created, but not the account that made the plan; None if there is
-        none."""
-        self._verdicts = {
-            (each.branch, each.head): BranchVerdict(each.intent, each.is_confirmed, each.is_as_marked)
-            for each in requests
-            if each.head is not None
-        }
-
-    def judge(self, claim: BranchClaim, open_contents: Callable[[], BranchContents | None]) -> BranchVerdict:  # noqa: ARG002 - the content was read for the plan
-        """Return the verdict of the plan on the branch."""
-        self.judged_heads.add(claim.head)
-        if (claim.branch, claim.head) in self._unjudged:
-            self.branch_of_other_account = claim.branch
-        return self._verdicts.get((claim.branch, claim.head), FOREIGN_BRANCH)
 
 
 MAX_COMPARED_FILES = 1_000
@@ -126,13 +97,23 @@ class ComparisonBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class DesiredContent:
+    """The content that a branch has if it contains exactly a proposal."""
+
+    planned_values: PlannedValues
+    targets: tuple[Target, ...]
+    changes: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ContentJudge:
     """Compares the content of branches with basebump's edits; implements `bot.branch_ports.BranchJudge`."""
 
     extract_result: ExtractResult
     formats: Sequence[FileFormat]
-    find_planned: Callable[[str], PlannedProposal | None]
-    """Returns the desired proposal of a branch; None if no update is to be proposed on the branch."""
+    list_desired: Callable[[str], Sequence[DesiredContent]]
+    """Returns the content of the desired proposal of a branch, and of its variant without protected files, if any.
+    Returns nothing if no update is to be proposed on the branch."""
     known_versions: frozenset[ImageVersion]
     """The images that this run found in registries, or that the state knows."""
     pushes: Mapping[str, BranchPush]
@@ -151,22 +132,19 @@ class ContentJudge:
         differences = contents.list_differences() if contents is not None else None
         if contents is None or differences is None or not all(each.is_content_edit for each in differences):
             return FOREIGN_BRANCH
-        variants = _list_variants(self.find_planned(claim.branch))
+        variants = self.list_desired(claim.branch)
         for variant in variants:
-            if self._has_files_of(variant.proposal, differences):
-                return BranchVerdict(variant.proposal.intent)
+            if self._has_files_of(variant, differences):
+                return BranchVerdict(variant.planned_values.intent)
         images = self._find_images(contents, differences)
         if images is None:
             return FOREIGN_BRANCH
-        planned_values = [
-            PlannedValues(each.proposal.intent, frozenset(list_written_values(each.updates))) for each in variants
-        ]
-        known_versions = self.known_versions.union(*(parse_targets(each.proposal.targets) for each in variants))
-        return judge_images(claim, images, planned_values, known_versions)
+        known_versions = self.known_versions.union(*(parse_targets(each.targets) for each in variants))
+        return judge_images(claim, images, [each.planned_values for each in variants], known_versions)
 
-    def _has_files_of(self, proposal: Proposal, differences: Collection[FileDifference]) -> bool:
+    def _has_files_of(self, desired: DesiredContent, differences: Collection[FileDifference]) -> bool:
         """Return True if a branch changes exactly the files of a proposal, with the same contents before and after."""
-        changes = {change.path: change.content for change in proposal.changes}
+        changes = {change.path: change.content for change in desired.changes}
         return len(differences) == len(changes) and all(
             each.path in changes
             and self._is_current(each)
@@ -294,12 +272,20 @@ def collect_known_versions(
     return frozenset(versions)
 
 
-def _list_variants(planned: PlannedProposal | None) -> list[PlannedProposal]:
-    """Return the proposal, and its variant without protected files, if any; empty if `planned` is None."""
+def list_desired_contents(planned: PlannedProposal | None) -> list[DesiredContent]:
+    """Return the content of a proposal, and of its variant without protected files, if any; empty if it is None."""
     if planned is None:
         return []
+    variants = [planned]
     reduced = planned.proposal.without_protected
-    if reduced is None:
-        return [planned]
-    updates = tuple(each for each in planned.updates if each.reference.path not in reduced.protected_files)
-    return [planned, PlannedProposal(reduced, updates)]
+    if reduced is not None:
+        updates = tuple(each for each in planned.updates if each.reference.path not in reduced.protected_files)
+        variants.append(PlannedProposal(reduced, updates))
+    return [
+        DesiredContent(
+            PlannedValues(each.proposal.intent, frozenset(list_written_values(each.updates))),
+            each.proposal.targets,
+            each.proposal.changes,
+        )
+        for each in variants
+    ]

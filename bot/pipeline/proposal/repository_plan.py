@@ -48,7 +48,13 @@ from bot.model.rebuild_effect import RebuildEffect
 from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.proposal.branch_judge import ContentJudge, RecordingJudge, collect_known_versions
+from bot.pipeline.proposal.branch_judge import (
+    ContentJudge,
+    DesiredContent,
+    RecordingJudge,
+    collect_known_versions,
+    list_desired_contents,
+)
 from bot.pipeline.proposal.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
 from bot.pipeline.proposal.resolved_branches import (
     DesiredState,
@@ -282,18 +288,16 @@ class RepositoryPlanner:
         planned_by_branch = {each.proposal.branch: each for each in proposal_plan.proposals}
         onboarding_branch = self._onboarding_branch if self._has_onboarding_proposal else None
 
-        def find_planned(branch: str) -> PlannedProposal | None:
-            return (
-                next(iter(plan_onboarding().proposals), None)
-                if branch == onboarding_branch
-                else planned_by_branch.get(branch)
-            )
+        def list_desired(branch: str) -> list[DesiredContent]:
+            if branch == onboarding_branch:
+                return list_desired_contents(next(iter(plan_onboarding().proposals), None))
+            return list_desired_contents(planned_by_branch.get(branch))
 
         return RecordingJudge(
             ContentJudge(
                 self._extract_result,
                 self.context.formats,
-                find_planned,
+                list_desired,
                 collect_known_versions(self.resolutions, proposal_plan.proposals),
                 self.context.state.pushes.load_pushes(self._repository),
             )

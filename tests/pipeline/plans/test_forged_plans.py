@@ -181,7 +181,7 @@ def test_plan_that_deletes_branch_of_users_is_refused(stand, loopback, make_plan
 
 
 PROPOSAL = Proposal(BRANCH, "Update", "Text.\n", "Update", (), (), (), "0" * 16, "0" * 16)
-OURS = RemoteRequest(BRANCH, RequestState.OPEN, "1" * 40, "0" * 16)
+OURS = RemoteRequest(BRANCH, RequestState.OPEN, "1" * 40, "0" * 16, own_commit="1" * 40)
 OF_OTHERS = replace(OURS, intent=None)
 STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 1 of 2.")
 RULES = (PolicyRule(labels=("docker",), reviewers=("team:ops",), assignees=("kim",), milestone="next"),)
@@ -307,3 +307,27 @@ def test_plan_can_disable_automerge_but_set_no_labels_on_branch_with_user_commit
         check(NoChange(BRANCH, NoChangeReason.EDITED, OF_OTHERS, attributes=labelled))
     ticked = replace(OF_OTHERS, body="- [x] <!-- basebump:rebase -->")
     check(NoChange(BRANCH, NoChangeReason.UNKNOWN, ticked, attributes=labelled))
+
+
+@pytest.mark.parametrize(
+    ("request_", "attributes", "sentence"),
+    [
+        (replace(OURS, intent="1" * 16), RequestAttributes(status=STATUS), "does not contain exactly the proposal"),
+        (replace(OURS, intent="1" * 16), AUTOMERGE, "does not contain exactly the proposal"),
+        (OURS, RequestAttributes(status_source="2" * 40), "copies the status of a commit"),
+    ],
+)
+def test_plan_that_approves_a_branch_with_other_edits_is_refused(request_, attributes, sentence):
+    rules = (PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST)),)
+    for step in (
+        UpdateStep(request_, PROPOSAL, must_push=False, must_update_text=True, attributes=attributes),
+        NoChange(BRANCH, NoChangeReason.UNKNOWN, request_, attributes=attributes),
+    ):
+        with pytest.raises(PlanLimitError, match=sentence):
+            check(step, rules=rules)
+
+
+def test_plan_that_opens_a_pull_request_for_a_branch_with_other_edits_is_refused():
+    branch = replace(OURS, state=RequestState.BRANCH, intent="1" * 16)
+    with pytest.raises(PlanLimitError, match="is not basebump's"):
+        check(OpenStep(PROPOSAL, must_push=False, existing_branch=branch))
