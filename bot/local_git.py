@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot import process
 from bot.model.errors import ProcessError, TreeError
 from bot.process import ProcessResult
+
+if TYPE_CHECKING:  # only an annotation needs this import
+    from bot.model.forge import TreeEntry
 
 NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
 """Messages of git outside of a checkout. A `.git` file with an invalid target leads to another message."""
@@ -21,6 +25,12 @@ SAFE_SETTINGS = (
     *("-c", "log.showSignature=false"),  # no gpg.program
 )
 """Settings that prevent a repository's own config from starting a program."""
+MAX_BATCH_BYTES = 64 * 1024 * 1024
+"""The largest number of bytes that one git process reads at once."""
+
+_BATCH_FIELDS = 3
+"""The number of fields in the line that `git cat-file --batch` prints before each blob: object id, type and size. The
+line for a missing object has fewer fields."""
 _GIT_COMMAND = ("git", *SAFE_SETTINGS, "-c", "core.quotePath=false")
 
 
@@ -94,3 +104,71 @@ def read_committed_contents(
         content = run("cat-file", "blob", f"{each}:{prefix}{path}")
         if not content.status:
             yield content.output
+
+
+class ListedEntry(NamedTuple):
+    """An entry of a git tree. It is a named tuple and not a dataclass, because one is created for each file."""
+
+    mode: str
+    oid: str
+    size: int | None
+    """Size in bytes; None for a submodule, if a partial clone lacks the file, or if git did not print sizes."""
+    path: bytes
+
+
+def parse_tree_listing(output: bytes) -> Iterator[ListedEntry]:
+    """Yield the entries in the output of `git ls-tree -r -z`, with or without the option `-l`.
+
+    https://git-scm.com/docs/git-ls-tree#_output_format
+    """
+    for entry in output.split(b"\0")[:-1]:
+        attributes, _, path = entry.partition(b"\t")
+        mode, _, oid, *size = attributes.decode("ascii").split()
+        yield ListedEntry(mode, oid, int(size[0]) if size and size[0].isdigit() else None, path)
+
+
+def parse_blobs(output: bytes) -> list[bytes]:
+    """Return the contents of the blobs in the output of `git cat-file --batch`.
+
+    https://git-scm.com/docs/git-cat-file#_batch_output
+
+    Raises:
+        ProcessError: If the repository does not contain one of the blobs.
+    """
+    blobs: list[bytes] = []
+    start = 0
+    while start < len(output):
+        content = output.index(b"\n", start) + 1
+        head = output[start : content - 1].split(b" ")
+        if len(head) != _BATCH_FIELDS:
+            raise ProcessError(f"the git repository does not contain the object '{head[0].decode(errors='replace')}'")
+        start = content + int(head[2]) + 1
+        blobs.append(output[content : start - 1])
+    return blobs
+
+
+def split_into_batches(
+    entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None
+) -> Iterator[list[TreeEntry]]:
+    """Yield the entries in batches of at most `max_bytes` bytes and `max_files` files.
+
+    An entry that is larger than `max_bytes` forms a batch by itself. An entry of unknown size counts as zero bytes. If
+    `max_files` is None, the number of files in a batch is not limited.
+    """
+    return split_by_cost(entries, lambda entry: entry.size or 0, max_bytes, max_files)
+
+
+def split_by_cost(
+    entries: Sequence[TreeEntry], get_cost: Callable[[TreeEntry], int], max_cost: int, max_files: int | None = None
+) -> Iterator[list[TreeEntry]]:
+    """Yield the entries in batches whose total costs are at most `max_cost`, like `split_into_batches`."""
+    batch: list[TreeEntry] = []
+    cost = 0
+    for entry in entries:
+        cost += get_cost(entry)
+        if batch and (cost > max_cost or len(batch) == max_files):
+            yield batch
+            batch, cost = [], get_cost(entry)
+        batch.append(entry)
+    if batch:
+        yield batch

@@ -111,17 +111,21 @@ class FileHistory(Protocol):
         """
 
 
-class RevisionDiff(Protocol):
-    """The changes of a tree since an earlier revision."""
+class EarlierRevision(Protocol):
+    """An earlier revision of a tree."""
 
     @property
-    def revision(self) -> str:
-        """The earlier revision, as the user named it."""
+    def name(self) -> str:
+        """The revision, as the user named it."""
 
-    def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the changed lines of each file, as ranges of line numbers that start at 1.
+    @property
+    def tree(self) -> FileTree:
+        """The files of the revision, with the same paths as in the tree."""
 
-        Files without changes may be missing. Raises TreeError if the changes cannot be determined.
+    def has_changed(self, path: FilePath) -> bool:
+        """Return True if the revision has no file of this path, or one with other bytes.
+
+        Raises TreeError if the files of the revision cannot be listed.
         """
 
 

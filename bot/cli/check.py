@@ -25,7 +25,7 @@ from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import check_tree
 from bot.pipeline.checked_references import CheckOptions
 from bot.pipeline.references.reader_slots import ReaderSlots
-from bot.revision_diff import GitRevisionDiff
+from bot.revision_tree import GitRevision
 from bot.worktree import WorkTree
 
 CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
@@ -55,7 +55,9 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
     """
 
     @click.option("--offline", is_flag=True, help="Contact no registry, and find only images that are not pinned.")
-    @click.option("--since", metavar="REV", help="Check only lines that changed since this git revision.")
+    @click.option(
+        "--since", metavar="REV", help="Check only images that were added or changed since this git revision."
+    )
     @click.option(
         "--max-age",
         metavar="AGE",
@@ -100,7 +102,7 @@ def command(
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
-    revision = GitRevisionDiff.resolve_revision(path, arguments.since) if arguments.since is not None else None
+    revision = GitRevision.resolve(path, arguments.since) if arguments.since is not None else None
     context, policy = wiring.build_scan_context(
         config_file,
         offline=arguments.is_offline,

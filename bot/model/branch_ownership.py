@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.model.forge import REGULAR_MODES
 from bot.model.proposal import BodyMark
 from bot.model.source import FilePath
-
-REGULAR_MODES = frozenset({"100644", "100755", "100664"})
-"""Modes of regular files. Early versions of git wrote the mode 100664 for files that are writable for the group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class CheckReport:
     """The folder as the user named it."""
     is_offline: bool
     since: str | None
-    """The revision since which a line must have changed to be checked; None if all lines were checked."""
+    """The revision since which a reference must have changed to be checked; None if all references were checked."""
     references: tuple[CheckedReference, ...]
     unsupported: tuple[UnsupportedText, ...] = ()
     failed: tuple[RunFailure, ...] = ()

@@ -9,6 +9,10 @@ if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.source import FilePath
 
 
+REGULAR_MODES = frozenset({"100644", "100755", "100664"})
+"""Modes of regular files. Early versions of git wrote the mode 100664 for files that are writable for the group."""
+
+
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
     """A regular file in a tree."""

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 from bot.core.choice.unevaluated import find_unreadable_violations
 from bot.core.choice.violations import find_violations
-from bot.core.references.changed_references import ChangedFile, ChangedFiles
+from bot.core.references.changed_references import is_whole_file, select_changed_references
 from bot.core.references.reconcile import find_sharing_with_skipped
 from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
 from bot.model.check import CheckedReference, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
+from bot.model.errors import TreeError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
-from bot.pipeline.references.extract import ExtractResult
+from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.scan import OfflineContext, extract_tree
-from bot.ports import FileTree, RevisionDiff
+from bot.ports import EarlierRevision, FileTree
 
 if TYPE_CHECKING:  # an offline check never imports `run_context`, to start faster
     from bot.pipeline.run_context import RunContext
@@ -34,11 +35,11 @@ def check_tree(
         ConfigError: If the config file in the tree is not valid.
     """
     extract_result, policy_config = extract_tree(tree, context, policy_config)
-    checked = extract_result if options.since is None else _select_changed(extract_result, options.since)
+    checked = extract_result if options.since is None else _select_changed(extract_result, context, options.since)
     report = CheckReport(
         root=root,
         is_offline=isinstance(context, OfflineContext),
-        since=options.since.revision if options.since is not None else None,
+        since=options.since.name if options.since is not None else None,
         references=(),
         unsupported=checked.unsupported,
         failed=extract_result.failures,
@@ -86,24 +87,30 @@ def _check_offline(
     ]
 
 
-def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
-    """Return the extract result with only the references that a change affects.
+def _select_changed(
+    extract_result: ExtractResult, context: RunContext | OfflineContext, since: EarlierRevision
+) -> ExtractResult:
+    """Return the extract result with only the references that are not the same in the earlier revision.
 
-    A reference is kept if a changed line contains the reference, or if a changed line of another file uses the image of
-    the reference. Files that could not be read are kept only if they changed.
+    Files that could not be read are kept only if they changed, or if they could be read earlier.
+
+    Raises:
+        TreeError: If the files of the revision cannot be listed or read, or contain too many references.
     """
-    paths = {reference.path for reference in (*extract_result.extracted, *extract_result.unread_files)}
-    paths |= {path for reference in extract_result.references for path, _ in reference.usages}
-    files = {
-        path: ChangedFile(
-            readings[0].file.content if (readings := extract_result.get_readings(path)) else b"", changed_lines
-        )
-        for path, changed_lines in revision_diff.list_changed_lines(paths).items()
-        if changed_lines
-    }
-    change = ChangedFiles(files)
+    earlier = extract_references(
+        extract_result.repository, since.tree, context.formats, reader_slots=context.reader_slots
+    )
+    if earlier.failures:
+        raise TreeError(earlier.failures[0].error)
+    unread_earlier = {each.path for each in earlier.unread_files}
+    unparsed = {each.path for each in extract_result.extracted if is_whole_file(each)}
+    changed_files = frozenset(filter(since.has_changed, unparsed))
     return replace(
         extract_result,
-        extracted=tuple(filter(change.is_touched, extract_result.extracted)),
-        unread_files=tuple(filter(change.is_touched, extract_result.unread_files)),
+        extracted=select_changed_references(extract_result.extracted, earlier.extracted, changed_files),
+        unread_files=tuple(
+            each
+            for each in extract_result.unread_files
+            if each.path not in unread_earlier or since.has_changed(each.path)
+        ),
     )

@@ -10,7 +10,7 @@ from bot.core.choice.unevaluated import find_strict_violation, find_unevaluated_
 from bot.core.choice.verdict import build_verdict
 from bot.model.check import CheckedReference, Violation
 from bot.model.decision import Decision
-from bot.ports import RevisionDiff
+from bot.ports import EarlierRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class CheckOptions:
 
     fix_command: str
     """The command that updates the files, for the text of messages."""
-    since: RevisionDiff | None = None
-    """A revision; only references on lines that changed since then are checked. None to check all references."""
+    since: EarlierRevision | None = None
+    """A revision; only references that were added or changed since then are checked. None to check all references."""
     max_age: timedelta | None = None
     """The age from which a pinned image with an available update is a violation; None if it never is."""
     is_strict: bool = False

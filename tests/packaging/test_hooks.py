@@ -113,8 +113,8 @@ def test_pre_commit_hook_rejects_a_commit_of_an_unpinned_image(install_hook):
 def test_configured_args_of_pre_commit_hook_are_passed_to_basebump(install_hook):
     commit = install_hook("basebump-pinned", "--since", "HEAD")
     assert commit({"Dockerfile": "# basebump: ignore\nFROM python:3.12\n"})[0] == 0
-    assert commit({"Dockerfile": "\nFROM python:3.12\n"})[0] == 0
-    assert "Dockerfile:3: unpinned: " in commit({"Dockerfile": "\nFROM python:3.12\nFROM node:22\n"})[1]
+    code, said = commit({"web/Dockerfile": PINNED})
+    assert (code, "1 image reference added or changed since HEAD" in said) == (0, True)
 
 
 @pytest.mark.real("git")

@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 from bot.core.references.git_blobs import hash_blob
-from bot.forges._git_objects import split_into_batches
 from bot.forges.azure.azure_errors import AZURE_ERRORS
 from bot.forges.azure.connection import BYTES, ZIP, AzureRemote
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
@@ -25,6 +24,7 @@ from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, Tre
 from bot.forges.hosted.folders import FOLDER, FolderReader, ListedNodes, TreeNode, is_whole_tree
 from bot.forges.hosted.refusal import UnsupportedQueryError
 from bot.forges.hosted.rest import Query
+from bot.local_git import split_into_batches
 from bot.model.forge import TreeEntry
 
 FILES_BY_API = 1_000

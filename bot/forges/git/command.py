@@ -11,16 +11,12 @@ from pathlib import Path
 
 from bot import process
 from bot.core.git_ownership import explain_refusal
-from bot.local_git import SAFE_SETTINGS
+from bot.local_git import SAFE_SETTINGS, parse_blobs
 from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
 """Seconds after which a command fails. The slowest command, a merge of two trees with a hundred thousand files, takes a
 few seconds."""
-
-_BATCH_FIELDS = 3
-"""The number of fields in the line that `git cat-file --batch` prints before each blob: object id, type and size. The
-line for a missing object has fewer fields."""
 
 _GIT = (
     "git",
@@ -138,20 +134,9 @@ class GitRunner:
         """Return the contents of the blobs `oids` in their order, read by a single git process.
 
         Raises ProcessError if the repository lacks one of these blobs.
-
-        https://git-scm.com/docs/git-cat-file#_batch_output
         """
-        output = self.read_output("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
-        blobs: list[bytes] = []
-        start = 0
-        while start < len(output):
-            content = output.index(b"\n", start) + 1
-            head = output[start : content - 1].split(b" ")
-            if len(head) != _BATCH_FIELDS:
-                raise ProcessError(f"the git repository does not contain the object '{decode_output(head[0])}'")
-            start = content + int(head[2]) + 1
-            blobs.append(output[content : start - 1])
-        return blobs
+        names = "".join(f"{oid}\n" for oid in oids).encode("ascii")
+        return parse_blobs(self.read_output("cat-file", "--batch", stdin=names))
 
     def read_sizes(self, oids: Iterable[str]) -> list[int]:
         """Return the sizes in bytes of the objects `oids`, in their order.

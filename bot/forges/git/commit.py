@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bot.forges._git_objects import RegularFile
 from bot.forges.git.command import GitRunner, decode_output, encode_text
-from bot.model.branch_ownership import REGULAR_MODES
+from bot.local_git import parse_tree_listing
 from bot.model.errors import ForgeError
+from bot.model.forge import REGULAR_MODES
 from bot.model.source import FileChange, FilePath
 
 
@@ -22,11 +23,9 @@ def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) 
     """
     files: dict[FilePath, RegularFile] = {}
     options = ("-l",) if with_sizes else ()
-    for entry in git.read_output("ls-tree", "-r", "-z", *options, "--full-tree", commit).split(b"\0")[:-1]:
-        attributes, _, path = entry.partition(b"\t")
-        mode, _, oid, *size = attributes.decode("ascii").split()
-        if mode in REGULAR_MODES:
-            files[FilePath(decode_output(path))] = RegularFile(mode, oid, int(size[0]) if size else None)
+    for entry in parse_tree_listing(git.read_output("ls-tree", "-r", "-z", *options, "--full-tree", commit)):
+        if entry.mode in REGULAR_MODES:
+            files[FilePath(decode_output(entry.path))] = RegularFile(entry.mode, entry.oid, entry.size)
     return files
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.forges._git_objects import split_into_batches
 from bot.forges.git.command import GitRunner
 from bot.forges.git.commit import list_regular_files
-from bot.local_git import read_committed_contents
+from bot.local_git import MAX_BATCH_BYTES, read_committed_contents, split_into_batches
 from bot.model.errors import ProcessError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
-
-MAX_BATCH_BYTES = 64 * 1024 * 1024
-"""The largest number of bytes that one git process reads at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bot.forges._git_objects import split_by_cost, split_into_batches
 from bot.forges.git.tree_by_git import ApiLimits, TreeByGit
 from bot.forges.gitea.connection import FORGEJO_MARK, GiteaRemote
 from bot.forges.gitea.gitea_errors import GITEA_ERRORS
@@ -18,6 +17,7 @@ from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, ind
 from bot.forges.hosted.folders import ListedNodes, TreeNode
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError
 from bot.forges.hosted.rest import RestAnswer
+from bot.local_git import split_by_cost, split_into_batches
 from bot.model.forge import TreeEntry
 
 ENTRIES_BY_API = 20_000

@@ -14,11 +14,12 @@ from functools import partial
 from github.GitTree import GitTree
 from github.GitTreeElement import GitTreeElement
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.github.connection import GitHubRemote, run_query
 from bot.forges.github.github_errors import translate_errors
 from bot.forges.hosted.files import BlobReader, ListedTree, QueriedContents, TreeListing, index_by_object_id
 from bot.forges.hosted.refusal import RefusedError
+from bot.local_git import split_into_batches
 from bot.model.branch_ownership import FileDifference, TreeObject
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.branch_ports import BranchJudge
-from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE, split_into_batches
+from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
 from bot.forges.git.command import GitRunner, decode_output
 from bot.forges.git.scratch import open_scratch_repository
-from bot.forges.git.tree import MAX_BATCH_BYTES, LocalTree
+from bot.forges.git.tree import LocalTree
 from bot.forges.local.refs import LocalHead, ProposalRefs
+from bot.local_git import MAX_BATCH_BYTES, split_into_batches
 from bot.model.branch_ownership import BranchClaim, FileDifference, TreeObject
 from bot.model.errors import ForgeError, OversizedFileError, TreeError
 from bot.model.forge import TreeEntry

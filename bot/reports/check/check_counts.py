@@ -32,7 +32,7 @@ def describe_counts(report: CheckReport) -> str:
     counts = report.counts
     subject = f"{format_count(counts.found, 'image reference')}"
     if report.since is not None:
-        subject += f" on lines that changed since {make_console_line(report.since)}"
+        subject += f" added or changed since {make_console_line(report.since)}"
     sentences = [f"{subject}: {counts.pinned} pinned, {counts.unpinned} unpinned{_describe_unevaluated(counts)}."]
     if counts.unresolved:
         sentences.append(f"{counts.unresolved} could not be looked up.")

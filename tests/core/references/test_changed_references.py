@@ -1,60 +1,72 @@
-"""Tests of which image references a change touches."""
+"""Tests of which image references a change adds or modifies."""
 
 from __future__ import annotations
 
-import random
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from support.soon import soon
 from support.values import reference
 
-from bot.core.references.changed_references import ChangedFile, ChangedFiles
-from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import Reason
+from bot.core.references.changed_references import select_changed_references
+from bot.model.source import FilePath, IgnoreComment, NotEditable, UnsupportedText
+from bot.model.vocabulary import Reason, Role
 
-CONTENT = b"ARG HUB=\\\n# why\n\nquay.io\nRUN echo $HUB\nRUN x\n\n# a comment\nFROM ${HUB}/python:3\n"
 FILE = FilePath("Dockerfile")
+OLD = reference("python:3.12", locator="stage[0]")
 
 
-def is_touched_by(reference, *changed: range) -> bool:
-    return ChangedFiles({FILE: ChangedFile(CONTENT, changed)}).is_touched(reference)
+def select_changed(current, earlier, changed_files=()):
+    return select_changed_references(tuple(current), tuple(earlier), changed_files)
+
+
+def test_reference_at_another_line_and_position_is_unchanged():
+    moved = replace(OLD, line_number=9, locator="stage[3]", related_lines=(8,), notes=("x:3 sets it",), owners=("@a",))
+    assert select_changed([moved], [OLD]) == ()
 
 
 @pytest.mark.parametrize(
-    ("line", "is_touched"), [(1, True), (2, True), (4, True), (5, True), (6, False), (8, True), (9, True), (10, False)]
+    "difference",
+    [
+        {"path": FilePath("web/Dockerfile")},
+        {"image": reference("python:3.13").image},
+        {"written": "${IMAGE}"},
+        {"platform": "linux/arm64"},
+        {"role": Role.THIRD_PARTY},
+        {"digest_slot": NotEditable(Reason.OTHER_WRITER)},
+        {"ignore_comment": IgnoreComment(3)},
+        {"usages": ((FilePath("compose.yaml"), 3),)},
+    ],
+    ids=lambda each: next(iter(each)),
 )
-def test_change_in_instruction_that_sets_variable_touches_reference(line, is_touched):
-    image_reference = reference("python:3", line_number=9, variables=("HUB",), at=len(CONTENT) - 1)
-    assert is_touched_by(image_reference, range(line, line + 1)) is is_touched
-    unvaried = reference("python:3", line_number=9, at=len(CONTENT) - 1)
-    assert is_touched_by(unvaried, range(line, line + 1)) is (line == 9)
+def test_reference_with_another_property_is_changed(difference):
+    changed = replace(OLD, **difference)
+    assert select_changed([changed], [OLD]) == (changed,)
 
 
-def test_any_changed_line_touches_reference_with_variable_in_bake_file():
-    image_reference = reference("python:3", line_number=9, variables=("HUB",), format="bake", at=len(CONTENT) - 1)
-    assert is_touched_by(image_reference, range(6, 7))
-    assert not is_touched_by(image_reference)
+def test_ignore_comment_with_a_later_end_changes_the_reference():
+    earlier = replace(OLD, ignore_comment=IgnoreComment(3, date(2026, 1, 1)))
+    assert select_changed([replace(OLD, ignore_comment=IgnoreComment(5, date(2026, 1, 1)))], [earlier]) == ()
+    later = replace(OLD, ignore_comment=IgnoreComment(3, date(2027, 1, 1)))
+    assert select_changed([later], [earlier]) == (later,)
 
 
-def test_unsupported_text_is_touched_by_own_line_and_unparsable_file_by_any_line():
-    assert is_touched_by(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
-    assert not is_touched_by(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
-    assert is_touched_by(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))
+def test_additional_equal_reference_is_changed_and_the_one_at_its_former_position_is_not():
+    first, second = replace(OLD, locator="stage[1]"), replace(OLD, locator="stage[0]", line_number=9)
+    assert select_changed([first, second], [OLD]) == (first,)
 
 
-def test_changed_lines_are_found_in_unsorted_ranges():
-    chosen = random.Random(1)
-    for _ in range(50):
-        starts = chosen.sample(range(1, 200, 5), 8)
-        ranges = [range(start, start + chosen.randint(1, 4)) for start in starts]
-        file = ChangedFile(b"", ranges)
-        new = {number for each in ranges for number in each}
-        assert {number for number in range(220) if file.has_changed((number,))} == new
+def test_unparsable_file_is_changed_if_its_content_changed_or_it_could_be_parsed_earlier():
+    file = UnsupportedText(FILE, 1, "", Reason.UNPARSABLE)
+    assert select_changed([file], [file]) == ()
+    assert select_changed([file], [file], {FILE}) == (file,)
+    assert select_changed([file], []) == (file,)
+    text = UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED)
+    assert select_changed([text], [replace(text, line_number=1)], {FILE}) == ()
 
 
-def test_change_is_found_fast_in_long_file_with_many_changed_ranges():
-    content = b"# a comment\nFROM x\n" * 50_000
-    file = ChangedFile(content, [range(number, number + 1) for number in range(1, 100_000, 2)])
-    image_reference = reference("python:3", line_number=100_000, variables=("HUB",), at=len(content))
-    with soon(2):
-        assert not any(ChangedFiles({FILE: file}).is_touched(image_reference) for _ in range(20))
+def test_changes_among_many_references_are_found_fast():
+    many = [replace(OLD, locator=f"stage[{number}]") for number in range(20_000)]
+    with soon(4):
+        assert select_changed(many[::-1], many[1:]) == (many[0],)
