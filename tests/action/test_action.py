@@ -66,7 +66,7 @@ def test_second_job_of_action_leaves_pull_request_unchanged(runner, github, conf
     assert github.writes == writes
 
 
-def test_action_with_level_report_writes_to_no_repository(runner, github, configure, loopback):
+def test_action_at_level_report_writes_to_no_repository(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     ended = runner.use(config=configure(), level="report")
     assert [each["outcome"] for each in json.loads(ended.outputs["proposals"])] == ["would-open"]
@@ -120,7 +120,7 @@ def test_action_with_missing_config_file_fails_and_sets_no_outputs(runner, level
     assert (level or "nowhere.yaml") in ended.log
 
 
-def test_image_shard_and_repositories_inputs_limit_the_run(runner, configure, loopback):
+def test_inputs_image_shard_and_repositories_limit_the_run(runner, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     report = {"config": configure(), "level": "report"}
     assert runner.use(**report, image="redis").outputs["proposals"] == "[]"
@@ -201,7 +201,7 @@ def test_hostile_inputs_of_the_step_that_runs_basebump_are_not_executed(runner, 
 
 
 @pytest.mark.parametrize("keys", [("config",), ("python",), ("scanner", "state", "token", "extras")], ids="-".join)
-def test_hostile_config_python_and_install_inputs_are_not_executed(runner, github, keys):
+def test_hostile_inputs_for_config_python_and_installation_are_not_executed(runner, github, keys):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     assert has_no_injection(runner, runner.use(**dict.fromkeys(keys, " ".join(HOSTILE))))
 
@@ -237,7 +237,7 @@ def test_action_imports_no_python_modules_from_the_workspace(runner, configure):
     assert "imported" not in ended.log
 
 
-def test_action_refuses_dependency_with_other_hash_than_in_the_lock(runner, changed_lock, github):
+def test_action_refuses_dependency_if_hash_differs_from_the_lock_file(runner, changed_lock, github):
     lock, write = changed_lock
     write(re.sub("sha256:.{8}", "sha256:00000000", lock))
     ended = runner.use()
@@ -247,7 +247,7 @@ def test_action_refuses_dependency_with_other_hash_than_in_the_lock(runner, chan
     assert github.server.lines == []
 
 
-def test_action_refuses_dependency_without_hash_in_the_lock(runner, changed_lock):
+def test_action_refuses_dependency_that_has_no_hash_in_the_lock_file(runner, changed_lock):
     _, write = changed_lock
     write("dependencies==1\n")
     assert runner.use().outcomes["Install basebump"] == "failure"
@@ -259,7 +259,7 @@ def test_action_installs_only_from_lock_files_of_the_project():
     assert all((ROOT / lock).exists() for lock in LOCKS)
 
 
-def test_extras_input_installs_from_the_lock_with_all_extras(runner, changed_lock):
+def test_lock_file_with_all_extras_is_installed_if_the_input_extras_is_true(runner, changed_lock):
     lock, write = changed_lock
     write("nothing==1 --hash=sha256:" + "0" * 64)
     (runner.action / "deploy" / "image").mkdir(parents=True)
@@ -268,14 +268,14 @@ def test_extras_input_installs_from_the_lock_with_all_extras(runner, changed_loc
     assert runner.use(config="nowhere.yaml").outcomes["Install basebump"] == "failure"
 
 
-def test_action_installs_trivy_from_the_lock(runner, trivy_lock):
+def test_action_installs_trivy_from_the_lock_file(runner, trivy_lock):
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "success", ended.log
     (program,) = runner.temporary.glob("basebump-*/programs/trivy")
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "from its wheel\n"
 
 
-def test_action_refuses_trivy_with_other_hash_than_in_the_lock(runner, trivy_lock):
+def test_action_refuses_trivy_if_hash_differs_from_the_lock_file(runner, trivy_lock):
     trivy_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivy_lock.read_text("utf-8")), encoding="utf-8")
     ended = runner.use(scanner="trivy", config="nowhere.yaml")
     assert ended.outcomes["Install basebump"] == "failure"

@@ -32,7 +32,7 @@ def source(tmp_path):
     return _source
 
 
-def test_kev_and_epss_lists_yield_exploited_ids_scores_and_list_dates(source):
+def test_kev_and_epss_lists_are_parsed_into_exploited_ids_scores_and_dates(source):
     found = PublicLists(source(kev(CVE, THIRD), "kev"), source(epss({CVE: 0.97, OTHER: 0.00042}), "epss"))
     listed = found.query_lists({CVE, OTHER})
     assert listed.exploited_ids == {CVE}

@@ -28,7 +28,7 @@ def fleet(tmp_path, config):
     return config("state: sqlite:///state.db\n# the end\n")
 
 
-def test_block_adds_entry_to_config_and_lists_files_that_use_the_digest(basebump, fleet):
+def test_block_command_adds_entry_to_config_and_lists_files_that_use_the_digest(basebump, fleet):
     before = Path(fleet).read_text(encoding="utf-8")
     link = "https://sec.example.com/42"
     code, out, err = basebump("block", f"python@{OLD}", "--reason", "malware", "--link", link, "-c", fleet)
@@ -48,7 +48,7 @@ def test_block_adds_entry_to_config_and_lists_files_that_use_the_digest(basebump
     assert (entry.block.reason, entry.block.link, entry.image) == ("malware", link, None)
 
 
-def test_block_lists_unpinned_references_whose_tag_pointed_to_the_digest(basebump, fleet, tmp_path):
+def test_block_command_lists_unpinned_references_to_tags_that_had_the_digest(basebump, fleet, tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
     visits = [build_visit("python:3.12", "python:3.13", f"python:3.12@{NEW}", key=API)]
     DatabaseInventoryStore(database).record_visits(visits, {}, READ_AT)
@@ -64,12 +64,12 @@ def test_block_lists_unpinned_references_whose_tag_pointed_to_the_digest(basebum
     assert "Without a digest" not in basebump("block", OLD, "--reason", "other", "-c", fleet)[1]
 
 
-def test_block_reports_if_no_file_uses_the_digest(basebump, fleet):
+def test_block_command_reports_if_no_file_uses_the_digest(basebump, fleet):
     _, out, _ = basebump("block", digest("unused"), "--reason", "malware", "-c", fleet)
     assert out.splitlines()[2] == "No file uses the digest, according to the state."
 
 
-def test_block_does_not_add_the_same_entry_twice(basebump, fleet):
+def test_block_command_does_not_add_the_same_entry_twice(basebump, fleet):
     basebump("block", OLD, "--reason", "malware", "--link", "https://sec.example.com/42", "-c", fleet)
     content = Path(fleet).read_bytes()
     _, out, _ = basebump("block", OLD.upper(), "--reason", "malware", "-c", fleet)
@@ -89,7 +89,7 @@ def test_blocking_a_digest_again_keeps_the_first_reason(basebump, fleet):
     assert "acme/web (main)" in out
 
 
-def test_block_finds_existing_entries_in_config_and_every_blocklist_file(basebump, config, tmp_path):
+def test_block_command_finds_existing_entries_in_config_and_every_blocklist_file(basebump, config, tmp_path):
     listed = f"schema: 1\nblocked: [{{digest: {OLD}, reason: malware}}]\n"
     for name, content in {"a.yaml": "schema: 1\nblocked: []\n", "b.yaml": listed}.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -102,20 +102,20 @@ def test_block_finds_existing_entries_in_config_and_every_blocklist_file(basebum
         assert (code, out.splitlines()[0]) == (0, f"{where} already blocks {digest_[7:19]}: {reason}")
 
 
-def test_block_without_image_adds_entry_even_if_digest_is_blocked_for_some_images(basebump, config):
+def test_block_command_adds_entry_for_all_images_even_if_some_are_already_blocked(basebump, config):
     path = config(f"blocked: [{{digest: {OLD}, image: ghcr.io/**, reason: malware}}]\n")
     _, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
     assert out.splitlines()[0] == f"{path} has a new entry for {OLD[7:19]}."
     assert len(load(Path(path), requires_forges=False).policy_config.blocklist.by_digest[OLD]) == 2
 
 
-def test_block_with_image_option_lists_only_files_that_use_matching_images(basebump, fleet):
+def test_block_command_with_image_option_lists_only_files_that_use_matching_images(basebump, fleet):
     _, out, _ = basebump("block", OLD, "--reason", "malware", "--image", "ghcr.io/**", "-c", fleet)
     assert "acme/api (main)" in out
     assert "acme/web" not in out
 
 
-def test_block_adds_entry_to_the_blocklist_file_that_the_config_names(basebump, config, tmp_path):
+def test_block_command_adds_entry_to_the_blocklist_file_that_the_config_names(basebump, config, tmp_path):
     path, listed = config("blocked:\n  - path: blocked.yaml\n"), tmp_path / "blocked.yaml"
     listed.write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     code, out, _ = basebump("block", OLD, "--reason", "malware", "-c", path)
@@ -137,7 +137,7 @@ def test_block_adds_entry_to_the_blocklist_file_that_the_config_names(basebump, 
         ((OLD, "--reason", "x", "--image", "python"), "matches no image"),
     ],
 )
-def test_block_refuses_invalid_entry_and_leaves_config_unchanged(basebump, config, arguments, says):
+def test_block_command_refuses_invalid_entry_and_leaves_config_unchanged(basebump, config, arguments, says):
     path = config()
     before = Path(path).read_bytes()
     code, _, err = basebump("block", *arguments, "-c", path)
@@ -146,7 +146,7 @@ def test_block_refuses_invalid_entry_and_leaves_config_unchanged(basebump, confi
     assert Path(path).read_bytes() == before
 
 
-def test_block_refuses_config_that_names_several_blocklist_files(basebump, config, tmp_path):
+def test_block_command_refuses_config_that_names_several_blocklist_files(basebump, config, tmp_path):
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text("schema: 1\nblocked: []\n", encoding="utf-8")
     path = config("blocked: [{path: a.yaml}, {path: b.yaml}]\n")

@@ -181,7 +181,7 @@ def test_check_exports_several_formats_in_one_run(tmp_path, basebump):
     assert issue["location"] == {"path": "Dockerfile", "lines": {"begin": 1}}
 
 
-def test_check_refuses_export_format_that_check_does_not_have(tmp_path, basebump):
+def test_check_refuses_to_export_a_format_that_only_other_commands_support(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
     assert "use one of the formats text, json, sarif, junit, github, codequality" in err

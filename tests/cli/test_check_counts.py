@@ -64,7 +64,7 @@ def test_check_counts_unevaluated_unpinned_and_unreadable_references_separately(
     ],
     ids=["no-own-images", "own-images"],
 )
-def test_check_evaluates_image_of_unlisted_registry_unless_key_own_matches_image(
+def test_check_evaluates_image_of_unlisted_registry_unless_configured_as_own(
     check, configure_check, own, expected, offline
 ):
     code, document = check(FILES, "--config", configure_check(f"own: {own}"), *offline)
@@ -100,7 +100,9 @@ def test_check_reports_unpinned_references_while_the_registry_is_down(check, con
     assert online["counts"] == offline["counts"] | {"unresolved": 10} == build_counts(unpinned=10, unresolved=10)
 
 
-def test_code_quality_report_has_only_findings_and_stderr_has_failures(tmp_path, basebump, configure_check, no_pauses):
+def test_code_quality_report_contains_only_findings_and_failures_go_to_stderr(
+    tmp_path, basebump, configure_check, no_pauses
+):
     folder = write_tree(tmp_path / "tree", TEN)
     path = configure_check(f"registries: [{DEAD}]", "own: []")
     code, out, err = basebump("check", folder, "--config", path, "--format", "codequality")

@@ -43,7 +43,7 @@ def test_check_since_ignores_unchanged_references(git, check_offline):
     assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_check_since_includes_committed_staged_and_unstaged_changes(git, check_offline):
+def test_check_with_since_option_includes_committed_staged_and_unstaged_changes(git, check_offline):
     start = git.head("main")
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n"})
     assert check_offline(start) == [("Dockerfile", 1)]
@@ -54,24 +54,24 @@ def test_check_since_includes_committed_staged_and_unstaged_changes(git, check_o
     assert check_offline("HEAD") == []
 
 
-def test_check_since_includes_untracked_files(git, check_offline):
+def test_check_with_since_option_includes_untracked_files(git, check_offline):
     write_tree(git.directory, {"new/Dockerfile": "FROM node:22\n", "clone/Dockerfile": "FROM golang:1\n"})
     DiskRepository.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
     assert check_offline() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
 
 
-def test_check_since_includes_ignored_folder_if_named(git, check_offline):
+def test_check_with_since_option_includes_ignored_folder_if_named(git, check_offline):
     write_tree(git.directory, {".gitignore": "build\n", "build/Dockerfile": "FROM node:22\n"})
     assert check_offline() == []
     assert check_offline(folder=git.directory / "build") == [("Dockerfile", 1)]
 
 
-def test_check_since_reads_only_the_given_subfolder_of_a_checkout(git, check_offline):
+def test_check_with_since_option_reads_only_the_given_subfolder_of_a_checkout(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n", "web/Dockerfile": "FROM redis:8\n"})
     assert check_offline(folder=git.directory / "web") == [("Dockerfile", 1)]
 
 
-def test_check_since_includes_references_that_use_a_changed_argument(git, check_offline):
+def test_check_with_since_option_includes_references_that_use_a_changed_argument(git, check_offline):
     before = "ARG IMAGE=python:3.12\nARG TAG=7\nFROM ${IMAGE}\nFROM redis:${TAG}\n"
     git.commit("main", {"Dockerfile": before})
     git.run("reset", "--quiet", "--hard")
@@ -89,7 +89,7 @@ def test_check_since_includes_references_that_use_a_changed_argument(git, check_
     ],
     ids=["through-another", "on-the-next-line"],
 )
-def test_check_since_follows_arguments_that_use_a_changed_argument(git, check_offline, files, old, new):
+def test_check_with_since_option_follows_arguments_that_use_a_changed_argument(git, check_offline, files, old, new):
     git.commit("main", {"Dockerfile": files})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
@@ -110,7 +110,7 @@ def test_check_since_includes_references_that_use_a_changed_bake_variable(git, c
     assert check_offline() == [("docker-bake.hcl", 9)]
 
 
-def test_check_since_includes_image_if_file_with_image_or_with_tag_changed(git, check_offline):
+def test_check_with_since_option_includes_image_if_file_that_sets_the_tag_changed(git, check_offline):
     compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
     git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
     git.run("reset", "--quiet", "--hard")
@@ -185,12 +185,12 @@ def test_check_since_reads_the_commit_itself_and_not_its_replacement(git, check_
     assert check_offline(git.run("rev-parse", "HEAD~1").decode().strip()) == [("Dockerfile", 1)]
 
 
-def test_check_since_ignores_line_below_an_inserted_line(git, check_offline):
+def test_check_with_since_option_ignores_line_below_an_inserted_line(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
     assert check_offline() == []
 
 
-def test_check_since_includes_lines_of_an_unresolved_merge_conflict(git, check_offline):
+def test_check_with_since_option_includes_lines_of_an_unresolved_merge_conflict(git, check_offline):
     git.commit("other", {"Dockerfile": "FROM python:3.14\n"})
     git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     git.run("reset", "--quiet", "--hard")
@@ -199,7 +199,7 @@ def test_check_since_includes_lines_of_an_unresolved_merge_conflict(git, check_o
     assert ("Dockerfile", 4) in check_offline("HEAD")
 
 
-def test_check_since_includes_files_in_a_folder_that_replaced_a_file(git, check_offline):
+def test_check_with_since_option_includes_files_in_a_folder_that_replaced_a_file(git, check_offline):
     git.commit("main", {"x": "FROM python:3.12\n"})
     write_tree(git.directory, {"x/Dockerfile": "FROM node:22\n"})
     git.run("reset", "--quiet")
@@ -231,7 +231,7 @@ def test_git_attributes_and_config_cannot_hide_changes_or_start_programs(git, ch
     assert not ran.exists()
 
 
-def test_check_since_finds_changes_in_paths_that_git_quotes(git, check_offline):
+def test_check_with_since_option_finds_changes_in_paths_that_git_quotes(git, check_offline):
     names = ['a"b', "a\tb", "a b", "\\", "ä", ":(top)x", "*", os.fsdecode(b"caf\xe9")]
     git.commit("main", {os.fsdecode(os.fsencode(f"{name}/Dockerfile")): "FROM python:3.12\n" for name in names[:-1]})
     git.run("reset", "--quiet", "--hard")
@@ -242,7 +242,7 @@ def test_check_since_finds_changes_in_paths_that_git_quotes(git, check_offline):
     assert set(check_offline()) == {(f"{name}/Dockerfile", 2) for name in names} | {(f"{names[-1]}/Dockerfile", 1)}
 
 
-def test_check_since_reads_lines_that_look_like_diff_headers_as_content(git, check_offline):
+def test_check_with_since_option_reads_lines_that_look_like_diff_headers_as_content(git, check_offline):
     hostile = "RUN <<E\n-- a/x\n++ b/web/Dockerfile\n@@ -1 +1 @@\nE\n"
     git.commit("main", {"Dockerfile": f"FROM python:3.12\n{hostile}"})
     git.run("reset", "--quiet", "--hard")
@@ -250,7 +250,7 @@ def test_check_since_reads_lines_that_look_like_diff_headers_as_content(git, che
     assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_check_since_handles_more_files_than_fit_into_one_git_command(git, check_offline):
+def test_check_with_since_option_handles_more_files_than_fit_into_one_git_command(git, check_offline):
     files = {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(450)}
     git.commit("main", files)
     git.run("reset", "--quiet", "--hard")
@@ -259,7 +259,7 @@ def test_check_since_handles_more_files_than_fit_into_one_git_command(git, check
     assert len(check_offline()) == 450
 
 
-def test_check_since_counts_only_changed_references(git, basebump):
+def test_check_with_since_option_counts_only_changed_references(git, basebump):
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n", "broken/compose.yaml": "services: {image: x\n }}"})
     _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
     assert re.match("1 image reference added or changed since main: 0 pinned, 1 unpinned", out.splitlines()[-2])
@@ -270,7 +270,7 @@ def test_check_since_counts_only_changed_references(git, basebump):
     assert re.search("0 image references .* main", out)
 
 
-def test_check_since_looks_up_only_changed_references(git, basebump, config, loopback):
+def test_check_with_since_option_looks_up_only_changed_references(git, basebump, config, loopback):
     loopback.move("redis", "8", "now")
     write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n"})
     code, out, _ = basebump("check", git.directory, "--config", config(), "--since", "main", "--format", "json")
@@ -282,26 +282,26 @@ def test_check_since_looks_up_only_changed_references(git, basebump, config, loo
 @pytest.mark.parametrize(
     "revision", ["", "-x", "--output=x", "nowhere", "main..HEAD", "main:Dockerfile", "0" * 40, "a b"]
 )
-def test_check_since_with_unknown_revision_is_wrong_usage(git, basebump, revision):
+def test_check_with_since_option_and_unknown_revision_is_wrong_usage(git, basebump, revision):
     code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
     assert (code, out) == (2, "")
     assert repr(revision) in err
 
 
-def test_check_since_in_folder_without_git_is_wrong_usage(basebump, tmp_path):
+def test_check_with_since_option_in_a_folder_without_git_is_wrong_usage(basebump, tmp_path):
     code, _, err = basebump("check", tmp_path, "--offline", "--since", "main")
     assert code == 2
     assert "--since" in err
 
 
-def test_check_since_without_git_program_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
+def test_check_with_since_option_without_git_program_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     code, _, err = basebump("check", git.directory, "--offline", "--since", "main")
     assert code == 2
     assert "--since needs git" in err
 
 
-def test_check_since_in_checkout_of_another_user_fails_with_a_hint(basebump, git, monkeypatch, tmp_path):
+def test_check_with_since_option_in_checkout_of_another_user_fails_with_a_hint(basebump, git, monkeypatch, tmp_path):
     program = f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n'
     (write_tree(tmp_path / "programs", {"git": program}) / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:{os.environ['PATH']}")

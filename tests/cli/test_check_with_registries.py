@@ -185,7 +185,7 @@ def test_check_reports_unknown_age_of_image_as_a_note(check, config, pin_image_o
 
 
 @pytest.mark.parametrize("said", ["30", "d", "999d", "1w", "-1d"])
-def test_invalid_max_age_of_check_is_wrong_usage(basebump, tmp_path, said):
+def test_invalid_max_age_option_of_check_is_wrong_usage(basebump, tmp_path, said):
     code, _, err = basebump("check", tmp_path, "--max-age", said)
     assert code == 2
     assert "--max-age" in err

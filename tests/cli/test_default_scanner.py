@@ -90,7 +90,7 @@ def test_check_does_not_scan_even_if_a_scanner_is_installed(run_command, stand):
 
 
 @pytest.mark.parametrize("command", ["scan", "run"])
-def test_text_suggests_osv_but_osv_is_not_queried_if_no_scanner_is_installed(run_command, no_scanner, command):
+def test_output_suggests_osv_without_querying_osv_if_no_scanner_is_installed(run_command, no_scanner, command):
     code, out = run_command(command)
     assert code == 0, out
     assert [line for line in out.splitlines() if "osv" in line] == [OFFER]

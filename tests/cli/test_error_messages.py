@@ -28,7 +28,7 @@ from bot.cli.messages import write_message
         (["scan", ".", "--export", "x"], "invalid value for '--export': 'x' does not", "use one of the formats"),
     ],
 )
-def test_error_has_a_line_for_the_error_and_a_line_for_the_hint(
+def test_error_message_has_one_line_for_the_problem_and_one_for_the_hint(
     arguments, error, hint, basebump, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -49,7 +49,7 @@ def test_config_error_has_a_line_and_a_hint_for_each_problem(basebump, tmp_path,
     assert all(line.startswith("  basebump.yaml") for line in lines[::2])
 
 
-def test_error_message_removes_the_progress_bar_and_prevents_further_frames(capsys, monkeypatch):
+def test_error_message_permanently_removes_the_progress_bar(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
@@ -62,7 +62,7 @@ def test_error_message_removes_the_progress_bar_and_prevents_further_frames(caps
     assert shown == "\x1b[1;31merror:\x1b[0m no network\n"
 
 
-def test_help_with_list_of_commands_imports_no_module_of_a_command():
+def test_help_that_lists_commands_imports_no_command_modules():
     code = "import sys; from bot.cli.app import main; main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {name for name in done.stderr.split() if name.startswith("bot.")}
@@ -79,7 +79,7 @@ def test_summary_of_command_equals_first_paragraph_of_the_help_of_the_command(na
     assert COMMANDS[name].summary == " ".join(command.help.partition("\n\n")[0].split())
 
 
-def test_terminal_colours_only_the_labels_error_and_hint(capsys, monkeypatch):
+def test_only_the_labels_error_and_hint_are_coloured_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     write_message("error: it failed: no error: x\nhint: do it")

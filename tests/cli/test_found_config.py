@@ -31,7 +31,7 @@ def test_config_in_the_current_folder_is_used_and_named_on_stderr(basebump, chec
 
 
 @pytest.mark.parametrize("option", [["--no-config"], ["-c", "other.yaml"], ["--no-config", "-c", "other.yaml"]])
-def test_config_in_current_folder_is_ignored_if_option_config_or_no_config_is_set(option, basebump, checkout):
+def test_config_in_current_folder_is_ignored_if_an_option_names_another_or_none(option, basebump, checkout):
     (checkout / "basebump.yaml").write_text("not a config", encoding="utf-8")
     (checkout / "other.yaml").write_text("schema: 1\n", encoding="utf-8")
     code, _, err = basebump("scan", "--offline", *option)

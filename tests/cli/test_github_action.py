@@ -30,7 +30,7 @@ def test_action_with_github_app_selects_all_repositories_of_the_installation(tmp
     assert (forge.app, forge.token_env, forge.repositories) == (AppSection(id=12, key_env="BASEBUMP_APP_KEY"), None, ())
 
 
-def test_action_stores_state_at_the_path_of_the_input_state(tmp_path, monkeypatch):
+def test_action_stores_state_at_the_path_given_by_the_state_input(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_written_settings(tmp_path, STATE="kept/state.db").state.path == tmp_path / "kept" / "state.db"
     assert load_written_settings(tmp_path).state is None

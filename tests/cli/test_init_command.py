@@ -135,7 +135,7 @@ def test_init_prints_rule_that_stops_renovate_from_updating_images(folder, baseb
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
 
 
-def test_init_creates_folder_of_state_that_git_ignores(tmp_path, basebump):
+def test_init_creates_state_folder_that_git_ignores(tmp_path, basebump):
     renovate = json.dumps({**RENOVATE, "minimumReleaseAge": "3 days"})
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM scratch\n", "renovate.json": renovate})
     DiskRepository(folder).run("init", "--quiet")

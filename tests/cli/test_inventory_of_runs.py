@@ -22,7 +22,7 @@ def fleet(tmp_path, basebump, config, loopback):
     return git, path, old, new
 
 
-def test_usage_and_history_show_merged_update_after_the_next_run(basebump, fleet):
+def test_usage_and_history_commands_show_merged_update_after_the_next_run(basebump, fleet):
     git, path, old, new = fleet
     (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
     assert (usage["repository"], usage["path"], usage["digest"], usage["status"]) == (
@@ -67,7 +67,7 @@ def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configur
         ("proposals: {branch_prefix: images/}", True),
     ],
 )
-def test_config_change_other_than_new_repositories_makes_run_read_repositories_again(
+def test_repositories_are_read_again_after_any_config_change_but_new_repositories(
     basebump, tmp_path, config, loopback, change, is_read_again
 ):
     digest = loopback.move("python", "3.12", "now")

@@ -14,7 +14,7 @@ from bot.wiring.forges import group_by_write_delay
 
 
 @pytest.mark.parametrize("kind", [GithubForgeEntry, GitlabForgeEntry])
-def test_write_delay_is_1_second_for_repositories_of_owners_and_0_for_named_projects(kind):
+def test_write_delay_is_1_second_for_owner_selections_and_0_for_named_repositories(kind):
     forge = kind(
         repositories=(
             "acme/web",
@@ -28,7 +28,7 @@ def test_write_delay_is_1_second_for_repositories_of_owners_and_0_for_named_proj
     assert list(group_by_write_delay(stated, forge)) == [(named, 3.0), (owned, 3.0)]
 
 
-def test_projects_that_are_also_named_are_excluded_from_the_selected_group():
+def test_group_selection_excludes_projects_that_the_config_also_names():
     forge = GitlabForgeEntry(repositories=("acme/shop/web", GroupEntry(owner="acme"), GroupEntry(owner="acme/shop")))
     _, (selections, _) = group_by_write_delay(Settings(), forge)
     assert [each.exclude for each in selections] == [("shop/web",), ("web",)]

@@ -20,7 +20,7 @@ def scan(tmp_path, basebump, config, loopback):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_color_quiet_and_verbose_option_once(name):
+def test_every_command_has_the_options_color_quiet_and_verbose_exactly_once(name):
     group = basebump.get_command(click.Context(basebump), name)
     for command in group.commands.values() if isinstance(group, click.Group) else [group]:
         names = [each.name for each in command.params]

@@ -80,7 +80,7 @@ def write_document(path, *proposals):
     return path
 
 
-def test_fail_overdue_option_exits_with_4_and_names_overdue_proposals(basebump, tmp_path):
+def test_report_with_fail_overdue_option_exits_with_4_and_names_overdue_proposals(basebump, tmp_path):
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
     late = replace(due, is_overdue=True)
     page = tmp_path / "page.html"
@@ -98,7 +98,7 @@ def test_fail_overdue_option_exits_with_4_and_names_overdue_proposals(basebump, 
     assert "2 more proposals are overdue" in basebump("report", many, "--fail-overdue")[2]
 
 
-def test_fail_overdue_option_ignores_accepted_risks_and_proposals_not_yet_overdue(basebump, tmp_path):
+def test_accepted_risks_and_proposals_not_yet_due_do_not_make_report_exit_with_4(basebump, tmp_path):
     due = DueDate(datetime(2026, 12, 2, tzinfo=UTC), DueClass.CRITICAL)
     declined = build_proposal("b", ProposalOutcome.DECLINED, accepted_risk=DueClass.EXPLOITED)
     document = write_document(tmp_path / "run.json", build_proposal("a", due=due), declined)

@@ -126,14 +126,14 @@ def test_csv_of_report_has_rows_for_every_grouping(basebump, fleet):
     assert [row["median_seconds"] for row in rows if row["group"] == "high"] == [""]
 
 
-def test_report_on_period_without_fixes_has_zero_merged_and_no_months(basebump, fleet):
+def test_report_on_period_without_fixes_counts_zero_merges_and_lists_no_months(basebump, fleet):
     code, out, _ = basebump("report", "--since", "3d", "-c", fleet, "--format", "json")
     summaries = json.loads(out)["summaries"]
     assert (code, summaries[0]["merged"], summaries[0]["median_seconds"]) == (0, 0, None)
     assert "month" not in {each["by"] for each in summaries}
 
 
-def test_report_since_writes_result_to_output_file(basebump, fleet, tmp_path):
+def test_report_with_since_option_writes_result_to_output_file(basebump, fleet, tmp_path):
     file = tmp_path / "fixes.txt"
     code, out, err = basebump("report", "--since", "90d", "-c", fleet, "-o", file)
     assert (code, out, err) == (0, "", f"note: wrote the result to {file}\n")

@@ -99,7 +99,7 @@ def test_proposal_has_the_documented_mark_and_commit_trailer(tmp_path, basebump,
     assert message.strip().splitlines()[-1].startswith("Basebump-Intent: 1 ")
 
 
-def test_closed_proposal_declines_the_digest_but_not_the_next_digest(tmp_path, basebump, fleet, loopback):
+def test_closing_a_proposal_declines_the_digest_but_not_the_next_digest(tmp_path, basebump, fleet, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     code, out, _ = basebump("close", "web", BRANCH, "--config", fleet)
@@ -190,7 +190,7 @@ def test_rule_that_requires_scans_refuses_unscanned_updates_but_keeps_proposals(
     assert BRANCH in open_web_repository(tmp_path).branches()
 
 
-def test_resolve_shows_digest_platforms_and_metadata_of_the_image(basebump, config, loopback):
+def test_resolve_command_shows_digest_platforms_and_metadata_of_the_image(basebump, config, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     code, out, _ = basebump("resolve", "python:3.12-slim", "--config", config(), "--format", "json")
     document = json.loads(out)
@@ -223,7 +223,7 @@ def test_resolve_shows_digest_platforms_and_metadata_of_the_image(basebump, conf
         ("missing:1", 1, "missing"),
     ],
 )
-def test_resolve_reports_invalid_unlisted_and_missing_images(basebump, config, image, code, words):
+def test_resolve_command_reports_invalid_unlisted_and_missing_images(basebump, config, image, code, words):
     ended, out, err = basebump("resolve", image, "--config", config())
     assert (ended, out) == (code, "")
     assert words in err
@@ -246,7 +246,7 @@ def test_run_with_level_push_reports_pushed_and_existing_branches(tmp_path, base
     assert "branch already exists" in out
 
 
-def test_scanner_auto_reports_that_no_scanner_is_installed(basebump, fleet, loopback, monkeypatch):
+def test_scanner_setting_auto_reports_that_no_scanner_is_installed(basebump, fleet, loopback, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     loopback.move("python", "3.12-slim", "now")
@@ -256,7 +256,7 @@ def test_scanner_auto_reports_that_no_scanner_is_installed(basebump, fleet, loop
     assert "Nothing was scanned: " in out
 
 
-def test_resolve_shows_a_pin_that_differs_from_the_tag(basebump, config, loopback):
+def test_resolve_command_shows_if_the_pinned_digest_differs_from_the_tag(basebump, config, loopback):
     now = loopback.move("python", "3.12-slim", "now")
     _, out, _ = basebump("resolve", f"python:3.12-slim@{digest('old')}", "--config", config())
     assert now in out

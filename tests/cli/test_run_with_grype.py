@@ -65,13 +65,13 @@ def test_report_shows_publication_date_of_fix_from_grype(basebump, config, stand
         assert (patch["severity"], patch["published_at"]) == ("high", "2026-03-04T00:00:00Z")
 
 
-def test_scanner_auto_uses_the_installed_grype(run, stand, monkeypatch):
+def test_scanner_setting_auto_uses_the_installed_grype(run, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
     assert "fixes 1 (1 high), adds none, 1 remains" in run("[{kind: auto}]")[1]
 
 
-def test_scanner_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):
+def test_scanner_setting_auto_prefers_trivy_to_grype(run, stand, monkeypatch, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -97,7 +97,7 @@ def test_scanner_is_chosen_by_the_image_pattern_in_the_config(run, stand):
     assert not (stand.folder / "log").exists()
 
 
-def test_run_text_states_how_many_images_have_no_scanner(run, stand, tmp_path, loopback):
+def test_output_of_run_states_how_many_images_have_no_scanner(run, stand, tmp_path, loopback):
     loopback.move("nginx", "1", "now")
     DiskRepository.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
     _, out, _ = run(f"[{{kind: grype, binary: {stand.program}, match: {{image: docker.io/library/python}}}}]")

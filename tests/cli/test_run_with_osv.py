@@ -69,20 +69,20 @@ def no_installed_grype(monkeypatch):
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
 
 
-def test_scanner_auto_uses_the_configured_osv_api_if_no_scanner_is_installed(run, api, no_installed_grype):
+def test_scanner_setting_auto_uses_the_osv_api_if_no_scanner_is_installed(run, api, no_installed_grype):
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 0
     assert "fixes 1 (1 of unknown severity), adds none, 1 remains" in out
 
 
-def test_scanner_auto_sends_no_requests_if_the_config_disables_osv(run, api, no_installed_grype):
+def test_scanner_setting_auto_sends_no_requests_if_the_config_disables_osv(run, api, no_installed_grype):
     code, out, _ = run(scanner="{kind: auto, osv: none}")
     assert code == 0
     assert "Nothing was scanned: " in out
     assert api.listener.received == []
 
 
-def test_scanner_auto_prefers_installed_scanner_and_sends_no_requests(run, api, monkeypatch, tmp_path):
+def test_scanner_setting_auto_prefers_installed_scanner_and_sends_no_requests(run, api, monkeypatch, tmp_path):
     trivy = tmp_path / "trivy"
     trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
     trivy.chmod(0o755)
@@ -93,7 +93,7 @@ def test_scanner_auto_prefers_installed_scanner_and_sends_no_requests(run, api, 
     assert api.listener.received == []
 
 
-def test_scanner_auto_ignores_unreachable_osv_api(run, no_installed_grype, monkeypatch):
+def test_scanner_setting_auto_ignores_unreachable_osv_api(run, no_installed_grype, monkeypatch):
     monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{NOBODY_THERE}'}}")
     assert code == 0
@@ -102,7 +102,7 @@ def test_scanner_auto_ignores_unreachable_osv_api(run, no_installed_grype, monke
     assert code == 1, "one that is named must be there"
 
 
-def test_scanner_auto_reports_osv_api_that_answers_403_as_failure(run, api, no_installed_grype):
+def test_scanner_setting_auto_reports_osv_api_that_answers_403_as_failure(run, api, no_installed_grype):
     api.status = 403
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
     assert code == 1

@@ -50,7 +50,7 @@ def test_shard_of_a_repository_does_not_depend_on_case_of_the_repository_name():
         ("auto/4", {"CI_NODE_TOTAL": "1", "JOB_COMPLETION_INDEX": "2"}, Shard(3, 4)),
     ],
 )
-def test_shard_option_auto_reads_number_and_count_from_ci_variables(said, environment, shard):
+def test_shard_number_and_count_are_read_from_ci_variables_if_option_shard_is_auto(said, environment, shard):
     assert resolve_shard(said, environment) == shard
 
 

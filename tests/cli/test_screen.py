@@ -283,20 +283,20 @@ def test_terminal_does_not_link_to_an_unsafe_url(wide_terminal, url):
     assert "\x1b]8" not in show_lines(lines, FakeTerminal())
 
 
-def test_legend_of_run_text_explains_only_signs_that_the_text_contains():
+def test_legend_in_output_of_run_explains_only_symbols_that_the_output_contains():
     text = render_run_text(
         build_run_report(build_repository(build_update(), build_verdict(ReferenceStatus.SKIPPED, Reason.OWN)))
     )
     assert "signs  ↑ update, · skipped\n" in text
 
 
-def test_run_text_without_references_begins_with_failures():
+def test_output_of_run_without_references_begins_with_failures():
     text = render_run_text(build_run_report(failed=[build_failure()]))
     assert text.startswith("basebump could not do its work here:\n")
     assert "No image references" not in text
 
 
-def test_brief_run_text_contains_only_results_that_need_an_action():
+def test_brief_output_of_run_contains_only_results_that_need_an_action():
     current = build_verdict(ReferenceStatus.UP_TO_DATE, written="redis:7")
     trees = [build_repository(build_update(), current), build_repository(current, name="acme/api")]
     text = "\n".join(map(str, render_run_lines(build_run_report(*trees), is_brief=True)))

@@ -24,14 +24,14 @@ def _list_branches(out: str) -> list[str]:
     return [line.split()[0] for line in out.splitlines()]
 
 
-def test_show_lists_branch_and_state_of_each_proposal(run_on_proposals):
+def test_show_command_lists_branch_and_state_of_each_proposal(run_on_proposals):
     code, out, _ = run_on_proposals("show", "web")
     assert code == 0
     assert [line.split()[1] for line in out.splitlines()] == ["open", "open"]
     assert [branch.rpartition("-")[0] for branch in _list_branches(out)] == ["basebump/python-3.12", "basebump/redis-7"]
 
 
-def test_show_prints_title_and_changes_of_proposal_without_hidden_html(run_on_proposals):
+def test_show_command_prints_title_and_changes_of_proposal_without_hidden_html(run_on_proposals):
     branch = _list_branches(run_on_proposals("show", "web")[1])[0]
     code, out, _ = run_on_proposals("show", "web", branch)
     title, heading, *_ = out.splitlines()
@@ -45,7 +45,9 @@ def test_show_prints_title_and_changes_of_proposal_without_hidden_html(run_on_pr
 
 
 @pytest.mark.parametrize("repository", ["web", "web.git", "web (main)"])
-def test_close_accepts_proposal_names_and_branches_that_show_prints(run_on_proposals, basebump, repository):
+def test_close_command_accepts_proposals_and_branches_printed_by_the_show_command(
+    run_on_proposals, basebump, repository
+):
     listed = run_on_proposals("show", repository)[1].splitlines()
     first, second = (line.split(maxsplit=2) for line in listed)
     assert run_on_proposals("close", repository, first[0].removeprefix("basebump/"))[0] == 0
@@ -54,18 +56,18 @@ def test_close_accepts_proposal_names_and_branches_that_show_prints(run_on_propo
 
 
 @pytest.mark.parametrize("command", ["show", "close"])
-def test_show_and_close_refuse_unknown_proposal_and_list_the_branches(run_on_proposals, command):
+def test_show_and_close_commands_refuse_unknown_proposal_and_list_the_branches(run_on_proposals, command):
     code, out, err = run_on_proposals(command, "web", "basebump/nothing")
     assert (code, out) == (2, "")
     assert "there is no proposal 'basebump/nothing'\nhint: use one of these branches: basebump/python-3.12-" in err
 
 
-def test_show_refuses_unknown_repository(run_on_proposals):
+def test_show_command_refuses_unknown_repository(run_on_proposals):
     code, _, err = run_on_proposals("show", "api")
     assert (code, "no local forge has a repository 'api'" in err) == (2, True)
 
 
-def test_show_prints_no_escape_sequences_or_workflow_commands_from_files(tmp_path, basebump, config, loopback):
+def test_show_command_prints_no_escape_sequences_or_workflow_commands_from_files(tmp_path, basebump, config, loopback):
     loopback.move("redis", "7", "now")
     hostile = "# ##vso[task.x]y \x1b[31m\n#\n::error::x\nFROM redis:7\n".replace("::error", "# x\n# ::error")
     DiskRepository.create(tmp_path / "repositories" / "web.git", {"Dockerfile": hostile})

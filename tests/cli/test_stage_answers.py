@@ -21,7 +21,7 @@ def fleet(tmp_path):
     return write_fleet(tmp_path, NOW)
 
 
-def test_usage_shows_for_each_file_if_the_update_was_rebuilt_and_is_running(basebump, fleet):
+def test_usage_command_shows_for_each_file_if_the_update_was_rebuilt_and_is_running(basebump, fleet):
     code, out, _ = basebump("usage", "python:3.12", "-c", fleet)
     assert code == 0
     lines = out.splitlines()
@@ -44,7 +44,7 @@ def test_usage_shows_for_each_file_if_the_update_was_rebuilt_and_is_running(base
     assert lines[-2].endswith("failed: forbidden.")
 
 
-def test_usage_names_the_workload_that_runs_the_older_image(basebump, fleet):
+def test_usage_command_names_the_workload_that_runs_the_older_image(basebump, fleet):
     _, out, _ = basebump("usage", "nginx:1.27", "-c", fleet)
     assert (
         "    merged 5 days ago, not running\n"
@@ -53,7 +53,7 @@ def test_usage_names_the_workload_that_runs_the_older_image(basebump, fleet):
     assert f"\nRunning in clusters\n  {OLD[7:19]}  prod/payments/Deployment/proxy (app)  4 pods\n" in out
 
 
-def test_usage_marks_running_images_that_no_repository_contains(basebump, fleet):
+def test_usage_command_marks_running_images_that_no_repository_contains(basebump, fleet):
     _, out, _ = basebump("usage", "busybox", "-c", fleet)
     assert f"  {digest('busybox')[7:19]}  prod/payments/Deployment/debug (app)  1 pod  in no repository\n" in out
     _, out, _ = basebump("usage", WEB_IMAGE, "-c", fleet)
@@ -70,7 +70,7 @@ def test_usage_marks_running_images_that_no_repository_contains(basebump, fleet)
         (["nginx", "--not-on", OLD], []),
     ],
 )
-def test_usage_lists_only_running_images_that_match_the_given_tag_and_digest(basebump, fleet, arguments, found):
+def test_usage_command_lists_only_running_images_that_match_the_tag_and_digest(basebump, fleet, arguments, found):
     _, out, _ = basebump("usage", *arguments, "-c", fleet, "--format", "json")
     assert [each["name"] for each in json.loads(out)["running"]] == found
 
@@ -100,7 +100,7 @@ def test_csv_of_usage_has_the_stage_of_the_latest_update_of_each_file(basebump, 
     ]
 
 
-def test_usage_omits_running_images_if_config_has_no_builds_and_clusters(basebump, fleet, tmp_path):
+def test_usage_command_omits_running_images_if_config_has_no_builds_and_clusters(basebump, fleet, tmp_path):
     """The state can still contain what an earlier config had."""
     plain = write_config(tmp_path, "state: sqlite:///state.db\n")
     _, out, _ = basebump("usage", "nginx", "-c", plain, "--format", "json")

@@ -44,7 +44,7 @@ def test_jsonl_log_contains_no_workflow_commands(capsys):
     assert "##" not in line
 
 
-def test_no_progress_class_writes_no_output_to_stderr(capsys):
+def test_disabled_progress_display_writes_no_output_to_stderr(capsys):
     silent = NoProgress()
     silent.start_phase("Scanning images", 3)
     silent.advance()

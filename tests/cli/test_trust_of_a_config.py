@@ -74,7 +74,7 @@ def test_invalid_trusted_root_is_wrong_usage(tmp_path, config, basebump):
     assert "root.json " in err
 
 
-def test_signature_libraries_are_not_imported_if_config_has_no_trust():
+def test_signature_libraries_are_not_imported_if_config_has_no_trust_section():
     code = (
         "import sys; from bot.wiring import build_scan_context; from bot.cli.terminal import NoProgress\n"
         "build_scan_context(None, offline=False, progress=NoProgress())\n"

@@ -53,7 +53,7 @@ def test_text_of_usage_lists_the_files_of_each_repository(basebump, fleet):
     ]
 
 
-def test_not_on_option_lists_references_with_another_digest_or_without_digest(basebump, fleet):
+def test_usage_command_with_not_on_option_lists_references_that_lack_the_digest(basebump, fleet):
     code, out, _ = basebump("usage", "python", "--not-on", f"python@{NEW}", "-c", fleet, "--format", "json")
     document = json.loads(out)
     assert (code, document["not_on"]) == (0, NEW)
@@ -91,13 +91,13 @@ def test_csv_of_usage_has_a_row_for_each_reference_and_escapes_formulas(basebump
     assert rows[2]["owners"] == "'@acme/web"
 
 
-def test_usage_refuses_config_that_has_no_state(basebump, config):
+def test_usage_command_refuses_config_that_has_no_state(basebump, config):
     code, out, err = basebump("usage", "python", "-c", config())
     assert (code, out) == (2, "")
     assert "has no `state`" in err
 
 
-def test_usage_does_not_create_missing_state(basebump, config, tmp_path):
+def test_usage_command_does_not_create_missing_state(basebump, config, tmp_path):
     code, out, err = basebump("usage", "python", "-c", config("state: sqlite:///state.db\n"))
     assert (code, out) == (1, "")
     assert "there is no state in" in err
@@ -105,13 +105,13 @@ def test_usage_does_not_create_missing_state(basebump, config, tmp_path):
 
 
 @pytest.mark.parametrize("digest", ["sha256:12", "1.2.3", ""])
-def test_not_on_option_requires_a_digest(basebump, fleet, digest):
+def test_usage_command_with_not_on_option_requires_a_digest(basebump, fleet, digest):
     code, _, err = basebump("usage", "python", "--not-on", digest, "-c", fleet)
     assert code == 2
     assert "is not a digest" in err
 
 
-def test_usage_marks_repository_that_recent_runs_did_not_find_on_the_forge(basebump, config, tmp_path):
+def test_usage_command_marks_repository_that_recent_runs_did_not_find_on_the_forge(basebump, config, tmp_path):
     inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
     long_ago = datetime.now(UTC) - timedelta(days=20)
     verdict = build_verdict(f"python:3.12@{OLD}")

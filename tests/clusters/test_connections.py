@@ -236,7 +236,7 @@ def test_cluster_token_is_fetched_before_each_request():
             count_pods(client)
 
 
-def test_connecting_to_cluster_raises_the_error_that_prevented_a_token():
+def test_failed_token_request_raises_its_error_when_connecting_to_cluster():
     def fail():
         raise BasebumpError("Entra issued no token")
 

@@ -90,7 +90,7 @@ def test_pod_owner_with_invalid_name_or_kind_is_ignored(name):
         assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/api web 1", "prod/payments/Pod/web web 1"]
 
 
-def test_pod_with_more_than_thousand_containers_is_read():
+def test_pod_with_more_than_a_thousand_containers_is_read():
     waiting = [("c", "busybox:1", "", "waiting")] * 1001
     with KubernetesStand(pods=[make_pod("large", inits=waiting), make_pod("web")]) as stand:
         assert list_lines(read_all_images(stand)) == ["prod/payments/Pod/large web 1", "prod/payments/Pod/web web 1"]

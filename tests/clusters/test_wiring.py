@@ -102,7 +102,7 @@ def test_running_image_from_cache_or_mirror_has_upstream_repository(read, monkey
     assert [each.repository for each in outcome.images] == [repository]
 
 
-def test_kubernetes_client_is_imported_only_to_connect():
+def test_kubernetes_client_is_imported_only_when_connecting_to_a_cluster():
     """The official client takes most of a second to import."""
     lines = [
         "import sys",

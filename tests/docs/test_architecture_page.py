@@ -26,7 +26,7 @@ def test_architecture_page_has_at_most_2000_words():
 
 
 @pytest.mark.parametrize("picture", [PHASES, LAYERS], ids=["phases", "layers"])
-def test_diagram_on_architecture_page_fits_a_screen(picture):
+def test_diagram_on_the_architecture_page_fits_a_screen(picture):
     lines = picture.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 90
@@ -39,7 +39,7 @@ def test_types_named_in_the_diagram_of_phases_exist_in_the_code():
 
 
 @pytest.mark.parametrize("name", ["architecture", "decisions", "proposal-life"])
-def test_packages_and_modules_on_architecture_page_exist(name):
+def test_packages_and_modules_on_the_architecture_page_exist(name):
     spans = list_code_spans(read_page(ROOT / "docs" / f"{name}.md"))
     paths = {each for each in spans if re.fullmatch(r"(?:[a-z_]+/)+(?:\w+\.py)?|[a-z_]+\.py", each)}
     assert paths

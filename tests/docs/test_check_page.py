@@ -20,7 +20,7 @@ PLACES = [
 ]
 
 
-def test_workflow_on_check_page_matches_schema_and_has_least_permissions():
+def test_workflow_on_the_check_page_matches_schema_and_has_least_permissions():
     assert list_problems("workflow", complete_workflow(WORKFLOW)) == []
     said = read_yaml(WORKFLOW)
     assert said["permissions"] == {}
@@ -29,7 +29,7 @@ def test_workflow_on_check_page_matches_schema_and_has_least_permissions():
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_reports_no_problems_in_the_workflow_on_check_page(tmp_path):
+def test_zizmor_reports_no_problems_in_the_workflow_on_the_check_page(tmp_path):
     path = tmp_path / ".github" / "workflows" / "images.yml"
     path.parent.mkdir(parents=True)
     path.write_text(complete_workflow(WORKFLOW), encoding="utf-8")
@@ -45,7 +45,7 @@ def test_check_page_lists_every_current_pre_commit_hook_of_the_project():
     assert [hook["id"] for hook in repository["hooks"]] == current_ids
 
 
-def test_gitlab_job_on_check_page_uses_image_tag_of_current_version():
+def test_gitlab_job_on_the_check_page_uses_image_tag_of_current_version():
     (job,) = [yaml.safe_load(block)["images"] for block in BLOCKS if block.startswith("images:")]
     assert job["image"] == {"name": f"registry.example.com/platform/basebump:{__version__}", "entrypoint": [""]}
     assert set(job["artifacts"]["reports"]) == {"codequality", "junit"}

@@ -136,7 +136,7 @@ FAULTS = [
 ]
 
 
-def test_every_fault_on_troubleshooting_page_is_provoked_by_a_test():
+def test_every_fault_on_the_troubleshooting_page_is_provoked_by_a_test():
     assert [each for each in CODES if each != KILLED] == list(CODES)[: len(FAULTS)]
     assert list(CODES)[len(FAULTS) :] == [KILLED]
 

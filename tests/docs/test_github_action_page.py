@@ -27,7 +27,7 @@ def test_action_file_matches_the_schema_of_github():
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_on_action_page_match_the_schema_of_github(workflow):
+def test_workflows_on_the_action_page_match_the_schema_of_github(workflow):
     assert list_problems("workflow", complete_workflow(workflow)) == []
     assert list_problems("workflow", workflow.replace("runs-on:", "runs-of:")) != []
 
@@ -49,7 +49,7 @@ def test_zizmor_reports_template_injection_added_to_action_file(tmp_path):
 
 @pytest.mark.real("zizmor")
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_zizmor_reports_no_problems_in_workflows_on_action_page(tmp_path, workflow):
+def test_zizmor_reports_no_problems_in_workflows_on_the_action_page(tmp_path, workflow):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
     path.write_text(complete_workflow(workflow), encoding="utf-8")
@@ -73,7 +73,7 @@ def test_workflows_on_action_page_have_no_default_permissions_or_script_expressi
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_workflows_on_action_page_set_only_existing_inputs(workflow):
+def test_workflows_on_the_action_page_set_only_existing_inputs(workflow):
     (job,) = read_yaml(workflow)["jobs"].values()
     (step,) = [each for each in job["steps"] if "/basebump@" in each.get("uses", "")]
     assert step["with"].keys() <= DESCRIBED["inputs"].keys()

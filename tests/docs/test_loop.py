@@ -24,7 +24,7 @@ DEPLOYED = [text for text in list_code_blocks(LOOP, "yaml") if text.startswith("
 WEB = "contoso.azurecr.io/apps/web"
 
 
-def test_every_pipeline_on_loop_page_runs_basebump_for_the_pushed_image():
+def test_every_pipeline_on_the_loop_page_runs_basebump_for_the_pushed_image():
     for heading in ("azure-pipelines.yml", ".gitlab-ci.yml", "Jenkinsfile", "workflow"):
         (example,) = (
             text for text in re.findall(r"```\w+\n(.*?)```", LOOP, re.DOTALL) if heading in text.partition("\n")[0]
@@ -43,12 +43,12 @@ def test_loop_page_has_a_section_for_each_stage():
     assert [each.lower() for each in headings] == [each.value for each in UpdateStage]
 
 
-def test_first_table_on_loop_page_lists_the_stages_in_order():
+def test_first_table_on_the_loop_page_lists_the_stages_in_order():
     rows = re.findall(r"^\| (\w+) \|", LOOP.partition("\n\n## ")[0], re.MULTILINE)
     assert rows == ["stage", *(each.value for each in UpdateStage)]
 
 
-def test_config_on_loop_page_enables_reports_of_all_stages(tmp_path):
+def test_config_on_the_loop_page_enables_reports_of_all_stages(tmp_path):
     (tmp_path / "aks.yaml").write_text("", encoding="utf-8")
     config = tmp_path / "basebump.yaml"
     config.write_text(list_code_blocks(LOOP, "yaml")[0], encoding="utf-8")
@@ -65,11 +65,11 @@ def test_loop_page_states_after_how_many_days_an_update_is_stuck():
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[each.split(" ", 2)[1] for each in SCRIPTS])
-def test_scripts_on_loop_page_have_valid_shell_syntax(script):
+def test_scripts_on_the_loop_page_have_valid_shell_syntax(script):
     assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=True).stderr == ""
 
 
-def test_images_on_loop_page_that_flux_or_argo_cd_updates_are_skipped(basebump, tmp_path):
+def test_images_updated_by_flux_or_argo_cd_on_the_loop_page_are_skipped(basebump, tmp_path):
     """The config lists no own images, so that only the marker in the file prevents the update."""
     policy, deployment, application = DEPLOYED
     folder = write_tree(
@@ -86,7 +86,7 @@ def test_images_on_loop_page_that_flux_or_argo_cd_updates_are_skipped(basebump, 
     assert document["unsupported"] == []
 
 
-def test_loop_page_script_without_flux_or_argo_cd_commits_and_deploys_the_digest(tmp_path):
+def test_script_on_the_loop_page_deploys_digest_without_flux_or_argo_cd(tmp_path):
     (script,) = (each for each in SCRIPTS if each.startswith("digest="))
     new = digest("new")
     programs, log = tmp_path / "programs", tmp_path / "log"
@@ -107,11 +107,11 @@ def test_loop_page_script_without_flux_or_argo_cd_commits_and_deploys_the_digest
     ]
 
 
-def test_last_table_on_loop_page_lists_the_states_of_reports():
+def test_last_table_on_the_loop_page_lists_the_states_of_reports():
     table = LOOP.partition("| state | what to do |")[2].partition("\n\n")[0]
     for words in ("proposed, not merged", "merged, not rebuilt", "rebuilt, not running", "not known"):
         assert f"\n| {words}" in table
 
 
-def test_kubernetes_manifests_on_loop_page_are_valid_yaml_of_the_expected_kinds():
+def test_kubernetes_manifests_on_the_loop_page_are_valid_yaml_of_the_expected_kinds():
     assert [yaml.safe_load(each)["kind"] for each in DEPLOYED] == ["ImagePolicy", "Deployment", "Application"]

@@ -46,7 +46,7 @@ def stage(tmp_path, capsys, monkeypatch):
         stage.github.end()
 
 
-def test_run_with_config_from_stop_everything_section_changes_no_pull_request(stage):
+def test_run_with_config_of_section_about_stopping_changes_no_pull_request(stage):
     (config,) = list_configs("Stop everything now")
     stage.policies.append(stage.policies[0] | config)
     stage.tag(IMAGE, "newer")
@@ -59,7 +59,7 @@ def test_run_with_config_from_stop_everything_section_changes_no_pull_request(st
     assert (pull.state, pull.head, pull.body) == ("open", *before)
 
 
-def test_run_with_config_from_uninstall_section_closes_pull_requests_and_dashboards(stage):
+def test_run_with_config_of_section_about_uninstalling_closes_all_proposals(stage):
     (config,) = list_configs("Uninstall")
     stage.policies.append(stage.policies[0] | config)
     stage.run(1)

@@ -60,7 +60,7 @@ def build_report():
     )
 
 
-def test_output_page_lists_the_keys_of_scan():
+def test_output_page_lists_the_json_keys_of_scan_output():
     document = json.loads(render_scan_document(build_report()))
     assert list(document) == list_keys("## `scan`")
     assert list(document["references"][0]) == list_keys("### A reference")
@@ -69,7 +69,7 @@ def test_output_page_lists_the_keys_of_scan():
     assert list(document["failed"][0]) == list_keys("### A failure")
 
 
-def test_output_page_lists_the_keys_of_run():
+def test_output_page_lists_the_json_keys_of_run_output():
     document = json.loads(render_run_document(build_report()))
     assert list(document) == list_keys("## `run`")
     (repository,) = document["repositories"]
@@ -81,7 +81,7 @@ def test_output_page_lists_the_keys_of_run():
     assert f"`{{{', '.join(always)}}}`" in PAGE
 
 
-def test_output_page_lists_the_keys_of_check():
+def test_output_page_lists_the_json_keys_of_check_output():
     reference = build_report().repositories[0].verdicts[0]
     checked = CheckedReference(reference, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
     document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, references=(checked,))))
@@ -103,13 +103,13 @@ def test_output_page_lists_every_format_and_jsonl_kind_and_sarif_level():
     assert levels == {status.value: level for status, level in LEVELS.items()}
 
 
-def test_output_page_lists_the_keys_of_resolve():
+def test_output_page_lists_the_json_keys_of_resolve_output():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     document = json.loads(render_image_document(ImageName.parse("node:22"), facts))
     assert list(document) == list_keys("## `resolve`")
 
 
-def test_output_page_lists_the_keys_of_compare():
+def test_output_page_lists_the_json_keys_of_compare_output():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     old, new = scan(finding("CVE-1"), packages=(InstalledPackage("debian", "tar", "1"),)), scan(packages=())
     signed = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub"))

@@ -78,7 +78,7 @@ def test_debian_changelog_is_parsed_into_uploads_and_fixes():
     assert (first.version, first.fixes) == ("1.2-1", {})
 
 
-def test_recorded_debian_data_does_not_exceed_max_record_and_contains_no_url():
+def test_recorded_debian_data_does_not_exceed_size_limit_and_contains_no_url():
     content = RECORD.read_text(encoding="utf-8")
     assert len(content) <= MAX_RECORD
     assert not re.search(r"(https?|ftp)://", content)

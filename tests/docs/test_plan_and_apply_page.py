@@ -32,13 +32,13 @@ def get_azure_steps(stage):
     return job["steps"]
 
 
-def test_workflow_on_plan_page_matches_the_schema_of_github():
+def test_workflow_on_the_plan_page_matches_the_schema_of_github():
     assert list_problems("workflow", WORKFLOW) == []
     assert list_problems("workflow", WORKFLOW.replace("runs-on:", "runs-of:")) != []
 
 
 @pytest.mark.real("zizmor")
-def test_zizmor_reports_no_problems_in_the_workflow_on_plan_page(tmp_path):
+def test_zizmor_reports_no_problems_in_the_workflow_on_the_plan_page(tmp_path):
     path = tmp_path / ".github" / "workflows" / "basebump.yml"
     path.parent.mkdir(parents=True)
     path.write_text(WORKFLOW, encoding="utf-8")
@@ -46,13 +46,13 @@ def test_zizmor_reports_no_problems_in_the_workflow_on_plan_page(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_workflow_on_plan_page_pins_actions_to_recorded_commits():
+def test_workflow_on_the_plan_page_pins_actions_to_recorded_commits():
     used = re.findall(r"uses: (\S+)@(\S+) # (\S+)", WORKFLOW)
     assert {name: (commit, version) for name, commit, version in used}.items() <= RELEASES.items()
     assert len(used) == len(re.findall(r"\buses: ", WORKFLOW))
 
 
-def test_only_the_apply_job_of_the_workflow_on_plan_page_has_write_permissions():
+def test_only_the_apply_job_of_the_workflow_on_the_plan_page_has_write_permissions():
     jobs = read_yaml(WORKFLOW)["jobs"]
     assert set(jobs["plan"]["permissions"].values()) == {"read"}
     assert set(jobs["apply"]["permissions"].values()) == {"write"}
@@ -75,14 +75,14 @@ def test_apply_job_of_the_workflow_downloads_exactly_the_plan_of_the_plan_job():
     assert f"apply {download['with']['path']}/plan.json " in get_github_step("apply", "Apply")["run"]
 
 
-def test_plan_and_apply_jobs_on_plan_page_have_the_same_install_step():
+def test_plan_and_apply_jobs_on_the_plan_page_have_the_same_install_step():
     assert get_github_step("plan", "Install basebump") == get_github_step("apply", "Install basebump")
     installs = [each["bash"] for stage in ("plan", "apply") for each in get_azure_steps(stage) if "venv" in str(each)]
     assert len(installs) == 2
     assert len(set(installs)) == 1
 
 
-def test_azure_pipeline_on_plan_page_is_valid():
+def test_azure_pipeline_on_the_plan_page_is_valid():
     assert list_pipeline_problems(PIPELINE) == []
     assert list_pipeline_problems(PIPELINE.replace("timeoutInMinutes:", "timeout-minutes:")) != []
 
@@ -107,7 +107,7 @@ def test_apply_stage_of_the_pipeline_downloads_the_plan_of_the_plan_stage():
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_configs_on_plan_page_read_the_token_variable_that_both_jobs_set(config, tmp_path):
+def test_configs_on_the_plan_page_read_the_token_variable_that_both_jobs_set(config, tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")
     (forge,) = load(path, requires_forges=True).forges

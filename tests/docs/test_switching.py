@@ -21,7 +21,7 @@ def list_blocks(heading):
 
 
 @pytest.mark.parametrize(("heading", "path"), [("Renovate", "renovate.json"), ("Dependabot", ".github/dependabot.yml")])
-def test_init_converts_config_of_other_bot_on_switching_page_into_documented_policy(tmp_path, capsys, heading, path):
+def test_init_converts_bot_configs_on_the_switching_page_into_documented_policies(tmp_path, capsys, heading, path):
     config, policy, *_ = list_blocks(heading)
     folder = write_tree(tmp_path, {"Dockerfile": "FROM node:22\nFROM ghcr.io/acme/base:1\n", path: config})
     assert main(["init", str(folder)]) == 0

@@ -213,14 +213,14 @@ LISTED = build_blocklist([BlockedDigest(digest("bad"), BLOCK)])
         decide(build_tracked_image("old"), [build_resolved_tag("new")], NOW),
     ],
 )
-def test_decision_is_unresolved_while_blocked_list_is_unread(decision):
+def test_decision_is_unresolved_if_a_blocklist_could_not_be_read(decision):
     decided = apply_unread_lists(decision, UNREAD)
     assert isinstance(decided, UnresolvedReference)
     assert (decided.reason, decided.detail) == (Reason.LISTS_UNREAD, "blocked[0] could not be read: it answered 503")
     assert apply_unread_lists(decision, LISTED) == decision
 
 
-def test_digest_in_list_is_blocked_even_if_tag_or_another_list_is_unread():
+def test_digest_in_a_blocklist_is_blocked_even_if_tag_or_another_list_is_unread():
     unresolved = decide(build_tracked_image("bad"), [UnresolvedTag(NGINX, Reason.UNREACHABLE, "timeout")], NOW)
     decided = apply_unread_lists(unresolved, LISTED)
     assert decided == BlockedReference(build_tracked_image("bad"), BLOCK, "timeout", is_certain=False)

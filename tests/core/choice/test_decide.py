@@ -36,7 +36,7 @@ def test_unpinned_reference_is_updated_to_digest_of_tag():
     assert decision.cause is UpdateCause.MOVED
 
 
-def test_reference_with_digest_of_tag_is_up_to_date():
+def test_reference_pinned_to_current_digest_of_tag_is_up_to_date():
     assert isinstance(decide(build_tracked_image("new"), [ResolvedTag(NGINX, digest("new"))], NOW), UpToDate)
 
 
@@ -276,7 +276,7 @@ def test_reference_is_unresolved_when_tag_in_file_is_not_an_image():
 # ---- several tags ----------------------------------------------------------------------------------------------------
 
 
-def test_young_later_tag_with_possible_urgent_fix_is_tried_before_mature_tag_in_file():
+def test_later_tag_below_minimum_age_is_tried_first_if_the_fix_may_be_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     young, own = (
         build_resolved_tag("young", NEXT),

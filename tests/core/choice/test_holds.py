@@ -53,7 +53,7 @@ def test_new_index_with_a_new_image_for_a_platform_in_use_is_not_churn():
     assert list_holds(build_index("old"), build_index("new", BOTH | {"linux/arm64": "arm2"})) == {}
 
 
-def test_churn_and_loss_concern_only_platforms_in_use():
+def test_churn_and_lost_platforms_are_detected_only_for_platforms_in_use():
     new = build_index("new", {"linux/amd64": "amd"})
     assert list(list_holds(build_index("old"), new)) == [Reason.PLATFORM_LOST]
     assert list(list_holds(build_index("old"), new, platform="linux/amd64")) == [Reason.INDEX_CHURN]

@@ -187,7 +187,7 @@ def test_image_with_lower_version_label_is_held_as_older(after, held):
     assert isinstance(apply_gates(replace(wanted, cause=UpdateCause.WITHDRAWN), known, NOW), ImageUpdate)
 
 
-def test_next_candidate_is_proposed_when_newest_has_lower_version_than_file():
+def test_next_candidate_is_proposed_when_newest_has_lower_version_than_image_in_file():
     candidates = (UpdateCandidate(digest("new")), UpdateCandidate(digest("ripe")))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
     old = replace(scan(), version="1.27.4")

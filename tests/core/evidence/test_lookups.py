@@ -37,7 +37,7 @@ def test_lookup_states_of_kev_and_epss_lists_are_derived_from_evidence(evidence,
     assert get_list_lookup(evidence, AdvisoryList.EPSS) is epss
 
 
-def test_list_counts_as_not_looked_up_if_any_update_lacks_the_lookup():
+def test_advisory_list_counts_as_not_looked_up_if_lookup_is_missing_for_any_update():
     assert combine_list_lookups([READ, UNSCANNED], AdvisoryList.KEV) is ListLookup.READ
     assert combine_list_lookups([READ, UNREAD], AdvisoryList.KEV) is ListLookup.UNREAD
     assert combine_list_lookups([READ, FOUND, UNREAD], AdvisoryList.KEV) is ListLookup.NOT_LOOKED_UP

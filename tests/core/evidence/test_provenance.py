@@ -125,7 +125,7 @@ def test_provenance_of_other_image_or_unknown_version_is_ignored():
     assert parse_provenance(build_statement({}, "v0.1"), {IMAGE}) is None
 
 
-def test_provenance_has_at_most_max_bases_base_images():
+def test_provenance_lists_base_images_only_up_to_limit():
     many = [{"uri": "pkg:docker/a@1", "digest": {"sha256": digest(str(number))[7:]}} for number in range(500)]
     found = parse(build_statement_v02({}, materials=many))
     assert found is not None

@@ -34,7 +34,7 @@ def test_public_key_verifies_only_signatures_by_matching_private_key(key, algori
     assert not public.has_signed(b"", b"a payload")
 
 
-def test_key_rejects_signature_with_unsuitable_hash():
+def test_public_key_rejects_signature_with_unsuitable_hash_algorithm():
     key = ec.generate_private_key(ec.SECP256R1())
     assert not PublicKey.load(trusted(key)).has_signed(made_by(key, b"a payload", hashes.SHA1()), b"a payload")
 

@@ -135,7 +135,7 @@ def test_rejection_of_changed_signer_names_previous_signer():
     assert re.match("signed by ours.pub before; .*`trust`", found.detail)
 
 
-def test_combined_result_is_any_verified_signature_and_otherwise_the_worst_result():
+def test_combined_signature_result_is_verified_if_any_is_and_otherwise_the_worst():
     assert combine_signatures([]) == NONE
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
     assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN

@@ -78,7 +78,7 @@ def test_known_base_images_are_kept_and_only_changed_builds_are_returned():
     assert add_layer_bases([changed], []) == ()
 
 
-def test_base_images_of_own_image_do_not_exceed_max_layer_bases():
+def test_base_images_of_own_image_are_listed_only_up_to_limit():
     many = [build_base_image(str(number), "os") for number in range(200)]
     (changed,) = add_layer_bases([build("1", "os", "app")], many)
     assert len(changed.bases) == MAX_LAYER_BASES

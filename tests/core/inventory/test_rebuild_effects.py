@@ -62,7 +62,7 @@ def test_repositories_of_images_that_build_on_each_other_are_counted_once():
     )
 
 
-def test_rebuild_effect_follows_chain_of_images_for_at_most_max_rounds():
+def test_rebuild_effect_follows_chain_of_images_only_up_to_limit():
     files = {(build_branch_key(str(number)), "Dockerfile"): [f"r.io/{number - 1}"] for number in range(50)}
     links = {(build_branch_key(str(number)), "Dockerfile"): link(f"r.io/{number}") for number in range(50)}
     effect = RebuildFinder(links, files).find_effect(build_branch_key("0"), ["Dockerfile"])

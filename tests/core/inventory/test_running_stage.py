@@ -130,7 +130,7 @@ def test_update_waits_for_container_that_runs_tag_formerly_used_by_branch():
     assert (get_reason(progress), progress.wait.workloads) == (WaitReason.OLDER_RUNS, (older.image,))
 
 
-def test_update_has_wait_reason_not_seen_and_is_not_stuck_if_no_container_runs_image():
+def test_update_is_not_stuck_if_no_container_was_seen_to_run_the_image():
     progress = follow(WORKLOAD)
     assert (progress.stage, get_reason(progress)) == (MERGED, WaitReason.NOT_SEEN)
     assert not progress.is_stuck(NOW)

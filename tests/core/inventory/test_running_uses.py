@@ -116,7 +116,7 @@ def test_own_image_is_matched_by_platform_digests_of_image_and_base():
     )
 
 
-def test_running_use_has_at_most_max_places_and_max_own_images():
+def test_running_use_lists_places_and_own_images_only_up_to_limits():
     images = [run(f"ns-{i:03}/web") for i in range(MAX_PLACES + 5)]
     images += [run("shop/web", repository=f"{WEB}-{i}", content="web") for i in range(MAX_OWN_IMAGES + 5)]
     builds = [build_web("web", "old", repository=f"{WEB}-{i}") for i in range(MAX_OWN_IMAGES + 5)]

@@ -142,7 +142,7 @@ def test_stuck_updates_are_sorted_by_longest_wait():
     assert stages.list_stuck(NOW)[0].digest == NEW
 
 
-def test_comparisons_with_containers_grow_linearly_with_uses_of_image(monkeypatch):
+def test_number_of_container_comparisons_grows_linearly_with_uses_of_image(monkeypatch):
     keys = [replace(WEB, repository=f"acme/app-{number}") for number in range(30)]
     histories = [build_history(key=key) for key in keys]
     facts = build_facts(

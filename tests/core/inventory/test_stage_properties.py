@@ -146,7 +146,7 @@ def test_update_without_a_further_stage_to_wait_for_is_in_the_last_stage(facts):
 
 
 @given(list_facts(), st.lists(list_builds(st.none()), max_size=2), st.booleans())
-def test_unknown_builds_containers_and_clusters_never_advance_a_stage(facts, builds, has_unread_cluster):
+def test_unknown_builds_containers_and_clusters_never_advance_an_update(facts, builds, has_unread_cluster):
     """These are builds without a known base and commit, pods without a digest, and clusters that were never read."""
     unknown = build_running(None, name="unknown")
     clusters = tuple(replace(each, images=(*each.images, unknown)) for each in facts.clusters)
@@ -159,7 +159,7 @@ def test_unknown_builds_containers_and_clusters_never_advance_a_stage(facts, bui
 
 
 @given(list_facts())
-def test_update_does_not_pass_stage_merged_without_facts_about_builds_and_clusters(facts):
+def test_update_stays_in_stage_merged_if_builds_and_clusters_are_unknown(facts):
     without = find(replace(facts, builds=(), clusters=()))
     assert all(position <= UpdateStage.MERGED.position for position in get_positions(without))
 

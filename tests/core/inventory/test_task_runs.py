@@ -21,7 +21,7 @@ TASK = BuildTask(
 RUN = TaskRun(((WEB, digest("web")),), ((PYTHON, digest("base")),), None, TASK)
 
 
-def test_build_gets_base_image_source_and_dockerfile_of_acr_task_run():
+def test_build_takes_base_image_source_and_dockerfile_from_acr_task_run():
     (build,) = add_task_runs([BUILD], [RUN])
     assert build.bases == (BuiltOn(PYTHON, digest("base"), BaseEvidence.BUILD_TASK),)
     assert (build.source, build.branch, build.dockerfile) == ("https://github.com/acme/web", "main", "api/Dockerfile")

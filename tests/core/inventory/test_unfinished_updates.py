@@ -55,7 +55,7 @@ def test_update_in_open_pull_request_is_not_listed_as_unfinished():
     assert find(history=history) == ()
 
 
-def test_merged_update_is_not_unfinished_if_no_container_runs_the_image():
+def test_merged_update_is_not_listed_as_unfinished_if_no_container_runs_the_image():
     assert find(clusters=[build_cluster()]) == ()
 
 

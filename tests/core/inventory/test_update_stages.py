@@ -76,7 +76,7 @@ def test_update_without_pull_request_has_no_stage(status, reason):
 
 
 @pytest.mark.parametrize("status", ["up-to-date", "superseded", "unresolved", "skipped", "not-checked"])
-def test_digest_in_file_is_merged_and_latest_if_no_newer_digest_is_known(status):
+def test_digest_in_file_counts_as_merged_and_latest_if_no_newer_digest_is_known(status):
     progress = follow(build_stored_use(UseKind.OTHER, status=status))
     assert (progress.stage, progress.digest, progress.wait) == (MERGED, NEW, None)
 
@@ -229,7 +229,7 @@ def test_update_that_waits_for_rebuild_names_failed_check():
     assert follow(BUILD, builds=[build_own()], failed_checks={WEB: check}).stage is REBUILT
 
 
-def test_wait_reason_is_image_unknown_if_own_image_of_file_is_unknown():
+def test_unknown_own_image_is_the_wait_reason_if_no_image_of_the_file_is_known():
     assert get_reason(follow(BUILD, links={})) is WaitReason.IMAGE_UNKNOWN
     assert get_reason(follow(BUILD)) is WaitReason.IMAGE_UNKNOWN
 
@@ -277,7 +277,7 @@ def test_update_does_not_wait_for_manifests_if_any_names_the_image_without_diges
     assert progress.wait is None
 
 
-def test_wait_reason_is_not_deployed_if_manifest_names_the_older_own_image():
+def test_update_waits_for_deployment_if_container_and_manifest_have_older_own_image():
     running = build_running(digest("own 1"), repository=OWN)
     builds = [build_own("own 1", OLD, MERGED_AT - DAY), build_own()]
     clusters = [build_cluster(running)]

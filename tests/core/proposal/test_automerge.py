@@ -41,7 +41,7 @@ def test_scanned_update_without_added_findings_can_automerge():
     assert can_automerge_update(compare_scans(scan(finding("CVE-1")), scan(finding("CVE-1"))))
 
 
-def test_update_that_adds_findings_can_automerge_only_if_no_new_is_off():
+def test_update_that_adds_findings_can_automerge_only_if_new_findings_are_allowed():
     worse = compare_scans(scan(), scan(finding("CVE-2")))
     assert not can_automerge_update(worse)
     assert can_automerge_update(worse, replace(DIGEST, no_new=False))
@@ -70,7 +70,7 @@ def test_automerge_decision_is_unknown_when_only_scans_are_missing():
     assert not is_automerge_unknown(farther, compare_scans(UNSCANNED, UNSCANNED))
 
 
-def test_options_no_new_and_require_scan_of_automerge_can_be_switched_off():
+def test_automerge_conditions_on_new_findings_and_scans_can_be_switched_off():
     assert can_automerge_update(compare_scans(None, scan()), replace(DIGEST, no_new=False))
     assert not can_automerge_update(compare_scans(None, UNSCANNED), replace(DIGEST, no_new=False))
     assert can_automerge_update(

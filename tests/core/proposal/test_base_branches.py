@@ -66,7 +66,7 @@ def test_undesired_branch_belongs_to_base_branch_stated_in_commit(base, is_ours,
         (BaseBranch("release/1", "release/1"), "main", True, "release/1", False),
     ],
 )
-def test_undesired_pull_request_belongs_to_target_branch_if_commit_names_the_same(
+def test_undesired_pull_request_belongs_to_target_branch_that_the_commit_also_names(
     base, target, is_ours, stated, expected
 ):
     assert base.is_base_of_request(target, is_desired=False, is_ours=is_ours, stated_base=stated) is expected

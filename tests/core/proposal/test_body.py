@@ -75,7 +75,7 @@ def test_added_findings_are_listed_before_fixed_findings():
     assert text.index("| Question |") < text.index("### Added") < text.index("### Fixed") < text.index("**Not now?**")
 
 
-def test_urgent_fixes_are_listed_first_and_all_fixes_are_in_a_fold():
+def test_urgent_fixes_are_listed_first_and_all_fixes_in_a_collapsed_section():
     exploited, likely = finding("CVE-1900-0101", Severity.LOW), finding("CVE-1900-0102", Severity.MEDIUM)
     others = [finding(f"CVE-1900-1{number:03}", Severity.LOW) for number in range(30)]
     known = replace(
@@ -117,7 +117,7 @@ def test_package_name_at_start_of_finding_title_is_removed():
         assert strip_package_name(title, "openssl") == title
 
 
-def test_images_of_group_are_sorted_worst_first_and_have_a_fold_each():
+def test_images_of_group_are_sorted_worst_first_in_separate_collapsed_sections():
     moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx", "redis"))
     risky = replace(moves[2], added_risk=AddedRisk(1, 0))
     late = NotScanned(UnscannedReason.TIMED_OUT)
@@ -138,7 +138,7 @@ def test_images_of_group_are_sorted_worst_first_and_have_a_fold_each():
     ]
 
 
-def test_images_with_the_same_changes_share_a_fold():
+def test_images_with_the_same_changes_share_a_collapsed_section():
     moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
     text = render_proposal_body(moves, build_evidence(None, None, *moves))
     assert "<summary>httpd:1, nginx:1: fixes 1 (1 critical), adds none</summary>" in text
@@ -208,7 +208,7 @@ def test_body_states_which_lookups_were_not_made():
     assert "exploitation (KEV) not looked up · EPSS not looked up</sub>" in text
 
 
-def test_body_states_that_wait_of_min_age_is_over_or_was_skipped():
+def test_body_states_if_minimum_age_was_reached_or_skipped():
     waiting = Policy(min_age=timedelta(days=7))
     moved = update(f"python:3.12-slim@{digest('old')}", "new", policy=waiting)
     assert "| Why now | the tag points to a newer digest; the wait of 7 days is over |" in render_proposal_body(
@@ -335,7 +335,7 @@ def test_note_on_image_is_shown_once_and_notes_on_files_are_not_shown():
     assert render_proposal_body(both, build_evidence(None, None, *both)).count(BEHIND) == 1
 
 
-def test_view_counts_omitted_notes_and_cuts_long_notes():
+def test_proposal_view_counts_omitted_notes_and_cuts_long_notes():
     noted = add_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
     (shown,) = build_proposal_view((noted,), build_evidence(), 2).transitions
     assert (len(shown.notes), shown.notes_cut) == (2, 3)
@@ -392,7 +392,7 @@ def build_fleet_evidence(outcome):
         ),
     ],
 )
-def test_body_states_in_how_many_repositories_ci_passed_failed_or_was_merged(outcome, text):
+def test_body_counts_repositories_that_passed_ci_failed_ci_or_merged_the_update(outcome, text):
     waiting = "not by basebump: wait for the checks of this repository"
     assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
     assert f"| Tested | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))

@@ -119,7 +119,7 @@ def test_edit_is_found_in_reference_that_became_not_editable():
 
 @given(st.binary(max_size=40), st.integers(0, len(DOCKERFILE)), st.integers(0, 20))
 @example(b"A", DOCKERFILE.index(b"12-slim"), 0)
-def test_writing_images_found_in_a_random_change_gives_the_changed_content(inserted, start, removed):
+def test_writing_back_images_found_in_a_random_change_reproduces_the_change(inserted, start, removed):
     """Whatever is found explains the whole difference: writing the found images gives exactly the new content."""
     new_content = DOCKERFILE[:start] + inserted + DOCKERFILE[start + removed :]
     found = find("Dockerfile", new_content)
@@ -182,7 +182,7 @@ def test_known_digest_is_confirmed_even_if_mark_names_another_digest():
     assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images(OTHER)), is_as_marked=False)
 
 
-def test_branch_with_digest_neither_marked_nor_known_belongs_to_users():
+def test_branch_with_a_digest_that_is_neither_in_mark_nor_known_belongs_to_users():
     assert judge_images(build_claim(TARGET), build_written_images(OTHER), [], parse_targets([TARGET])) == FOREIGN_BRANCH
 
 

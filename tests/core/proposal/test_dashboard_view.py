@@ -120,7 +120,7 @@ def test_first_line_of_dashboard_counts_pull_requests_and_fixes():
     assert "**0 requests open, 2 waiting, 0 held.**" in render(build_branch((), (), outcome=ProposalOutcome.DEFERRED))
 
 
-def test_row_of_proposal_has_effect_and_links_to_files():
+def test_dashboard_row_of_proposal_has_effect_and_links_to_files():
     opened = build_branch_report(
         build_update(), build_update(path="a b/Dockerfile", line_number=7), proposals=[build_proposal()]
     )
@@ -133,14 +133,14 @@ def test_row_of_proposal_has_effect_and_links_to_files():
     assert f"- [`a b/Dockerfile`]({FILES_URL}a%20b/Dockerfile): `node:22` update\n" in detected
 
 
-def test_row_does_not_repeat_effect_that_title_contains():
+def test_dashboard_row_does_not_repeat_effect_that_title_contains():
     opened = build_branch_report(
         build_update(), proposals=[build_proposal("Update node:22: fixes 1 (1 critical), adds none")]
     )
     assert render(opened).count("fixes 1 (1 critical), adds none") == 1
 
 
-def test_group_has_a_row_for_each_image():
+def test_group_on_dashboard_has_a_row_for_each_image():
     opened = build_branch((CRITICAL,), (LOW,))
     first, second = opened.report.proposals
     group = replace(

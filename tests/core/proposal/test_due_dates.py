@@ -138,7 +138,7 @@ def test_fix_time_of_update_to_other_tag_is_push_time_of_that_tag():
         (build_fix_evidence(Severity.CRITICAL), None, None),
     ],
 )
-def test_most_urgent_fixed_class_determines_due_date(evidence, periods, expected):
+def test_most_urgent_class_of_fixes_determines_due_date(evidence, periods, expected):
     found = compute_due_date([(build_update(periods), evidence)], None, build_fix_times(pushed=NOW))
     assert found == (expected and DueDate(NOW + expected[0] * DAY, expected[1]))
 
@@ -296,7 +296,7 @@ def test_due_stage_comes_from_policy_and_not_from_mark():
     assert compute_due_date(both, None, build_fix_times()).until is DueUntil.RUNNING
 
 
-def test_mark_contains_due_stage_only_if_stage_is_running():
+def test_mark_contains_due_stage_only_if_due_stage_is_running():
     for until in DueUntil:
         due = DueDate(NOW, DueClass.HIGH, until=until)
         mark = render_mark(BodyMark(due=due))

@@ -263,7 +263,7 @@ def test_pull_request_closed_by_user_counts_as_declined():
     assert find_next_step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
-def test_on_close_set_to_line_mutes_tags_of_closed_pull_request_until_urgent_update():
+def test_closed_pull_request_mutes_tags_until_urgent_update_if_config_says_line():
     muting = replace(WANTED, on_close=OnClose.LINE)
     before = build_remote_request(RequestState.CLOSED, targets=TARGETS_BEFORE)
     assert find_next_step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
@@ -392,7 +392,7 @@ def test_approved_proposal_is_not_rebuilt_only_because_branch_is_behind(rebase):
     assert find_next_step(replace(WANTED, rebase=rebase), before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
-def test_branch_that_must_be_current_does_not_wait_for_refresh_interval():
+def test_branch_that_must_be_up_to_date_does_not_wait_for_refresh_interval():
     before = build_remote_request(
         intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW, is_behind=True, must_be_current=True
     )

@@ -36,7 +36,7 @@ def test_all_proposals_are_opened_if_no_limits_are_set():
     assert list_deferrals(build_queue(NONE, [build_open_request(name) for name in "abc"], 9)) == [{}]
 
 
-def test_limit_new_per_repository_defers_further_proposals_of_the_repository():
+def test_limit_of_new_proposals_per_repository_defers_further_proposals():
     limits = ProposalLimits(new_per_repository=2)
     queues = [
         build_queue(limits, [build_open_request(name) for name in "abc"], 9),
@@ -45,7 +45,7 @@ def test_limit_new_per_repository_defers_further_proposals_of_the_repository():
     assert list_deferrals(*queues) == [{"c": DeferralReason.NEW_PER_REPOSITORY}, {}]
 
 
-def test_limit_open_per_repository_counts_proposals_that_are_already_open():
+def test_limit_of_open_proposals_per_repository_counts_already_open_proposals():
     limits = ProposalLimits(open_per_repository=3)
     assert list_deferrals(build_queue(limits, [build_open_request(name) for name in "abc"], 1)) == [
         {"c": DeferralReason.OPEN_PER_REPOSITORY}
@@ -55,7 +55,7 @@ def test_limit_open_per_repository_counts_proposals_that_are_already_open():
     ]
 
 
-def test_limit_new_per_window_opens_most_urgent_proposals_across_repositories():
+def test_limit_of_new_proposals_per_window_opens_the_most_urgent_of_all_repositories():
     limits = ProposalLimits(new_per_window=3)
     old, older = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 3))
     first = [
@@ -94,7 +94,7 @@ def test_update_of_running_image_comes_first_among_equal_kinds_of_fixes(prioriti
     ]
 
 
-def test_repository_without_limit_new_per_window_uses_up_no_limit_of_others():
+def test_repository_without_limit_per_window_uses_up_no_limit_of_others():
     queues = [
         build_queue(NONE, [build_open_request(name) for name in "abc"], 0),
         build_queue(ProposalLimits(new_per_window=1), [build_open_request("d")], 0),

@@ -40,12 +40,12 @@ def test_proposal_without_open_condition_is_opened_at_once():
         (Severity.UNKNOWN, OpenCondition(Severity.UNKNOWN), True),
     ],
 )
-def test_proposal_is_opened_only_if_fix_reaches_severity_of_open_when(severity, rule, worth):
+def test_proposal_is_opened_only_if_fix_reaches_severity_of_open_condition(severity, rule, worth):
     evidence = compare_scans(scan(finding("CVE-2026-1", severity)), scan())
     assert compute_opening_time([(build_update(open_when=rule), evidence)]) == (None if worth else NEVER)
 
 
-def test_proposal_without_fixes_is_never_opened_if_open_when_requires_fix():
+def test_proposal_without_fixes_is_never_opened_if_open_condition_requires_fix():
     evidence = compare_scans(scan(), scan(finding("CVE-2026-1", Severity.CRITICAL)))
     assert compute_opening_time([(build_update(open_when=OpenCondition(Severity.UNKNOWN)), evidence)]) == NEVER
 
@@ -78,7 +78,7 @@ def test_replacement_of_gone_or_withdrawn_digest_ignores_open_condition(cause):
     assert not is_awaiting_evidence([(pressing, failed)])
 
 
-def test_pin_without_old_image_ignores_open_condition():
+def test_pinning_an_unpinned_image_ignores_open_condition():
     assert compute_opening_time([(build_update(open_when=HIGH), compare_scans(None, scan()))]) is None
 
 
@@ -118,7 +118,7 @@ def test_kev_open_condition_is_met_only_if_exploited_vulnerability_is_fixed(list
 
 
 @pytest.mark.parametrize(("policy", "waits"), [(None, True), (WhenUnknown.HOLD, True), (WhenUnknown.OPEN, False)])
-def test_update_waits_for_unread_kev_list_unless_policy_opens_unknown(policy, waits):
+def test_update_waits_for_unread_kev_list_unless_policy_opens_unknown_updates(policy, waits):
     update = build_update(open_when=EXPLOITED, when_unknown=policy)
     assert is_awaiting_evidence([(update, FIXES_LOW)]) is waits
     assert (compute_opening_time([(update, FIXES_LOW)]) is None) is not waits

@@ -37,7 +37,7 @@ def build_contents_evidence(old=OLD, new=NEW, **more) -> Evidence:
     return replace(compare_scans(scan(), scan()), contents=TransitionContents(old, new), **more)
 
 
-def test_body_states_rebuild_from_same_revision_and_download_sizes():
+def test_body_states_download_sizes_and_that_image_was_rebuilt_from_same_revision():
     text = render_evidence_body(build_contents_evidence())
     assert "| Source | rebuilt from the same revision, by its labels |" in text
     assert "ports and platforms unchanged · 30.1 MB → 30.4 MB to pull |" in text

@@ -86,7 +86,7 @@ def test_exploited_count_is_shown_as_unknown_if_kev_list_was_not_read():
     assert "**exploited**" not in render_evidence_body(UNREAD)
 
 
-def test_body_names_fixes_proposed_after_closing_if_on_close_is_set_to_line():
+def test_body_names_fixes_proposed_even_after_closing_has_muted_the_tag():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     known = {get_first_transition(muting): build_listed_evidence()}
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)

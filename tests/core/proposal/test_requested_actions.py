@@ -45,7 +45,7 @@ def test_action_of_checkbox_is_hidden_in_html_comment():
 
 
 @given(st.sets(st.tuples(st.sampled_from(RequestedAction), BRANCHES)), st.sets(st.sampled_from(RequestedAction)))
-def test_bulk_checkbox_selects_all_listed_checkboxes_but_ignores_action_again(boxes, ticked):
+def test_bulk_checkbox_selects_all_listed_checkboxes_except_those_with_action_again(boxes, ticked):
     lines = [f"{Box(ask)} all".replace("[ ]", "[x]" if ask in ticked else "[ ]") for ask in RequestedAction]
     requests = parse_dashboard("\n".join([*lines, *(f"{Box(ask, branch)} words" for ask, branch in boxes)]))
     assert requests.single == frozenset()

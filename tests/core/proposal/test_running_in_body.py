@@ -42,7 +42,7 @@ def test_body_states_namespaces_and_pods_that_run_image(uses, text):
     assert " Runs in " in render_proposal_body((MOVE, PIN), several)
 
 
-def test_row_runs_in_is_omitted_if_image_does_not_run_or_running_use_is_unknown():
+def test_row_about_namespaces_is_omitted_unless_image_is_known_to_run():
     for uses in ((), None):
         known = {move: replace(found, running=uses) for move, found in build_evidence().items()}
         assert "Runs in" not in render_proposal_body(known=known)

@@ -30,7 +30,7 @@ def build_remote_request(body=BODY, head=HEAD):
     )
 
 
-def test_mark_keeps_started_commit_and_other_values():
+def test_mark_keeps_commit_of_started_workflows_and_other_values():
     assert parse_mark(record_started_commit(BODY, HEAD)) == BodyMark(
         TARGETS, REPORT, started_commit=shorten_commit(HEAD)
     )
@@ -44,7 +44,7 @@ def test_mark_keeps_started_commit_and_other_values():
 
 
 @pytest.mark.parametrize("said", ["null", "7", '"short"', '"AAAAAAAAAAAA"', '["aaaaaaaaaaaa"]'])
-def test_invalid_started_commit_in_mark_is_ignored(said):
+def test_invalid_commit_of_started_workflows_in_mark_is_ignored(said):
     body = record_started_commit(BODY, HEAD).replace('"aaaaaaaaaaaa"', said)
     assert parse_mark(body) == BodyMark(TARGETS, REPORT)
 

@@ -54,7 +54,7 @@ def test_ignored_image_is_skipped():
     assert _get_reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
 
 
-def test_pin_false_skips_unpinned_images_but_not_pinned_images():
+def test_disabled_pinning_skips_unpinned_images_but_not_pinned_images():
     rulebook = PolicyConfig(rules=(PolicyRule(pin=False),))
     assert _get_reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
     assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), TrackedImage)
@@ -129,7 +129,7 @@ def test_own_images_are_updated_only_by_rule_with_role_own():
     assert selected.reference.role is Role.OWN
 
 
-def test_manifest_image_on_unknown_registry_is_maybe_own_until_own_is_configured():
+def test_manifest_image_on_unknown_registry_may_be_own_until_key_own_is_configured():
     options = {"role": Role.THIRD_PARTY}
     assert _get_reason(_select("registry.acme.dev/web:1", **options)) is Reason.MAYBE_OWN
     assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **options), TrackedImage)
@@ -143,7 +143,7 @@ def test_base_image_keeps_role_base_when_key_own_matches_image():
     assert selected.reference.role is Role.BASE
 
 
-def test_skipped_maybe_own_image_keeps_role_third_party():
+def test_skipped_image_that_may_be_own_keeps_role_third_party():
     skip = _select("registry.acme.dev/web:1", role=Role.THIRD_PARTY)
     assert skip.reference.role is Role.THIRD_PARTY
 

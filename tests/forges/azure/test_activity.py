@@ -57,7 +57,7 @@ def _shorten(lines):
     return [line.partition("/_apis/")[2].partition("?")[0].rpartition("/")[2] for line in lines]
 
 
-def test_listing_heads_and_activities_takes_one_refs_call_per_repository(server):
+def test_listing_heads_and_activities_takes_one_api_call_per_repository(server):
     with server.watched() as lines:
         listed = _list(server, SHOP)
     assert _shorten(lines) == ["repositories", "refs", "connectionData", "pullrequests", "properties", "refs", "refs"]

@@ -261,19 +261,19 @@ def test_opening_existing_draft_pull_request_as_ready_removes_draft_state(stand)
 
 
 @pytest.mark.parametrize(("vote", "is_accepted"), [(10, True), (5, True), (0, False), (-5, False), (-10, False)])
-def test_only_positive_vote_of_other_user_accepts_pull_request(stand, vote, is_accepted):
+def test_pull_request_is_accepted_only_by_positive_vote_of_another_user(stand, vote, is_accepted):
     propose(stand)
     get_request(stand).reviewers.append(RequestReviewer(stand.server.world.ada, vote))
     assert open_one(stand).is_accepted is is_accepted
 
 
-def test_vote_by_basebump_does_not_accept_pull_request(stand):
+def test_pull_request_with_only_a_vote_by_basebump_is_not_accepted(stand):
     propose(stand)
     get_request(stand).reviewers.append(RequestReviewer(stand.token.account, 10))
     assert not open_one(stand).is_accepted
 
 
-def test_auto_complete_set_by_user_accepts_pull_request(stand):
+def test_pull_request_with_auto_complete_set_by_user_is_accepted(stand):
     propose(stand)
     stand.repository.policies.append(BranchPolicy(1, BUILD, {}))
     get_request(stand).armed_by = stand.server.world.ada

@@ -51,7 +51,7 @@ def test_computed_tree_id_equals_tree_id_of_git(stand):
     assert compute_tree_id(nodes) == stand.git.run("rev-parse", "main^{tree}").decode().strip()
 
 
-def test_many_files_are_read_in_archives_of_at_most_max_batch_files(stand, monkeypatch):
+def test_many_files_are_read_in_several_archives_of_limited_size(stand, monkeypatch):
     monkeypatch.setattr(azure_tree, "MAX_BATCH_FILES", 10)
     stand.commit("main", FILES)
     assert read(open_tree(stand)) == list_expected_files(stand)

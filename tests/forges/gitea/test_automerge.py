@@ -80,7 +80,7 @@ def test_update_disables_auto_merge_before_title_is_changed(stand):
     assert amend(stand, DISABLED) == ()  # it is not enabled
 
 
-def test_auto_merge_enabled_by_user_accepts_pull_request(stand):
+def test_pull_request_with_auto_merge_enabled_by_user_is_accepted(stand):
     propose(stand)
     amend(stand, DISABLED)
     pull, world = stand.repository.open_pull(BRANCH), stand.server.world

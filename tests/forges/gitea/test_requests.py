@@ -142,7 +142,7 @@ def test_pull_request_that_has_no_reviews_causes_no_api_call_for_reviews(stand):
     assert not any("/reviews" in line for line in lines)
 
 
-def test_dismissed_approval_does_not_accept_pull_request(stand):
+def test_pull_request_with_dismissed_approval_is_not_accepted(stand):
     propose(stand)
     stand.review(BRANCH, "APPROVED")
     get_pull(stand).reviews[0].dismissed = True

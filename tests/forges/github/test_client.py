@@ -58,7 +58,7 @@ def test_login_in_netrc_is_not_sent(isolated_home):
     assert "authorization" not in server.received[0].headers
 
 
-def test_response_larger_than_max_answer_is_refused(monkeypatch):
+def test_response_larger_than_size_limit_is_refused(monkeypatch):
     monkeypatch.setattr(github_client, "MAX_ANSWER", 100)
     with (
         HttpListener(lambda _: HttpReply(200, b"[" + b" " * 100 + b"]")) as server,

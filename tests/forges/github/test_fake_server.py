@@ -262,7 +262,7 @@ def test_fake_server_finds_account_of_commit_by_email(server, git):
     assert send_request(server, "GET", f"/commits/{unknown}").json()["author"] is None
 
 
-def test_fake_server_executes_no_request_while_stopped_by_die_before(server):
+def test_fake_server_that_a_test_stopped_executes_no_request(server):
     server.die_before(2)
     assert send_request(server, "POST", "/labels", {"name": "one"}).status_code == 201
     for method, path in (("POST", "/labels"), ("GET", "")):

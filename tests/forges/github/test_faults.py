@@ -82,7 +82,7 @@ def test_push_is_retried_after_pause_for_graphql_rate_limit(github):
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "DELETE"])
-def test_older_server_write_that_succeeded_despite_502_is_found_in_branches(old_github, verb):
+def test_write_on_older_server_that_succeeded_despite_502_is_found_in_branches(old_github, verb):
     old = old_github.push()
     old_github.fail(f"{verb} .*/git/refs/", 502, works=True)
     if verb == "PATCH":

@@ -36,7 +36,7 @@ def test_pull_request_without_review_is_not_accepted(any_github):
     assert not is_request_accepted(any_github)
 
 
-def test_approval_of_user_with_write_access_accepts_pull_request(any_github):
+def test_pull_request_approved_by_user_with_write_access_is_accepted(any_github):
     any_github.review(BRANCH, "APPROVED")
     assert is_request_accepted(any_github)
 
@@ -60,19 +60,19 @@ def test_approved_pull_request_is_accepted_although_other_user_requests_changes(
     assert is_request_accepted(any_github)
 
 
-def test_approval_of_user_without_write_access_does_not_accept_pull_request(any_github):
+def test_pull_request_approved_by_user_without_write_access_is_not_accepted(any_github):
     any_github.review(BRANCH, "APPROVED", "stranger", is_writers=False)
     assert not is_request_accepted(any_github)
 
 
-def test_auto_merge_enabled_by_user_accepts_pull_request(any_github):
+def test_pull_request_with_auto_merge_enabled_by_user_is_accepted(any_github):
     any_github.repository.open_pull(BRANCH).auto_merge = any_github.server.world.accounts["ada"]
     (seen,) = look(any_github)
     assert (seen.is_accepted, seen.has_automerge) == (True, False)
 
 
 @pytest.mark.parametrize("is_app", [True, False])
-def test_auto_merge_enabled_by_basebump_does_not_accept_pull_request(make_stand, is_app):
+def test_pull_request_with_auto_merge_enabled_by_basebump_is_not_accepted(make_stand, is_app):
     stand = make_stand(is_app=is_app)
     propose(stand)
     stand.repository.open_pull(BRANCH).auto_merge = stand.token.account

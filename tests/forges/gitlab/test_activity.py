@@ -62,7 +62,7 @@ def _shorten(lines):
     return [line.partition("?")[0] for line in lines]
 
 
-def test_two_queries_and_two_account_lists_read_activities_of_200_projects(server):
+def test_activities_of_200_projects_are_read_with_two_queries_and_two_account_lists(server):
     for number in range(198):
         server.world.add_project(f"acme/r{number:03}", FILES)
     with server.watched() as lines:

@@ -23,7 +23,7 @@ def read(stand):
     return read_ci_outcome(stand, BRANCH, stand.project.requests[-1].number)
 
 
-def test_reading_ci_outcome_of_merge_request_takes_query_and_status_list(stand):
+def test_reading_ci_outcome_of_merge_request_takes_one_query_and_one_status_list(stand):
     assert [line.rpartition("/")[2] for line in read(stand)[1]] == ["graphql", "statuses"]
 
 

@@ -103,7 +103,7 @@ def test_closed_merge_requests_are_listed_newest_first(gitlab):
 # What people said to it
 
 
-def test_auto_merge_enabled_by_user_accepts_merge_request(gitlab):
+def test_merge_request_with_auto_merge_enabled_by_user_is_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).armed_by = gitlab.server.world.ada
     seen = open_one(gitlab)

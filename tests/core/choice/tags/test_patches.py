@@ -38,7 +38,7 @@ from bot.core.choice.tags import find_newest_patch
         ("", "-1 -patched", None),
     ],
 )
-def test_newest_patch_of_tag_in_file_is_found_in_any_order(tag, offered, found):
+def test_newest_patch_of_tag_in_file_is_found_regardless_of_tag_order(tag, offered, found):
     assert find_newest_patch(tag, offered.split(), has_patch_numbers=True) == found
     assert find_newest_patch(tag, offered.split()[::-1], has_patch_numbers=True) == found
 

@@ -152,7 +152,7 @@ def test_unpinned_base_images_are_locked_as_uncertain_if_tasks_are_unknown():
     assert re.match("contoso.azurecr.io ", *found[1].notes)
 
 
-def test_known_task_build_makes_lock_certain_despite_unknown_tasks():
+def test_lock_by_known_acr_task_is_certain_even_if_other_tasks_are_unknown():
     doubt = PossibleTaskBuild(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
     (found,) = lock_task_base_images((build_reference(),), [doubt, build()])
     assert found.digest_slot == NotEditable(Reason.ACR_TASK, build_reference().digest_slot)
