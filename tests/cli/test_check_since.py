@@ -37,7 +37,7 @@ def check_offline(basebump, git):
     return go
 
 
-def test_check_since_ignores_unchanged_references(git, check_offline):
+def test_check_with_since_option_ignores_unchanged_references(git, check_offline):
     assert check_offline() == []
     write_tree(git.directory, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
     assert check_offline() == [("Dockerfile", 2)]
@@ -98,7 +98,7 @@ def test_check_with_since_option_follows_arguments_that_use_a_changed_argument(g
     assert check_offline() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
 
 
-def test_check_since_includes_references_that_use_a_changed_bake_variable(git, check_offline):
+def test_check_with_since_option_includes_references_to_a_changed_bake_variable(git, check_offline):
     bake = (
         'variable "HUB" {\n  default = "quay.io"\n}\nvariable "TAG" {\n  default = "3"\n}\n'
         'target "a" {\n  contexts = {\n    b = "docker-image://${HUB}/python:${TAG}"\n  }\n}\n'
@@ -152,7 +152,9 @@ KUSTOMIZED = {
     ],
     ids=["digest", "images-entry", "continuation", "heredoc"],
 )
-def test_check_since_reports_reference_that_a_removed_line_unpins(git, check_offline, before, removed, expected):
+def test_check_with_since_option_reports_reference_that_a_removed_line_unpins(
+    git, check_offline, before, removed, expected
+):
     git.commit("main", before)
     git.run("reset", "--quiet", "--hard")
     assert check_offline() == []
@@ -162,14 +164,14 @@ def test_check_since_reports_reference_that_a_removed_line_unpins(git, check_off
     assert check_offline() == expected
 
 
-def test_check_since_ignores_equal_reference_at_another_position(git, check_offline):
+def test_check_with_since_option_ignores_equal_reference_at_another_position(git, check_offline):
     write_tree(git.directory, {"Dockerfile": f"FROM redis@{PINNED} AS cache\nFROM python:3.12\n"})
     assert check_offline() == []
     write_tree(git.directory, {"Dockerfile": "FROM python:3.12\nFROM python:3.12\n"})
     assert check_offline() == [("Dockerfile", 2)]
 
 
-def test_check_since_reports_unparsable_file_only_if_its_content_changed(git, basebump):
+def test_check_with_since_option_reports_unparsable_file_only_if_content_changed(git, basebump):
     git.commit("main", {"a/compose.yaml": "services: {image: x\n }}", "b/compose.yaml": "services: {image: x\n }}"})
     git.run("reset", "--quiet", "--hard")
     write_tree(git.directory, {"b/compose.yaml": "services: {image: y\n }}"})
@@ -177,7 +179,7 @@ def test_check_since_reports_unparsable_file_only_if_its_content_changed(git, ba
     assert (code, [each["path"] for each in json.loads(out)["findings"]]) == (4, ["b/compose.yaml"])
 
 
-def test_check_since_reads_the_commit_itself_and_not_its_replacement(git, check_offline):
+def test_check_with_since_option_reads_the_commit_itself_and_not_a_replacement(git, check_offline):
     write_tree(git.directory, {"Dockerfile": "FROM node:22\n"})
     git.run("add", ".")
     git.run("commit", "--quiet", "--message", "Newer")
@@ -311,7 +313,7 @@ def test_check_with_since_option_in_checkout_of_another_user_fails_with_a_hint(b
 
 
 @pytest.mark.skipif(GIT_VERSION < (2, 44), reason="before 2.44 git cannot be told to fetch nothing")
-def test_check_since_fails_in_partial_clone_instead_of_fetching_missing_objects(git, basebump, tmp_path):
+def test_check_with_since_option_fails_in_partial_clone_without_fetching_objects(git, basebump, tmp_path):
     git.run("config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
     git.run("clone", "--quiet", "--filter=blob:none", f"file://{git.directory}", str(partial))
