@@ -66,7 +66,8 @@ class BranchVerdict:
     intent: str | None
     """The intent of the changes on the branch; None if the branch contains other changes than basebump's edits."""
     is_confirmed: bool = True
-    """True if every digest on the branch is one that this run or the state knows for its tag."""
+    """True if the branch contains what basebump pushed last according to the state, or only digests that this run
+    proposes for the branch."""
     is_as_marked: bool = True
     """True if every digest on the branch is a target of the pull request's mark."""
 

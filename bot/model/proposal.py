@@ -230,7 +230,8 @@ class RemoteRequest:
     own_commit: str | None = None
     """basebump's commit on the branch; it differs from `head` if users merged the base branch into the branch."""
     is_confirmed: bool = True
-    """False if the branch contains digests that neither this run nor the state knows for their tags."""
+    """False if the branch contains digests that this run does not propose, and that basebump did not push last
+    according to the state."""
     is_as_marked: bool = True
     """False if the branch contains digests that the mark in the body does not name."""
 

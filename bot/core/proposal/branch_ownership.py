@@ -165,8 +165,9 @@ def parse_targets(targets: Iterable[Target]) -> frozenset[ImageVersion]:
 def judge_images(
     claim: BranchClaim,
     images: Sequence[WrittenImage],
-    planned: Iterable[PlannedValues],
+    planned: Sequence[PlannedValues],
     known_versions: Collection[ImageVersion],
+    pushed_intent: str | None = None,
 ) -> BranchVerdict:
     """Return the verdict on a branch that writes only `images`, each of which is an edit that basebump can make.
 
@@ -176,20 +177,23 @@ def judge_images(
     If there is a pull request, each image must be a target of its mark, or be known. If it is not, the branch is
     basebump's only if the trailer contains the hash of exactly these images: basebump was interrupted after it had
     pushed, and before it had written the mark. Neither of the two proves that basebump wrote the image, because a user
-    can change marks and trailers. Therefore `is_confirmed` depends only on `known_versions`.
+    can change marks and trailers. A known image does not prove it either, because a user can push a digest that the tag
+    had earlier. Therefore `is_confirmed` depends only on `planned` and `pushed_intent`.
 
     Args:
         claim: The data that the branch and its pull request state about themselves.
         images: The images that the branch writes.
         planned: The proposals of this run for the branch.
         known_versions: The images that this run or the state knows.
+        pushed_intent: The intent of basebump's last push to the branch according to the state; None if unknown.
     """
     values = frozenset(image.value for image in images)
     for proposal in planned:
         if is_written_by(proposal.values, images):
             return BranchVerdict(proposal.intent)
     intent = hash_written_values(values)
-    is_confirmed = all(image.is_among(known_versions) for image in images)
+    proposed_values = {value for each in planned for value in each.values}
+    is_confirmed = intent == pushed_intent or values <= proposed_values
     if claim.mark is None:
         return BranchVerdict(intent, is_confirmed)
     marked_versions = parse_targets(claim.mark.targets)

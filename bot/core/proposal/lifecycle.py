@@ -16,6 +16,7 @@ from bot.core.proposal.missing_attributes import (
     find_missing_on_last_commit,
     is_accepted,
     is_automerge_kept,
+    is_unapproved,
 )
 from bot.core.proposal.requested_actions import parse_checkboxes
 from bot.model.dashboard import RequestedAction
@@ -34,7 +35,7 @@ from bot.model.proposal import (
     Target,
     UpdateStep,
 )
-from bot.model.request_attributes import NO_ATTRIBUTES
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 
 def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
@@ -132,7 +133,7 @@ def _plan_open_request(
         attributes_to_restore = (
             find_missing_on_last_commit(request, desired, now, is_fully_resolved=False)
             if isinstance(desired, Proposal)
-            else NO_ATTRIBUTES
+            else _disable_unapproved_automerge(request)
         )
         return NoChange(request.branch, NoChangeReason.UNKNOWN, request, attributes=attributes_to_restore)
     if isinstance(desired, NoProposal):
@@ -163,6 +164,11 @@ def _leave_foreign_branch(request: RemoteRequest) -> NoChange:
     attributes = replace(NO_ATTRIBUTES, automerge=False) if request.has_automerge else NO_ATTRIBUTES
     must_comment = not request.has_commented
     return NoChange(request.branch, NoChangeReason.EDITED, request, must_comment=must_comment, attributes=attributes)
+
+
+def _disable_unapproved_automerge(request: RemoteRequest) -> RequestAttributes:
+    """Return the attributes for a pull request about which this run could not decide."""
+    return RequestAttributes(automerge=False if is_unapproved(request, is_fully_resolved=False) else None)
 
 
 def has_rebuild_request(desired: Proposal, request: RemoteRequest) -> bool:

@@ -83,23 +83,31 @@ def find_missing_on_last_commit(
       example, the new last commit has neither. The status is copied from basebump's own commit, because this run has no
       evidence for the unchanged branch. If the branch is that of `desired`, and the text agrees with the evidence of
       this run, the status of this run is set.
-    - If this run and the state do not know the digests on the branch, automerge is disabled. A user can have pushed
-      them with the name of basebump's account. If some data could not be read (`is_fully_resolved` is False), automerge
-      stays enabled, because basebump changes nothing then.
+    - Automerge is disabled if `is_unapproved` returns True.
     - The label of overdue pull requests is set if the due date passed recently.
     """
     mark = request.mark
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request)
     is_desired = request.intent == desired.intent and mark.report == desired.report_fingerprint
     is_merged_on_top = request.own_commit is not None and request.own_commit != request.head
-    must_cancel = is_fully_resolved and request.has_automerge and not request.is_confirmed
     attributes = RequestAttributes(
-        automerge=False if must_cancel else None,
+        automerge=False if is_unapproved(request, is_fully_resolved=is_fully_resolved) else None,
         status=desired.attributes.status if is_status_missing and is_desired else None,
         status_source=request.own_commit if is_status_missing and is_merged_on_top and not is_desired else None,
         workflows=desired.attributes.workflows if _is_workflow_start_missing(request) else (),
     )
     return _add_overdue_label(attributes, request, desired, now)
+
+
+def is_unapproved(request: RemoteRequest, *, is_fully_resolved: bool) -> bool:
+    """Return True if automerge is enabled for digests on the branch that basebump did not approve.
+
+    A user can push other digests with the name of basebump's account, for example older ones of the same tag. They
+    differ from the mark, from the proposal of this run, and from basebump's last push. If some data could not be read
+    (`is_fully_resolved` is False), the proposal is incomplete, and only the mark counts.
+    """
+    is_approved = request.is_as_marked and (request.is_confirmed or not is_fully_resolved)
+    return request.has_automerge and not is_approved
 
 
 def _add_overdue_label(

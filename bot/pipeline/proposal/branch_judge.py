@@ -140,7 +140,8 @@ class ContentJudge:
         if images is None:
             return FOREIGN_BRANCH
         known_versions = self.known_versions.union(*(parse_targets(each.targets) for each in variants))
-        return judge_images(claim, images, [each.planned_values for each in variants], known_versions)
+        planned = [each.planned_values for each in variants]
+        return judge_images(claim, images, planned, known_versions, push.intent if push is not None else None)
 
     def _has_files_of(self, desired: DesiredContent, differences: Collection[FileDifference]) -> bool:
         """Return True if a branch changes exactly the files of a proposal, with the same contents before and after."""

@@ -175,11 +175,24 @@ def test_digest_named_only_in_mark_belongs_to_basebump_but_is_not_confirmed():
     )
 
 
-def test_known_digest_is_confirmed_even_if_mark_names_another_digest():
+@pytest.mark.parametrize("pushed", [NEW, OTHER, None])
+def test_known_digest_is_confirmed_only_if_basebump_pushed_it_last(pushed):
+    """The state also knows the digests that the tag had earlier, and their vulnerabilities may be known by now."""
+    other = build_written_images(OTHER)
     verdict = judge_images(
-        build_claim(TARGET), build_written_images(OTHER), [], parse_targets([TARGET.replace(NEW, OTHER)])
+        build_claim(TARGET),
+        other,
+        [],
+        parse_targets([TARGET.replace(NEW, OTHER)]),
+        compute_intent_of_images(*build_written_images(pushed)) if pushed else None,
     )
-    assert verdict == BranchVerdict(compute_intent_of_images(*build_written_images(OTHER)), is_as_marked=False)
+    assert verdict == BranchVerdict(compute_intent_of_images(*other), is_confirmed=pushed == OTHER, is_as_marked=False)
+
+
+def test_branch_with_a_part_of_the_proposed_digests_is_confirmed():
+    written = build_written_images()
+    values = frozenset(each.value for each in (*written, WrittenImage(GOLANG, OTHER, None)))
+    assert judge_images(build_claim(TARGET), written, [PlannedValues("1" * 16, values)], ()).is_confirmed
 
 
 def test_branch_with_a_digest_that_is_neither_in_mark_nor_known_belongs_to_users():

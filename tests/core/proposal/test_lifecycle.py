@@ -167,6 +167,16 @@ def test_automerge_is_disabled_when_digests_on_approved_branch_are_not_confirmed
     assert find_next_step(WANTED, unknown) == left
 
 
+@pytest.mark.parametrize("desired", [WANTED, NOT_WANTED])
+def test_automerge_is_disabled_for_unmarked_digest_while_data_is_unknown(desired):
+    """An unconfirmed digest may only be unconfirmed because a registry does not respond."""
+    body = render_mark(BodyMark(TARGETS_BEFORE, REPORT, has_automerge=True))
+    unconfirmed = build_remote_request(intent="9" * 16, body=body, has_automerge=True, is_confirmed=False)
+    assert find_next_step(desired, unconfirmed, known=False).attributes.automerge is None
+    unmarked = replace(unconfirmed, is_as_marked=False)
+    assert find_next_step(desired, unmarked, known=False).attributes.automerge is False
+
+
 def test_approved_pull_request_is_rebuilt_when_text_names_other_digests():
     accepted = build_remote_request(intent="9" * 16, is_accepted=True, committed_at=NOW)
     assert find_next_step(WANTED, accepted).reason is NoChangeReason.ACCEPTED

@@ -354,3 +354,27 @@ def test_digest_recorded_in_state_for_the_tag_keeps_automerge_enabled(github, re
     assert run(github, registry_with_state) == "left-alone"
     (pull,) = github.repository.pulls
     assert pull.auto_merge is github.token.account
+
+
+@pytest.mark.parametrize("has_forged_mark", [True, False])
+def test_automerge_is_disabled_for_a_pushed_digest_that_the_tag_had_earlier(
+    github, registry_with_state, has_forged_mark
+):
+    """The state knows the digest of the tag, so that the branch is still basebump's."""
+    registry_with_state.rulebook = replace(registry_with_state.rulebook, rules=(AUTOMERGE,))
+    registry_with_state.move("python", "3.12-slim", "evil")
+    registry_with_state.run([github.fleet()], RunLevel.REPORT)
+    registry_with_state.move("python", "3.12-slim", "new")
+    assert run(github, registry_with_state) == "opened"
+    github.review(BRANCH, "APPROVED")
+    forge_commit(github, EVIL_FILES, intent=compute_intent(EVIL))
+    if has_forged_mark:
+        forge_mark(github)
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is github.token.account
+    outcome = run(github, registry_with_state)
+    if has_forged_mark:
+        assert (outcome, pull.auto_merge) == ("left-alone", None)
+    else:
+        assert outcome == "refreshed"
+        assert github.files(BRANCH)["Dockerfile"].content.decode() == WITH_NEW
