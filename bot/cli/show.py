@@ -29,7 +29,8 @@ def command(name: str, branch: str | None, config_file: Path) -> None:
     """Show the proposals of a repository on the local forge.
 
     NAME is the name of the repository. Without BRANCH, all proposals are listed. With BRANCH, the title, the text and
-    the changes of this proposal are printed. BRANCH can also be the end of the branch's name, or the title.
+    the changes of this proposal are printed. BRANCH can also be the end of the branch's name, the number (#3), or the
+    title.
     """
     lines = _render(open_local_repository(config_file, name), branch)
     write_result(lambda _: join_lines(lines), "text", (), lambda: show_lines(lines, sys.stdout))
@@ -38,7 +39,7 @@ def command(name: str, branch: str | None, config_file: Path) -> None:
 def _render(repository: LocalRepository, branch: str | None) -> list[Line]:
     reader = repository.proposals
     if branch is None:
-        rows = [(each.branch, each.state.value, each.title) for each in reader.list_proposals()]
+        rows = [(each.branch, f"#{each.number}", each.state.value, each.title) for each in reader.list_proposals()]
         return render_proposal_list(repository.name, rows)
     proposal = reader.find_proposal(branch)
     heading = f"{proposal.branch} → {proposal.base} ({proposal.state})"

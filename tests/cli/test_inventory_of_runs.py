@@ -44,6 +44,30 @@ def test_usage_and_history_commands_show_merged_update_after_the_next_run(basebu
     assert [each["moved_by"] for each in moves] == ["basebump", "first-visit"]
 
 
+def test_next_proposal_of_an_image_keeps_the_record_of_the_merged_proposal(basebump, fleet, loopback):
+    git, path, old, new = fleet
+    branch = git.run("for-each-ref", "--format=%(refname)", "refs/heads/basebump/").split()[0]
+    git.run("update-ref", "refs/heads/main", branch)
+    newest = loopback.move("python", "3.12", "newest")
+    for _ in range(2):
+        assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    moves = json.loads(basebump("history", "web", "-c", path, "--format", "json")[1])["moves"]
+    assert [(each["digest"], each["moved_by"]) for each in moves] == [(new, "basebump"), (old, "first-visit")]
+    (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert [each["number"] for each in usage["requests"]] == [2]
+    assert newest.encode() in git.run("show", f"{branch.decode()}:Dockerfile")
+
+
+def test_declined_proposal_does_not_hide_the_next_open_proposal_of_an_image(basebump, fleet, loopback):
+    _, path, _, _ = fleet
+    assert basebump("close", "web", "#1", "-c", path)[0] == 0
+    loopback.move("python", "3.12", "newest")
+    for _ in range(2):
+        assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert [each["number"] for each in usage["requests"]] == [2]
+
+
 def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configure, serve, loopback):
     old, new = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     azure = serve(AzureStand, {"Dockerfile": f"FROM python:3.12@{old}\n"})

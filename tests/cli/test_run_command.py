@@ -89,7 +89,7 @@ def test_proposal_has_the_documented_mark_and_commit_trailer(tmp_path, basebump,
     basebump("run", "--config", fleet, "--level", "propose")
     git = open_web_repository(tmp_path)
     blob = json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
-    assert set(blob) == {"title", "body", "state"}
+    assert set(blob) == {"title", "body", "state", "number"}
     assert blob["state"] == "open"
     mark = json.loads(blob["body"].rpartition("<!-- basebump:1 ")[2].partition(" -->")[0])
     assert mark["targets"] == [f"docker.io/library/python:3.12-slim@{now}"]

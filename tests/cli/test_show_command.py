@@ -27,7 +27,7 @@ def _list_branches(out: str) -> list[str]:
 def test_show_command_lists_branch_and_state_of_each_proposal(run_on_proposals):
     code, out, _ = run_on_proposals("show", "web")
     assert code == 0
-    assert [line.split()[1] for line in out.splitlines()] == ["open", "open"]
+    assert [line.split()[1:3] for line in out.splitlines()] == [["#1", "open"], ["#2", "open"]]
     assert [branch.rpartition("-")[0] for branch in _list_branches(out)] == ["basebump/python-3.12", "basebump/redis-7"]
 
 
@@ -49,10 +49,11 @@ def test_close_command_accepts_proposals_and_branches_printed_by_the_show_comman
     run_on_proposals, basebump, repository
 ):
     listed = run_on_proposals("show", repository)[1].splitlines()
-    first, second = (line.split(maxsplit=2) for line in listed)
+    first, second = (line.split(maxsplit=3) for line in listed)
     assert run_on_proposals("close", repository, first[0].removeprefix("basebump/"))[0] == 0
-    assert run_on_proposals("close", repository, second[2])[1].startswith(f"Declined {second[0]} of web. ")
-    assert [line.split()[1] for line in run_on_proposals("show", repository)[1].splitlines()] == ["closed", "closed"]
+    assert run_on_proposals("show", repository, second[1]) == run_on_proposals("show", repository, second[0])
+    assert run_on_proposals("close", repository, second[3])[1].startswith(f"Declined {second[0]} of web. ")
+    assert [line.split()[2] for line in run_on_proposals("show", repository)[1].splitlines()] == ["closed", "closed"]
 
 
 @pytest.mark.parametrize("command", ["show", "close"])

@@ -1,7 +1,7 @@
 """A forge without a server. It consists of git repositories in a folder, and stores everything in refs.
 
 A proposal is a branch and the ref `refs/basebump/proposals/<branch>`, which points to a blob with JSON `{title, body,
-state}`. The ref `refs/basebump/told/<branch>` points to a blob with the comment about commits of users. The ref
+state, number}`. The ref `refs/basebump/told/<branch>` points to a blob with the comment about commits of users. The ref
 `refs/basebump/dashboard` points to a blob with the dashboard.
 
 Each operation is one transaction of refs. If a process is killed, the repository is in the state before or after the
@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from bot.branch_ports import BranchJudge
 from bot.core.proposal.base_branches import BaseBranch
+from bot.core.proposal.marks import parse_mark
 from bot.core.proposal.request_text import check_text_length
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
 from bot.forges.git.commit import create_commit
@@ -136,8 +137,11 @@ class LocalForge:
             if current is not None and current.state is StoredState.CLOSED and not current.mark.is_withdrawn:
                 declined = build_declined_ref(branch, current)
                 updates.append(RefUpdate(declined, self._refs.read_oid(declined), current.blob_name))
-            self._save_open_proposal(branch, current, proposal.title, proposal.body, *updates)
-        return OpenedRequest(None, None, ((NO_DRAFTS,) if proposal.is_draft else ()) + _list_notes(proposal.attributes))
+            number = self._choose_number(current, proposal)
+            self._save_open_proposal(branch, current, proposal.title, proposal.body, number, *updates)
+        return OpenedRequest(
+            number, None, ((NO_DRAFTS,) if proposal.is_draft else ()) + _list_notes(proposal.attributes)
+        )
 
     def update_request(
         self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = NO_ATTRIBUTES
@@ -148,7 +152,8 @@ class LocalForge:
         note about this.
         """
         with translate_git_errors():
-            self._save_open_proposal(request.branch, self._require_open_proposal(request.branch), title, body)
+            current = self._require_open_proposal(request.branch)
+            self._save_open_proposal(request.branch, current, title, body, current.number)
         return _list_notes(attributes)
 
     def close(self, request: RemoteRequest) -> None:
@@ -270,8 +275,19 @@ class LocalForge:
             )
         return proposal
 
+    def _choose_number(self, current: StoredProposal | None, proposal: Proposal) -> int:
+        """Return the number of a proposal that is opened on a branch whose last proposal is `current`.
+
+        If another run has just opened the same proposal, the number stays. An open proposal of other digests was
+        merged, and its branch was pushed again.
+        """
+        open_now = current if current is not None and current.state is StoredState.OPEN else None
+        if open_now is not None and open_now.mark.targets == parse_mark(proposal.body).targets:
+            return open_now.number
+        return self._refs.find_next_number()
+
     def _save_open_proposal(
-        self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate
+        self, branch: str, current: StoredProposal | None, title: str, body: str, number: int, *updates: RefUpdate
     ) -> None:
         """Store an open proposal as a blob, and point the ref of the proposal to the blob.
 
@@ -280,7 +296,7 @@ class LocalForge:
         """
         check_text_length(self.limits, title, body)
         stored = self._refs.save_proposal(
-            StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base)
+            StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base, number)
         )
         self._git.update_refs(
             [
@@ -332,6 +348,7 @@ class LocalForge:
             state,
             None,
             None,
+            proposal.number or None,
             title=proposal.title,
             body=proposal.body,
             mark=proposal.mark,

@@ -18,6 +18,7 @@ class LocalProposal:
     """A proposal in the form that its reviewer reads."""
 
     branch: str
+    number: int
     title: str
     body: str
     """Markdown, with basebump's hidden mark."""
@@ -45,14 +46,16 @@ class LocalProposalReader:
         return sorted(proposals, key=lambda each: (each.state is not StoredState.OPEN, each.branch))
 
     def find_proposal(self, text: str) -> LocalProposal:
-        """Return the proposal that a user names: `text` is its branch, the end of its branch, or its title.
+        """Return the proposal that a user names: `text` is its branch, the end of its branch, its number, or its title.
 
         Raises UsageError if no proposal or more than one proposal matches.
         """
         proposals = self.list_proposals()
         name = text.removeprefix(BRANCHES)
         exact = [each for each in proposals if each.branch == name]
-        found = exact or [each for each in proposals if each.title == text or each.branch.endswith(f"/{name}")]
+        found = exact or [
+            each for each in proposals if text in {each.title, f"#{each.number}"} or each.branch.endswith(f"/{name}")
+        ]
         if len(found) == 1:
             return found[0]
         listed = ", ".join(each.branch for each in (found or proposals)[:MAX_LISTED])
@@ -76,4 +79,4 @@ class LocalProposalReader:
     def _describe(self, branch: str, stored: StoredProposal, *, is_merged: bool) -> LocalProposal:
         state = StoredState.MERGED if is_merged and stored.state is StoredState.OPEN else stored.state
         base = stored.base or self.repository.base_branch or ""
-        return LocalProposal(branch, stored.title, stored.body, state, base)
+        return LocalProposal(branch, stored.number, stored.title, stored.body, state, base)

@@ -33,6 +33,8 @@ MAX_TITLE = 1_000
 """The largest title, in characters. git has no limit. The limits of other forges are far lower."""
 MAX_BODY = 1_000_000
 """The largest body, in characters: as many as GitLab allows, and fifteen times as many as GitHub allows."""
+MAX_NUMBER = 2**31 - 1
+"""The largest number of a proposal that is used: the largest one that every database can store."""
 MAX_PROPOSAL = 8 * 1024 * 1024
 """The largest blob, in bytes, that is read. The longest title and body fit into it, because JSON needs up to six bytes
 for a character."""
@@ -92,6 +94,8 @@ class StoredProposal:
     state: StoredState
     base: str | None = None
     """The base branch of the proposal; None for the default branch."""
+    number: int = 0
+    """The number of the proposal in its repository, from 1; 0 for the dashboard."""
     mark: BodyMark = field(init=False)
     """The data in the mark of the body."""
 
@@ -182,6 +186,15 @@ class ProposalRefs:
                 declined.setdefault(_parse_declined_branch(ref), []).append(proposal)
         return declined
 
+    def find_next_number(self) -> int:
+        """Return a number that is larger than those of all stored proposals.
+
+        Two runs at once may give proposals of different branches the same number.
+        """
+        records = self.git.list_refs(_BLOB_FIELDS, [PROPOSALS, DECLINED])
+        stored = self._read_proposals(records).values()
+        return 1 + max((proposal.number for proposal in stored if proposal is not None), default=0)
+
     def list_commented_branches(self, prefix: str) -> frozenset[str]:
         """Return the branches with this prefix whose proposal has basebump's comment that users pushed commits."""
         return frozenset(
@@ -230,8 +243,9 @@ class ProposalRefs:
 
         The caller must point a ref to the blob.
         """
-        content = {"title": proposal.title, "body": proposal.body, "state": proposal.state}
+        content: dict[str, str | int] = {"title": proposal.title, "body": proposal.body, "state": proposal.state}
         content |= {"base": proposal.base} if proposal.base is not None else {}
+        content |= {"number": proposal.number} if proposal.number else {}
         return replace(
             proposal, blob_name=self.git.write_blob(encode_text(json.dumps(content, ensure_ascii=False, indent=1)))
         )
@@ -304,8 +318,15 @@ def _parse_proposal(oid: str, content: bytes) -> StoredProposal | None:
         return None
     match data:
         case {"title": str() as title, "body": str() as body, "state": ("open" | "closed" | "merged") as state}:
-            base = data.get("base")
-            return StoredProposal(oid, title, body, StoredState(state), base if isinstance(base, str) else None)
+            base, number = data.get("base"), data.get("number")
+            return StoredProposal(
+                oid,
+                title,
+                body,
+                StoredState(state),
+                base if isinstance(base, str) else None,
+                number if type(number) is int and 0 < number <= MAX_NUMBER else 0,
+            )
     return None
 
 

@@ -20,18 +20,19 @@ _EMPTY_LINES = re.compile(r"\n{3,}")
 _DIFF_STYLES = {"+": Style.GOOD, "-": Style.BAD, "@": Style.UPDATE}
 
 
-def render_proposal_list(repository: str, rows: Sequence[tuple[str, str, str]]) -> list[Line]:
-    """Return a line for each proposal of a repository, with the branch, the state and the title."""
+def render_proposal_list(repository: str, rows: Sequence[tuple[str, str, str, str]]) -> list[Line]:
+    """Return a line for each proposal of a repository, with the branch, the number, the state and the title."""
     if not rows:
         return [f"{make_console_line(repository)} has no proposals; hint: run basebump with --level propose"]
-    width = max(len(branch) for branch, _, _ in rows)
+    width = max(len(branch) for branch, *_ in rows)
+    digits = max(len(number) for _, number, *_ in rows)
     return [
         StyledLine(
-            f"{make_console_line(branch).ljust(width)}  {state:<6}  ",
+            f"{make_console_line(branch).ljust(width)}  {number.rjust(digits)}  {state:<6}  ",
             make_console_line(title),
             Style.UPDATE if state == "open" else Style.FAINT,
         )
-        for branch, state, title in rows
+        for branch, number, state, title in rows
     ]
 
 

@@ -87,6 +87,7 @@ def test_proposal_is_stored_as_branch_and_ref_to_json_blob(git):
         "title": PROPOSAL.title,
         "body": PROPOSAL.body,
         "state": "open",
+        "number": 1,
     }
 
 
@@ -124,7 +125,7 @@ def test_listing_proposals_writes_no_git_objects(git):
 
 
 @pytest.mark.parametrize("name", ["basebump", BRANCH + "/x"])
-def test_push_is_refused_with_hint_if_branch_name_conflicts_with_branch(git, name):
+def test_push_is_refused_with_hint_if_branch_name_conflicts_with_existing_branch(git, name):
     git.run("update-ref", f"refs/heads/{name}", "main")
     with pytest.raises(ForgeError, match="`branch_prefix`"):
         forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
