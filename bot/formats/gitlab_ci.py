@@ -20,7 +20,7 @@ agent is not a pipeline."""
 _KEYWORDS = frozenset(
     {
         *("default", "include", "spec", "stages", "variables", "workflow"),
-        *("after_script", "before_script", "cache", "image", "services", "types"),  # defaults from before `default`
+        *("after_script", "before_script", "cache", "image", "services", "types"),  # older than `default`, and like it
     }
 )
 """Top-level keys that are not jobs (https://docs.gitlab.com/ci/yaml/#keywords). Every other top-level key is a job,

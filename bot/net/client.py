@@ -298,7 +298,7 @@ class HttpClient:
             raise UnreachableError(f"{target.display_text} did not answer: {cause}", is_permanent=lasting) from error
 
     def _get_session(self, limit: int) -> requests.Session:
-        """Return the session of this thread, with the deadline for a response of at most `limit` bytes."""
+        """Return the session of this thread. Its requests may take as long as a response of `limit` bytes needs."""
         if not hasattr(self._thread_local, "session"):
             session = _RedirectFreeSession()
             # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.

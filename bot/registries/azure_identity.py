@@ -175,7 +175,7 @@ class EntraIdentity:
     def _make_application_credential(
         self, variable: str, value: str, client: str, tenant: str
     ) -> tuple[str, TokenCredential]:
-        """Return a description of the credential for messages, and the credential of an application.
+        """Return the credential of an application, after a name for the credential in messages.
 
         `variable` is the environment variable that contains the credential, and `value` is its value. The variable's
         name determines whether the credential is a secret, a certificate or a federated token. `client` and `tenant`

@@ -144,7 +144,8 @@ def test_every_format_of_check_has_the_same_counts(tmp_path, basebump):
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "2")
     assert all(" hint: " in each.get("message") for each in suite.iter("skipped"))
     sentence = (
-        "3 image references: 1 pinned, 1 unpinned, 1 not evaluated (1 maybe-own). 1 text holds no readable reference."
+        "3 image references: 1 pinned, 1 unpinned, 1 not evaluated (1 maybe-own). "
+        "1 text contains no readable reference."
     )
     result = (
         "1 finding: 1 unpinned. Not everything was evaluated: 1 image reference, 1 text without a readable reference."

@@ -48,7 +48,7 @@ def open_tree(remote: AzureRemote, commit: str, read_tree_id: Callable[[], str])
     """
 
     def list_files(_: int | None) -> TreeListing:
-        """List the files in one response.
+        """List all files of the tree with one request.
 
         The result is complete if the hash of the listed entries is the id of the tree.
         """

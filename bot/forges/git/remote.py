@@ -47,9 +47,9 @@ _PROXIES = ("https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY")
 
 @dataclass(frozen=True, slots=True)
 class PartialClone:
-    """A temporary repository with one commit and its folders.
+    """A temporary repository with one commit and its folders, but without the contents of its files.
 
-    It contains no file contents except those that `fetch_files` fetched from the server.
+    The exceptions are files that `fetch_files` fetched from the server.
     """
 
     remote_git: GitRunner = field(repr=False)

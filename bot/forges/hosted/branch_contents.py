@@ -87,7 +87,7 @@ def _list_changed_lines(old: bytes, new: bytes) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class HeadJudge:
-    """Replaces the intents that branches claim by intents that are derived from their content."""
+    """Replaces the intent that each branch claims with the intent that its content shows."""
 
     head_reader: HeadReader
     open_tree: Callable[[str], ListedTree]

@@ -175,7 +175,7 @@ class FolderReader:
         if compute_tree_id(nodes) != tree:
             raise RefusedError(
                 f"{self._name}: the entries of the folder {tree} do not match its id, because some are missing or "
-                "have names that are not UTF-8; hint: rename such files",
+                "have names that are not UTF-8; hint: rename files whose names are not UTF-8",
                 status=None,
             )
         return nodes

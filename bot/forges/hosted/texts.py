@@ -38,7 +38,7 @@ class AppendixComment:
 
 
 class TextApi(Protocol):
-    """The comments and properties of the pull requests of one repository.
+    """The API calls for the comments, the stored data and the statuses of pull requests of one repository.
 
     Methods raise RefusedError if an API call fails.
     """

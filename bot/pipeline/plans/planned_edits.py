@@ -58,7 +58,7 @@ class EditProver:
             raise EditError(f"the plan writes a tag into {file.path} that would be read as a number")
         edited = prove_edits(self._extract_result, file.path, edits, candidates, self._edit_budget)
         if hashlib.sha256(edited).hexdigest() != file.sha256:
-            raise EditError(f"the plan has another hash of the edited file {file.path}")
+            raise EditError(f"the hash of the edited file {file.path} differs from the hash in the plan")
         return edited
 
     def _select(self, key: ReferenceKey, candidate: UpdateCandidate) -> Reference:

@@ -95,7 +95,7 @@ def read_selected_files(tree: FileTree, files: Sequence[SelectedFile]) -> Iterat
 def _read_contents(file: SourceFile, formats: Sequence[FileFormat]) -> FileContents:
     readings: list[FileReading] = []
     for file_format in formats:
-        # Most formats find nothing in most files. Nothing is built for them, because large trees have many such pairs.
+        # Most pairs of a file and a format have no items. Nothing is built for these, because a large tree has many.
         items = file_format.extract(file)
         first = next(items, None)
         if first is not None:

@@ -37,7 +37,7 @@ def describe_counts(report: CheckReport) -> str:
     if counts.unresolved:
         sentences.append(f"{counts.unresolved} could not be looked up.")
     if counts.unreadable:
-        verb = "holds" if counts.unreadable == 1 else "hold"
+        verb = "contains" if counts.unreadable == 1 else "contain"
         sentences.append(f"{format_count(counts.unreadable, 'text')} {verb} no readable reference.")
     return " ".join(sentences)
 

@@ -14,7 +14,7 @@ BRANCH_COLUMNS = ("forge", "host", "repository", "base_branch")
 
 
 def build_branch(key: BranchKey) -> dict[str, JsonValue]:
-    """Return the keys that name a base branch in JSON. A folder on this machine has no host."""
+    """Return the keys that name a base branch in JSON. `host` is null for a folder on this machine."""
     return {
         "forge": key.forge,
         "host": key.host or None,

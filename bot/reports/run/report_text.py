@@ -298,7 +298,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
     if not has_repositories:
         sentence = "No repository was selected."
     if unsupported:
-        texts = "text holds" if unsupported == 1 else "texts hold"
+        texts = "text contains" if unsupported == 1 else "texts contain"
         sentence += f" {unsupported} other {texts} no readable reference{mark}."
     return sentence
 

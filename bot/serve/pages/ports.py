@@ -38,7 +38,7 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class PagePorts:
-    """Everything that pages and the API read."""
+    """The sources of all data that pages and the API show."""
 
     inventory: InventoryReader
     fleet: DatabaseFleetReader

@@ -59,7 +59,7 @@ def test_summary_explains_only_reasons_that_its_tables_do_not():
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
     assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
     assert f"| unresolved (denied) | {Reason.DENIED.sentence} |" in shown
-    assert "holds no readable reference." in shown
+    assert "contains no readable reference." in shown
 
 
 def test_summary_lists_proposals_that_add_critical_vulnerabilities_first():

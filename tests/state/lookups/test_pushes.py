@@ -36,7 +36,7 @@ def test_pushes_are_stored_separately_for_same_repository_name_on_other_forges(s
     assert store.load_pushes(ELSEWHERE) == {}
 
 
-def test_old_pushes_are_deleted(store):
+def test_records_of_old_pushes_to_own_branches_are_deleted(store):
     store.record_pushes({WEB: {"basebump/x": FIRST}}, NOW)
     later = NOW + TAGS_KEPT + timedelta(days=1)
     store.record_pushes({WEB: {"basebump/y": SECOND}}, later)

@@ -63,7 +63,7 @@ class ExpressionValue(NamedTuple):
 
     @property
     def as_name(self) -> WrittenName:
-        """The parts of an image's name that this value writes; empty if it does not depend on other values."""
+        """The parts that this value contributes to an image's name; empty if the value has no sources."""
         ends = self.end_sources | self.digest_sources
         if ends:
             return self.preceding_name | {ends}
