@@ -196,7 +196,7 @@ def test_number_of_usable_cores_is_one_if_unknown(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
-def test_argument_with_null_or_surrogate_is_an_error_and_end_children_still_works(argument):
+def test_children_can_still_be_ended_after_an_invalid_argument_is_refused(argument):
     with pytest.raises(ProcessError, match="null character or a lone surrogate"):
         run(["true", argument])
     assert end_children()

@@ -132,7 +132,9 @@ def test_doctor_checks_if_blocklists_can_be_read(updated_registry, basebump, con
     assert "nothing is proposed" in missing["found"]
 
 
-def test_scan_text_shows_reason_for_blocked_digest_before_the_new_digest(updated_registry, basebump, config, tmp_path):
+def test_text_of_scan_shows_reason_for_blocked_digest_before_the_new_digest(
+    updated_registry, basebump, config, tmp_path
+):
     folder = write_tree(tmp_path / "tree", FILES)
     path = config(f'blocked: [{{digest: "{BAD}", reason: malware}}]\n')
     _, out, _ = basebump("scan", folder, "-c", path)

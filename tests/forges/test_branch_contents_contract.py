@@ -44,7 +44,7 @@ def run_judge(stand, **words) -> tuple[FakeBranchJudge, object]:
     return recorder, seen
 
 
-def test_judge_receives_intent_of_branch_and_mark_of_pull_request(stand):
+def test_branch_judge_receives_intent_of_branch_and_mark_of_pull_request(stand):
     head = push(stand)
     recorder, _ = run_judge(stand)
     assert recorder.claims == [BranchClaim(BRANCH, head, INTENT, None)]
@@ -54,7 +54,7 @@ def test_judge_receives_intent_of_branch_and_mark_of_pull_request(stand):
     assert recorder.claims == [BranchClaim(BRANCH, seen.head, INTENT, seen.mark)]
 
 
-def test_verdict_of_judge_determines_intent_and_flags_of_listed_pull_request(stand):
+def test_verdict_of_branch_judge_sets_intent_and_flags_of_listed_pull_request(stand):
     propose(stand)
     _, seen = run_judge(stand, verdict=BranchVerdict("7" * 16, is_confirmed=False, is_as_marked=False))
     assert (seen.intent, seen.is_confirmed, seen.is_as_marked) == ("7" * 16, False, False)
@@ -141,7 +141,7 @@ def test_file_limit_of_the_comparison_api_does_not_truncate_differences(stand, m
     assert [each.path for each in recorder.differences] == ["Dockerfile"]
 
 
-def test_file_contents_are_not_fetched_unless_judge_reads_contents(stand):
+def test_file_contents_are_not_fetched_unless_branch_judge_reads_contents(stand):
     propose(stand)
     if not hasattr(stand, "server"):
         pytest.skip("a local forge sends no requests")

@@ -90,7 +90,7 @@ def test_commit_with_unreadable_checks_has_no_ci_outcome(stand, head):
     assert read_outcomes(stand, head) == {}
 
 
-def test_ci_outcomes_are_requested_for_at_most_max_ci_commits(stand, head):
+def test_ci_outcomes_are_requested_only_for_a_limited_number_of_commits(stand, head):
     fleet = stand.fleet()
     (repository,) = fleet.list_repositories(frozenset({stand.name}))
     fleet.read_ci_outcomes(repository, {head: 1})

@@ -100,7 +100,7 @@ def test_list_is_refused_without_retry_if_pages_together_exceed_byte_limit(forge
         assert len(server.received) < 10
 
 
-def test_call_budget_refuses_requests_after_max_call_seconds():
+def test_call_budget_refuses_requests_after_time_limit_of_the_call():
     now = 0.0
     budget = CallBudget(lambda: now)
     budget.take_request("forge.test")

@@ -146,7 +146,7 @@ def test_invisible_repository_is_reported_and_others_are_listed(scene):
     assert web.name == "acme/web"
 
 
-def test_repository_configured_in_several_cases_is_listed_once_as_on_server(scene):
+def test_repository_configured_in_upper_and_lower_case_is_listed_once_as_on_server(scene):
     scene.add("Acme/Web")
     (found,) = scene.found("acme/web", "ACME/WEB", only=["acme/WEB"])
     assert found.name == "Acme/Web"

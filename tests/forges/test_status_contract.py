@@ -36,7 +36,7 @@ def amend(stand, seen, status, **words):
     )
 
 
-def test_status_is_set_before_pull_request_opens_and_recorded_in_mark(stand):
+def test_commit_status_is_set_before_pull_request_opens_and_recorded_in_mark(stand):
     seen = propose(stand)
     assert stand.statuses(BRANCH) == [GOOD]
     assert parse_mark(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
@@ -45,20 +45,20 @@ def test_status_is_set_before_pull_request_opens_and_recorded_in_mark(stand):
     assert not is_status[-1]
 
 
-def test_pull_request_without_status_causes_no_status_api_calls(stand):
+def test_pull_request_without_commit_status_causes_no_status_api_calls(stand):
     propose(stand, None)
     assert stand.statuses(BRANCH) == []
     assert not any("/status" in exchange.line for exchange in stand.server.exchanges)
 
 
-def test_changed_status_is_set_on_same_commit(stand):
+def test_changed_commit_status_is_set_on_the_same_commit(stand):
     seen = propose(stand)
     assert amend(stand, seen, BAD) == ()
     assert stand.statuses(BRANCH) == [GOOD, BAD]
     assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(seen.head), BAD)
 
 
-def test_unchanged_status_is_not_written_again(stand):
+def test_unchanged_commit_status_is_not_written_again(stand):
     seen = propose(stand)
     writes = len(stand.writes)
     assert amend(stand, seen, GOOD) == ()
@@ -80,7 +80,7 @@ def test_commit_pushed_by_earlier_run_gets_status_when_pull_request_opens(stand)
     assert stand.statuses(BRANCH) == [GOOD]
 
 
-def test_status_is_set_on_merge_commit_of_user_and_recorded_in_mark(stand):
+def test_commit_status_is_set_on_merge_commit_of_user_and_recorded_in_mark(stand):
     seen = propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     head = stand.update_branch(BRANCH)
@@ -92,7 +92,7 @@ def test_status_is_set_on_merge_commit_of_user_and_recorded_in_mark(stand):
     assert parse_mark(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(head), GOOD)
 
 
-def test_refused_status_is_noted_and_not_tried_again(stand):
+def test_refused_commit_status_is_noted_and_not_tried_again(stand):
     stand.server.fail(stand.status_request, stand.server.problem(403, "No"), times=99)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
@@ -109,7 +109,7 @@ def _count_tries(stand):
     return sum(re.match(stand.status_request, line) is not None for line in stand.server.lines)
 
 
-def test_temporary_status_failure_is_noted_and_retried_by_next_run(stand):
+def test_temporary_failure_to_set_commit_status_is_noted_and_retried_by_next_run(stand):
     stand.server.fail(stand.status_request, stand.server.problem(502, "Bad gateway"), times=1)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)

@@ -32,7 +32,7 @@ def test_azure_pipelines_container_expression_is_reported_as_templated(value):
 
 
 @pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
-def test_azure_pipelines_image_with_local_image_true_is_ignored(local, images):
+def test_azure_pipelines_image_marked_as_local_is_ignored(local, images):
     content = f"resources:\n  containers:\n    - container: x\n      image: acme/x:1\n      localImage: {local}\n"
     assert list_images(content) == images
 

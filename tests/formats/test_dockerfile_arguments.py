@@ -235,7 +235,7 @@ def only(text, **expected):
     return found
 
 
-def test_image_of_from_instruction_lists_arguments_and_those_in_defaults():
+def test_image_of_from_instruction_lists_arguments_and_arguments_in_defaults():
     text = "ARG V=3.20\nARG UNUSED=1\nARG IMAGE=alpine:${V}\nFROM ${IMAGE}\n"
     only(text, variables=("IMAGE", "V"), written="${IMAGE}", line_number=4)
 

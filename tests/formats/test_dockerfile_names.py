@@ -58,5 +58,5 @@ def test_dockerfile_template_matched_by_config_glob_is_read():
         ("package main\n\nvar x = `\nFROM a\n`\n", False),
     ],
 )
-def test_dockerfile_is_complete_only_with_from_first_and_known_instructions(content, expected):
+def test_dockerfile_is_complete_only_if_from_comes_first_and_instructions_are_known(content, expected):
     assert is_complete_dockerfile(content.encode()) is expected

@@ -41,7 +41,7 @@ def test_tag_after_other_text_in_named_template_counts_as_other_use():
     assert find_tag_uses('{{ define "tag" }}v{{ .Values.image.tag }}{{ end }}', "tag") == {OTHER}
 
 
-def test_helm_block_defines_and_includes_a_named_template():
+def test_helm_block_action_defines_and_includes_a_named_template():
     text = 'image: {{ block "web.image" . }}nginx:{{ .Values.image.tag }}{{ end }}'
     assert find_tag_uses(text, "web.image") == {END}
     assert find_inclusions(text) == {TemplateInclusion("web.image", frozenset({()})): IMAGE}

@@ -206,7 +206,7 @@ def test_helm_tpl_of_a_file_is_treated_as_using_every_chart_value():
     assert read_templates("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
 
 
-def test_chart_values_changed_by_set_have_unknown_uses():
+def test_chart_values_changed_by_the_set_function_have_unknown_uses():
     uses = read_templates('{{ $_ := set .Values "version" .Values.image.tag }}x: {{ .Values.version }}')[""].uses
     assert (TAG, ValueUse.UNKNOWN) in uses
     assert (("Values",), ValueUse.UNKNOWN) in uses
@@ -293,7 +293,7 @@ def test_helm_template_limits_exceed_common_use():
     assert expression_values.MAX_SOURCES >= 30
 
 
-def test_field_output_in_two_helm_with_blocks_is_recorded_for_both_values():
+def test_field_used_inside_two_different_with_blocks_is_recorded_for_both_values():
     text = "{{ with .Values.a }}{{ .b }}{{ .b }}{{ end }}{{ with .Values.c }}{{ .tag }}{{ .b }}{{ end }}"
     outputs = {source for source, use in read_templates(text)[""].uses if use is OTHER}
     assert outputs == {("Values", "a", "b"), ("Values", "c", "tag"), ("Values", "c", "b")}

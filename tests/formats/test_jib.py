@@ -70,7 +70,7 @@ def test_jib_image_in_gradle_script_is_read_in_all_spellings(script):
         "jib { from { image = '' } }",
     ],
 )
-def test_strings_outside_jib_from_in_gradle_script_are_ignored(script):
+def test_strings_outside_the_from_block_of_jib_in_gradle_script_are_ignored(script):
     assert read(script) == []
 
 

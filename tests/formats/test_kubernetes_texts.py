@@ -43,7 +43,7 @@ def test_image_in_manifest_embedded_in_config_map_is_not_editable():
     assert [each.reason for each in digests] == [Reason.EMBEDDED] * 2
 
 
-def test_rule_that_allows_embedded_makes_manifest_in_literal_block_editable():
+def test_rule_that_allows_embedded_manifests_makes_literal_block_editable():
     content = config_map(f"# größe 🐳\n{POD}")
     expected = content.replace(b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode())
     expected = expected.replace(b"redis:7", b"redis:7@" + DIGEST.encode())

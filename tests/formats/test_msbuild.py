@@ -36,13 +36,13 @@ def test_msbuild_image_with_property_or_escape_is_reported_as_templated(value):
     assert (found.reason, found.text) == (Reason.TEMPLATED, value)
 
 
-def test_container_family_without_base_image_is_reported():
+def test_msbuild_container_family_without_base_image_is_reported():
     (found,) = read("<ContainerFamily>noble-chiseled</ContainerFamily>")
     assert (found.reason, found.text) == (Reason.TEMPLATED, "noble-chiseled")
     assert "ContainerBaseImage" in found.notes[0]
 
 
-def test_container_family_is_ignored_if_base_image_is_set():
+def test_msbuild_container_family_is_ignored_if_base_image_is_set():
     image = "<ContainerBaseImage>nginx:1</ContainerBaseImage>"
     (found,) = read(f"{image}<ContainerFamily>noble-chiseled</ContainerFamily>")
     assert isinstance(found, Reference)

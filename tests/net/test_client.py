@@ -143,7 +143,7 @@ def test_head_request_stays_head_after_redirect():
     assert server.asked == ["HEAD /a", "HEAD /b"]
 
 
-def test_more_than_max_redirects_are_refused():
+def test_redirects_beyond_the_limit_are_refused():
     onwards = HttpReply(302, headers={"Location": "/again"})
     again = HttpListener(reply_in_turn(*[onwards] * (MAX_REDIRECTS + 1), HttpReply()))
     with again as server, pytest.raises(BlockedError, match=f"more than {MAX_REDIRECTS} times"):

@@ -184,7 +184,7 @@ def test_exhausted_pull_quota_does_not_delay_other_requests(left):
     assert clock.slept == []
 
 
-def test_at_most_max_concurrent_requests_are_sent_to_a_host(monkeypatch):
+def test_host_gets_no_more_concurrent_requests_than_the_limit(monkeypatch):
     monkeypatch.setattr("bot.net.pace.MAX_CONCURRENT_REQUESTS", 3)
     lock, three_arrived = threading.Lock(), threading.Barrier(3, timeout=30)
     now, most = 0, 0

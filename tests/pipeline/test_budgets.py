@@ -172,7 +172,7 @@ def test_repository_that_exceeds_work_limit_fails_and_others_are_still_updated(t
 
 @pytest.mark.real("git")
 @pytest.mark.parametrize("written", ["golang:1.{}", f"python:3.12@{OLD[:-4]}{{:04}}"], ids=["tags", "digests"])
-def test_repository_looks_up_at_most_max_images_and_others_are_still_updated(tmp_path, loopback, monkeypatch, written):
+def test_image_lookups_of_one_repository_stop_at_limit_and_others_are_updated(tmp_path, loopback, monkeypatch, written):
     monkeypatch.setattr(lookup_shares, "MAX_TREE_IMAGES", 3)
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")

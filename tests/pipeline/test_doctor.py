@@ -41,7 +41,7 @@ def test_doctor_checks_parts_of_the_config_in_order():
     assert found.level is RunLevel.PUSH
 
 
-def test_equal_check_of_two_examiners_of_a_config_part_is_reported_once():
+def test_equal_checks_by_two_examiners_of_a_config_part_are_reported_once():
     found = diagnose(
         [build_part(FakeExaminer(WELL)), build_part(FakeExaminer(WRONG, WELL), FakeExaminer(WELL, WRONG))],
         AIM,
@@ -68,7 +68,7 @@ def test_several_config_errors_of_a_part_are_reported_on_one_line():
     assert (check.status, check.result) == (CheckStatus.PROBLEM, "a.b: no; c: neither")
 
 
-def test_diagnose_raises_unexpected_exception_of_a_check():
+def test_diagnosis_raises_unexpected_exception_of_a_check():
     with pytest.raises(ZeroDivisionError):
         diagnose([build_part(FakeExaminer(error=ZeroDivisionError()))], AIM, NoProgress())
 

@@ -129,7 +129,7 @@ def test_update_with_due_date_for_the_merge_is_not_overdue_after_the_merge(fleet
     assert fleet.list_unfinished(fleet.run(days=30)) == []
 
 
-def test_report_with_fail_overdue_exits_4_until_the_overdue_fix_is_running(fleet, tmp_path, basebump):
+def test_report_with_fail_overdue_option_exits_with_4_until_overdue_fix_is_running(fleet, tmp_path, basebump):
     fleet.run()
     fleet.stand.merge_request(BRANCH)
     fleet.run(days=1)

@@ -20,7 +20,7 @@ def test_log_keeps_failures_in_order_including_duplicates():
     assert log.list_all() == (SECOND, FIRST, SECOND)
 
 
-def test_add_new_does_not_add_failures_that_the_log_already_contains():
+def test_adding_new_failures_skips_failures_that_the_log_already_contains():
     log = FailureLog()
     log.add([FIRST])
     log.add_new([SECOND, FIRST, SECOND])

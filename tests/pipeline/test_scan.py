@@ -75,7 +75,7 @@ def find_end_of_reference(content: str) -> int:
 
 
 @pytest.mark.parametrize("null", ["null", "~"])
-def test_key_digest_at_has_the_position_of_null_if_the_digest_is_null(null, tmp_path, loopback):
+def test_position_of_null_digest_is_reported_so_that_a_digest_can_replace_the_null(null, tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     content = f"image: {{repository: python, tag: '3.12', digest: {null}}}\n"
     scanned = _scan(tmp_path, loopback, {"web/Chart.yaml": "name: web\n", "web/values.yaml": content})
@@ -158,7 +158,7 @@ def test_unreachable_registry_is_reported_once_and_other_registries_are_looked_u
     assert references["Dockerfile", 2]["detail"].startswith("127.0.0.1:9 ")
 
 
-def test_scan_text_and_summary_explain_unreachable_registry_once(tmp_path, loopback):
+def test_text_of_scan_and_summary_explain_unreachable_registry_once(tmp_path, loopback):
     loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", is_insecure=True),)
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"}).report
     text = render_scan_text(report, None)
@@ -195,7 +195,7 @@ def test_too_large_file_is_reported_and_not_read(tmp_path, loopback):
     assert document["failed"] == []
 
 
-def test_scan_text_shows_updates_and_reasons_for_references_without_update(tmp_path, loopback):
+def test_text_of_scan_shows_updates_and_reasons_for_references_without_update(tmp_path, loopback):
     old, new = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python\nFROM $X\n"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
@@ -205,7 +205,7 @@ def test_scan_text_shows_updates_and_reasons_for_references_without_update(tmp_p
     assert "--write" in text
 
 
-def test_scan_text_states_that_no_scanner_is_configured_or_installed(tmp_path, loopback):
+def test_text_of_scan_states_that_no_scanner_is_configured_or_installed(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}).report
     assert "\nNothing was scanned: no scanner is configured or installed." in render_scan_text(report, None)
@@ -215,7 +215,7 @@ def test_scan_text_states_that_no_scanner_is_configured_or_installed(tmp_path, l
     assert "scanned" not in render_scan_text(replace(nothing, uses_default_scanner=True), None)
 
 
-def test_scan_text_explains_each_reason_once(tmp_path, loopback):
+def test_text_of_scan_explains_each_reason_once(tmp_path, loopback):
     text = render_scan_text(
         _scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None
     )
@@ -225,7 +225,7 @@ def test_scan_text_explains_each_reason_once(tmp_path, loopback):
     )
 
 
-def test_scan_text_shows_yaml_anchor_and_its_aliases_on_one_line(tmp_path, loopback):
+def test_text_of_scan_shows_yaml_anchor_and_its_aliases_on_one_line(tmp_path, loopback):
     pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
     files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
@@ -235,7 +235,7 @@ def test_scan_text_shows_yaml_anchor_and_its_aliases_on_one_line(tmp_path, loopb
 
 
 @pytest.mark.parametrize(("references", "notes"), [(3, 3), (4, 1)])
-def test_scan_text_shows_note_shared_by_four_references_only_below_the_first(tmp_path, loopback, references, notes):
+def test_text_of_scan_shows_note_shared_by_four_references_only_below_the_first(tmp_path, loopback, references, notes):
     dockerfile = "".join(f"FROM python:3.{number}\n" for number in range(references))
     files = {"Dockerfile": dockerfile, "renovate.json": '{"extends": ["config:recommended"]}'}
     lines = render_scan_text(_scan(tmp_path, loopback, files).report, None).splitlines()
@@ -244,7 +244,7 @@ def test_scan_text_shows_note_shared_by_four_references_only_below_the_first(tmp
     assert lines[2].endswith("  (4 references)") is (references == 4)
 
 
-def test_scan_text_states_that_no_image_references_were_found(tmp_path, loopback):
+def test_text_of_scan_states_that_no_image_references_were_found(tmp_path, loopback):
     assert render_scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None).startswith("No image references")
 
 

@@ -105,12 +105,12 @@ def test_jobs_are_stored_without_lock_and_schedule(queue, database):
     assert count_jobs(database, "lock IS NULL AND scheduled_at IS NULL") == count_jobs(database) == 1
 
 
-def test_work_requests_for_many_repositories_store_at_most_max_jobs(queue, database):
+def test_work_requests_for_many_repositories_store_jobs_only_up_to_limit(queue, database):
     queue.request_work([build_visit_request(f"r{number}") for number in range(2 * MAX_JOBS)])
     assert count_jobs(database) == MAX_JOBS
 
 
-def test_most_urgent_work_gets_a_job_if_there_is_more_work_than_max_jobs(queue, database):
+def test_most_urgent_work_gets_a_job_if_there_is_more_work_than_jobs(queue, database):
     requests = [build_visit_request(f"r{number}") for number in range(MAX_JOBS)]
     queue.request_work([*requests, replace(build_visit_request("z"), priority=WorkPriority.EXPLOITED)])
     assert count_jobs(database, f"priority = {WorkPriority.EXPLOITED.value}") == 1

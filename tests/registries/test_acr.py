@@ -135,7 +135,7 @@ def test_digest_missing_in_acr_has_no_record(acr):
     assert facts(acr).fetch_record(build_tag_ref(acr), NOWHERE) is None
 
 
-def test_record_of_digest_has_at_most_max_tags(acr):
+def test_record_of_digest_lists_tags_only_up_to_limit(acr):
     for number in range(MAX_TAGS + 5):
         acr.push(NEW, "team/app", f"2.{number}")
     recorded = facts(acr).fetch_record(build_tag_ref(acr), NEW.digest)

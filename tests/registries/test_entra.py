@@ -92,7 +92,7 @@ def test_azure_pipeline_logs_in_to_acr_with_service_connection(acr, entra):
     assert f"POST /oidctoken?api-version=7.1&serviceConnectionId={CONNECTION}" in entra.asked
 
 
-def test_azure_pipeline_without_access_token_uses_login_of_az(entra, tmp_path):
+def test_azure_pipeline_without_access_token_uses_login_of_azure_cli(entra, tmp_path):
     write_fake_az(tmp_path, "{}")
     environment = entra.pipeline | {"PATH": str(tmp_path), "SYSTEM_ACCESSTOKEN": ""}
     assert EntraIdentity(PUBLIC_CLOUD, environment).description == "login of `az`"
@@ -126,13 +126,13 @@ def write_fake_az(folder: Path, says: str, status: int = 0) -> None:
     (folder / "az").chmod(0o755)
 
 
-def test_user_logs_in_to_acr_with_login_of_az(acr, entra, tmp_path, monkeypatch):
+def test_user_logs_in_to_acr_with_login_of_azure_cli(acr, entra, tmp_path, monkeypatch):
     write_fake_az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": 4102444800}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert client(entry(acr), environment={"PATH": str(tmp_path)}).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
-def test_az_is_run_again_only_if_the_token_is_about_to_expire(entra, tmp_path, monkeypatch):
+def test_azure_cli_is_run_again_only_if_the_token_is_about_to_expire(entra, tmp_path, monkeypatch):
     expiry = int(datetime.now(UTC).timestamp()) + RENEWAL_TIME + 600
     write_fake_az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": {expiry}}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -144,7 +144,7 @@ def test_az_is_run_again_only_if_the_token_is_about_to_expire(entra, tmp_path, m
     assert identity.get_token(REGISTRY_SCOPE) == "another"
 
 
-def test_missing_login_of_az_is_reported(acr, tmp_path, monkeypatch):
+def test_missing_login_of_azure_cli_is_reported(acr, tmp_path, monkeypatch):
     write_fake_az(tmp_path, "Please run 'az login' to setup account.", 1)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert "az login" in get_login_error(acr, {"PATH": str(tmp_path)})
@@ -281,7 +281,7 @@ def test_azure_machine_is_detected_by_chassis_asset_tag(asset_tag):
     assert is_azure_machine()
 
 
-def test_az_login_has_precedence_over_machine_identity(entra, asset_tag, tmp_path, monkeypatch):
+def test_azure_cli_login_has_precedence_over_machine_identity(entra, asset_tag, tmp_path, monkeypatch):
     asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     write_fake_az(tmp_path, "Please run 'az login' to setup account.", 1)
     environment = entra.machine | {"PATH": str(tmp_path)}
@@ -293,7 +293,7 @@ def test_az_login_has_precedence_over_machine_identity(entra, asset_tag, tmp_pat
     assert entra.read(identity.get_token(REGISTRY_SCOPE))["appid"] == CLIENT
 
 
-def test_auth_azure_in_config_file_enables_entra_login(acr, entra, tmp_path, monkeypatch):
+def test_azure_auth_setting_in_config_file_enables_entra_login(acr, entra, tmp_path, monkeypatch):
     config = tmp_path / "basebump.yaml"
     listed = f"{{host: '{acr.host}', auth: azure, trusted_realms: ['{acr.host}'], ca: {acr.certificate.path}}}"
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")

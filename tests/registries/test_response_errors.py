@@ -302,7 +302,7 @@ def test_registry_with_long_retry_after_gets_no_further_requests():
     assert len(server.received) == 1
 
 
-def test_registry_request_is_tried_at_most_max_tries_times():
+def test_registry_request_is_abandoned_after_maximum_number_of_tries():
     with HttpListener(lambda received: HttpReply(503)) as server, pytest.raises(RegistryError):
         client(server.host).fetch_descriptor(build_tag_ref(server))
     assert len(server.received) == MAX_TRIES

@@ -19,7 +19,7 @@ def build_diagnosis(*checks, area=ConfigArea.FORGES):
     return Diagnosis(RunLevel.PROPOSE, tuple((area, check) for check in checks))
 
 
-def test_doctor_text_lists_each_check_below_the_config_area_of_the_check():
+def test_text_of_doctor_lists_each_check_below_the_config_area_of_the_check():
     assert render_diagnosis_text(build_diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
         "forges",
         "  ✓ web: read files: it is answered",
@@ -32,14 +32,14 @@ def test_doctor_text_lists_each_check_below_the_config_area_of_the_check():
     ]
 
 
-def test_doctor_text_shows_equal_results_of_many_repositories_on_one_line():
+def test_text_of_doctor_shows_equal_results_of_many_repositories_on_one_line():
     checks = [report_ok(f"acme/{number}", "read files", "it is answered") for number in range(12)]
     lines = render_diagnosis_text(build_diagnosis(*checks, WRONG)).splitlines()
     assert lines[1] == "  ✓ acme/0, acme/1, acme/2 and 9 more: read files: it is answered"
     assert lines[-1] == "13 checks for runs at the level propose: 1 found a problem, 12 passed."
 
 
-def test_doctor_text_shows_equal_results_of_config_areas_separately():
+def test_text_of_doctor_shows_equal_results_of_config_areas_separately():
     both = Diagnosis(RunLevel.PROPOSE, ((ConfigArea.FORGES, WELL), (ConfigArea.STATE, WELL)))
     assert render_diagnosis_text(both).splitlines()[:4:2] == ["forges", "state"]
 
@@ -56,7 +56,7 @@ def test_last_line_of_doctor_text_counts_checks_by_result(checks, said):
     assert render_diagnosis_text(build_diagnosis(*checks)).splitlines()[-1] == said
 
 
-def test_doctor_text_shortens_server_message_to_one_line_without_commands():
+def test_text_of_doctor_shortens_server_message_to_one_line_without_commands():
     evil = report_problem(
         "\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000
     )
@@ -69,7 +69,7 @@ def test_doctor_text_shortens_server_message_to_one_line_without_commands():
     assert "\x1b" not in render_diagnosis_document(build_diagnosis(evil))
 
 
-def test_doctor_text_shows_each_hint_on_a_separate_line():
+def test_text_of_doctor_shows_each_hint_on_a_separate_line():
     problem = report_problem("web", "read files", "it fails; hint: try this; hint: or that")
     assert render_diagnosis_text(build_diagnosis(problem)).splitlines()[1:4] == [
         "  ✗ web: read files: it fails",

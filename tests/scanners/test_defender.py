@@ -167,7 +167,7 @@ class TestNeverZero:
         assert isinstance(outcome, Scan), outcome
         assert outcome.findings == ()
 
-    def test_healthy_image_with_old_or_missing_scan_date_is_not_scanned(self, scene):
+    def test_healthy_image_with_old_or_missing_scan_date_counts_as_not_scanned(self, scene):
         old = {"pushed": LONG_AGO, "code": "Healthy"}
         assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is UnscannedReason.NOT_RESCANNED
         assert why(scene.scan(of_image(NEW.digest, at=None))) is UnscannedReason.NOT_RESCANNED
@@ -204,14 +204,14 @@ class TestNeverZero:
         assert why(scene.scan(of=replace(scene.new, platform="linux/s390x"))) is UnscannedReason.PLATFORM_MISSING
         assert scene.graph.received == []
 
-    def test_image_with_too_many_defender_findings_is_not_scanned(self, scene, monkeypatch):
+    def test_image_with_too_many_defender_findings_counts_as_not_scanned(self, scene, monkeypatch):
         monkeypatch.setattr(defender, "MAX_FINDINGS", 1)
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"), grouped(NEW.digest, "CVE-2026-0002"))
         assert why(outcome) is UnscannedReason.FAILED
 
 
 class TestAge:
-    def test_image_with_only_old_defender_rows_is_not_scanned(self, scene):
+    def test_image_with_only_old_defender_rows_counts_as_not_scanned(self, scene):
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001", at=LONG_AGO))
         assert why(outcome) is UnscannedReason.NOT_RESCANNED
         assert "2026-09-01" in outcome.detail

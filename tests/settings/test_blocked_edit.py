@@ -48,7 +48,7 @@ def add(text, entry=ENTRY):
         ('{"schema": 1}\n', f'{{"schema": 1, "blocked": [{IN_BRACES}]}}\n'),
     ],
 )
-def test_blocked_entry_is_added_in_style_of_existing_list(text, expected):
+def test_blocklist_entry_is_added_in_style_of_existing_list(text, expected):
     assert add(text) == expected
 
 
@@ -64,7 +64,7 @@ def test_blocked_entry_is_added_in_style_of_existing_list(text, expected):
         "schema: 1\nblocked: [\n  {path: x},\n]\n",
     ],
 )
-def test_adding_blocked_entry_leaves_other_bytes_unchanged(text):
+def test_adding_a_blocklist_entry_leaves_other_bytes_unchanged(text):
     edited = add(text)
     changes = difflib.ndiff(text.splitlines(keepends=True), edited.splitlines(keepends=True))
     removed = [each[2:] for each in changes if each.startswith("- ")]
@@ -86,7 +86,7 @@ def test_adding_blocked_entry_leaves_other_bytes_unchanged(text):
         "schema: [\n",
     ],
 )
-def test_blocked_list_that_cannot_be_extended_safely_is_refused(text):
+def test_blocklist_that_cannot_be_extended_safely_is_refused(text):
     with pytest.raises((BlockRefusedError, ConfigError)):
         add(text)
 
@@ -99,7 +99,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents, words, st.sampled_from([None, True, False]), st.booleans())
-def test_edit_adds_exactly_one_blocked_entry_or_is_refused(document, reason, flow, is_unicode):
+def test_edit_adds_exactly_one_blocklist_entry_or_is_refused(document, reason, flow, is_unicode):
     text = yaml.safe_dump(document, default_flow_style=flow, allow_unicode=is_unicode, sort_keys=False)
     try:
         edited = add(text, {"digest": DIGEST, "reason": reason})

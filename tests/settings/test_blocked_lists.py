@@ -42,7 +42,7 @@ def test_blocked_build_range_includes_whole_last_day():
         (f"digest: {DIGEST.upper()}, reason: x", "blocked[0].digest", "is not a digest"),
     ],
 )
-def test_blocked_entry_that_would_block_no_image_is_refused(entry, where, message):
+def test_blocklist_entry_that_would_block_no_image_is_refused(entry, where, message):
     with pytest.raises(ConfigError) as caught:
         parse(entry)
     problem = caught.value.problems[0]

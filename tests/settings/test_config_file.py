@@ -232,7 +232,7 @@ def test_policy_rules_keep_order_and_set_only_keys_written_in_config(read_settin
     )
 
 
-def test_allow_in_policy_rule_accepts_each_allowable_reason(read_settings):
+def test_key_allow_of_policy_rule_accepts_each_allowable_reason(read_settings):
     written = ", ".join(ALLOWABLE_REASONS)
     assert read_settings(f"policy: [{{allow: [{written}]}}]").policy == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
@@ -252,7 +252,7 @@ def test_files_entries_for_same_format_are_merged(read_settings):
     }
 
 
-def test_missing_own_key_is_distinguished_from_empty_own_list(read_settings):
+def test_config_without_key_own_differs_from_config_with_empty_list_of_own_images(read_settings):
     assert read_settings("").policy_config.own_globs is None
     assert read_settings("own: []").policy_config.own_globs == ()
     assert read_settings("own: [registry.example.com/**]").policy_config.own_globs == ("registry.example.com/**",)
@@ -404,7 +404,7 @@ def test_policy_rules_can_use_kev_if_kev_list_is_configured(read_settings):
 
 
 @pytest.mark.parametrize("until", DueUntil)
-def test_until_key_of_due_date_accepts_each_stage(read_settings, until):
+def test_due_date_key_until_accepts_each_stage(read_settings, until):
     clusters = "state: sqlite:///state.db\nclusters: [{name: prod}]\n"
     (rule,) = read_settings(f"{clusters}policy: [{{due: {{high: 30d, until: {until}}}}}]").policy
     assert rule.keys["due"].until is until

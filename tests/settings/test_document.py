@@ -98,14 +98,14 @@ def test_yaml_anchors_and_merge_keys_are_supported_in_config(read_settings):
     assert (first.keys["labels"], second.keys["labels"]) == (("quiet",), ("loud",))
 
 
-def test_config_longer_than_max_bytes_is_refused(refusal):
+def test_config_above_size_limit_is_refused(refusal):
     comment = b"#" * (MAX_BYTES - len(b"schema: x\n"))
     assert "must be 1" in refusal(b"schema: x\n" + comment)
     assert f"more than {MAX_BYTES} bytes" in refusal(b"schema: x\n#" + comment)
 
 
 @pytest.mark.parametrize("bracket", [b"[", b"{a: ", b"- "])
-def test_config_nested_deeper_than_max_depth_is_refused_fast(refusal, bracket):
+def test_config_nested_deeper_than_the_limit_is_refused_fast(refusal, bracket):
     with soon(5):
         assert f"nested deeper than {MAX_DEPTH} levels" in refusal(b"own: " * (bracket != b"- ") + bracket * 40_000)
 

@@ -13,7 +13,7 @@ from bot.settings import load, load_repository_rules
 from bot.settings.reading.named_files import MAX_FILE, MAX_TEMPLATE
 
 
-def test_rules_in_own_file_of_repository_are_read():
+def test_rules_in_config_file_of_repository_are_read():
     text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: patch}, {labels: [web]}]\n"
     assert load_repository_rules(text, "x") == (
         PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.PATCH),
@@ -24,7 +24,7 @@ def test_rules_in_own_file_of_repository_are_read():
 @pytest.mark.parametrize(
     ("known_at", "is_fine"), [(None, True), (frozenset({"contoso.azurecr.io"}), True), (frozenset(), False)]
 )
-def test_min_age_in_own_file_is_refused_if_ages_of_images_are_unknown(known_at, is_fine):
+def test_min_age_in_repository_config_is_refused_if_ages_of_images_are_unknown(known_at, is_fine):
     text = b"schema: 1\npolicy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]\n"
     if is_fine:
         assert len(load_repository_rules(text, "x", known_at)) == 1
@@ -125,7 +125,7 @@ def write_rules(rules: list[object]) -> bytes:
         ],
     ],
 )
-def test_own_file_with_more_than_20_rules_globs_labels_or_reviewers_is_refused(rules, key):
+def test_repository_config_with_more_than_20_rules_globs_or_names_is_refused(rules, key):
     if not key:
         assert len(load_repository_rules(write_rules(rules), "x")) == len(rules)
         return
@@ -143,7 +143,7 @@ def test_operator_config_can_have_more_than_20_rules_globs_and_labels(tmp_path):
     assert len(load(tmp_path / "basebump.yaml", requires_forges=False).policy) == 30
 
 
-def test_at_most_20_problems_in_own_file_are_computed_and_reported(monkeypatch):
+def test_at_most_20_problems_in_repository_config_are_computed_and_reported(monkeypatch):
     """Each unknown key is compared with all keys, and its problem is shown on the dashboard."""
     compared_words = []
     monkeypatch.setattr(
@@ -158,7 +158,7 @@ def test_at_most_20_problems_in_own_file_are_computed_and_reported(monkeypatch):
     assert len(compared_words) == 21
 
 
-def test_named_pipe_in_place_of_blocked_list_file_is_refused(tmp_path):
+def test_named_pipe_in_place_of_blocklist_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "blocked.yaml")
     (tmp_path / "basebump.yaml").write_text("schema: 1\nblocked: [{path: blocked.yaml}]\n")
     with pytest.raises(ConfigError, match="it is not a regular file"):

@@ -93,7 +93,7 @@ def test_missing_key_is_reported_at_position_of_mapping(problems):
     assert line.startswith("basebump.yaml:4:29: trust[0].keyless[0].issuer: is required")
 
 
-def test_problems_in_own_file_of_repository_have_line_and_column():
+def test_problems_in_config_file_of_repository_have_line_and_column():
     with pytest.raises(ConfigError) as caught:
         load_repository_rules(b"schema: 1\npolicy:\n  - draft: true\n", ".basebump.yaml")
     (line,) = caught.value.describe_problems()
@@ -103,7 +103,7 @@ def test_problems_in_own_file_of_repository_have_line_and_column():
 @pytest.mark.parametrize(
     "image", ["nginx:1.27", "nginx", "acme/web:1", "index.docker.io/a/b:1", "ghcr.io/a/b@sha256:x"]
 )
-def test_config_that_follows_hint_for_image_is_accepted(problems, tmp_path, image):
+def test_config_corrected_as_the_hint_for_an_image_suggests_is_accepted(problems, tmp_path, image):
     (line,) = problems(f'schema: 1\npolicy: [{{match: {{image: "{image}"}}, pin: true}}]\n')
     hinted = re.search("hint: write `(.*)`", line)[1]
     path = tmp_path / "accepted.yaml"
@@ -112,7 +112,7 @@ def test_config_that_follows_hint_for_image_is_accepted(problems, tmp_path, imag
 
 
 @given(st.from_regex(r"[a-z.*?/:@]{1,20}", fullmatch=True))
-def test_config_that_follows_hint_for_arbitrary_image_glob_is_accepted(image):
+def test_config_corrected_as_the_hint_for_any_image_glob_suggests_is_accepted(image):
     def validate(glob: str) -> list[str]:
         _, found = validate_config({"schema": 1, "own": [glob]}, requires_forges=False)
         return [each.message for each in found]

@@ -43,7 +43,7 @@ def test_image_is_blocked_by_own_digest_or_digest_of_a_child_or_of_an_index(list
     assert found == (BLOCK if is_blocked else None)
 
 
-def test_first_block_list_entry_that_matches_image_gives_the_reason():
+def test_first_blocklist_entry_that_matches_image_gives_the_reason():
     entries = [BlockedDigest(digest("one"), Block(f"{image}"), image) for image in ("ghcr.io/**", "docker.io/**", None)]
     blocklist = build_blocklist(entries)
     assert find_listed_digest(blocklist, NGINX, digest("one")) == Block("docker.io/**")
@@ -63,7 +63,7 @@ def test_build_time_range_of_block_includes_both_ends(day, start, end, is_blocke
     assert find_build_block(blocklist, "ghcr.io/acme/web", built_at) is None
 
 
-def test_block_list_concerns_only_repositories_that_match_an_entry():
+def test_blocklist_concerns_only_repositories_that_match_an_entry():
     assert not concerns_repository(Blocklist(), NGINX)
     assert concerns_repository(build_single_blocklist("one"), NGINX)
     assert concerns_repository(build_single_blocklist("one", "docker.io/**"), NGINX)
@@ -72,7 +72,7 @@ def test_block_list_concerns_only_repositories_that_match_an_entry():
     assert concerns_repository(builds, NGINX)
 
 
-def test_merged_block_list_has_entries_and_errors_of_all_lists():
+def test_merged_blocklist_has_entries_and_errors_of_all_lists():
     builds = BlockedBuilds("docker.io/**", None, None, BLOCK)
     merged = merge_blocklists(
         [
@@ -98,7 +98,7 @@ def test_merged_block_list_has_entries_and_errors_of_all_lists():
         ("ghcr.io/**", NGINX, False),
     ],
 )
-def test_block_list_entry_is_covered_by_entry_for_same_or_more_repositories(listed, image, expected):
+def test_blocklist_entry_is_covered_by_entry_for_same_or_more_repositories(listed, image, expected):
     entry = BlockedDigest(digest("one"), BLOCK, image)
     assert is_covered(entry, BlockedDigest(digest("one"), Block("worm"), listed)) is expected
     assert not is_covered(entry, BlockedDigest(digest("two"), BLOCK, listed))

@@ -172,12 +172,12 @@ def test_rebuild_time_is_time_of_first_build_on_digest():
     assert follow(BUILD, builds=builds).get_time(REBUILT) == MERGED_AT + DAY
 
 
-def test_rebuild_time_is_time_of_read_if_build_time_is_unknown():
+def test_rebuild_time_is_the_time_when_a_run_read_the_build_if_build_time_is_unknown():
     progress = follow(BUILD, builds=[build_own(built_at=None)])
     assert progress.reached[-1] == ReachedStage(REBUILT, NOW - DAY, is_exact=False)
 
 
-def test_build_time_in_the_future_is_replaced_by_time_of_read():
+def test_build_time_in_the_future_is_replaced_by_time_when_a_run_read_the_build():
     later = build_own(built_at=NOW + 30_000 * DAY)
     running = build_cluster(build_running(digest("own 2"), repository=OWN))
     progress = follow(BUILD, builds=[later], clusters=[running])

@@ -233,7 +233,7 @@ def test_other_repositories_are_hidden_on_public_dashboard():
     assert "secret-plans" not in render(build_branch_report(stuck=(waiting,)), is_public=True)
 
 
-def test_stuck_update_with_reason_of_later_release_is_shown_without_images():
+def test_stuck_update_with_reason_known_only_to_a_later_release_shows_no_images():
     assert "· `contoso" not in render(build_branch_report(stuck=(replace(STUCK, reason="new-reason", images=()),)))
 
 

@@ -119,7 +119,7 @@ def test_folder_that_is_itself_a_repository_is_reported_with_hint(root, is_bare)
 
 
 @pytest.mark.parametrize("name", ["loop", "x" * 300])
-def test_name_that_file_system_refuses_is_reported_as_failure(root, name):
+def test_repository_name_that_file_system_refuses_is_reported_as_failure(root, name):
     root.mkdir()
     (root / "loop.git").symlink_to(root / "loop.git")
     (failed,) = repositories_of(root, name)

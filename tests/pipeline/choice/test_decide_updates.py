@@ -200,7 +200,7 @@ def test_outdated_base_image_is_noted_with_source(tmp_path, loopback):
     )
 
 
-def test_base_is_current_if_named_digest_is_an_image_of_the_current_index(tmp_path, loopback):
+def test_base_image_is_current_if_named_digest_belongs_to_the_current_index(tmp_path, loopback):
     loopback.move("alpine", "3.21", "base")
     said = {
         "org.opencontainers.image.base.name": "alpine:3.21",
@@ -214,7 +214,7 @@ def build_base_annotations(base):
     return {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
 
 
-def test_base_manifest_is_fetched_only_if_the_tag_of_the_base_moved(tmp_path, loopback):
+def test_manifest_of_base_image_is_fetched_only_if_the_tag_moved(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     now = loopback.store.set_tag(
         "library/python", "3.12", build_index([build_platform_image("a")], annotations=build_base_annotations(base))
@@ -228,7 +228,7 @@ def test_base_manifest_is_fetched_only_if_the_tag_of_the_base_moved(tmp_path, lo
 
 
 @pytest.mark.parametrize("pinned", [True, False])
-def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopback, pinned):
+def test_base_image_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopback, pinned):
     base = loopback.move("alpine", "3.21", "base")
     loopback.store.set_tag(
         "library/python", "3.12", build_index([build_platform_image("a")], annotations=build_base_annotations(base))
@@ -241,7 +241,7 @@ def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopba
     assert [word for _, word in asked].count(newer) == 1
 
 
-def test_base_is_not_looked_up_again_after_failed_lookup(tmp_path, loopback):
+def test_base_image_is_not_looked_up_again_after_failed_lookup(tmp_path, loopback):
     base = {"base.name": "nowhere:1", "base.digest": digest("before")}
     said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
     loopback.store.set_tag("library/python", "3.12", build_index([build_platform_image("a")], annotations=said))
@@ -250,7 +250,7 @@ def test_base_is_not_looked_up_again_after_failed_lookup(tmp_path, loopback):
     assert [word for _, word in asked].count("1") == 1
 
 
-def test_base_in_unlisted_registry_is_not_looked_up(tmp_path, loopback):
+def test_base_image_in_unlisted_registry_is_not_looked_up(tmp_path, loopback):
     said = {
         "org.opencontainers.image.base.name": "registry.evil.example/x:1",
         "org.opencontainers.image.base.digest": digest("x"),
@@ -259,7 +259,7 @@ def test_base_in_unlisted_registry_is_not_looked_up(tmp_path, loopback):
     assert "notes" not in scan_dockerfile(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
-def test_at_most_max_bases_are_looked_up_in_a_run(tmp_path, loopback, monkeypatch):
+def test_base_images_beyond_the_limit_are_not_looked_up_in_a_run(tmp_path, loopback, monkeypatch):
     monkeypatch.setattr(decide_updates, "MAX_BASES", 1)
     for name in ("a", "b"):
         loopback.store.set_tag(f"library/base-{name}", "1", build_platform_image(name))

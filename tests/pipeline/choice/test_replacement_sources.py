@@ -156,7 +156,7 @@ def test_git_history_of_files_is_read_until_enough_digests_are_found(start_stand
     assert len([line for line in stand.server.lines if "/repository/commits?" in line]) == 1
 
 
-def test_git_history_of_at_most_max_files_is_read(start_stand, bad_tag):
+def test_git_history_is_read_only_for_a_limited_number_of_files(start_stand, bad_tag):
     names = [f"{number:02}" for number in range(MAX_FILES + 1)]
     stand = start_stand(GitLabStand, {f"{name}/Dockerfile": f"FROM python:3.12-slim@{BAD}\n" for name in names})
     run(bad_tag, stand.fleet())

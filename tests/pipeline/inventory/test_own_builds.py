@@ -29,7 +29,7 @@ def fleet(loopback, tmp_path):
     return BuiltFleet(loopback, tmp_path)
 
 
-def test_base_of_image_used_in_a_manifest_is_found_by_layers(fleet):
+def test_base_of_image_used_in_a_kubernetes_manifest_is_found_by_layers(fleet):
     old = fleet.push_base("os", "python 1")
     image = make_image("os", "python 1", "app", labels={"source": "https://github.com/acme/web", "revision": "c0ffee"})
     built = fleet.push(image)
@@ -129,7 +129,7 @@ def test_base_image_without_matching_layers_is_taken_from_provenance(fleet):
     assert (build.dockerfile, build.is_attested, build.children) == ("Dockerfile", True, {image.digest})
 
 
-def test_each_run_reads_at_most_max_builds_per_image(fleet, monkeypatch):
+def test_each_run_reads_only_a_limited_number_of_builds_per_image(fleet, monkeypatch):
     monkeypatch.setattr(own_builds, "MAX_BUILDS_PER_IMAGE", 2)
     pushed = [fleet.push(make_image(f"app {number}")) for number in range(5)]
     fleet.create("web", manifest="---\n".join(write_manifest(f"acme/web@{each}") for each in pushed))

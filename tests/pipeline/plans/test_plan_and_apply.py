@@ -84,7 +84,7 @@ def make_plan(stand, loopback):
     return make
 
 
-def test_planning_makes_no_writes_and_reports_like_a_run_of_level_report(stand, loopback):
+def test_planning_makes_no_writes_and_reports_like_a_run_at_level_report(stand, loopback):
     planned_run = loopback.plan([stand.fleet()])
     assert stand.writes == []
     assert planned_run.report == loopback.run([stand.fleet()], RunLevel.REPORT)
@@ -99,7 +99,7 @@ def test_applying_a_plan_without_writes_sends_no_requests_to_the_forge(stand, lo
     assert (report.repositories, report.failed) == ((), ())
 
 
-def test_plan_of_level_push_pushes_branch_and_opens_no_pull_request(stand, loopback, make_plan):
+def test_plan_at_level_push_pushes_branch_and_opens_no_pull_request(stand, loopback, make_plan):
     report = loopback.apply(make_plan(RunLevel.PUSH), [stand.fleet()])
     assert (list_outcomes(report), report.failed, stand.requests()) == (["would-open"], (), [])
     assert BRANCH in stand.branches()

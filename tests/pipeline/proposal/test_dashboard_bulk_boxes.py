@@ -143,7 +143,7 @@ def test_bulk_checkbox_in_closed_dashboard_has_no_effect(github_scene):
     assert sorted(list_outcomes(scene.run(limits=ONE))) == ["deferred", "deferred", "deferred", "unchanged"]
 
 
-def test_bulk_checkbox_stays_ticked_after_run_of_level_report(github_scene):
+def test_bulk_checkbox_stays_ticked_after_run_at_level_report(github_scene):
     scene = github_scene
     scene.run(limits=ONE)
     scene.tick("open")

@@ -124,7 +124,7 @@ def test_unsupported_attributes_are_noted_on_the_proposal(tmp_path, updated_regi
     assert "labels, reviewers" in proposal.note
 
 
-def test_draft_rule_opens_pull_request_as_draft_without_automerge(github, updated_registry):
+def test_pull_request_opened_as_draft_by_a_rule_has_no_automerge(github, updated_registry):
     run(
         github,
         updated_registry,
@@ -230,7 +230,7 @@ def test_approved_pull_request_is_unchanged_and_reported(github, updated_registr
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_branch_is_rebuilt_on_new_base_if_the_forge_requires_current_branches(
+def test_branch_is_rebuilt_on_new_base_if_the_forge_requires_up_to_date_branches(
     github, updated_registry, rebase, outcome
 ):
     rule = PolicyRule(rebase=rebase)

@@ -251,7 +251,9 @@ def test_merge_request_is_unchanged_if_a_user_enabled_automerge(gitlab_with_pipe
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_branch_is_rebuilt_on_new_base_if_gitlab_requires_current_branches(gitlab, updated_registry, rebase, outcome):
+def test_branch_is_rebuilt_on_new_base_if_gitlab_requires_up_to_date_branches(
+    gitlab, updated_registry, rebase, outcome
+):
     rule = PolicyRule(rebase=rebase)
     gitlab.project.merge_method = "ff"
     run(gitlab, updated_registry, rule)

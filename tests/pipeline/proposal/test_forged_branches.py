@@ -272,7 +272,9 @@ def merged_github(github, registry_with_findings):
     return github
 
 
-def test_status_of_base_merge_comes_from_basebump_commit_and_not_from_the_mark(merged_github, registry_with_findings):
+def test_status_of_merged_base_comes_from_commit_of_basebump_and_not_from_the_mark(
+    merged_github, registry_with_findings
+):
     (own,) = merged_github.repository.statuses
     status = merged_github.repository.statuses[own][-1]
     attacker = merged_github.server.world.add_account("attacker")
@@ -281,7 +283,7 @@ def test_status_of_base_merge_comes_from_basebump_commit_and_not_from_the_mark(m
     assert list_statuses(merged_github) == [GOOD]
 
 
-def test_base_merge_gets_no_status_if_basebump_set_no_status(merged_github, registry_with_findings):
+def test_merge_of_base_branch_gets_no_status_if_basebump_set_none(merged_github, registry_with_findings):
     merged_github.repository.statuses.clear()
     assert run(merged_github, registry_with_findings) == "left-alone"
     assert list_statuses(merged_github) == []

@@ -59,7 +59,7 @@ def test_next_digest_updates_pull_request_without_protected_files(stand, updated
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_rebuild_asked_for_by_a_user_tries_protected_files_again(start_stand, updated_registry):
+def test_rebuild_requested_by_a_user_tries_protected_files_again(start_stand, updated_registry):
     stand = start_stand(GitHubStand, FILES)
     revoke_workflow_permission(stand)
     updated_registry.run([stand.fleet()])
@@ -85,7 +85,7 @@ def test_proposal_is_not_opened_if_only_protected_files_would_change(stand, upda
     assert BRANCH not in stand.branches()
 
 
-def test_next_run_completes_killed_run(stand, updated_registry):
+def test_next_run_completes_killed_run_that_leaves_out_protected_files(stand, updated_registry):
     assert run_killed_repeatedly(stand, lambda: updated_registry.run([stand.fleet()])) > 0
     assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
     assert list_outcomes(updated_registry.run([stand.fleet()])) == ["unchanged"]

@@ -166,7 +166,7 @@ def test_forged_base_branch_does_not_keep_automerge_enabled(github, updated_regi
     assert (pull.auto_merge, github.branches()[BRANCH]) == (None, head)
 
 
-def test_at_most_max_branches_are_read(github, updated_registry, monkeypatch):
+def test_commits_are_read_only_for_a_limited_number_of_branches(github, updated_registry, monkeypatch):
     monkeypatch.setattr(hosted_requests, "MAX_BRANCHES", 2)
     commit = github.commit("basebump/a-0", {"README.md": "A person's.\n"})
     for number in range(1, 5):

@@ -69,7 +69,7 @@ def build_success(words: str) -> CommitStatus:
     return CommitStatus(StatusState.SUCCESS, words)
 
 
-def test_proposal_gets_status_and_next_run_makes_no_writes(stand, updated_registry):
+def test_proposal_gets_commit_status_and_next_run_makes_no_writes(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE, CRITICAL), new=())
     assert run(stand, updated_registry).note == ""
     assert stand.statuses(BRANCH) == [build_success("Fixes 2 (1 critical), adds none")]
@@ -80,7 +80,7 @@ def test_proposal_gets_status_and_next_run_makes_no_writes(stand, updated_regist
     assert not any("/status" in line for line in lines)
 
 
-def test_new_evidence_and_new_commit_get_a_new_status(stand, updated_registry):
+def test_new_evidence_and_new_commit_each_get_a_new_commit_status(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
     run(stand, updated_registry)
     set_scan_results(updated_registry, old=(CVE, OTHER), new=(), newer=())
@@ -102,7 +102,7 @@ def test_failed_scan_leaves_commit_status_unchanged(stand, updated_registry):
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
-def test_status_states_unknown_evidence_and_is_not_failed(stand, updated_registry):
+def test_commit_status_states_unknown_evidence_and_is_not_failed(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,))
     run(stand, updated_registry)
     (status,) = stand.statuses(BRANCH)
@@ -110,7 +110,7 @@ def test_status_states_unknown_evidence_and_is_not_failed(stand, updated_registr
     assert "not known: " in status.description
 
 
-def test_status_is_failed_until_required_review_is_resolved(stand, updated_registry):
+def test_commit_status_is_failed_until_required_review_is_resolved(stand, updated_registry):
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
     set_scan_results(updated_registry, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
@@ -140,7 +140,7 @@ def test_worse_image_that_policy_allows_is_not_proposed_as_draft(stand, updated_
     assert stand.statuses(BRANCH) == [build_success("Fixes none, adds 1 (1 critical)")]
 
 
-def test_status_is_not_set_if_disabled_or_without_scan_results(stand, updated_registry):
+def test_commit_status_is_not_set_if_disabled_or_without_scan_results(stand, updated_registry):
     run(stand, updated_registry)
     assert stand.statuses(BRANCH) == []
     set_scan_results(updated_registry, old=(CVE,), new=())
@@ -149,7 +149,7 @@ def test_status_is_not_set_if_disabled_or_without_scan_results(stand, updated_re
     assert not any("/statuses/" in line for line in stand.writes)
 
 
-def test_status_is_set_if_only_trust_entries_are_configured(stand, updated_registry):
+def test_commit_status_is_set_if_only_trust_entries_are_configured(stand, updated_registry):
     trust = TrustEntry(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
     updated_registry.rulebook = replace(updated_registry.rulebook, trust=(trust,))
     run(stand, updated_registry)
@@ -157,7 +157,7 @@ def test_status_is_set_if_only_trust_entries_are_configured(stand, updated_regis
     assert "not signed" in status.description
 
 
-def test_enabled_statuses_are_set_on_open_pull_requests_with_one_body_edit(stand, updated_registry):
+def test_commit_statuses_enabled_later_are_set_with_one_body_edit_per_pull_request(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     run(stand, updated_registry, has_status=False)
     assert run(stand, updated_registry).outcome.value == "refreshed"
@@ -165,7 +165,7 @@ def test_enabled_statuses_are_set_on_open_pull_requests_with_one_body_edit(stand
     assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_base_merge_gets_status_of_the_commit_of_basebump(stand, updated_registry):
+def test_merge_of_base_branch_gets_status_of_the_commit_of_basebump(stand, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     run(stand, updated_registry)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
@@ -175,7 +175,7 @@ def test_base_merge_gets_status_of_the_commit_of_basebump(stand, updated_registr
     assert run(stand, updated_registry).outcome.value == "unchanged"
 
 
-def test_approved_pull_request_keeps_status_after_base_merge(start_stand, updated_registry):
+def test_approved_pull_request_keeps_commit_status_after_base_branch_is_merged(start_stand, updated_registry):
     stand = start_stand(GitHubStand, FILES)
     set_scan_results(updated_registry, old=(CVE,), new=(), newer=())
     run(stand, updated_registry)
@@ -226,7 +226,7 @@ def test_next_run_sets_status_after_run_killed_after_push(stand, updated_registr
     assert stand.statuses(BRANCH) == [build_success("Fixes 1 (1 high), adds none")]
 
 
-def test_local_forge_has_no_status(tmp_path, updated_registry):
+def test_local_forge_has_no_commit_status(tmp_path, updated_registry):
     stand = LocalStand(tmp_path / "local", FILES)
     set_scan_results(updated_registry, old=(CVE,), new=())
     proposal = run(stand, updated_registry)
@@ -239,7 +239,7 @@ def test_local_forge_has_no_status(tmp_path, updated_registry):
 AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
-def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, updated_registry):
+def test_pipeline_created_by_own_commit_status_on_gitlab_is_ignored(gitlab, updated_registry):
     set_scan_results(updated_registry, old=(CVE,), new=())
     proposal = run(gitlab, updated_registry, AUTOMERGE)
     assert "has none yet" in proposal.note

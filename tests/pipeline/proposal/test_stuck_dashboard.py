@@ -90,7 +90,7 @@ def test_dashboard_names_the_failed_check_of_a_merged_update(scene):
     assert f"· failed check: [`build`]({RUN})" in scene.read_body()
 
 
-def test_runs_without_dashboards_write_no_dashboard(scene):
+def test_runs_with_disabled_dashboards_write_no_dashboard(scene):
     scene.fleet.run(0, RunLevel.PROPOSE)
     scene.update_and_merge()
     for hours in (1, 2 * DAY, 2 * DAY + 1):

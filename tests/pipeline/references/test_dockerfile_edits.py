@@ -46,29 +46,29 @@ def is_heard(content):
     return rejects_edit(content, edit_digests(content), list_references(content))
 
 
-def test_dockerfile_parse_accepts_edit_of_digests():
+def test_dockerfile_parse_library_accepts_edit_of_digests():
     assert not rejects_edit(PLAIN, edit_digests(PLAIN))
 
 
-def test_dockerfile_parse_rejects_edit_that_also_changes_another_tag():
+def test_dockerfile_parse_library_rejects_edit_that_also_changes_another_tag():
     after = edit_digests(PLAIN)
     other = after.replace(b"golang:1.23@", b"golang:1.24@")
     assert rejects_edit(PLAIN, other, list_references(after))
 
 
-def test_dockerfile_parse_rejects_changed_tag_that_the_basebump_parser_misses():
+def test_dockerfile_parse_library_rejects_changed_tag_that_basebump_parser_misses():
     assert rejects_edit(PLAIN, PLAIN.replace(b"1.23", b"1.24"), list_references(PLAIN))
 
 
-def test_dockerfile_parse_rejects_edit_without_the_planned_digests():
+def test_dockerfile_parse_library_rejects_edit_without_the_planned_digests():
     assert rejects_edit(PLAIN, PLAIN, list_references(edit_digests(PLAIN)))
 
 
-def test_dockerfile_parse_rejects_edit_that_makes_the_file_unparsable():
+def test_dockerfile_parse_library_rejects_edit_that_makes_the_file_unparsable():
     assert rejects_edit(PLAIN, PLAIN.replace(b"TAG=3.20", b"TAG=3.20 \xff"), list_references(edit_digests(PLAIN)))
 
 
-def test_dockerfile_parse_accepts_edit_of_file_with_build_stages():
+def test_dockerfile_parse_library_accepts_edit_of_file_with_build_stages():
     content = b"FROM golang:1.23 AS Build\nFROM BUILD\nFROM scratch\n"
     assert not rejects_edit(content, edit_digests(content))
     assert is_heard(content)
@@ -88,7 +88,7 @@ def test_dockerfile_parse_accepts_edit_of_file_with_build_stages():
         ("too large a file", b"FROM alpine:3.20\n" + b"# a comment\n" * (edit.MAX_PARSED_BYTES // 12)),
     ],
 )
-def test_edit_is_accepted_if_dockerfile_parse_misreads_the_file(defect, content):
+def test_edit_is_accepted_if_the_dockerfile_parse_library_misreads_the_file(defect, content):
     assert edit_digests(content) != content
     assert not rejects_edit(content, edit_digests(content)), defect
     assert not is_heard(content), defect
@@ -105,7 +105,7 @@ def test_edit_is_accepted_if_dockerfile_parse_misreads_the_file(defect, content)
         ("a line break added at the end", b"FROM alpine:3.20"),
     ],
 )
-def test_edit_keeps_text_that_dockerfile_parse_would_change(defect, content):
+def test_edit_keeps_text_that_the_dockerfile_parse_library_would_change(defect, content):
     """The test first shows that the writer of dockerfile-parse damages the file."""
     after = edit_digests(content)
     assert after.replace(f"@{DIGEST}".encode(), b"") == content
@@ -116,19 +116,19 @@ def test_edit_keeps_text_that_dockerfile_parse_would_change(defect, content):
     assert parser.content.encode() != after, defect
 
 
-def test_edit_check_with_dockerfile_parse_creates_no_files(tmp_path, monkeypatch):
+def test_edit_check_with_the_dockerfile_parse_library_creates_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not rejects_edit(PLAIN, edit_digests(PLAIN))
     assert not list(tmp_path.iterdir())
 
 
-def test_dockerfile_parse_is_imported_only_for_dockerfile_edits():
+def test_dockerfile_parse_library_is_imported_only_for_dockerfile_edits():
     code = "import sys, bot.pipeline.references.edit; sys.exit('dockerfile_parse' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @given(before=st.binary(max_size=200), after=st.binary(max_size=200))
-def test_edit_check_with_dockerfile_parse_never_raises(before, after):
+def test_edit_check_with_the_dockerfile_parse_library_raises_no_errors(before, after):
     assert rejects_edit(before, after) in (True, False)
 
 
@@ -150,6 +150,6 @@ def test_edit_check_with_dockerfile_parse_never_raises(before, after):
     ),
     end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_dockerfile_parse_never_rejects_a_correct_edit(lines, end):
+def test_dockerfile_parse_library_never_rejects_a_correct_edit(lines, end):
     content = end.join(lines).encode()
     assert not rejects_edit(content, edit_digests(content))

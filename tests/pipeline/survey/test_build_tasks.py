@@ -81,23 +81,23 @@ def test_dockerfile_path_is_relative_to_the_context_folder(tmp_path, context, do
         (WEB, "missing/Dockerfile"),
     ],
 )
-def test_task_that_builds_outside_the_repository_or_a_missing_dockerfile_is_ignored(tmp_path, context, dockerfile):
+def test_acr_task_that_builds_no_dockerfile_of_the_repository_is_ignored(tmp_path, context, dockerfile):
     assert list_dockerfiles_built_by(tmp_path, DockerStep(dockerfile), context) == {}
 
 
-def test_task_is_matched_to_no_dockerfile_if_repository_has_no_clone_url(tmp_path):
+def test_acr_task_matches_no_dockerfile_if_repository_has_no_clone_url(tmp_path):
     local = GitRepository("local", "acme/web", "main", "0" * 40)
     builds = BuildTasks((build_task(DockerStep("Dockerfile")),), (CONTOSO,))
     assert list_built_dockerfiles(survey_files(tmp_path, builds, repository=local)) == {}
 
 
 @pytest.mark.parametrize(("context", "path"), [(WEB, "Dockerfile"), (f"{WEB}:app", "app/Dockerfile")])
-def test_task_file_is_found_in_the_repository_of_the_context(tmp_path, context, path):
+def test_acr_task_file_is_found_in_the_repository_of_the_context(tmp_path, context, path):
     files = FILES | {"ci/acb.yaml": STEPS, "app/ci/acb.yaml": STEPS}
     assert list_dockerfiles_built_by(tmp_path, FileStep("ci/acb.yaml"), context, files) == {path: True}
 
 
-def test_task_file_with_any_name_is_read_even_if_another_format_reads_the_file_too(tmp_path):
+def test_acr_task_file_is_read_even_if_another_format_also_reads_the_file(tmp_path):
     assert list_dockerfiles_built_by(tmp_path, FileStep("build.task"), files=FILES | {"build.task": STEPS}) == {
         "Dockerfile": True
     }
@@ -107,12 +107,12 @@ def test_task_file_with_any_name_is_read_even_if_another_format_reads_the_file_t
     }
 
 
-def test_task_with_missing_task_file_builds_no_dockerfile(tmp_path):
+def test_acr_task_with_missing_task_file_builds_no_dockerfile(tmp_path):
     assert list_dockerfiles_built_by(tmp_path, FileStep("acb.yaml")) == {}
     assert list_dockerfiles_built_by(tmp_path, FileStep("../acb.yaml"), f"{WEB}:app", FILES | {"acb.yaml": STEPS}) == {}
 
 
-def test_task_whose_file_has_no_build_steps_builds_no_dockerfile(tmp_path):
+def test_acr_task_without_build_steps_in_the_task_file_builds_no_dockerfile(tmp_path):
     assert (
         list_dockerfiles_built_by(
             tmp_path, FileStep("purge.yaml"), files=FILES | {"purge.yaml": "steps:\n- cmd: acr purge\n"}
@@ -121,7 +121,7 @@ def test_task_whose_file_has_no_build_steps_builds_no_dockerfile(tmp_path):
     )
 
 
-def test_build_step_of_inline_task_uses_own_context_or_context_of_the_task(tmp_path):
+def test_build_step_of_inline_acr_task_uses_own_context_or_context_of_the_task(tmp_path):
     assert list_dockerfiles_built_by(tmp_path, InlineStep(STEPS.encode()), f"{WEB}:app") == {"app/Dockerfile": True}
     assert list_dockerfiles_built_by(tmp_path, InlineStep(STEPS.encode()), "") == {}
     remote = f"steps:\n- build: -t a -f web/Dockerfile {WEB}:app\n- build: -t b https://github.com/acme/api.git\n"
@@ -131,7 +131,7 @@ def test_build_step_of_inline_task_uses_own_context_or_context_of_the_task(tmp_p
 # What is not known
 
 
-def test_every_dockerfile_is_possibly_built_if_tasks_of_a_registry_cannot_be_listed(tmp_path):
+def test_every_dockerfile_is_possibly_built_if_acr_tasks_cannot_be_listed(tmp_path):
     found = survey_files(tmp_path, BuildTasks(failed_registries=(CONTOSO,)))
     assert list_built_dockerfiles(found) == dict.fromkeys(FILES, False)
     (note,) = found.references[0].notes
@@ -140,7 +140,7 @@ def test_every_dockerfile_is_possibly_built_if_tasks_of_a_registry_cannot_be_lis
 
 
 @pytest.mark.parametrize("step", [OtherStep(), InlineStep(b"steps: [")])
-def test_unknown_step_possibly_builds_every_dockerfile_in_context_of_the_task(tmp_path, step):
+def test_unknown_step_of_acr_task_may_build_any_dockerfile_in_the_context(tmp_path, step):
     found = survey_files(tmp_path, BuildTasks((build_task(step, f"{WEB}:app"),)))
     assert list_built_dockerfiles(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
     (note,) = found.references[1].notes
@@ -148,12 +148,12 @@ def test_unknown_step_possibly_builds_every_dockerfile_in_context_of_the_task(tm
     assert list_dockerfiles_built_by(tmp_path, step, "https://github.com/acme/api.git") == {}
 
 
-def test_step_with_variable_in_dockerfile_path_possibly_builds_any_dockerfile(tmp_path):
+def test_acr_step_with_variable_in_dockerfile_path_may_build_any_dockerfile(tmp_path):
     content = b"steps:\n- build: -t a -f {{.Values.file}} .\n"
     assert list_dockerfiles_built_by(tmp_path, InlineStep(content), f"{WEB}:app/web") == {"app/web/Dockerfile": False}
 
 
-def test_task_with_unreadable_task_file_possibly_builds_every_dockerfile(tmp_path):
+def test_acr_task_with_unreadable_task_file_may_build_any_dockerfile(tmp_path):
     files = {"Dockerfile": FROM, "broken.task": "steps: [", "large.task": b"#" * (MAX_FILE_BYTES + 1)}
     assert list_dockerfiles_built_by(tmp_path, FileStep("broken.task"), files=files) == {"Dockerfile": False}
     assert list_dockerfiles_built_by(tmp_path, FileStep("large.task"), files=files) == {"Dockerfile": False}
@@ -179,7 +179,7 @@ class ShortTree:
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_task_file_missing_from_truncated_tree_possibly_builds_every_dockerfile(tmp_path, complete):
+def test_acr_task_file_missing_from_truncated_tree_may_build_any_dockerfile(tmp_path, complete):
     whole = WorkTree(write_tree(tmp_path / "tree", FILES | {"acb.task": STEPS}))
     found = survey_files(
         tmp_path, BuildTasks((build_task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
@@ -191,7 +191,7 @@ def test_task_file_missing_from_truncated_tree_possibly_builds_every_dockerfile(
 
 
 @pytest.mark.real("git")
-def test_task_file_is_read_from_the_scanned_commit_after_the_branch_changed(tmp_path):
+def test_acr_task_file_is_read_from_the_scanned_commit_after_the_branch_changed(tmp_path):
     git = DiskRepository.create(tmp_path / "fleet" / "web.git", {**FILES, "build.task": STEPS})
     fleet = LocalFleet(tmp_path / "fleet")
     (repository,) = fleet.list_repositories(frozenset())
@@ -216,7 +216,7 @@ class FakeTaskRegistry:
         return self._answer
 
 
-def test_tasks_of_other_registries_are_listed_if_one_registry_fails():
+def test_acr_tasks_of_other_registries_are_listed_if_one_registry_fails():
     tasks = (build_task(DockerStep("Dockerfile")), build_task(OtherStep()))
     silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
     builders = [FakeTaskRegistry(CONTOSO, tasks), FakeTaskRegistry("a.azurecr.io", silent)]

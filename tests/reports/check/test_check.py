@@ -70,7 +70,7 @@ def build_hostile_report(text: str) -> CheckReport:
     return build_report(*references, since=text, root=text, unsupported=unread, failed=[build_failure(text, text)])
 
 
-def test_check_text_sorts_findings_by_file_and_line_and_counts_each_kind():
+def test_text_of_check_sorts_findings_by_file_and_line_and_counts_each_kind():
     text = render_check_text(
         build_report(
             build_reference(ViolationKind.GONE, line_number=9),
@@ -88,7 +88,7 @@ def test_check_text_sorts_findings_by_file_and_line_and_counts_each_kind():
     ]
 
 
-def test_check_text_lists_failures_before_the_summary():
+def test_text_of_check_lists_failures_before_the_summary():
     text = render_check_text(build_report(failed=[build_failure(), build_failure("ghcr.io")]))
     assert text.splitlines() == [
         "basebump could not do its work here:",
@@ -100,7 +100,7 @@ def test_check_text_lists_failures_before_the_summary():
     ]
 
 
-def test_check_sarif_has_result_for_each_violation_and_notification_for_notes():
+def test_sarif_of_check_has_result_for_each_violation_and_notification_for_notes():
     references = [
         build_reference(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)
     ]
@@ -153,7 +153,7 @@ def test_equal_findings_on_one_line_have_only_one_annotation():
     assert len(json.loads(render_check_code_quality(found))) == 2
 
 
-def test_check_junit_has_test_case_for_each_reference_and_failure():
+def test_junit_of_check_has_test_case_for_each_reference_and_failure():
     statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in ReferenceStatus]
     references = [
         build_reference(status=status, reason=reason, line_number=line)
@@ -179,7 +179,7 @@ def test_check_junit_has_test_case_for_each_reference_and_failure():
     assert counts == {"tests": str(len(tags)), "failures": "1", "errors": "1", "skipped": "1"}
 
 
-def test_check_text_escapes_ci_commands_in_untrusted_text():
+def test_text_of_check_escapes_ci_commands_in_untrusted_text():
     lines = render_check_text(build_hostile_report(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
     assert len(lines) == 18
@@ -188,7 +188,7 @@ def test_check_text_escapes_ci_commands_in_untrusted_text():
     )
 
 
-def test_check_sarif_messages_are_sentences_about_problem_and_remedy():
+def test_messages_in_sarif_of_check_are_sentences_about_problem_and_remedy():
     violations = (
         Violation(ViolationKind.UNPINNED, "node:22 has no digest", remedy="basebump scan . --write pins it"),
         Violation(ViolationKind.POLICY, "node:22 is bad", ViolatedRule.SIGNATURE, remedy="write another one"),
@@ -207,7 +207,7 @@ def test_check_sarif_messages_are_sentences_about_problem_and_remedy():
     assert scores == {"unpinned": "4.0", "policy/signature": "7.0", "gone": None}
 
 
-def test_check_sarif_links_to_repository_from_which_basebump_was_installed(tmp_path):
+def test_sarif_of_check_links_to_repository_from_which_basebump_was_installed(tmp_path):
     folder = tmp_path / "packages" / "basebump-1.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: basebump\nVersion: 1\n")
@@ -224,7 +224,7 @@ def test_check_sarif_links_to_repository_from_which_basebump_was_installed(tmp_p
     assert [rule["helpUri"] for rule in driver["rules"]] == [page]
 
 
-def test_check_sarif_escapes_untrusted_text():
+def test_sarif_of_check_escapes_untrusted_text():
     (run,) = read_sarif(render_check_sarif(build_hostile_report(HOSTILE)))
     said = [*run["results"], *run["invocations"][0]["toolExecutionNotifications"]]
     assert any("evil.example" in each["message"]["text"] for each in said)
@@ -244,14 +244,14 @@ CHECK_RENDERERS = (
 
 @pytest.mark.parametrize("render", CHECK_RENDERERS)
 @pytest.mark.parametrize("command", ["##vso[task.setvariable variable=x]y", "##[command]x"])
-def test_no_check_format_contains_ci_commands_in_the_middle_of_a_line(render, command):
+def test_output_of_check_contains_no_ci_commands_in_the_middle_of_a_line(render, command):
     text = render(build_hostile_report(command))
     assert "##[" not in text
     assert "##vso[" not in text
 
 
 @given(st.text(st.characters(), max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ufffe", "\0", "\ud800", "--><x/>"]))
-def test_every_check_format_stays_valid_with_any_untrusted_text(text):
+def test_every_output_format_of_check_stays_valid_with_any_untrusted_text(text):
     found = build_hostile_report(text)
     (suite,) = ET.fromstring(render_check_junit(found))
     tags = [[each.tag for each in case] for case in suite.iter("testcase")]

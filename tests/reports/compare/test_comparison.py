@@ -93,7 +93,7 @@ def test_comparison_shows_exploitation_and_epss_score_of_each_finding():
     assert "| 91.3 % |" in render_markdown(listed)
 
 
-def test_exploited_is_null_in_document_if_kev_list_was_not_read():
+def test_json_key_exploited_is_null_if_kev_list_was_not_read():
     unread = build_comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "`kev`" in render_comparison_text(unread)
     assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None

@@ -201,7 +201,7 @@ def test_fleet_page_has_nested_headings_table_headers_and_valid_anchors():
     assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in shown.elements}
 
 
-def test_fleet_page_stays_below_max_bytes_and_counts_omitted_rows():
+def test_fleet_page_stays_below_size_limit_and_counts_omitted_rows():
     def tree(number: int):
         references = [
             build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)

@@ -93,7 +93,7 @@ def test_status_bars_have_proportional_widths_and_are_hidden_from_screen_readers
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
-def test_image_row_has_at_most_max_references_and_counts_the_rest():
+def test_image_row_lists_references_up_to_limit_and_counts_the_rest():
     references = [
         build_verdict(ReferenceStatus.UP_TO_DATE, line_number=number) for number in range(1, MAX_REFERENCES + 10)
     ]

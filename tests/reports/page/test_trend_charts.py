@@ -87,7 +87,7 @@ def test_trend_lines_of_teams_share_scale_and_are_sorted_by_waiting_fixes():
     ]
 
 
-def test_trend_section_shows_at_most_max_teams_and_counts_the_rest():
+def test_trend_section_shows_teams_up_to_limit_and_counts_the_rest():
     found = build_trend_section(
         build_trends(1, 2, teams=tuple(f"@{number:02}" for number in range(MAX_TEAMS + 3)))
     ).teams

@@ -123,7 +123,7 @@ def test_descriptions_omit_workload_and_cluster_names_on_request():
     assert "The last attempt failed for 1 cluster." in text
 
 
-def test_description_names_at_most_max_details_workloads_and_counts_the_rest():
+def test_description_names_workloads_up_to_limit_and_counts_the_rest():
     (image, *_) = build_scene().stages.unlisted
     images = [
         replace(image, workload=replace(image.workload, name=f"job-{number}")) for number in range(MAX_DETAILS + 3)
@@ -131,7 +131,7 @@ def test_description_names_at_most_max_details_workloads_and_counts_the_rest():
     assert describe_workloads(images, shows_workloads=True).endswith("job-4 (1 pod), and 3 more")
 
 
-def test_description_names_at_most_max_details_clusters_and_counts_the_rest():
+def test_description_names_clusters_up_to_limit_and_counts_the_rest():
     clusters = tuple(f"prod-{number}" for number in range(MAX_DETAILS + 2))
     wait = UpdateWait(WaitReason.CLUSTER_NOT_READ, None, clusters=clusters)
     assert describe_wait(wait, shows_workloads=True).endswith("prod-4, and 2 more.")
@@ -147,7 +147,7 @@ def test_description_of_undeployed_build_names_manifests_and_old_containers():
     )
 
 
-def test_document_lists_at_most_max_workloads_of_an_update():
+def test_json_document_lists_workloads_of_an_update_only_up_to_limit():
     report = build_scene()
     (image, *_) = report.stages.unlisted
     update = replace(report.stages.updates[0], workloads=(image,) * (MAX_WORKLOADS + 1))
@@ -155,7 +155,7 @@ def test_document_lists_at_most_max_workloads_of_an_update():
     assert len(document["workloads"]) == MAX_WORKLOADS
 
 
-def test_text_notes_if_no_container_runs_the_update_any_more():
+def test_description_states_if_no_container_runs_the_update_any_more():
     report = build_scene()
     runs = next(each for each in report.stages.updates if each.stage is UpdateStage.RUNNING)
     lines = describe_progress(replace(runs, workloads=()), report.stages, report.now, "")

@@ -70,7 +70,7 @@ def test_markdown_summary_keeps_tables_and_shows_untrusted_text_as_code(word):
 
 @given(ANY)
 @example(HOSTILE)
-def test_run_text_has_no_control_characters_or_ci_commands(word):
+def test_text_of_run_has_no_control_characters_or_ci_commands(word):
     text = render_run_text(build_hostile_report(word))
     assert {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cf", "Cs"} == set()
     assert "##[" not in text

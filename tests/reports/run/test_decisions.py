@@ -24,7 +24,7 @@ def read_lines(report):
     return [json.loads(line) for line in render_decisions(report).splitlines()]
 
 
-def test_decisions_have_a_line_for_each_reference_text_proposal_and_failure():
+def test_decision_lines_cover_references_unsupported_texts_proposals_and_failures():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     tree = build_repository(
         build_update(), held, unsupported=(build_unsupported_text(),), proposals=(build_proposal(note="labelled"),)

@@ -52,7 +52,7 @@ def get_value(found, name, **labels):
     return found.get((f"basebump_{name}", frozenset(labels.items())))
 
 
-def test_metrics_count_references_proposals_texts_and_failures():
+def test_metrics_count_references_proposals_unsupported_texts_and_failures():
     unpinned = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     tree = build_repository(
         build_update(),

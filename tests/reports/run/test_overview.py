@@ -20,7 +20,7 @@ from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.run.overview import MAX_ROWS, render_overview
 
 
-def test_overview_has_a_line_for_each_repository_and_only_used_columns():
+def test_overview_has_a_line_for_each_repository_and_omits_unused_columns():
     held = build_verdict(ReferenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     waits = build_proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [

@@ -127,7 +127,7 @@ def test_untrusted_text_does_not_break_table_rows_of_summary():
     assert {line.count("|") for line in rows} == {5}
 
 
-def test_summary_of_large_fleet_stays_below_max_bytes_and_counts_omitted_rows():
+def test_summary_of_large_fleet_stays_below_size_limit_and_counts_omitted_rows():
     references = [build_update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
     fleet = [
         build_repository(*references, name=f"acme/{number}", proposals=(build_proposal(),)) for number in range(900)

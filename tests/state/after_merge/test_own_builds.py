@@ -49,7 +49,7 @@ def test_own_builds_are_loaded_as_stored(store, state_location):
     assert store.load_builds([]) == []
 
 
-def test_own_build_keeps_the_earliest_time_of_reading(store, state_location):
+def test_own_build_keeps_the_earliest_time_when_a_run_read_the_build(store, state_location):
     store.record_builds([build("1")], state_location.now)
     learned = build("1", bases=(BuiltOn(None, digest("base"), BaseEvidence.LABEL),))
     store.record_builds([learned], state_location.now + HOUR)

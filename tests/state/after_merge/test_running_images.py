@@ -56,7 +56,7 @@ def test_running_images_are_loaded_as_stored(store, state_location):
     )
 
 
-def test_running_image_ends_at_the_first_reading_without_the_image(store, state_location):
+def test_image_counts_as_running_until_the_cluster_is_read_without_the_image(store, state_location):
     store.record_clusters([build_reading(OLD)], state_location.now)
     store.record_clusters([build_reading(OLD, NEW)], state_location.now + HOUR)
     store.record_clusters([build_reading(NEW)], state_location.now + 2 * HOUR)
@@ -75,7 +75,7 @@ def test_image_that_runs_again_keeps_the_time_at_which_it_was_first_seen(store, 
     assert cluster.images == (StoredRunningImage(replace(OLD, pods=7), state_location.now),)
 
 
-def test_unreadable_cluster_keeps_stored_images_until_read_again(store, state_location):
+def test_stored_images_of_an_unreadable_cluster_are_kept_until_read_again(store, state_location):
     failure = UnreadCluster("prod", ClusterProblem.FORBIDDEN, "the account is not allowed to list pods\0")
     store.record_clusters([failure], state_location.now)
     shown = replace(failure, detail="the account is not allowed to list pods?")
@@ -88,7 +88,7 @@ def test_unreadable_cluster_keeps_stored_images_until_read_again(store, state_lo
     assert store.load_clusters() == (StoredCluster("prod", state_location.now + 3 * HOUR, None, (known,)),)
 
 
-def test_cluster_reading_of_a_run_that_started_earlier_is_ignored(store, state_location):
+def test_images_that_a_run_started_earlier_read_from_a_cluster_are_ignored(store, state_location):
     store.record_clusters([build_reading(NEW)], state_location.now)
     store.record_clusters([build_reading(OLD)], state_location.now - HOUR)
     assert list_images(store) == [(NEW.digest, state_location.now, None)]

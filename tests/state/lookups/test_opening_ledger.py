@@ -38,7 +38,7 @@ def reserve(ledger: DatabaseOpeningLedger, *openings: Opening, at: datetime = NO
     ledger.reserve(lambda _: openings, at, HOUR)
 
 
-def test_next_run_counts_openings_within_the_time_window(ledger):
+def test_next_run_counts_opened_proposals_within_the_time_window(ledger):
     reserve(ledger, FIRST, SECOND)
     assert load(ledger) == {FIRST, SECOND}
     assert load(ledger, NOW + HOUR - timedelta(seconds=1)) == {FIRST, SECOND}
@@ -46,26 +46,26 @@ def test_next_run_counts_openings_within_the_time_window(ledger):
     assert load(ledger, NOW + HOUR, window=2 * HOUR) == {FIRST, SECOND}
 
 
-def test_reserving_an_opening_again_counts_from_the_later_time(ledger):
+def test_proposal_that_is_reserved_again_counts_from_the_later_time(ledger):
     reserve(ledger, FIRST)
     reserve(ledger, FIRST, at=NOW + HOUR / 2)
     assert load(ledger, NOW + HOUR) == {FIRST}
 
 
-def test_opening_that_was_given_back_is_not_counted(ledger):
+def test_proposal_with_released_reservation_is_not_counted(ledger):
     reserve(ledger, FIRST, SECOND)
     ledger.give_back([FIRST], NOW)
     assert load(ledger) == {SECOND}
 
 
-def test_giving_back_keeps_an_opening_that_another_run_reserved_later(ledger):
+def test_releasing_a_reservation_keeps_a_later_reservation_by_another_run(ledger):
     reserve(ledger, FIRST)
     reserve(ledger, FIRST, at=NOW + timedelta(microseconds=1))
     ledger.give_back([FIRST], NOW)
     assert load(ledger, NOW + HOUR / 2) == {FIRST}
 
 
-def test_giving_back_an_opening_keeps_opening_of_equal_repository_on_another_forge(ledger):
+def test_releasing_a_reservation_keeps_that_of_equal_repository_on_another_forge(ledger):
     elsewhere = Opening(("gitlab", "gitlab.com", "acme/web"), FIRST.branch, True, False)
     reserve(ledger, FIRST, elsewhere)
     ledger.give_back([elsewhere], NOW)
@@ -81,7 +81,7 @@ def test_ledger_stores_no_reservation_if_the_choice_raises_an_error(ledger):
     assert load(ledger) == set()
 
 
-def test_old_openings_are_deleted_on_the_next_reservation(ledger):
+def test_old_reservations_are_deleted_by_the_next_reservation(ledger):
     reserve(ledger, FIRST)
     later = NOW + timedelta(days=60)
     reserve(ledger, SECOND, at=later)

@@ -30,7 +30,7 @@ def test_last_push_of_each_branch_is_loaded(store):
     assert store.load_pushes(WEB) == {"basebump/x": SECOND, "basebump/y": FIRST}
 
 
-def test_pushes_are_stored_separately_for_same_repository_name_on_other_forges(store):
+def test_branch_pushes_to_equally_named_repositories_are_stored_for_each_forge(store):
     store.record_pushes({WEB: {"basebump/x": FIRST}, LOCAL: {"basebump/x": SECOND}}, NOW)
     assert store.load_pushes(LOCAL) == {"basebump/x": SECOND}
     assert store.load_pushes(ELSEWHERE) == {}

@@ -118,14 +118,14 @@ def service(state_location):
     return service
 
 
-def test_rows_of_a_later_release_prevent_neither_other_work_nor_pages(service):
+def test_rows_stored_by_a_later_release_prevent_neither_other_work_nor_pages(service):
     service.change(STATEMENTS)
     service.read_everything()
     assert {API, NODE} <= service.claim_everything()
     service.read_everything()
 
 
-def test_worker_starts_after_a_killed_worker_despite_rows_of_a_later_release(service):
+def test_worker_starts_after_a_killed_worker_despite_rows_stored_by_later_release(service):
     assert service.queue.claim_work("old", WorkKind, 1000, LEASE)
     service.change(STATEMENTS)
     service.queue.release_claims("old")
