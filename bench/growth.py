@@ -18,7 +18,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
@@ -65,6 +65,7 @@ class GrowthTree:
     is_complete: bool = True
     is_on_disk: bool = False
     unlisted_folders: Sequence[tuple[FilePath, TreeError]] = ()
+    links: Mapping[FilePath, str] = field(default_factory=dict)
     history: None = None
 
     def list_entries(self) -> list[TreeEntry]:

@@ -82,6 +82,13 @@ class FileTree(Protocol):
         """The folders that could not be listed, with the errors; complete only after `list_entries` is exhausted."""
 
     @property
+    def links(self) -> Mapping[FilePath, str]:
+        """The text of each symbolic link, such as `../Dockerfile`; complete only after `list_entries` is exhausted.
+
+        Empty if the tree does not list links, as those of forges.
+        """
+
+    @property
     def is_on_disk(self) -> bool:
         """True if another process can read the files from a pickled copy of the tree, which contains no secret."""
 

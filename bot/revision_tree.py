@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,9 @@ from bot.model.errors import ProcessError, TreeError, UsageError
 from bot.model.forge import REGULAR_MODES, TreeEntry
 from bot.model.source import FilePath
 
+MAX_LINK_BYTES = 4096
+"""The length of the longest path in Linux, which is therefore the longest text of a link that can be checked out."""
+_LINK_MODE = "120000"
 _COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
 _SHA1_LENGTH = 40
 _ENVIRONMENT = {"GIT_NO_REPLACE_OBJECTS": "1"}
@@ -43,12 +46,25 @@ class RevisionTree:
     def __init__(self, root: Path, commit: str, failure: str) -> None:
         """Create the tree of the files below `root`. Error messages begin with `failure`."""
         self._root, self._commit, self._failure = root, commit, failure
+        self._links: dict[FilePath, str] = {}
+
+    @property
+    def links(self) -> Mapping[FilePath, str]:
+        """The text of each symbolic link. It is complete only after all entries of `list_entries` were consumed."""
+        return self._links
 
     def list_entries(self) -> Iterator[TreeEntry]:
         """Yield the regular files below the folder. Raises TreeError if git fails."""
+        links: list[TreeEntry] = []
         for entry in parse_tree_listing(self._query_git("ls-tree", "-r", "-z", "-l", self._commit)):
             if entry.mode in REGULAR_MODES:
                 yield TreeEntry(FilePath(os.fsdecode(entry.path)), entry.size, entry.oid)
+            elif entry.mode == _LINK_MODE and (entry.size or 0) <= MAX_LINK_BYTES:
+                links.append(TreeEntry(FilePath(os.fsdecode(entry.path)), entry.size, entry.oid))
+        for link, content in zip(links, self.read(links), strict=True):
+            if isinstance(content, TreeError):
+                raise content
+            self._links[link.path] = os.fsdecode(content)
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the stored content of each entry in order. If an entry cannot be read, yield a TreeError instead."""
@@ -109,15 +125,18 @@ class GitRevision:
         return RevisionTree(self.root, self.commit, failure)
 
     def has_changed(self, path: FilePath) -> bool:
-        """Return True if the bytes of a file in the folder are not those of the revision.
+        """Return True if the bytes of a file in the folder, or the text of a link, are not those of the revision.
 
         Raises:
             TreeError: If git cannot list the files of the revision.
         """
-        entry = self._entries.get(path)
-        if entry is None or entry.oid is None:
-            return True
+        entries, links = self._listing
+        entry = entries.get(path)
         try:
+            if path in links:
+                return (self.root / path).readlink() != Path(links[path])
+            if entry is None or entry.oid is None:
+                return True
             descriptor = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW)
             with os.fdopen(descriptor, "rb") as file:
                 if os.fstat(descriptor).st_size != entry.size:
@@ -129,5 +148,6 @@ class GitRevision:
             return True
 
     @cached_property
-    def _entries(self) -> dict[FilePath, TreeEntry]:
-        return {entry.path: entry for entry in self.tree.list_entries()}
+    def _listing(self) -> tuple[Mapping[FilePath, TreeEntry], Mapping[FilePath, str]]:
+        tree = self.tree
+        return {entry.path: entry for entry in tree.list_entries()}, tree.links

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class WorkTreeHistory:
 
 
 class WorkTree:
-    """The files of a folder, without symbolic links.
+    """The files of a folder. Symbolic links are listed separately, and never followed by the file system.
 
     If the folder is in a git checkout, files that git ignores are left out, and untracked files are included. This also
     applies to each further checkout inside the folder, such as a nested clone. If the whole folder is ignored by the
@@ -63,6 +64,7 @@ class WorkTree:
         self._root = root
         self._prefix = f"{root}/"
         self._unlisted: dict[FilePath, TreeError] = {}
+        self._links: dict[FilePath, str] = {}
 
     def __reduce__(self) -> tuple[type[WorkTree], tuple[Path]]:
         return WorkTree, (self._root,)
@@ -74,6 +76,11 @@ class WorkTree:
         The result is complete only after all entries of `list_entries` were consumed.
         """
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
+
+    @property
+    def links(self) -> Mapping[FilePath, str]:
+        """The text of each symbolic link. It is complete only after all entries of `list_entries` were consumed."""
+        return self._links
 
     @property
     def history(self) -> WorkTreeHistory:
@@ -88,6 +95,7 @@ class WorkTree:
             TreeError: If the folder cannot be listed.
         """
         self._unlisted.clear()
+        self._links.clear()
         pending = [""]
         checkouts = 0
         while pending:
@@ -186,7 +194,7 @@ class WorkTree:
         self._unlisted.setdefault(inside, error)
 
     def _examine_paths(self, paths: Iterable[str]) -> Iterator[TreeEntry]:
-        """Yield an entry for each path that is a regular file, and not below a symbolic link."""
+        """Yield an entry for each path that is a regular file, and not below a symbolic link. Record each link."""
         folders: dict[str, bool] = {"": True}
         for path in paths:
             folder = path.rpartition("/")[0]
@@ -194,6 +202,12 @@ class WorkTree:
                 status = self._get_status(path)
                 if status is not None and stat.S_ISREG(status.st_mode):
                     yield TreeEntry(FilePath(path), status.st_size)
+                elif status is not None and stat.S_ISLNK(status.st_mode):
+                    self._record_link(path)
+
+    def _record_link(self, path: str) -> None:
+        with contextlib.suppress(OSError):  # the link was removed meanwhile
+            self._links[FilePath(path)] = str(Path(self._prefix + path).readlink())
 
     def _list_tracked(self, folder: str) -> list[str] | None:
         """Return the paths of the files in `folder` that git tracks.
@@ -297,6 +311,8 @@ class WorkTree:
                         yield TreeEntry(FilePath(path), child.stat(follow_symlinks=False).st_size)
                     elif child.is_dir(follow_symlinks=False) and child.name != ".git":
                         folders.append(f"{path}/")
+                    elif child.is_symlink():
+                        self._record_link(path)
                 except OSError:  # the file was removed meanwhile, or cannot be accessed
                     yield from self._examine_paths([path])
             pending += reversed(folders)

@@ -283,10 +283,22 @@ def test_symbolic_links_are_neither_listed_nor_read(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_tracked_symbolic_links_are_not_listed(checkout):
+def test_texts_of_symbolic_links_are_returned_apart_from_files(checkout, tmp_path_factory):
     (checkout / "link").symlink_to("Dockerfile")
     _run_git(checkout, "add", "link")
+    (checkout / "untracked").symlink_to("../outside")
+    assert _list_links(checkout) == {"link": "Dockerfile", "untracked": "../outside"}
     assert _list_paths(checkout) == [".gitignore", "Dockerfile"]
+    folder = tmp_path_factory.mktemp("folder")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "link").symlink_to("/etc")
+    assert _list_links(folder) == {"sub/link": "/etc"}
+
+
+def _list_links(folder):
+    tree = WorkTree(folder)
+    list(tree.list_entries())
+    return tree.links
 
 
 @pytest.mark.real("git")

@@ -381,6 +381,12 @@ class Reason(StrEnum):
         "of lines or of nested items.",
         is_whole_file=True,
     )
+    UNREADABLE_LINK = _unsupported(
+        "unreadable-link",
+        "The file is a symbolic link that does not lead to a file of the repository.",
+        is_whole_file=True,
+        next_step="replace the link with the file, or let it lead to a file of the repository",
+    )
 
     @property
     def sentence(self) -> str:

@@ -241,3 +241,25 @@ def test_offline_check_without_a_config_imports_no_network_modules(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.split()) == (4, []), done.stderr
+
+
+def test_check_reads_file_behind_symbolic_link_once_and_counts_other_links_as_unreadable(basebump, tmp_path):
+    folder = write_tree(
+        tmp_path / "tree", {"docker/base.txt": "FROM python:3.12\n", "web/Dockerfile": "FROM redis:7\n"}
+    )
+    write_tree(tmp_path / "outside", {"compose.yaml": "services: {a: {image: node:22}}\n"})
+    (folder / "Dockerfile").symlink_to("docker/base.txt")
+    (folder / "docker" / "Dockerfile").symlink_to("../web/Dockerfile")
+    (folder / "site").symlink_to("web")
+    (folder / "compose.yaml").symlink_to(tmp_path / "outside" / "compose.yaml")
+    (folder / "README").symlink_to("nowhere")
+    code, out, _ = basebump("check", folder, "--offline", "--strict", "--format", "json")
+    found = [(each["path"], each["finding"], each["reason"]) for each in json.loads(out)["findings"]]
+    assert (code, found) == (
+        4,
+        [
+            ("docker/base.txt", "unpinned", None),
+            ("web/Dockerfile", "unpinned", None),
+            ("compose.yaml", "not-evaluated", "unreadable-link"),
+        ],
+    )

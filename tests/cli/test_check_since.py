@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import pytest
-from support.git import DiskRepository
+from support.git import LINK, DiskRepository, TreeFile
 from support.runs.worlds import write_tree
 
 pytestmark = pytest.mark.real("git")
@@ -177,6 +177,22 @@ def test_check_with_since_option_reports_unparsable_file_only_if_content_changed
     write_tree(git.directory, {"b/compose.yaml": "services: {image: y\n }}"})
     code, out, _ = basebump("check", git.directory, "--offline", "--strict", "--since", "main", "--format", "json")
     assert (code, [each["path"] for each in json.loads(out)["findings"]]) == (4, ["b/compose.yaml"])
+
+
+def test_check_with_since_option_reports_links_that_changed(git, check_offline, basebump):
+    git.commit("main", {"a/Dockerfile": TreeFile(b"../Dockerfile", LINK), "b/Dockerfile": TreeFile(b"/gone", LINK)})
+    git.run("reset", "--quiet", "--hard")
+    write_tree(git.directory, {"other": "FROM node:22\n"})
+    assert check_offline() == []
+    (git.directory / "Dockerfile").unlink()
+    (git.directory / "Dockerfile").symlink_to("other")
+    assert check_offline() == [("other", 1)]
+    (git.directory / "c").mkdir()
+    (git.directory / "c" / "Dockerfile").symlink_to("/gone")
+    (git.directory / "a" / "Dockerfile").unlink()
+    (git.directory / "a" / "Dockerfile").symlink_to("/gone")
+    _, out, _ = basebump("check", git.directory, "--offline", "--strict", "--since", "main", "--format", "json")
+    assert [each["path"] for each in json.loads(out)["findings"]] == ["other", "a/Dockerfile", "c/Dockerfile"]
 
 
 def test_check_with_since_option_reads_the_commit_itself_and_not_a_replacement(git, check_offline):

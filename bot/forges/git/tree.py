@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bot.forges.git.command import GitRunner
 from bot.forges.git.commit import list_regular_files
@@ -36,6 +37,7 @@ class LocalTree:
     is_complete = True
     is_on_disk = True
     unlisted_folders = ()
+    links: Mapping[FilePath, str] = MappingProxyType({})
 
     def __init__(self, git: GitRunner, commit: str) -> None:
         self._git = git

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from bot.core.references.git_blobs import hash_blob
@@ -36,6 +37,7 @@ class ListedTree:
 
     is_on_disk = False
     unlisted_folders = ()
+    links: Mapping[FilePath, str] = MappingProxyType({})
 
     def __init__(
         self, list_files: Callable[[], TreeListing], read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.budgets import TreeBudget
 from bot.core.references.ignore_comments import IgnoreCommentFinder
+from bot.core.references.links import ResolvedLinks, resolve_links
 from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
 from bot.model.cost_limits import MAX_PATH_FOLDERS
@@ -170,7 +171,8 @@ def extract_references(
     with TreeReader(tree, formats, reader_slots) as reader:
         entries, deep_file_count = _index_entries(reader.list_entries(), tree_budget)
         rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
-        read_result = _read_tree(repository, entries, formats, tree_budget, reader)
+        resolved_links = _resolve_links(tree, entries, tree_budget)
+        read_result = _read_tree(repository, entries, formats, tree_budget, reader, resolved_links)
     failures = [
         RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(error))
         for folder, error in tree.unlisted_folders
@@ -187,7 +189,10 @@ def extract_references(
         repository=repository,
         readings=tuple(readings),
         extracted=references,
-        unread_files=tuple(UnsupportedText(path, 1, "", Reason.TOO_LARGE) for path in read_result.unread_paths),
+        unread_files=(
+            *(UnsupportedText(path, 1, "", Reason.TOO_LARGE) for path in read_result.unread_paths),
+            *(UnsupportedText(path, 1, "", Reason.UNREADABLE_LINK) for path in read_result.unreadable_links),
+        ),
         failures=tuple(failures),
         rules=own_rules,
         has_repository_config=rules is not None,
@@ -230,6 +235,8 @@ class _ReadResult:
     unread_paths: list[FilePath] = field(default_factory=list)
     """The files that are too large, and the files after the one that exceeded the budget."""
     failures: list[RunFailure] = field(default_factory=list)
+    unreadable_links: Sequence[FilePath] = ()
+    """The symbolic links that a format would read, but that lead to no file of the tree."""
     has_exceeded_budget: bool = False
 
     def add_named_values(self, other: _ReadResult, unread_files: Sequence[SelectedFile]) -> None:
@@ -249,10 +256,12 @@ def _read_tree(
     formats: Sequence[FileFormat],
     tree_budget: TreeBudget,
     reader: TreeReader,
+    links: ResolvedLinks,
 ) -> _ReadResult:
     """Read the files that formats select, and the values files that these files name."""
-    selected = _select_files(entries, formats)
+    selected, unreadable_links = _select_files(entries, formats, links)
     result = _read_files(repository, selected, tree_budget, reader)
+    result.unreadable_links = unreadable_links
     named_values = select_named_values(entries, selected, result.readings, formats)
     if named_values and not result.has_exceeded_budget:
         named_result = _read_files(repository, named_values[:MAX_NAMED_FILES], tree_budget, reader)
@@ -377,9 +386,42 @@ def _is_unread(reference: Reference | UnsupportedText) -> bool:
     return isinstance(reference, UnsupportedText) and reference.reason.facts.is_whole_file
 
 
-def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[SelectedFile]:
-    formats_by_path = select_formats(entries.keys(), formats)
-    return [SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
+_NO_LINKS = ResolvedLinks({}, frozenset())
+
+
+def _resolve_links(tree: FileTree, entries: Mapping[FilePath, TreeEntry], tree_budget: TreeBudget) -> ResolvedLinks:
+    """Return the files to which the symbolic links of a tree lead.
+
+    Raises:
+        WorkLimitError: If all paths together, including those through links, are too long.
+    """
+    if not tree.links:
+        return _NO_LINKS
+    resolved = resolve_links(tree.links, entries.keys())
+    for path in (*resolved.targets, *resolved.unreadable):
+        tree_budget.spend_path(path)
+    return resolved
+
+
+def _select_files(
+    entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat], links: ResolvedLinks
+) -> tuple[list[SelectedFile], Sequence[FilePath]]:
+    """Return the files that formats select, and the unreadable links that formats select.
+
+    A file is read once, with the formats that select its own path or the path of a link to it.
+    """
+    paths = entries.keys() | links.targets.keys() | links.unreadable if links is not _NO_LINKS else entries.keys()
+    formats_by_path = select_formats(paths, formats)
+    formats_by_file: dict[FilePath, Sequence[FileFormat]] = {}
+    unreadable = sorted(links.unreadable & formats_by_path.keys()) if links.unreadable else ()
+    for path, path_formats in formats_by_path.items():
+        target = links.targets.get(path, path)
+        if target in formats_by_file:
+            either = (*formats_by_file[target], *path_formats)
+            formats_by_file[target] = [each for each in formats if each in either]
+        elif target in entries:
+            formats_by_file[target] = path_formats
+    return [SelectedFile(entries[path], tuple(formats_by_file[path])) for path in sorted(formats_by_file)], unreadable
 
 
 def select_formats(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 from support.git import DiskRepository
 from support.runs.worlds import build_context, write_tree
@@ -163,6 +165,7 @@ class ShortTree:
     """A tree that the forge truncated, with one file that cannot be read."""
 
     unlisted_folders = ()
+    links = MappingProxyType({})
     is_on_disk = False
     history = None
 
