@@ -29,6 +29,8 @@ _PART = re.compile(r"<!-- begin: release: ([a-z-]+) -->")
 _TEXT = re.compile(r"(?ms)^<!-- (checkout|released): ([a-z-]+) -->\n(.*?)\n(?=^<!-- (?:checkout|released): |\Z)")
 _ACTION = re.compile(r"(?<=uses: )[\w.-]+/basebump@[\w.]+")
 _PACKAGE = re.compile(r'(?<=pipx install )(?:"git\+https://github\.com/[\w./-]+@\w+"|basebump==[0-9.]+)')
+_EXTRA = re.compile(r"(?<=pip install ')(?:basebump|\.)(?=\[)")
+"""The package in a command that installs one of its extras; in a checkout, this is the current folder."""
 _STARTER = '''\
 """The texts with which the files of `basebump init` refer to basebump's Action.
 
@@ -86,6 +88,7 @@ def render_page(text: str, switch: Switch) -> str:
     texts = read_texts(switch)
     for name in _PART.findall(text):
         text = replace_part(text, f"release: {name}", [texts[name], ""])
+    text = _EXTRA.sub("basebump" if switch.released else ".", text)
     return _PACKAGE.sub(switch.package, _ACTION.sub(switch.action, text))
 
 

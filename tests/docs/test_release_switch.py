@@ -19,7 +19,15 @@ CHECKOUT = Switch(released=False, repository=PLACEHOLDER)
 RELEASED = Switch(released=True, repository="acme/basebump")
 BOTH = [CHECKOUT, RELEASED]
 IDS = ["checkout", "released"]
-OF_CHECKOUT = ["no release yet", PLACEHOLDER, "@COMMIT", "rev: COMMIT", "pipx install .", "your copy of basebump"]
+OF_CHECKOUT = [
+    "no release yet",
+    PLACEHOLDER,
+    "@COMMIT",
+    "rev: COMMIT",
+    "pipx install .",
+    "pip install '.[",
+    "your copy of basebump",
+]
 
 
 def render(switch):
