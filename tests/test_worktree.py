@@ -54,7 +54,7 @@ def checkout(tmp_path):
 
 
 @pytest.mark.real("git")
-def test_history_of_folder_has_committed_contents_of_files(checkout):
+def test_git_history_of_folder_has_committed_contents_of_files(checkout):
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     for name in ("a", "b", "c"):
         write_tree(checkout, {"app/Dockerfile": f"FROM {name}\n"})

@@ -165,7 +165,7 @@ def test_unusable_response_does_not_stop_later_source_lookups(look_up_source, re
     assert len(received) == 2
 
 
-def test_source_lookups_stop_after_max_lookups_per_run(look_up_source, monkeypatch):
+def test_source_lookups_stop_after_maximum_number_per_run(look_up_source, monkeypatch):
     monkeypatch.setattr(source_history, "MAX_LOOKUPS", 2)
     found, received = look_up_source({COMPARE: COUNTS}, times=4)
     assert found == UnknownSourceChanges("this run has already looked up 2 sources, the limit")

@@ -32,7 +32,7 @@ def write_config(tmp_path, config, monkeypatch):
     return write
 
 
-def test_run_stores_images_that_run_in_clusters(tmp_path, basebump, loopback, write_config):
+def test_each_run_stores_the_images_running_in_clusters(tmp_path, basebump, loopback, write_config):
     loopback.move("python", "3.12-slim", "new")
     mirror = loopback.registry.host  # the config lists it as the mirror of Docker Hub
     with KubernetesStand(pods=[make_pod("web", f"{mirror}/library/nginx:1.29")]) as stand:

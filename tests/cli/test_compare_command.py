@@ -68,7 +68,7 @@ def test_text_of_compare_shows_both_images_and_fixed_and_added_findings(compare)
     assert "linux/amd64 by grype 0.121.2 " in out
 
 
-def test_compare_scans_both_images_with_the_same_database(compare, stand):
+def test_compare_command_scans_both_images_with_the_same_database(compare, stand):
     compare()
     calls = [call["arguments"][0] for call in stand.calls()]
     assert sum("@sha256:" in each for each in calls) == 2
@@ -86,7 +86,7 @@ def test_json_of_compare_lists_fixed_introduced_and_remaining_findings(compare):
     assert document["scanner"]["name"] == "grype"
 
 
-def test_compare_without_scanner_shows_not_scanned_instead_of_counts(compare):
+def test_compare_command_without_scanner_shows_no_counts_and_says_not_scanned(compare):
     code, out, _ = compare("--format", "json", more="scanners: [{kind: none}]\n")
     document = json.loads(out)
     assert code == 0
@@ -98,7 +98,7 @@ def test_compare_without_scanner_shows_not_scanned_instead_of_counts(compare):
     assert text.count("not scanned  ") == 2
 
 
-def test_compare_exits_with_1_if_scan_of_one_image_fails_and_still_counts_the_other(compare, stand):
+def test_compare_command_exits_with_1_if_scan_fails_and_counts_the_other_image(compare, stand):
     stand.scene["reports"].pop(build("old").digest)
     stand.scene["complaint"] = "out of memory"
     (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
@@ -111,7 +111,7 @@ def test_compare_exits_with_1_if_scan_of_one_image_fails_and_still_counts_the_ot
     assert document["fixed"] is None
 
 
-def test_compare_accepts_images_of_two_repositories(compare, loopback, stand):
+def test_compare_command_accepts_images_of_two_repositories(compare, loopback, stand):
     stand.scene["reports"][loopback.move("debian", "12", "base")] = report(
         match("CVE-2026-0001"), built=datetime.fromisoformat(stand.scene["built"])
     )
@@ -131,7 +131,7 @@ def test_comparing_an_image_with_itself_shows_no_changes(compare):
     assert "the same image" in compare("--format", "markdown", named=(PYTHON, PYTHON))[1]
 
 
-def test_compare_scans_the_requested_platform(compare, stand):
+def test_compare_command_scans_the_requested_platform(compare, stand):
     compare("--platform", "linux/arm64")
     scans = [call["arguments"] for call in stand.calls() if "@sha256:" in call["arguments"][0]]
     assert all("linux/arm64" in arguments for arguments in scans)
@@ -153,7 +153,7 @@ def test_compare_scans_the_requested_platform(compare, stand):
     ],
     ids=["reference", "registry", "platform", "missing-platform"],
 )
-def test_compare_refuses_invalid_image_registry_or_platform(compare, named, said):
+def test_compare_command_refuses_invalid_image_registry_or_platform(compare, named, said):
     code, out, err = compare(named=named)
     assert (code, out) == (2, "")
     assert said in err
@@ -174,7 +174,7 @@ def test_markdown_of_compare_has_four_tables_and_links_to_vulnerabilities(compar
     assert "[`CVE-2026-0003`](https://nvd.nist.gov/vuln/detail/CVE-2026-0003)" in out
 
 
-def test_compare_shows_signers_of_images_with_a_trust_entry(compare, loopback, tmp_path, stand):
+def test_compare_command_shows_signers_of_images_with_a_trust_entry(compare, loopback, tmp_path, stand):
     key = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "team.pub").write_bytes(trusted(key).pem)
     new = build("new")
@@ -189,13 +189,13 @@ def test_compare_shows_signers_of_images_with_a_trust_entry(compare, loopback, t
     assert "| New signature | signed by `team.pub" in compare("--format", "markdown", more=more)[1]
 
 
-def test_compare_uses_the_installed_scanner_if_the_config_has_none(compare, stand, monkeypatch):
+def test_compare_command_uses_the_installed_scanner_if_the_config_has_none(compare, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
     assert "The update fixes 1 (1 high), adds 1 (1 high), 1 remains." in compare(more="")[1]
 
 
-def test_compare_applies_advisory_lists_and_vex_documents_of_the_config(compare, stand, tmp_path):
+def test_compare_command_applies_advisory_lists_and_vex_documents_of_the_config(compare, stand, tmp_path):
     (tmp_path / "kev.json").write_bytes(kev("CVE-2026-0001"))
     product = "pkg:oci/python?repository_url=docker.io/library/python"
     (tmp_path / "vex.json").write_bytes(vex(statement("CVE-2026-0003", product, "pkg:deb/debian/tar")))
@@ -215,7 +215,7 @@ def test_compare_applies_advisory_lists_and_vex_documents_of_the_config(compare,
 
 
 @pytest.mark.real("trivy")
-def test_compare_with_real_trivy_shows_fixes_of_a_rebuilt_image(basebump, tmp_path, monkeypatch):
+def test_compare_command_with_real_trivy_shows_fixes_of_a_rebuilt_image(basebump, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     library = build_demo_images(datetime.now(UTC))
     with LoopbackRegistry(library.store) as registry:

@@ -100,7 +100,7 @@ def test_csv_of_history_has_a_row_for_each_update(basebump, fleet):
     ]
 
 
-def test_history_prefers_repository_to_image_of_the_same_name(basebump, fleet, tmp_path):
+def test_history_command_prefers_repository_to_image_of_the_same_name(basebump, fleet, tmp_path):
     inventory = DatabaseInventoryStore(Database.sqlite(tmp_path / "state.db"))
     user = BranchKey("github", "github.com", "acme/user", "main")
     inventory.record_visits([build_visit("acme/web:1", key=user)], {}, START)
@@ -109,7 +109,7 @@ def test_history_prefers_repository_to_image_of_the_same_name(basebump, fleet, t
     assert shown.startswith("docker.io/acme/web:1 in acme/user (main)")
 
 
-def test_history_refuses_name_that_is_neither_a_repository_nor_an_image(basebump, fleet):
+def test_history_command_refuses_name_that_is_neither_a_repository_nor_an_image(basebump, fleet):
     code, out, err = basebump("history", "Not An Image", "-c", fleet)
     assert (code, out) == (2, "")
     assert "is not an image reference" in err

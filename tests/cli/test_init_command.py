@@ -67,7 +67,7 @@ def test_init_does_not_write_through_a_dangling_symbolic_link(folder, basebump, 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_github_workflow_that_init_writes_uses_the_new_config_and_state(folder, basebump):
+def test_github_workflow_written_by_init_command_uses_the_new_config_and_state(folder, basebump):
     assert basebump("init", folder, "--workflow", "github")[0] == 0
     workflow = (folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8")
     config = (folder / "basebump.yaml").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def add_remote(folder, url):
     DiskRepository(folder).run("remote", "add", "origin", url)
 
 
-def test_azure_pipeline_that_init_writes_uses_the_new_config_and_the_job_token(folder, basebump):
+def test_azure_pipeline_written_by_init_command_uses_the_new_config_and_job_token(folder, basebump):
     add_remote(folder, "https://acme@dev.azure.com/acme/Web%20Shop/_git/web")
     code, out, _ = basebump("init", folder, "--workflow", "azure")
     assert (code, "--workflow" in out) == (0, False)

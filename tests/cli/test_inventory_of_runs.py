@@ -68,7 +68,7 @@ def test_declined_proposal_does_not_hide_the_next_open_proposal_of_an_image(base
     assert [each["number"] for each in usage["requests"]] == [2]
 
 
-def test_history_names_the_merged_pull_request_on_azure_repos(basebump, configure, serve, loopback):
+def test_history_command_names_the_merged_pull_request_on_azure_repos(basebump, configure, serve, loopback):
     old, new = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     azure = serve(AzureStand, {"Dockerfile": f"FROM python:3.12@{old}\n"})
     path = configure(azure, more="state: sqlite:///state.db\n")

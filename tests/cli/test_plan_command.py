@@ -101,7 +101,7 @@ def test_plan_and_run_read_the_config_only_once(tmp_path, basebump, local, loopb
     assert reads == [Path(local)]
 
 
-def test_apply_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, local, loopback):
+def test_apply_command_needs_neither_registry_nor_scanner_nor_state(tmp_path, basebump, local, loopback):
     """The guard allows only a port on which no program listens, so `apply` can make no connection."""
     now = loopback.move("python", "3.12-slim", "now")
     basebump("plan", "--config", local, "--out", tmp_path / "plan.json")
@@ -118,7 +118,7 @@ def test_connection_guard_used_by_tests_ends_command_that_contacts_a_registry(lo
     assert ended.stderr.strip().startswith("connected to ('127.0.0.1'")
 
 
-def test_apply_connects_only_to_the_forge(tmp_path, basebump, configure, serve, loopback, monkeypatch):
+def test_apply_command_connects_only_to_the_forge(tmp_path, basebump, configure, serve, loopback, monkeypatch):
     """Secrets of registries are unset during `apply`, and a tag that moves after `plan` has no effect."""
     stand = serve(GitHubStand, FILES)
     secret = "registries:\n  - {host: ghcr.io, username_env: PULL_USER, password_env: PULL_PASSWORD}\n"
@@ -141,7 +141,7 @@ def test_apply_connects_only_to_the_forge(tmp_path, basebump, configure, serve, 
     assert loopback.registry.served_requests == asked
 
 
-def test_apply_refuses_plan_if_config_changed_or_plan_is_older_than_max_age(tmp_path, basebump, local, loopback):
+def test_apply_command_refuses_plan_if_config_changed_or_plan_is_too_old(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     basebump("plan", "--config", local, "--out", plan)
@@ -154,7 +154,7 @@ def test_apply_refuses_plan_if_config_changed_or_plan_is_older_than_max_age(tmp_
     assert list(DiskRepository(tmp_path / "repositories" / "web.git").branches()) == ["main"]
 
 
-def test_apply_states_if_the_plan_contains_no_writes(tmp_path, basebump, local, loopback):
+def test_apply_command_states_if_the_plan_contains_no_writes(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", local, "--level", "propose")
     plan = tmp_path / "plan.json"
@@ -164,7 +164,7 @@ def test_apply_states_if_the_plan_contains_no_writes(tmp_path, basebump, local, 
     assert (code, json.loads(out)["repositories"]) == (0, [])
 
 
-def test_apply_refuses_missing_or_edited_plan_file(tmp_path, basebump, local, loopback):
+def test_apply_command_refuses_missing_or_edited_plan_file(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     code, _, err = basebump("apply", plan, "--config", local)
@@ -178,7 +178,7 @@ def test_apply_refuses_missing_or_edited_plan_file(tmp_path, basebump, local, lo
     )
 
 
-def test_apply_exits_with_1_and_names_repository_with_new_commits(tmp_path, basebump, local, loopback):
+def test_apply_command_exits_with_1_and_names_repository_with_new_commits(tmp_path, basebump, local, loopback):
     loopback.move("python", "3.12-slim", "now")
     plan = tmp_path / "plan.json"
     basebump("plan", "--config", local, "--out", plan)

@@ -26,7 +26,7 @@ def get_step(name):
     return next(step for step in job["steps"] if step.get("displayName") == name)
 
 
-def test_azure_pipelines_page_shows_the_pipeline_that_init_writes():
+def test_azure_pipelines_page_shows_the_pipeline_written_by_the_init_command():
     _, _, text = PIPELINE.partition("\n")
     assert BLOCKS[0] == f"# {WORKFLOW.path}\n{text}"
 

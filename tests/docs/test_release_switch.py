@@ -126,7 +126,7 @@ def test_workflows_rendered_for_release_or_checkout_pass_actionlint(switch, tmp_
 
 
 @pytest.mark.parametrize("switch", BOTH, ids=IDS)
-def test_workflow_that_init_writes_has_same_action_reference_as_the_pages(switch):
+def test_workflow_written_by_init_command_has_same_action_reference_as_the_pages(switch):
     module = ast.parse(release_switch.render_starter(switch))
     values = {each.targets[0].id: ast.literal_eval(each.value) for each in module.body if isinstance(each, ast.Assign)}
     assert values["ACTION_REFERENCE"] == switch.action

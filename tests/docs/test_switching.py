@@ -31,11 +31,11 @@ def test_init_converts_bot_configs_on_the_switching_page_into_documented_policie
     capsys.readouterr()
 
 
-def test_switching_page_shows_the_renovate_rule_that_init_prints():
+def test_switching_page_shows_the_renovate_rule_printed_by_the_init_command():
     assert list_blocks("Renovate")[-1].strip() == HANDOVER_RULE
 
 
-def test_switching_page_shows_the_dependabot_lines_that_init_prints(tmp_path, capsys):
+def test_switching_page_shows_the_dependabot_lines_printed_by_the_init_command(tmp_path, capsys):
     folder = write_tree(tmp_path, {".github/dependabot.yml": list_blocks("Dependabot")[0]})
     assert main(["init", str(folder)]) == 0
     assert capsys.readouterr().out.endswith(list_blocks("Dependabot")[-1])

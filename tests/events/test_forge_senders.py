@@ -284,7 +284,7 @@ def test_forge_delivery_with_misleading_repository_name_is_unreadable(forge, nam
         _parse(forge, replace(sent.to_request(), body=body))
 
 
-def test_github_delivery_yields_at_most_max_added_repositories():
+def test_github_delivery_yields_added_repositories_only_up_to_limit():
     sent = next(each for each in github.FORGE.deliveries if each.name == "installation_repositories added")
     added = [{"full_name": f"acme/{number}"} for number in range(MAX_EVENTS + 1)]
     many = replace(sent, document={**sent.document, "repositories_added": added})

@@ -137,7 +137,7 @@ def test_read_is_retried_after_rate_limit_that_resets_soon(watched_stand, kind):
 
 
 @pytest.mark.parametrize("wait", [str(int(MAX_WAIT) + 1), "9" * 30])
-def test_read_fails_without_pause_if_rate_limit_lasts_longer_than_max_wait(watched_stand, kind, wait):
+def test_read_fails_without_pause_if_rate_limit_lasts_longer_than_maximum_wait(watched_stand, kind, wait):
     _limit(watched_stand, kind, kind.find, retry_after=wait)
     failed = watched_stand.look()
     assert watched_stand.pauses == []

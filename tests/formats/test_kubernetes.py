@@ -127,7 +127,7 @@ def pod(image: str) -> bytes:
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="the pure parser takes no tab there")
-def test_manifest_with_tab_before_comment_is_read():
+def test_manifest_with_tab_character_before_comment_is_read():
     (found,) = FORMAT.extract(SourceFile(PATH, pod("nginx:1.27\t# web")))
     assert found.written == "nginx:1.27"
 

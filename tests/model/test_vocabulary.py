@@ -6,7 +6,7 @@ from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
 
 
 @pytest.mark.parametrize("status", ReferenceStatus)
-def test_status_needs_action_if_updatable_or_held_and_is_never_both(status):
+def test_updatable_or_held_status_needs_action_and_no_status_is_both(status):
     assert not (status.is_updatable and status.is_held)
     assert status.needs_action or not (status.is_updatable or status.is_held)
 

@@ -43,7 +43,7 @@ def reply_by_path(**replies: HttpReply):
     return lambda received: replies[received.path.strip("/").partition("?")[0]]
 
 
-def test_response_has_status_headers_and_body():
+def test_response_has_a_status_code_and_headers_and_a_body():
     with HttpListener(lambda received: HttpReply(404, b"gone", {"X-Word": "a"})) as server:
         response = build_client(server).request("GET", f"{server.url}/v2/", limit=4)
     assert (response.status, response.headers["x-word"], response.body) == (404, "a", b"gone")

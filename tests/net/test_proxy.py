@@ -26,12 +26,12 @@ def test_password_in_proxy_url_is_not_shown():
 
 
 @pytest.mark.parametrize("entry", ["*", "ghcr.io", ".io", "io", "*.io", "GHCR.io", "ghcr.io:443", "x, ghcr.io ,y"])
-def test_host_that_matches_no_proxy_entry_does_not_use_proxy(entry):
+def test_host_that_matches_an_entry_of_the_no_proxy_variable_is_contacted_directly(entry):
     assert not HttpsProxy.read_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).is_used_for(GHCR)
 
 
 @pytest.mark.parametrize("entry", ["", "hcr.io", "ghcr.io:8443", "a.ghcr.io", "https://ghcr.io", "cr.i"])
-def test_host_that_only_resembles_no_proxy_entry_uses_proxy(entry):
+def test_host_that_only_resembles_an_entry_of_the_no_proxy_variable_uses_proxy(entry):
     assert HttpsProxy.read_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).is_used_for(GHCR)
 
 

@@ -99,7 +99,7 @@ def test_session_ignores_netrc_and_environment_proxies(monkeypatch, isolated_hom
     ],
 )
 @responses.activate
-def test_session_uses_https_proxy_unless_url_is_http_or_host_is_in_no_proxy(url, proxies):
+def test_session_uses_https_proxy_unless_url_is_http_or_no_proxy_lists_the_host(url, proxies):
     environment = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
     responses.get(url)
     _build_session(url, environment).get(url, timeout=5)

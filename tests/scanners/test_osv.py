@@ -242,7 +242,7 @@ class TestInventories:
         scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
         assert get_reason(scene.scanner(api()).scan(subject)) is UnscannedReason.NO_REPORT
 
-    def test_first_usable_inventory_ends_the_search_for_others(self, scene, api):
+    def test_first_usable_inventory_ends_the_search_for_other_inventories(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
         assert not any(
             "sha256-" in served.path or "referrers" in served.path for served in scene.registry.served_requests

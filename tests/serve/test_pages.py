@@ -191,7 +191,7 @@ def test_search_finds_images_and_repositories_in_any_case(year):
 
 
 @pytest.mark.parametrize("words", ["CVE-2024-3094", "cve-2024-3094", " GHSA-rxwq-x6h5-x525"])
-def test_search_for_vulnerability_says_that_vulnerabilities_are_not_searched(year, words):
+def test_search_for_vulnerability_states_that_vulnerabilities_are_not_searched(year, words):
     text = read(year, "/search", q=words)
     assert "by their names, but no vulnerabilities" in text
     assert "No base branch uses such an image" not in text

@@ -161,7 +161,7 @@ def build_signature_evidence(wanted, *found):
     }
 
 
-def test_gate_refuses_update_that_loses_a_verified_signature():
+def test_signature_gate_refuses_update_that_loses_a_verified_signature():
     wanted = update("nginx:1", "new")
     refused = apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, NONE)), NOW)
     assert isinstance(refused, RefusedUpdate)
@@ -170,7 +170,7 @@ def test_gate_refuses_update_that_loses_a_verified_signature():
     assert apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
 
 
-def test_gate_leaves_update_with_unknown_signature_unresolved():
+def test_signature_gate_leaves_update_with_unknown_signature_unresolved():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(signature=True)))
     unknown = apply_gates(wanted, build_signature_evidence(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
     assert isinstance(unknown, UnresolvedReference)

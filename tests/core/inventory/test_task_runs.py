@@ -30,7 +30,7 @@ def test_build_takes_base_image_source_and_dockerfile_from_acr_task_run():
     assert links == {(KEY, "api/Dockerfile"): (BuildLink(WEB, LinkEvidence.BUILD_TASK),)}
 
 
-def test_index_gets_commit_of_acr_task_run_that_pushed_a_child_image():
+def test_commit_of_acr_task_run_that_pushed_a_child_image_is_used_for_the_index():
     index = OwnBuild(WEB, digest("index"), None, None, None, children=frozenset({digest("web")}))
     (build,) = add_task_runs([index], [TaskRun(((WEB, digest("web")),), revision="beef")])
     assert (build.revision, build.bases, build.is_task_run) == ("beef", (), False)

@@ -100,7 +100,7 @@ def test_pull_request_for_another_tag_in_use_proposes_no_update_of_this_tag():
     assert [each.stage for each in find_progress(BUILD, StageIndex(facts))] == [MERGED]
 
 
-def test_pull_request_with_unknown_opening_counts_as_opened_at_time_of_visit():
+def test_pull_request_with_unknown_opening_time_counts_as_opened_at_time_of_visit():
     request = BranchRequest(WEB, replace(OPEN.request, opened_at=None))
     progress = follow(build_stored_use(status="update"), history=build_history(requests=[request]))
     assert progress.reached == (ReachedStage(PROPOSED, NOW, is_exact=False),)

@@ -161,7 +161,7 @@ def test_pull_request_is_unchanged_when_head_commit_has_desired_status():
     assert find_next_step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-def test_status_is_set_again_when_head_commit_changed():
+def test_commit_status_is_set_again_when_head_commit_changed():
     before = build_remote_request(
         head=HEAD, body=render_marked_body(build_attempt("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO
     )
@@ -175,7 +175,7 @@ def test_pull_request_without_recorded_status_gets_status():
     assert find_next_step(KNOWN, before).attributes == ONLY_STATUS
 
 
-def test_status_is_set_after_push_or_new_text():
+def test_commit_status_is_set_after_push_or_new_text():
     moved = build_remote_request(
         head=HEAD,
         intent="9" * 16,
@@ -239,7 +239,7 @@ FORGED = CommitStatus(StatusState.SUCCESS, "What a forged mark says")
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_status_that_is_only_in_a_mark_is_never_set(known):
+def test_commit_status_that_is_only_in_a_mark_is_never_set(known):
     """basebump's own commit is the last one, so that there is no earlier commit from which the status can be read."""
     waits = build_remote_request(
         head=HEAD,
@@ -254,7 +254,7 @@ def test_status_that_is_only_in_a_mark_is_never_set(known):
     assert find_next_step(KNOWN, waits, known=known) == NoChange(BRANCH, reason, waits)
 
 
-def test_status_is_set_from_current_evidence_even_when_decisions_are_unknown():
+def test_commit_status_follows_current_evidence_even_when_decisions_are_unknown():
     before = build_remote_request(
         head=HEAD,
         own_commit="b" * 40,

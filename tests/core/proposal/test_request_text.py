@@ -60,7 +60,7 @@ def test_quoted_separator_within_a_line_does_not_start_the_appendix():
     assert split_text(quoted) == RequestText(quoted)
 
 
-def test_status_is_recorded_in_mark_of_text_with_appendix():
+def test_commit_status_is_recorded_in_mark_of_text_with_appendix():
     text = record_status(
         RequestText("words", "evidence", MARK).join(), "a" * 40, CommitStatus(StatusState.SUCCESS, "ok")
     )

@@ -62,7 +62,7 @@ def test_references_in_vendor_folders_are_locked(path, expected):
     assert unlock_allowed(locked, [Reason.VENDORED]).digest_slot == slot
 
 
-def test_reason_vendored_is_added_to_lock_reasons_that_a_rule_can_allow():
+def test_vendored_reference_gets_an_additional_lock_reason_that_a_rule_can_allow():
     slot = EditSlot(Span(7, 7), b"", b"@")
     vendored = reference("nginx:1", path="vendor/a.yaml", digest_slot=slot)
     (locked,) = lock_vendored((lock_reference(vendored, Reason.EMBEDDED),))

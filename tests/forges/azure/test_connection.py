@@ -96,7 +96,7 @@ def test_successful_response_with_retry_after_is_used_and_causes_pause(watched_s
     assert set(watched_stand.pauses) == {3.0}
 
 
-def test_pause_for_long_retry_after_header_is_at_most_max_wait(watched_stand):
+def test_pause_for_long_retry_after_header_does_not_exceed_maximum_wait(watched_stand):
     watched_stand.server.delay = 3600
     assert isinstance(watched_stand.look(), GitRepository)
     assert set(watched_stand.pauses) == {MAX_WAIT}

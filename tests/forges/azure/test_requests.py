@@ -341,7 +341,7 @@ def test_change_of_another_file_on_base_branch_is_not_a_conflict(stand):
     assert not open_one(stand).has_conflicts
 
 
-def test_properties_are_read_for_at_most_max_pull_requests_of_users(stand, monkeypatch):
+def test_properties_are_read_for_a_limited_number_of_pull_requests_of_users(stand, monkeypatch):
     monkeypatch.setattr(azure_requests, "MAX_FOREIGN_REQUESTS", 2)
     open_with(stand, body=build_text())
     for number in range(5):

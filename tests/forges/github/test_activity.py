@@ -163,7 +163,7 @@ def test_activity_is_unknown_if_response_lacks_branch_or_pull_request(is_known, 
     assert (parse_activity(node | changed, SCOPE) is not None) is is_known
 
 
-def test_reading_activity_lists_branches_pull_requests_and_issues_once_each(github):
+def test_activity_is_read_with_one_list_each_of_branches_pull_requests_and_issues(github):
     fleet = github.fleet()
     (repository,) = fleet.list_repositories(frozenset(), SCOPE)
     with github.server.watched() as lines:

@@ -76,7 +76,7 @@ def test_request_to_subdomain_of_configured_host_is_refused(link):
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_endless_redirects_are_refused_after_max_repetitions(verb, monkeypatch):
+def test_endless_redirects_are_refused_after_maximum_number_of_repetitions(verb, monkeypatch):
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
 
     def redirect(received):
@@ -88,7 +88,7 @@ def test_endless_redirects_are_refused_after_max_repetitions(verb, monkeypatch):
     assert len(server.received) == 1 + github_client.MAX_REPETITIONS
 
 
-def test_endless_202_responses_are_refused_after_max_repetitions(monkeypatch):
+def test_endless_202_responses_are_refused_after_maximum_number_of_repetitions(monkeypatch):
     monkeypatch.setattr(Consts, "PROCESSING_202_WAIT_TIME", 0)
     monkeypatch.setattr("bot.forges.hosted.connection.BACKOFF_SECONDS", ())
     with (

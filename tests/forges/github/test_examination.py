@@ -57,7 +57,7 @@ def list_statuses(stand, wanted, fleet=None):
     return {tried: each.status for tried, each in run_checks(stand, wanted, fleet).items()}
 
 
-def test_documented_permissions_equal_permissions_that_doctor_checks():
+def test_documented_permissions_equal_those_checked_by_the_doctor_command():
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     said = [set(re.findall(r"`(\w+: \w+)`", cell)) for cell in row.split("|")]
     assert said == [

@@ -65,7 +65,7 @@ def test_content_that_files_share_is_requested_once(make):
     assert len(query["variables"]) == 4
 
 
-def test_query_reads_at_most_max_files_and_max_bytes(make, monkeypatch):
+def test_query_reads_a_limited_number_of_files_and_bytes(make, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_FILES", 4)
     contents, lines = read_all_files(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 2)

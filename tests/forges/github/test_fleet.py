@@ -184,7 +184,7 @@ def test_truncated_tree_is_listed_folder_by_folder(github):
     assert tree.is_complete
 
 
-def test_tree_is_marked_as_incomplete_if_max_tree_requests_are_not_enough(github, monkeypatch):
+def test_tree_is_marked_as_incomplete_if_allowed_requests_are_not_enough(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     fleet = github.fleet()

@@ -104,7 +104,7 @@ def test_listing_branch_with_merged_base_takes_two_additional_api_calls(github):
 # Whose commit it is
 
 
-def test_branch_with_more_than_max_merges_has_no_intent(github):
+def test_branch_with_more_merges_than_the_limit_has_no_intent(github):
     propose(github)
     for number in range(MAX_MERGES + 1):
         github.commit("main", {"README.md": f"Elsewhere {number}.\n"})

@@ -111,7 +111,7 @@ def test_project_in_several_selections_is_listed_once(server):
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
-def test_projects_are_listed_from_all_pages_but_at_most_max_pages(server, graphql, monkeypatch):
+def test_projects_are_listed_from_all_pages_up_to_limit_of_pages(server, graphql, monkeypatch):
     server.graphql = graphql
     for number in range(205):
         server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)

@@ -42,7 +42,7 @@ def get_check(fleet, wanted, tried):
     return check
 
 
-def test_error_messages_name_same_access_that_doctor_checks():
+def test_error_messages_name_the_same_access_as_checked_by_the_doctor_command():
     words = {
         level: f"the scope `{each.scope}` and the role {each.role.display_name}"
         for level, each in ACCESS_BY_LEVEL.items()

@@ -73,7 +73,7 @@ def test_server_url_with_path_is_supported(tmp_path):
 # Trees
 
 
-def test_listing_tree_takes_one_api_call_per_page_and_reading_file_another(gitlab):
+def test_listing_tree_takes_one_api_call_per_page_and_reading_file_takes_one(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     fleet = gitlab.fleet()
     (repository,) = fleet.list_repositories(frozenset())

@@ -197,7 +197,7 @@ def test_successor_missing_in_registry_is_reported_but_not_proposed(tmp_path, lo
     assert changes == {}
 
 
-def test_run_checks_a_tenth_of_the_tags_for_supersession(tmp_path, loopback):
+def test_each_run_checks_a_tenth_of_the_tags_for_supersession(tmp_path, loopback):
     digests = {number: loopback.move(f"app-{number}", "1.0.0", str(number)) for number in range(20)}
     content = "".join(f"FROM app-{number}:1.0.0@{pinned}\n" for number, pinned in digests.items())
     _, asked, _, _ = scan_dockerfile(tmp_path, loopback, content)

@@ -131,7 +131,9 @@ def edit_body(stand: ForgeStand) -> None:
         (edit_body, f"the branch {BRANCH} or its pull request changed"),
     ],
 )
-def test_apply_makes_no_writes_if_repository_changed_since_the_plan(change, sentence, stand, loopback, make_plan):
+def test_apply_command_makes_no_writes_if_repository_changed_since_the_plan(
+    change, sentence, stand, loopback, make_plan
+):
     loopback.run([stand.fleet()])
     loopback.move("python", "3.12-slim", "newer")
     plan = make_plan()
@@ -152,7 +154,7 @@ def test_second_apply_of_a_plan_fails_without_writes(stand, loopback, make_plan)
     assert (failure.subject, stand.writes) == (stand.name, writes)
 
 
-def test_apply_updates_other_repositories_if_one_repository_changed(tmp_path, loopback):
+def test_apply_command_updates_other_repositories_if_one_repository_changed(tmp_path, loopback):
     stand = LocalStand(tmp_path / "stand", PYTHON)
     DiskRepository.create(tmp_path / "stand" / "other.git", {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
     loopback.move("python", "3.12-slim", "new")
@@ -164,7 +166,7 @@ def test_apply_updates_other_repositories_if_one_repository_changed(tmp_path, lo
     assert list_outcomes(report) == ["opened"]
 
 
-def test_apply_does_not_overwrite_checkbox_ticked_since_the_plan(tmp_path, loopback):
+def test_apply_command_does_not_overwrite_checkbox_ticked_since_the_plan(tmp_path, loopback):
     stand = LocalStand(tmp_path / "stand", PYTHON)
     loopback.move("python", "3.12-slim", "new")
     loopback.run([stand.fleet()], has_dashboards=True)

@@ -98,7 +98,7 @@ def test_proposal_is_closed_only_for_the_base_branch_that_has_the_update(stand, 
     assert OF_RELEASE not in stand.branches()
 
 
-def test_base_branch_removed_from_config_keeps_open_proposals(stand, updated_registry):
+def test_proposals_stay_open_for_a_base_branch_removed_from_the_config(stand, updated_registry):
     updated_registry.run([stand.fleet()])
     before, writes = read_forge_state(stand), list(stand.writes)
     stand.base_branches = ()

@@ -355,7 +355,7 @@ def _serve(tree, files):
     return unpack_answers(read_message(answers) or b"", files)
 
 
-def test_worker_returns_the_same_readings_and_error_as_the_main_process(golden_folder):
+def test_worker_returns_the_same_results_and_error_as_the_main_process(golden_folder):
     write_tree(golden_folder, {"ignored/Dockerfile": "# basebump: ignore\nFROM nginx:1.25\n"})
     tree = WorkTree(golden_folder)
     entries = {each.path: each for each in tree.list_entries()}

@@ -142,7 +142,7 @@ def test_search_shows_and_counts_matching_images(chromium, page):
 
 
 @pytest.mark.parametrize("words", ["CVE-2024-3094", "cve-", "%20GHSA-rxwq"])
-def test_search_for_vulnerability_says_that_vulnerabilities_cannot_be_searched(chromium, page, words):
+def test_search_for_vulnerability_states_that_vulnerabilities_cannot_be_searched(chromium, page, words):
     chromium.show(f"{page.as_uri()}#search={words}")
     assert chromium.evaluate(FOUND) == "Vulnerabilities cannot be searched, only images by name"
 

@@ -110,7 +110,7 @@ def test_image_in_manifest_of_two_kustomizations_is_replaced_only_if_both_do_so(
     )
 
 
-def test_images_entry_stays_editable_if_any_overlay_does_not_replace_image():
+def test_kustomize_image_entry_stays_editable_if_any_overlay_keeps_the_image():
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     prod, dev = build_kustomization("prod", ["base"], ["web"]), build_kustomization("dev", ["base"])
     assert not is_replaced(build_entry("base"), base, prod, dev)
@@ -265,7 +265,7 @@ def test_kustomizations_that_list_each_other_are_processed_to_the_end():
     assert is_replaced(build_manifest_reference(path="first/web.yaml"), first, second)
 
 
-def test_images_entry_of_outermost_overlay_stays_editable():
+def test_kustomize_image_entry_of_outermost_overlay_stays_editable():
     base, overlay = (
         build_kustomization("base", ["base/web.yaml"], ["web"]),
         build_kustomization("overlay", ["base"], ["web"]),
@@ -275,7 +275,7 @@ def test_images_entry_of_outermost_overlay_stays_editable():
     assert not is_replaced(build_entry("overlay"), base, overlay)
 
 
-def test_images_entry_is_replaced_by_overlay_that_lists_new_name_of_entry():
+def test_kustomize_image_entry_is_replaced_by_overlay_that_lists_its_new_name():
     base = build_kustomization("base", ["base/web.yaml"], ["web"])
     assert is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["acme/web"]))
     assert not is_replaced(build_entry("base", "acme/web:1"), base, build_kustomization("overlay", ["base"], ["web"]))
