@@ -34,6 +34,7 @@ from bot.reports.parts.shown_rows import LinkedText, ShownRows, cut_rows, shorte
 from bot.reports.parts.stage_section import StageReport, StageSection, build_stage_section
 
 NOT_LOOKED_UP = "not looked up"
+NOW_AND_AFTER = "now → after all updates; only images with an update"
 NOT_SCANNED = "not scanned"
 
 
@@ -99,7 +100,7 @@ def _build_exploited_figure(located: Sequence[ReferenceInRepository]) -> RiskFig
     counts = [each.exploited for each in list_distinct_updates(located) if each.exploited is not None]
     old, new = sum(each.old for each in counts), sum(each.new for each in counts)
     value = f"{old:,} → {new:,}" if counts else NOT_LOOKED_UP
-    note = "now → after all updates" if counts else "no list is configured (enrichment.kev)"
+    note = NOW_AND_AFTER if counts else "no list is configured (enrichment.kev)"
     return RiskFigure("Known exploited, in use", value, note, "severity=exploited", is_alarming=old > 0)
 
 
@@ -112,7 +113,7 @@ def _build_critical_figure(located: Sequence[ReferenceInRepository]) -> RiskFigu
     critical = Severity.CRITICAL.word
     old, new = (sum(pair[side].get(critical, 0) for pair in pairs) for side in (0, 1))
     value = f"{old:,} → {new:,}" if pairs else NOT_SCANNED
-    note = "now → after all updates" if pairs else "no update has scans of both images"
+    note = NOW_AND_AFTER if pairs else "no update has scans of both images"
     return RiskFigure("Critical, in use", value, note, "severity=critical", is_alarming=old > 0)
 
 

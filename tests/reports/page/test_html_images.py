@@ -129,7 +129,7 @@ def test_risk_figures_count_each_distinct_update_once():
     evidence = replace(KNOWN, exploited_ids=frozenset({"CVE-2026-0001"}))
     shown = outline_page(build_run_report(build_repository(moving(), moving(line_number=2)), evidence=evidence))
     assert shown.rows("Known exploited, in use", "1 → 0")
-    assert shown.rows("Critical, in use", "1 → 0")
+    assert shown.rows("Critical, in use", "1 → 0", "now → after all updates; only images with an update")
     assert shown.rows("Images not scanned", "0 of 1")
 
 
