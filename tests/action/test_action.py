@@ -211,7 +211,7 @@ def test_scripts_of_the_action_contain_no_workflow_expressions():
         assert "${{" not in step.get("run", "")
 
 
-def test_external_steps_are_pinned_by_commit_and_commented_with_release():
+def test_external_actions_are_pinned_by_commit_and_have_a_comment_with_the_release():
     used = re.findall(r"uses: (\S+)(.*)", (ROOT / "action.yml").read_text(encoding="utf-8"))
     assert used
     for name, comment in used:

@@ -54,7 +54,7 @@ def test_symbolic_link_in_the_current_folder_is_not_used_as_config(basebump, che
     assert (code, err) == (0, "")
 
 
-def test_option_log_none_suppresses_the_note_about_the_config(basebump, checkout):
+def test_log_option_with_value_none_suppresses_the_note_about_the_config(basebump, checkout):
     (checkout / "basebump.yaml").write_text("schema: 1\n", encoding="utf-8")
     assert basebump("scan", "--offline", "--log", "none")[2] == ""
 

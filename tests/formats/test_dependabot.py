@@ -117,7 +117,7 @@ def test_dependabot_entry_that_ignores_versions_does_not_ignore_the_image():
     assert read_update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
-def test_dependabot_allow_entry_without_name_removes_limit_to_allowed_names():
+def test_dependabot_allow_entry_without_name_allows_images_of_any_name():
     assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
     assert read_update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 

@@ -217,7 +217,7 @@ def test_later_tag_needs_minimum_age_even_if_tag_and_digest_in_file_are_gone():
     assert (moved.cause, moved.candidates[0].tag) == (UpdateCause.MOVED, NEXT.tag)
 
 
-def test_digest_in_file_that_was_not_looked_up_is_not_gone():
+def test_digest_in_file_that_was_not_looked_up_does_not_count_as_gone():
     assert decide(build_tracked_image("old"), [build_resolved_tag("new")], NOW).cause is UpdateCause.MOVED
 
 

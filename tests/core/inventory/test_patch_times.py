@@ -50,7 +50,7 @@ def test_wait_for_fix_lasts_from_first_observation_of_digest_until_merge():
     assert find(build_merged_request(), observations=[build_observation(NOW - 8 * DAY)]) == [(8 * DAY, DAY)]
 
 
-def test_wait_for_fix_is_counted_from_opening_if_digest_appeared_later():
+def test_wait_for_fix_starts_when_pull_request_opened_if_digest_appeared_later():
     assert find(build_merged_request(), observations=[build_observation(NOW - 2 * DAY)]) == [(5 * DAY, DAY)]
 
 
@@ -61,7 +61,7 @@ def test_wait_for_fix_is_not_counted_before_branch_had_vulnerable_digest():
     ]
 
 
-def test_wait_for_fix_is_counted_from_opening_if_opened_before_first_visit():
+def test_wait_for_fix_starts_when_pull_request_opened_if_that_precedes_first_visit():
     spans = [build_held_digest(since=NOW - 2 * DAY, is_since_first_visit=True)]
     assert find(build_merged_request(), spans=spans, observations=[build_observation(NOW - 20 * DAY)]) == [
         (5 * DAY, DAY)

@@ -230,5 +230,5 @@ def test_branch_without_pull_request_belongs_to_basebump_although_mark_is_missin
 
 
 @pytest.mark.parametrize("text", ["", "x", "@", ":@", "*@sha256:" + "0" * 64, "a@b", "a:b"])
-def test_malformed_target_is_parsed_without_error(text):
+def test_malformed_proposal_target_is_parsed_without_error(text):
     assert len(parse_targets([text])) <= 1

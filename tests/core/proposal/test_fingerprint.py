@@ -92,7 +92,7 @@ def test_fingerprint_ignores_publication_date_of_fix():
     assert compute(datetime(2026, 11, 3, tzinfo=UTC)) == compute(None)
 
 
-def test_fingerprint_changes_with_reason_and_link_of_block():
+def test_fingerprint_changes_with_reason_and_link_of_blocklist_entry():
     blocked = [replace(MOVES[0], cause=UpdateCause.BLOCKED, block=each) for each in BLOCKS]
     evidence = {get_first_transition(MOVES[0]): compare_scans(scan(), scan())}
     assert len({compute_fingerprint([each], evidence) for each in (MOVES[0], *blocked)}) == 1 + len(BLOCKS)

@@ -312,18 +312,18 @@ def test_older_decline_of_same_targets_still_counts():
     assert find_next_step(WANTED, newest, older) == NoChange(BRANCH, NoChangeReason.DECLINED, older)
 
 
-def test_pull_request_closed_by_basebump_is_not_a_decline_and_is_linked():
+def test_pull_request_closed_by_basebump_does_not_count_as_declined_and_is_linked():
     ours = build_remote_request(RequestState.CLOSED, withdrawn=True)
     assert find_next_step(WANTED, ours) == OpenStep(WANTED, must_push=True, withdrawn_request=ours)
 
 
-def test_closed_pull_request_without_mark_is_not_a_decline():
+def test_closed_pull_request_without_mark_does_not_count_as_declined():
     assert find_next_step(WANTED, build_remote_request(RequestState.CLOSED, body="")) == OpenStep(
         WANTED, must_push=True
     )
 
 
-def test_merged_pull_request_is_not_a_decline():
+def test_merged_pull_request_does_not_count_as_declined():
     assert find_next_step(WANTED, build_remote_request(RequestState.MERGED)) == OpenStep(WANTED, must_push=True)
 
 

@@ -80,7 +80,7 @@ def test_appendix_comment_of_another_account_is_not_edited(stand):
     assert list_threads(stand) == [("closed", ["All that it fixes."]), ("closed", ["Something else."])]
 
 
-def test_description_longer_than_list_limit_is_read_in_full(stand):
+def test_description_that_the_list_api_truncates_is_read_in_full(stand):
     body = "x" * 3_999 + "!"
     open_with(stand, body=RequestText(body, mark=MARK).join())
     seen = open_one(stand)

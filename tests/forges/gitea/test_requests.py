@@ -159,7 +159,7 @@ def test_pull_request_closed_by_branch_deletion_is_not_declined(stand):
     assert not one(stand, RequestState.CLOSED, OTHER).is_closed_by_branch_deletion
 
 
-def test_closed_pull_request_from_fork_is_not_a_decline(stand):
+def test_closed_pull_request_from_fork_does_not_count_as_declined(stand):
     propose(stand)
     stand.propose_from_fork(BRANCH, {"Dockerfile": "FROM scratch\n"})
     for pull in stand.repository.pulls[1:]:

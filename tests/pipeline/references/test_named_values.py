@@ -49,7 +49,7 @@ def many_files():
     return {"release.yaml": write_release(*names), **CHART, **dict.fromkeys(names, VALUES)}
 
 
-def test_named_values_files_give_same_result_with_two_processes_as_with_one(tmp_path, monkeypatch, many_files):
+def test_values_files_named_by_releases_are_read_equally_by_one_or_two_processes(tmp_path, monkeypatch, many_files):
     alone = extract_files(tmp_path, many_files)
     assert len(alone.references) == 40
     assert [each.file.path for each in alone.readings] == sorted(each.file.path for each in alone.readings)
@@ -58,7 +58,7 @@ def test_named_values_files_give_same_result_with_two_processes_as_with_one(tmp_
     assert extract_files(tmp_path, many_files, processes=2) == alone
 
 
-def test_named_values_files_beyond_the_limit_are_reported_as_too_large(tmp_path, monkeypatch, many_files):
+def test_values_files_named_by_releases_beyond_the_limit_are_reported_as_too_large(tmp_path, monkeypatch, many_files):
     monkeypatch.setattr(extract, "MAX_NAMED_FILES", 38)
     result = extract_files(tmp_path, many_files)
     assert len(result.references) == 38
@@ -69,7 +69,7 @@ def test_named_values_files_beyond_the_limit_are_reported_as_too_large(tmp_path,
     assert result.has_unread_files
 
 
-def test_named_values_files_count_toward_reference_limit_of_the_repository(tmp_path, many_files):
+def test_values_files_named_by_releases_count_toward_limit_of_the_repository(tmp_path, many_files):
     result = extract_files(tmp_path, many_files, budget=TreeBudget(references=30))
     assert len(result.references) == 30
     assert [each.path for each in result.unsupported] == [f"apps/{number}.yaml" for number in range(30, 40)]
@@ -100,7 +100,7 @@ def test_named_values_file_that_another_format_selects_is_read_only_by_that_form
     ]
 
 
-def test_named_values_files_are_not_read_if_format_helm_is_disabled(tmp_path):
+def test_values_files_named_by_releases_are_not_read_if_format_helm_is_disabled(tmp_path):
     files = {"release.yaml": write_release("apps/web.yaml"), "apps/web.yaml": VALUES}
     formats = [each for each in load_all_formats() if each.name != "helm"]
     assert extract_files(tmp_path, files, formats=formats).references == ()
