@@ -60,7 +60,7 @@ class PublishedAdvisories:
             return own_digests
         try:
             return own_digests | self._list_digests(subject)
-        except RegistryError:  # the findings are not suppressed, and the inspection of the image reports the error
+        except RegistryError:  # findings are then not suppressed, and inspecting the image reports the same error
             return own_digests
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
