@@ -45,7 +45,7 @@ def command(name: str, config_file: Path, output_format: str) -> None:
 
 
 def _find_history(fleet: StoredFleet, name: str, now: datetime) -> HistoryAnswer:
-    """Return the history of the repository `name`; of the image `name` if the state has no such repository."""
+    """Return the history of the repository `name`, or of the image `name` if the state has no such repository."""
     inventory = fleet.inventory
     coverage = inventory.load_coverage()
     history = inventory.load_repository_history(name)

@@ -30,7 +30,7 @@ class CommandGroup(click.Group):
 
 
 def write_message(text: str) -> None:
-    """Write a message to stderr, on separate lines, without quoted control characters and CI commands.
+    """Write a message to stderr on its own lines, without control characters and CI commands from quoted texts.
 
     If the terminal shows a progress bar, the bar is removed first. If stderr cannot be written, nothing happens.
     """

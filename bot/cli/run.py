@@ -84,9 +84,9 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
 
 
 def load_answers(report: RunReport, settings: Settings, *, has_metrics: bool) -> tuple[RunReport, FleetAnswers]:
-    """Return the report, and the answers for its formats.
+    """Return the report of a run, and the facts about the whole fleet that some formats need.
 
-    If the state cannot be read, the answers are empty, and the report contains the failure.
+    If the state cannot be read, the facts are empty, and the report contains the failure.
     """
     from bot.cli.patch_report import load_patch_report, load_stages
     from bot.model.patch_times import PatchGrouping
