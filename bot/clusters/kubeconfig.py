@@ -57,7 +57,7 @@ def load_kubeconfig(
     *,
     has_own_login: bool,
 ) -> Configuration:
-    """Return the connection settings of a kubeconfig's context. The proxy is the one in the kubeconfig, or None.
+    """Return the settings to connect with a kubeconfig's context, including the proxy if the kubeconfig names one.
 
     Args:
         path: The file; None for the files in the variable KUBECONFIG, or `~/.kube/config`.

@@ -126,7 +126,7 @@ def _make_size_error() -> ClusterError:
 def _read_parents(
     client: ClusterClient, listed: ObjectKind, namespace: str | None, wanted: set[Owner]
 ) -> dict[Owner, Owner]:
-    """Return the owner of each object in `wanted` that has an owner. Objects that no longer exist are missing."""
+    """Return the owner of each object in `wanted` that has an owner. Objects that no longer exist are left out."""
     kind = next(kind for kind, each in _LISTED_OWNERS.items() if each is listed)
     parents: dict[Owner, Owner] = {}
     for item in client.list_objects(listed, namespace):
