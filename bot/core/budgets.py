@@ -28,7 +28,7 @@ from bot.model.errors import TreeError
 
 
 class WorkLimitError(TreeError):
-    """Raised if the files of one tree would cause more work than basebump does for a tree."""
+    """Raised if the files of one tree would cause more work than basebump accepts for one tree."""
 
 
 @dataclass(slots=True)

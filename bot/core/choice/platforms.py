@@ -25,7 +25,7 @@ def find_platform_image(index: Manifest, platform: str) -> ChildManifest | None:
 
 
 def choose_image(children: Sequence[ChildManifest]) -> ChildManifest | None:
-    """Return the image of an index that stands for all of them; None if there are no images.
+    """Return the image that represents all images of an index; None if there are no images.
 
     It is the one for `PREFERRED_PLATFORM`, or the first image if there is none for this platform.
     """

@@ -53,7 +53,7 @@ def _group_by_version(requests: Iterable[BranchRequest]) -> Mapping[_Version, Se
 
 
 def _find_earlier_ends(spans: Iterable[HeldDigest]) -> Mapping[HeldDigest, datetime]:
-    """Return the end of the earlier span, by each later span in which a base branch has the same digest."""
+    """For each span, return the end of the previous span in which the base branch had the same digest."""
     grouped: dict[tuple[BranchKey, str, str | None, Digest | None], list[HeldDigest]] = defaultdict(list)
     for each in spans:
         grouped[each.key, each.repository, each.tag, each.digest].append(each)

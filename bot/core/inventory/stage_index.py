@@ -110,7 +110,7 @@ class StageIndex:
         return is_replaced and since is not None and first is not None and first >= since
 
     def list_digests_of_other_tags(self, use: ImageUse) -> frozenset[Digest]:
-        """Return the digests that the base branch holds or held only with other tags that it uses now."""
+        """Return the past and present digests that belong only to other tags which the base branch uses now."""
         spans = self.list_spans(use.key, use.repository)
         own = {each.digest for each in self._list_spans_of(use)}
         return frozenset(each.digest for each in spans if each.digest is not None and each.digest not in own)

@@ -22,7 +22,7 @@ effect of changes that no list shows, such as changed rules for protected branch
 def find_visit_reason(
     key: BranchKey, stored: StoredBranch | None, current: BranchConditions, now: datetime
 ) -> VisitReason | None:
-    """Return the reason to read a base branch that can be found without looking up tags; None without one.
+    """Return the reason to read a base branch, as far as it is known without looking up tags; None if there is none.
 
     Args:
         key: The base branch.

@@ -68,7 +68,7 @@ def find_progress(stored: StoredUse, index: StageIndex) -> tuple[UpdateProgress,
 
 
 def _find_later_update(stored: StoredUse, index: StageIndex) -> UpdateProgress | None:
-    """Return the update of the digest in the file; None if no later digest is known."""
+    """Return the update from the digest in the file to a later one; None if no later digest is known."""
     target = index.find_open_target(stored.use)
     if target is not None and target.digest != stored.use.digest:
         return _build_proposed(stored, target)

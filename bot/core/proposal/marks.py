@@ -138,7 +138,7 @@ def parse_mark(body: str) -> BodyMark:
 
 
 def find_mark(body: str) -> str:
-    """Return the last mark in the text of a pull request, as it is written there; empty without a valid mark."""
+    """Return the last mark in the text of a pull request, exactly as written; empty if there is no valid mark."""
     start = body.rfind(_OPENING)
     if start < 0 or parse_mark(body) == BodyMark():
         return ""

@@ -89,7 +89,7 @@ def build_report_facts(
         "scanner": _text(scans[0].scanner.name) if scans else None,
         "is_exploited_unknown": versions is not None and AdvisoryList.KEV in versions.unread_lists,
     }
-    if due is not None:  # the facts of other proposals do not contain the key, so that they stay as they were
+    if due is not None:  # the key is left out for other proposals, so that their fingerprints stay the same
         until = {"until": due.until.value} if due.until is not DueUntil.MERGED else {}
         facts["due"] = {"at": due.at.isoformat(), "fixes": due.fixes.value, "is_overdue": due.is_overdue, **until}
     proposed = [_drop(each, _EVIDENCE_OF_TRANSITION) for each in transitions]
@@ -118,7 +118,7 @@ def _identifier(raw: str) -> Facts:
 
 def _build_transition(transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence) -> Facts:
     old, new = transition.old, transition.new
-    # the facts of other updates do not contain the key, so that they stay as they were
+    # the key is left out for other updates, so that their fingerprints stay the same
     block = {"block": [_text(update.block.reason), _optional_text(update.block.link)]} if update.block else {}
     return block | {
         "reference": _text(f"{update.reference.image.name}:{transition.tag_ref.tag}"),

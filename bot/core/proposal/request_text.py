@@ -57,5 +57,5 @@ def check_text_length(limits: ForgeLimits, title: str, text: str) -> None:
 
 
 def count_characters(text: str) -> int:
-    """Return the length of a text in UTF-16 code units, which is the largest number that a forge may count for it."""
+    """Return the length of a text in UTF-16 code units, which is the largest length that any forge computes."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -182,5 +182,5 @@ def _can_show_path(path: str | None) -> bool:
 
 
 def _can_show_group(subject: str | TagRef | None) -> bool:
-    """Return True if the name of a group closes no issue when the proposal is merged."""
+    """Return True if a proposal with the group's name in its title closes no issue when it is merged."""
     return isinstance(subject, str) and not _ISSUE_REFERENCE.search(subject)

@@ -69,7 +69,7 @@ def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
 
 
 def is_branch_name(prefix: str, branch: str) -> bool:
-    """Return True if `build_branch_name` can return this name for some source."""
+    """Return True if the name has the form of the names that `build_branch_name` returns."""
     name = branch.removeprefix(prefix)
     return branch.startswith(prefix) and _BRANCH.fullmatch(name) is not None and ".." not in name
 

@@ -104,7 +104,7 @@ class BranchRows:
     def list_entries(
         self, outcomes: Collection[ProposalOutcome], ask: RequestedAction | None
     ) -> Iterator[tuple[EntryOrder, EntryView]]:
-        """Yield the proposals with one of `outcomes`, each with the key that sorts it. `ask` is the action of boxes."""
+        """Yield proposals with one of `outcomes`, each with its sort key. `ask` is the action of their checkboxes."""
         for proposal in self._report.proposals:
             if proposal.outcome in outcomes:
                 yield self._build_entry(proposal, Box(ask, proposal.branch) if ask is not None else None)
@@ -255,7 +255,7 @@ def _get_image(verdict: Verdict) -> str:
 
 
 def _build_detail(status: ReferenceStatus, detail: str) -> Text | Plain | None:
-    """Return the detail of a verdict. The answer of a registry is always a code span, and our own sentences are not."""
+    """Return the detail of a verdict. Texts of a registry become code spans, and basebump's own sentences do not."""
     if not detail:
         return None
     return Text(detail) if status is ReferenceStatus.UNRESOLVED else build_sentence(detail)

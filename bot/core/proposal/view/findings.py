@@ -81,7 +81,7 @@ class PackageFindingsView:
 
 @dataclass(frozen=True, slots=True)
 class FindingGroups:
-    """The vulnerabilities of one list by package, and the number of those that no group shows."""
+    """The vulnerabilities of one list by package, and the number of vulnerabilities that no group shows."""
 
     groups: tuple[PackageFindingsView, ...]
     cut: int

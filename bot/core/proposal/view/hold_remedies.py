@@ -1,4 +1,4 @@
-"""The ways to end a hold or a refusal: by themselves, or by a rule in the config."""
+"""The ways in which a hold or a refusal ends: by itself, or by a rule in the config."""
 
 from __future__ import annotations
 

@@ -358,7 +358,7 @@ def _get_order(update: ImageUpdate, evidence: Evidence) -> tuple[object, ...]:
 def _group_equal(
     views: Mapping[Transition, TransitionView], evidence: Mapping[Transition, Evidence]
 ) -> Iterator[tuple[TransitionView, ...]]:
-    """Yield the views in groups whose updates change the same packages and vulnerabilities, in their order."""
+    """Yield groups of views whose updates change the same packages and vulnerabilities. The order is kept."""
     groups: list[tuple[Transition, list[TransitionView]]] = []
     for transition, view in views.items():
         found = evidence[transition]

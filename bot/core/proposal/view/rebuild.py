@@ -18,7 +18,7 @@ class RebuildView:
 
 
 def build_rebuild_view(effect: RebuildEffect | None) -> RebuildView | None:
-    """Return these numbers, or None if no other repository builds on the images."""
+    """Return how many images and repositories are rebuilt; None if no other repository builds on the images."""
     if effect is None or not effect.repositories:
         return None
     return RebuildView(len(effect.images), effect.repositories)

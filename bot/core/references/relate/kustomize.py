@@ -308,7 +308,7 @@ class _KustomizationGraph:
     def _combine(
         self, replacements: _NameReplacements, including: Sequence[tuple[int, FilePath | None]]
     ) -> _Replacement | None:
-        """Return a replacement if all of `including` replace the name, or any relocates it.
+        """Return a replacement if all of `including` replace the name, or if one of them relocates the name.
 
         If it is unknown whether one of the kustomizations builds files of this tree, the result names this one.
         """

@@ -89,7 +89,7 @@ class _TemplateInput:
         For example, if the template was included with `.Values.web`, the path `("tag",)` refers to `("Values", "web",
         "tag")`.
         """
-        if not self.named_paths and len(self.value_paths) == 1:  # as for nearly all templates
+        if not self.named_paths and len(self.value_paths) == 1:  # true for nearly all templates, and fast
             (path,) = self.value_paths
             return frozenset({(*path, *value_path)})
         named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, ANY_KEY}}
@@ -274,7 +274,7 @@ class _UseCollector:
 
 
 def _split_end(source: TemplateSource) -> tuple[ValuePath | TemplateInclusion, WrittenName, ValuePath | None]:
-    """Return the fields of a `ReferenceEnd`. Any other source follows no name, and nothing replaces it."""
+    """Return the fields of a `ReferenceEnd`. Any other source has no name before it, and no fallback."""
     if isinstance(source, ReferenceEnd):
         return source.source, source.written_name, source.fallback_path
     return source, NO_NAME, None
