@@ -19,7 +19,7 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 def is_same_secret(given: str | None, expected: str) -> bool:
-    """Return True if a request contains the expected value.
+    """Return True if the secret in a request is the expected one.
 
     The duration does not depend on the content or the length.
     """
