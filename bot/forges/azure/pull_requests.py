@@ -151,7 +151,7 @@ class AzureRequestReader(RestRequestReader[AzureRemote]):
 
     def _complete_one(self, request: ListedRequest) -> ListedRequest:
         description = request.body
-        if count_characters(description) >= LISTED_DESCRIPTION - 1:  # one less after a cut inside a character
+        if count_characters(description) >= LISTED_DESCRIPTION - 1:  # one less if the cut would split a character
             description = str(read_request(self.remote, request.number).get("description") or "")
         return complete_request(request, description, self._texts.read_stored(request.number))
 

@@ -46,7 +46,7 @@ class GiteaAttributes(PullAttributes[GiteaRemote]):
             self.write(action, "DELETE", f"/issues/{number}/labels/{key}")
 
     def assign(self, number: int, people: Sequence[str]) -> Collection[str]:
-        """Assign users in addition to the current assignees. The API call replaces all, so it names both."""
+        """Assign users in addition to the current assignees. The API call names all, because it replaces the list."""
         path = f"/issues/{number}"
         current = _get_assignees(self.remote.read_json(f"read pull request #{number}", path, READ_ISSUE))
         body = {"assignees": [*current, *people]}
@@ -59,7 +59,7 @@ class GiteaAttributes(PullAttributes[GiteaRemote]):
         return next((int(each["id"]) for each in pages if each["title"].casefold() == title.casefold()), None)
 
     def _list_labels(self) -> None:
-        """Fill `_label_ids`.
+        """Fetch the existing labels, and store their ids in `_label_ids`.
 
         If the owner is a user, or the token cannot read the organization, there are no labels of an organization.
         """

@@ -44,7 +44,7 @@ class GiteaBranches:
             raise
         commits = {
             str(each["ref"]).removeprefix(BRANCHES): str(each["object"]["sha"])
-            for each in (refs if isinstance(refs, list) else [refs])  # one object if one ref has this name
+            for each in (refs if isinstance(refs, list) else [refs])  # a single ref is not in a list
             if str(each["ref"]).startswith(BRANCHES + prefix)
         }
         return {branch: self._build_tip(commit) for branch, commit in commits.items()}

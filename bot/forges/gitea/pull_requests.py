@@ -100,7 +100,7 @@ class GiteaRequestReader(RestRequestReader[GiteaRemote]):
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
     ) -> Mapping[int, ReviewState]:
-        """Return the approvals and the attributes ever set. Reviews are read only if the history contains a review."""
+        """Return the approvals and the attributes ever set, by number. Reviews are read only if the history has any."""
         return {
             each.number: ReviewState(
                 each.number in own_numbers

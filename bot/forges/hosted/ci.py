@@ -55,7 +55,7 @@ class CiApi(Protocol):
 
 
 def find_failed_check(checks: Iterable[CommitCheck], site: str) -> FailedCheck | None:
-    """Return the first failed check by name; None if no check failed.
+    """Return the failed check whose name comes first in the alphabet; None if no check failed.
 
     A URL without a host is completed with `site`, the URL of the server. A URL that is neither http nor https is left
     out.

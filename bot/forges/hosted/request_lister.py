@@ -78,8 +78,8 @@ class RequestLister:
         `tips` are basebump's branches with their last commits. If `judge` is None, the intents in the result are only
         what the commits claim.
         """
-        # Most servers close a pull request when its branch is deleted. Without branches, no pull request can be open
-        # there.
+        # Most servers close a pull request when its branch is deleted. On these servers, no pull request is open if
+        # no branch exists.
         listed = self.reader.list_open(tips.keys()) if tips else ()
         base = BaseBranch(self.repository.base_branch, self.repository.non_default_base)
         head_reader = HeadReader(self.commits, self.repository.commit)
