@@ -20,7 +20,7 @@ agent is not a pipeline."""
 _KEYWORDS = frozenset(
     {
         *("default", "include", "spec", "stages", "variables", "workflow"),
-        *("after_script", "before_script", "cache", "image", "services", "types"),  # older than `default`, and like it
+        *("after_script", "before_script", "cache", "image", "services", "types"),  # set defaults for all jobs
     }
 )
 """Top-level keys that are not jobs (https://docs.gitlab.com/ci/yaml/#keywords). Every other top-level key is a job,

@@ -84,7 +84,7 @@ def _find_in_json(content: bytes, start: int) -> SyntaxDirective | None:
         return None
     value = parsed.get("syntax") if isinstance(parsed, dict) else None
     spellings = list(_JSON_SYNTAX.finditer(content, start))
-    if not isinstance(value, str) or len(spellings) != 1:  # it is unknown which spelling applies
+    if not isinstance(value, str) or len(spellings) != 1:  # the key is repeated, so it is unknown which value applies
         return None
     match = spellings[0]
     if match[1].decode(errors="replace") != value:

@@ -172,7 +172,7 @@ class _WordExpander:
         appended first.
         """
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
-        if should_keep_escapes:  # an escape character that is literal is then added twice
+        if should_keep_escapes:  # a literal escape character is added here and again below
             result.put_text(self._instruction, self._at, self._at + 1, self._argument_index)
         if following == self._escape or following in _ESCAPED_IN_QUOTES:
             self._at += 1

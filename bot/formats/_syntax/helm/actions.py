@@ -159,7 +159,7 @@ def _parse_action(inside: str) -> TemplateAction:
     if len(inside) > MAX_ACTION_LENGTH:
         raise UnsupportedTemplateError
     pieces = _TOKEN.split(inside)
-    if "".join(pieces[::2]).strip():  # between the tokens
+    if "".join(pieces[::2]).strip():  # text between the tokens is not a valid token
         raise UnsupportedTemplateError
     return _make_action(tuple(pieces[1::2]))
 

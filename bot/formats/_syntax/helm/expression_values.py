@@ -161,7 +161,7 @@ class ExpressionValue(NamedTuple):
 
     def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
         """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""
-        if self is ROOT_VALUE and len(keys) <= MAX_VALUE_PATH:  # nearly all calls
+        if self is ROOT_VALUE and len(keys) <= MAX_VALUE_PATH:  # a fast path for nearly all calls
             return ExpressionValue(frozenset({tuple(keys)}))
         if self.entries:
             return reduce(ExpressionValue.get_entry, keys, self)

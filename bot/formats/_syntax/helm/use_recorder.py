@@ -57,7 +57,7 @@ class UseRecorder:
         if branch.variables:
             *index_variables, last = branch.variables
             self._assign([last], value)
-            self._assign(index_variables, NO_VALUE)  # the index or the key
+            self._assign(index_variables, NO_VALUE)  # `range` assigns the index or the key
         return value if branch.name in {"range", "with"} else dot
 
     def leave_branch(self, branch: TemplateAction) -> None:

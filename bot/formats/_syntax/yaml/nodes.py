@@ -63,7 +63,7 @@ class ParsedSection:
             trees += read_trees(source.decode())  # documents before an error are kept
         except UnicodeDecodeError as error:
             self.broken = BrokenSection(Reason.UNPARSABLE, source.get_line_number(source.start + error.start), source)
-        # Only PyYAML's own parser raises the last two.
+        # Only PyYAML's own parser raises the last two exceptions.
         except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:
             line_number = source.get_line_number(source.get_offset(find_error_position(error, source.text)))
             reason = Reason.TOO_LARGE if is_too_deep(error) else Reason.UNPARSABLE
