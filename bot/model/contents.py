@@ -78,7 +78,7 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class ImageContents:
-    """The properties of an image for one platform, from its manifest and config. All texts are untrusted input."""
+    """The facts in the manifest and config of an image for one platform. All texts are untrusted input."""
 
     digest: Digest
     """Digest of the manifest."""

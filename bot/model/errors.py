@@ -41,7 +41,7 @@ class UsageError(BasebumpError):
 
 @dataclass(frozen=True, slots=True)
 class FilePosition:
-    """A position in a text file. Both numbers start at 1, and a column is a character."""
+    """A position in a text file. Lines and columns start at 1, and columns count characters."""
 
     line: int
     column: int

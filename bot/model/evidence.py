@@ -74,7 +74,7 @@ class SuppressedFinding:
 
 @dataclass(frozen=True, slots=True)
 class UnscannedFacts:
-    """The properties of a reason that an image was not scanned, which are declared nowhere else."""
+    """The word, sentence and flags of one `UnscannedReason`."""
 
     word: str
     sentence: str

@@ -36,7 +36,7 @@ class StoredUse:
 
 @dataclass(frozen=True, slots=True)
 class StageFacts:
-    """Everything from which the stages of some updates are derived."""
+    """All data from which the stages of some updates are derived."""
 
     scope: StageScope
     uses: Sequence[StoredUse] = ()

@@ -58,7 +58,7 @@ class Override(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReasonFacts:
-    """The properties of a reason, which are declared nowhere else."""
+    """The word, status, sentence and other fields of one `Reason`."""
 
     word: str
     status: ReferenceStatus | None

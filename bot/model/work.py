@@ -81,7 +81,7 @@ BACKGROUND_KINDS = frozenset({WorkKind.SWEEP, WorkKind.POLL})
 
 
 class WorkPriority(IntEnum):
-    """The order in which pending work is done: greater values first, and within a value the oldest first."""
+    """The order in which pending work is done: greater values first, and the oldest work first among equal values."""
 
     SWEEP = 1
     """Nobody waits for the work: a sweep, or a visit that a sweep requested."""
