@@ -190,7 +190,7 @@ class HttpClient:
             if pause is None or requested_pause > MAX_PAUSE:
                 self._exhausted_hosts.add(target.authority)
                 return response
-            if not is_complaint:  # after a complaint, the pace delays all requests to this host, also the retry
+            if not is_complaint:  # the pace already delays all requests to a host that complained
                 self._sleep(requested_pause)
 
     def _get_pace(self, target: Url) -> HostPace:
@@ -232,7 +232,7 @@ class HttpClient:
                 if next_url.origin != target.origin:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
                 response, target = self._send_guarded(parts, next_url, headers, original), next_url
-            except BlockedError as error:  # without its hint: no redirect must suggest listing a host
+            except BlockedError as error:  # its hint is left out: no redirect must suggest listing a host
                 raise BlockedRedirectError(
                     f"{target.display_text} redirects to a blocked URL: {error.reason}"
                 ) from error

@@ -74,7 +74,7 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def set_limit(self, limit: int) -> None:
-        """Give each exchange that starts from now on the time for a response of at most `limit` bytes."""
+        """Allow each exchange that starts from now on the time that a response of `limit` bytes needs."""
         self._allowance.seconds = compute_allowance(limit)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of HTTPAdapter
