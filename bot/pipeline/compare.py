@@ -86,7 +86,7 @@ def compare_images(
         new=build_image(new_image, compared.new),
         platform=platform,
         evidence=enriched[transitions[1]],
-        failed=tuple(dict.fromkeys(context.failures.list_all())),  # reading the public lists twice can fail twice
+        failed=tuple(dict.fromkeys(context.failures.list_all())),  # both reads of a list can fail alike
     )
 
 

@@ -85,7 +85,7 @@ def _return_false(_: TagRef) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KnownLookups:
-    """What this run already read in registries before it read the repositories. It is not requested again."""
+    """Data that this run read in registries before it read the repositories. The data are not requested again."""
 
     descriptors: Mapping[TagRef, TagDescriptor] = field(default_factory=dict)
     tag_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -42,7 +42,7 @@ def record_failed_checks(
         heads = {
             key: facts.heads[key]
             for key in waiting
-            if key in listed and listed[key][1].commit == facts.heads.get(key)  # else read at the next visit
+            if key in listed and listed[key][1].commit == facts.heads.get(key)  # the next visit reads new commits
         }
         keys = list(heads)[:MAX_BRANCHES]
 

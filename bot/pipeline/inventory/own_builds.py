@@ -104,7 +104,7 @@ def _read_layers(
     stored: Mapping[Digest, CachedManifest],
     failures: RegistryFailures,
 ) -> dict[Digest, CachedManifest]:
-    """Return the manifests of base images with the layers that were read. Images that could not be read are missing.
+    """Return the manifests of base images with the layers that were read. Images that could not be read are left out.
 
     An image that the registry does not have gets no layers, so that it is not requested again.
     """
@@ -337,7 +337,7 @@ class _BuildReading:
     def _request_each(
         self, title: str, request: Callable[[_Item], _Value | None], items: Sequence[_Item]
     ) -> dict[_Item, _Value]:
-        """Return the results of a request for each item. Items whose request failed are missing."""
+        """Return the results of a request for each item. Items whose request failed are left out."""
         if not items:
             return {}
         results = self.context.registry_pool.run_phase(title, request, items, self.context.progress)

@@ -164,7 +164,7 @@ class _SharedReading:
         """Read a part, or wait for the result of part `number`, which is the next one to yield."""
         if self._free_parts and (self._free_parts[0] == number or not self._is_far_ahead):
             self._read_part(self._free_parts.popleft())
-        elif not any(number in worker.parts for worker in self._workers):  # its worker ended
+        elif not any(number in worker.parts for worker in self._workers):  # the worker of this part ended
             self._read_part(number)
         elif not wait_for_children([worker.child for worker in self._workers], ANSWER_TIMEOUT):
             self._workers.clear()

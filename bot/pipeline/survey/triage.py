@@ -270,7 +270,7 @@ def _name_report(report: RepositoryReport, repository: GitRepository, stored: St
 def _ask(
     failures: RegistryFailures, context: RunContext, tag_ref: TagRef, request: Callable[[], _Answer]
 ) -> _Answer | None:
-    """Return the answer of a registry; None if the request fails, or if an earlier one got no answer."""
+    """Return the response of a registry; None if this request failed, or an earlier request got no response."""
     try:
         failures.raise_if_unreachable(context.registry.get_origin(tag_ref).host)
         return request()
@@ -302,7 +302,7 @@ def _find_tag_reasons(branches: Iterable[ListedBaseBranch], known_lookups: Known
 
 
 def _share_reasons(branches: Iterable[ListedBaseBranch]) -> list[ListedBaseBranch]:
-    """Return the branches, so that all base branches of a repository are read if one of them is.
+    """Return the branches with further reasons: if one branch of a repository is read, the others are read, too.
 
     The base branches share the limits on open pull requests, and the dashboard issue describes all of them.
     """
