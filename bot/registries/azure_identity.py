@@ -243,7 +243,7 @@ class EntraIdentity:
         return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint, variable))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return a description for messages and the credential for a machine without environment variables for a login.
+        """Return a pair: a description for messages, and the credential of a machine without variables for a login.
 
         The credential is the login of `az`, or the identity of the machine if the machine runs on Azure. If both exist,
         azure-identity tries the login of `az` first. `client` and `tenant` are the IDs of the identity and its tenant.
