@@ -45,7 +45,7 @@ def _render_issue(finding: CheckFinding) -> dict[str, JsonValue]:
 
 
 def _render_counts(report: CheckReport) -> Iterator[dict[str, JsonValue]]:
-    """Yield an entry with the counts at the first position that was not evaluated; nothing without one."""
+    """Yield an entry with the counts at the first position that was not evaluated, if there is such a position."""
     for group in list_unevaluated(report)[:1]:
         path, line_number, _ = group.positions[0]
         yield {

@@ -156,7 +156,7 @@ def _build_clusters(clusters: Iterable[ClusterCoverage]) -> JsonValue:
 
 
 def _build_funnel(funnel: StageFunnel) -> JsonValue:
-    """Return the numbers of the uses of an image by stage. The number is null if no use passes the stage."""
+    """Return the numbers of the uses of an image by stage. A number is null if no use passes its stage."""
     counts = {each: funnel.counts.get(each) for each in UpdateStage}
     return {
         "image": funnel.image,

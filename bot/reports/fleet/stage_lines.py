@@ -53,7 +53,7 @@ def _add_age(state: str, wait: UpdateWait, now: datetime) -> str:
 
 
 def _list_earlier(progress: UpdateProgress) -> str:
-    """Return the time of the rebuild with a running update, for the beginning of a line."""
+    """Return the date of the rebuild of a running update, to begin a line with; empty if it was not rebuilt."""
     rebuilt = [each for each in progress.reached[:-1] if each.stage is UpdateStage.REBUILT]
     return "".join(f"rebuilt on {each.at:%Y-%m-%d}, " for each in rebuilt)
 

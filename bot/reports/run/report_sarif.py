@@ -81,7 +81,7 @@ _FIX_TITLES: dict[Urgency, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _ResultKind:
-    """The properties of a result that its rule depends on.
+    """The data about a result that determine its SARIF rule.
 
     GitHub reads the severity of a result only from its rule, so there is one rule for each severity of fixes.
     """
