@@ -121,7 +121,7 @@ def build_server(application: Any, host: str, port: int, large_paths: Collection
 
     Bodies of more than MAX_BODY bytes are accepted only for `large_paths`.
     """
-    logging.getLogger("waitress").setLevel(logging.ERROR)  # other entries are about load, and are not JSON
+    logging.getLogger("waitress").setLevel(logging.ERROR)  # waitress's warnings concern load, and are not JSON
     sockets: dict[int, Any] = {}
     server = create_server(
         application,

@@ -116,7 +116,7 @@ class Upkeep:
 
 
 def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
-    """Return everything that pages and the API read.
+    """Return the sources of all data that pages and the API read.
 
     Pages about stages exist if the config has clusters or builds, or if the state already contains builds of own
     images.

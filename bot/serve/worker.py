@@ -104,7 +104,7 @@ class WorkLoop:
                 for result in job(claimed):
                     remaining.pop(result.claimed.key, None)
                     self._store(result, started)
-            except StateError:  # this is not a failed attempt, and results cannot be stored now
+            except StateError:  # not a failed attempt; results cannot be stored while the state fails
                 raise
             except BasebumpError as caught:
                 error = str(caught)

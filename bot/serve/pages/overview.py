@@ -36,7 +36,7 @@ def build_overview(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str,
     coverage, requests = ports.inventory.load_coverage(), ports.fleet.count_requests(now, now - RECENT)
     lead, tables = tuple(_build_lead(ports, coverage, now)), _build_tables(ports, now)
     queue = ports.queue.compute_figures()
-    stages = load_stages(ports)  # both are computed last, because their threads slow down the other queries
+    stages = load_stages(ports)  # stages and trends are computed last, because their threads slow down other queries
     report = ports.trends.load(TRENDS_WAIT)
     return PageContent(
         title="Overview",

@@ -80,7 +80,7 @@ def parse_filter(request: HttpRequest) -> RequestFilter:
 
 
 def list_notices(ports: PagePorts, requests: Sequence[RequestSummary]) -> tuple[str, ...]:
-    """Return the sentence about findings that are left out; nothing if none are."""
+    """Return the sentence about findings that are left out; nothing if all findings are shown."""
     is_complete = all(ports.can_show_fixes(is_public=each.is_public) for each in requests)
     return () if is_complete else (FINDINGS_LEFT_OUT,)
 

@@ -112,7 +112,7 @@ def _build_lead(ports: PagePorts, report: StageReport) -> tuple[Part, ...]:
 
 
 def list_notices(ports: PagePorts, report: StageReport) -> tuple[str, ...]:
-    """Return the sentence about names that are left out; nothing if none are."""
+    """Return the sentence about names that are left out; nothing if all names are shown."""
     return () if ports.has_users or not report.stages.scope.has_clusters else (NAMES_LEFT_OUT,)
 
 
