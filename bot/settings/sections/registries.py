@@ -101,7 +101,7 @@ class RegistryConfigEntry:
 
 
 def list_age_registries(registries: Iterable[RegistryConfigEntry]) -> Iterator[str]:
-    """Yield the hosts of the registries that tell basebump when a digest was pushed.
+    """Yield the hosts of the registries that report when a digest was pushed.
 
     These are the Azure registries to which basebump connects directly, not through a `mirror`, and with a login.
     Without a login, Azure lets clients read images but not push times.
