@@ -222,7 +222,7 @@ class Database:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Translate errors of SQLAlchemy and of the driver into StateError, and those of code that reads a row, too.
+        """Translate errors of SQLAlchemy, of the driver, and of code that reads a row into StateError.
 
         basebump never writes values that cause errors when they are read, but users and damaged disks can change a
         database. The driver of SQLite raises OverflowError if a number is too large to be stored.
@@ -234,7 +234,7 @@ class Database:
                 raise self._describe_damage(error) from error
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
             raise kind(f"cannot use the state in {self._display_name}: {_describe_error(error)}") from error
-        except (SQLAlchemyError, OverflowError) as error:  # its text may contain the values to be written
+        except (SQLAlchemyError, OverflowError) as error:  # the error's text may contain the values to be written
             raise StateError(
                 f"cannot use the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error

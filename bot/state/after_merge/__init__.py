@@ -1,1 +1,1 @@
-"""What happens after a merge: own builds, running images, failed checks, and stages."""
+"""Stores of data about the time after a merge: own builds, running images, failed checks, and stages."""

@@ -20,7 +20,7 @@ class DatabaseFailedChecks:
         self._database = database
 
     def record_checks(self, checks: Mapping[BranchKey, FailedCheck | None], heads: Mapping[BranchKey, str]) -> None:
-        """Store the failed check of the last commit of some base branches; None for a branch without one.
+        """Store the failed check of the last commit of some base branches; None for a branch without a failed check.
 
         What is stored about other base branches is deleted. Base branches that no run read are left out.
         """

@@ -163,7 +163,7 @@ def _parse_image(row: Row[Any], cluster: str) -> StoredRunningImage:
 
 
 def _parse_failure(row: Row[Any]) -> UnreadCluster | None:
-    """Return the failure in a row of a cluster. A word of a later release stands for an answer that is not valid."""
+    """Return the failure in a row of a cluster. A word that this release does not know counts as `INVALID_ANSWER`."""
     if row.problem is None:
         return None
     known = set(ClusterProblem)

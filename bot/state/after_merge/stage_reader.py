@@ -1,4 +1,4 @@
-"""Reads from the state what is known about the updates of images."""
+"""Reads the facts about the updates of images from the state."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class StageSources:
 
 @dataclass(frozen=True, slots=True)
 class _AfterMerge:
-    """What is known about own images and clusters."""
+    """The facts about own images and clusters."""
 
     clusters: Sequence[StoredCluster]
     builds: Sequence[StoredBuild]

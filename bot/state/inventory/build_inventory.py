@@ -60,7 +60,7 @@ class DatabaseBuildInventory:
         return [_build_reference(*each) for each in sorted(found)]
 
     def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageName]:
-        """Return the digests that files from which images are built contain or contained for their tags.
+        """Return the past and present digests of the tags in files from which images are built.
 
         Those that were added last come first. For each tag, at most `MAX_HELD_PER_TAG` digests are returned. If
         `repositories` is not empty, only the tags in these git repositories count.
@@ -114,7 +114,7 @@ def _list_base_tags(connection: Connection, repositories: Collection[str]) -> li
 def _read_of_repositories(
     connection: Connection, query: Select[Any], repositories: Collection[str]
 ) -> Iterator[Row[Any]]:
-    """Yield the rows of a query on `BRANCHES` for some git repositories; for all of them if there are none."""
+    """Yield the rows of a query on `BRANCHES` for some git repositories, or for all if `repositories` is empty."""
     conditions: list[ColumnElement[bool]] = [true()]
     if repositories:
         conditions = [BRANCHES.c.repository.in_(batch) for batch in split_into_batches(sorted(repositories))]

@@ -112,7 +112,7 @@ class DatabaseFleetReader:
     def list_requests(
         self, request_filter: RequestFilter, now: datetime, section: ListSection
     ) -> ListedEntries[RequestSummary]:
-        """Return requests of basebump. Open requests with the earliest due dates come first, and last ended ones."""
+        """Return pull requests of basebump. The filter determines the order, such as by due date for open ones."""
         columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
         is_listed = _build_condition(request_filter, now)
         query: Select[Any] = select(*BRANCH_KEY_COLUMNS, SETTLED_BRANCHES.c.is_public, *columns)
@@ -128,7 +128,7 @@ class DatabaseFleetReader:
             return ListedEntries(_build_listed_requests(connection.execute(ordered)), total)
 
     def count_requests(self, now: datetime, since: datetime) -> RequestFigures:
-        """Return the numbers of requests. `since` is the time from which merged requests count."""
+        """Return the numbers of pull requests. `since` is the time from which merged pull requests count."""
         is_merged = and_(REQUESTS.c.state == RequestState.MERGED.value, REQUESTS.c.ended_at >= since)
         with self._database.open_for_reading() as connection:
             merged = connection.execute(select(func.count()).select_from(REQUESTS).where(is_merged)).scalar_one()
@@ -176,7 +176,7 @@ def _find_severity(fixes: str | None) -> FixSeverity | None:
 
 
 def _get_fix_order(row: Row[Any]) -> tuple[Any, ...]:
-    """Return the key that sorts requests by what they fix: those with the most severe vulnerabilities come first."""
+    """Return the key that sorts pull requests by the severity of the vulnerabilities that they fix, highest first."""
     counts = json.loads(row.fixes)
     return *(-counts.get(each.value, 0) for each in FixSeverity), row.opened_at or _NEVER, row.repository, row.number
 

@@ -19,7 +19,7 @@ class DatabaseHeldDigests:
         self._database = database
 
     def load_held_digests(self, tag_ref: TagRef) -> tuple[Digest, ...]:
-        """Return the digests that base branches contained for a tag, those that were added last first."""
+        """Return the digests that base branches contained for a tag, the most recently added digest first."""
         first_seen = func.max(HELD_DIGESTS.c.first_seen)
         query = (
             select(DIGESTS.c.digest)

@@ -1,4 +1,4 @@
-"""Read from the inventory which digests base branches held, and which requests basebump opened."""
+"""Read from the inventory which digests base branches held, and which pull requests basebump opened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_repository_history(connection: Connection, repository: str) -> FleetHis
 
 
 def read_image_history(connection: Connection, image: ImageName) -> FleetHistory:
-    """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
+    """Return the history of an image in all base branches; only that of its tag if `image` has a tag."""
     is_image = TAGS.c.repository == image.repository
     spans = select(HELD_DIGESTS.c.branch).join(TAGS, TAGS.c.id == HELD_DIGESTS.c.tag).where(is_image)
     if image.tag is not None:
@@ -45,7 +45,7 @@ def read_image_history(connection: Connection, image: ImageName) -> FleetHistory
 
 
 def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
-    """Return the history of all base branches with a request that fixes vulnerabilities and ended after `since`.
+    """Return the history of all base branches with a pull request that fixes vulnerabilities and ended after `since`.
 
     Open requests count, too. Spans that ended before are left out, as well as other requests.
     """
@@ -59,7 +59,7 @@ def read_patch_history(connection: Connection, since: datetime) -> FleetHistory:
 def read_image_requests(
     connection: Connection, repositories: Collection[str], since: datetime
 ) -> Iterator[BranchRequest]:
-    """Yield the requests in all base branches that ever used one of these repositories of images.
+    """Yield the pull requests into all base branches that ever used one of these image repositories.
 
     Requests that were opened before `since` are left out.
     """
@@ -82,7 +82,7 @@ def read_image_requests(
 def read_fleet_history(
     connection: Connection, spans: ColumnElement[bool], requests: ColumnElement[bool], *, has_owners: bool = False
 ) -> FleetHistory:
-    """Return the spans and the requests for which the conditions hold, and the observations of their images."""
+    """Return the spans and the pull requests for which the conditions hold, and the observations of their images."""
     span_rows = list(connection.execute(_select_spans(spans)))
     owners = _read_owners(connection, {row.branch for row in span_rows}) if has_owners else {}
     held = tuple(_build_held(row, owners) for row in span_rows)

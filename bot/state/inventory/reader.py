@@ -83,7 +83,7 @@ class DatabaseInventoryReader:
             return read_image_history(connection, image)
 
     def load_patch_history(self, since: datetime) -> FleetHistory:
-        """Return the history of the base branches with a request that fixes vulnerabilities and ended after `since`."""
+        """Return the history of base branches with pull requests that fix vulnerabilities and ended after `since`."""
         with self._database.open_for_reading() as connection:
             return read_patch_history(connection, since)
 
@@ -135,7 +135,7 @@ def _is_digest(digest: Digest | None) -> ColumnElement[bool]:
 
 
 def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
-    """Return the open requests that update an image, in the branches that use the image with any tag.
+    """Return the open pull requests that update an image, in the branches that use the image with any tag.
 
     A request that writes a tag that the branch does not use yet changes another tag. It belongs to all tags for which
     there is no other request.

@@ -15,7 +15,7 @@ from bot.state.tables.inventory import BRANCHES, DIGESTS, TAGS
 
 
 def find_branches(connection: Connection, keys: Collection[BranchKey]) -> dict[BranchKey, Row[Any]]:
-    """Return the rows of base branches. Branches that no run read are missing."""
+    """Return the rows of base branches. Branches that no run read are left out."""
     requested_keys = set(keys)
     rows: dict[BranchKey, Row[Any]] = {}
     names = sorted({key.repository for key in requested_keys if is_storable(key.repository)})

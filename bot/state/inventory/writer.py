@@ -212,7 +212,7 @@ class VisitWriter:
             self._connection.execute(update(HELD_DIGESTS).where(*is_same).values(ended_at=self._at), begun_before)
 
     def _write_requests(self, visits: Sequence[_NumberedVisit], ids: Sequence[int]) -> None:
-        """Write the requests of branches. An open request that the forge no longer lists was closed."""
+        """Write the pull requests of branches. An open pull request that the forge no longer lists was closed."""
         stored = defaultdict[int, dict[tuple[str, int], dict[str, Any]]](dict)
         for row in self._connection.execute(select(REQUESTS).where(REQUESTS.c.branch.in_(ids))):
             stored[row.branch][row.head_branch, row.number] = dict(zip(REQUESTS.c.keys(), row, strict=True))
@@ -233,7 +233,7 @@ class VisitWriter:
         write_rows(self._connection, REQUESTS, rows)
 
     def _write_settled(self, visits: Sequence[_NumberedVisit], ids: Sequence[int]) -> None:
-        """Replace everything that is stored only for settled branches."""
+        """Replace the data that are stored only for settled branches."""
         settled = [(each.branch, each.settled) for each in visits if each.settled is not None]
         self._numbers.add_tags(tag_ref for _, each in settled for tag_ref in each.tags)
         self._numbers.add_tags(TagRef(repository, NO_TAG) for _, each in settled for repository in each.tag_lists)
@@ -301,7 +301,7 @@ def _build_settled_row(branch: int, settled: SettledBranch) -> dict[str, Any]:
 def _build_request_row(
     branch: int, key: tuple[str, int], request: StoredRequest, before: Mapping[str, Any] | None, at: datetime
 ) -> dict[str, Any]:
-    """Return the row of a request. Values that are unknown now, but were known before, are kept."""
+    """Return the row of a pull request. Values that are unknown now, but were known before, are kept."""
     known = before or {}
     ended_at = request.ended_at
     if ended_at is None:
@@ -326,7 +326,7 @@ def _build_request_row(
 
 
 def _build_due_columns(request: StoredRequest, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns for the due date. It is kept if the request has none, as some forges omit it at the end."""
+    """Return the columns for the due date. The stored date is kept if the pull request has none."""
     if request.due_at is None:
         return {name: known.get(name) for name in ("due_at", "due_for", "due_until")}
     due_for = request.due_for.value if request.due_for is not None else None

@@ -1,1 +1,1 @@
-"""What runs store about tags, manifests, scans, and what they pushed and opened, to save requests."""
+"""Stores of tags, manifests, scans, pushed commits and opened proposals, which save later runs requests."""

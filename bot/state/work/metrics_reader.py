@@ -109,7 +109,7 @@ class DatabaseMetricsReader:
             return {(sender, DeliveryOutcome(outcome)): at for sender, outcome, at in rows}
 
     def count_overdue_requests(self) -> Mapping[DueClass, int]:
-        """Return the numbers of open requests whose due date has passed, by what the date was set for."""
+        """Return the numbers of open pull requests whose due date has passed, by the class of their fixes."""
         requests = REQUESTS.c
         query = select(requests.due_for, func.count()).group_by(requests.due_for)
         query = query.where(requests.state == RequestState.OPEN.value, requests.due_for.in_(list(DueClass)))

@@ -276,7 +276,7 @@ def write_requests(connection: Connection, requests: Collection[WorkRequest], si
         keeps_due_time = or_(
             and_(old.attempts > 0, new.priority == WorkPriority.SWEEP), old.interruptions >= MAX_INTERRUPTIONS
         )
-        # The worker that is doing the work has the time of the earlier push. What follows responds to later pushes.
+        # The worker that is doing the work has the time of the earlier push, so the first new request replaces it.
         is_first_during_claim = and_(old.worker.is_not(None), old.version == old.claimed_version)
         values = {
             "priority": greater(old.priority, new.priority),
