@@ -21,7 +21,7 @@ https://azure.github.io/kubelogin/concepts/aks.html#azure-kubernetes-service-aad
 
 
 def build_cluster_services(settings: Settings) -> ClusterServices:
-    """Return the readers of the clusters of the config. Nothing is imported if it lists none."""
+    """Return the readers of the clusters of the config. If the config lists none, nothing is imported."""
     readers = tuple(list_cluster_readers(settings)) if settings.clusters else ()
     return ClusterServices(readers, find_origin=build_origin_finder(settings) if readers else str)
 

@@ -10,7 +10,7 @@ from bot.settings import Settings
 
 
 def hash_reader(settings: Settings) -> str:
-    """Return a hash of what determines how files are read: the formats with their globs, and basebump's version."""
+    """Return a hash of the data that determine how files are read: formats, their globs, and basebump's version."""
     return hash_values((__version__, settings.files))
 
 
