@@ -34,13 +34,13 @@ class InventoryStore(Protocol):
     """
 
     def load_branches(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, StoredBranch]:
-        """Return the stored data about these base branches. Branches that no run read are missing."""
+        """Return the stored data about these base branches. Branches that no run read are left out."""
 
     def load_reports(self, keys: Collection[BranchKey]) -> Mapping[BranchKey, RepositoryReport]:
-        """Return the report of the last visit of these base branches. Branches without a usable report are missing."""
+        """Return the report of the last visit of these base branches, except branches without a usable report."""
 
     def load_evidence(self, transitions: Collection[Transition]) -> Mapping[Transition, Evidence]:
-        """Return the evidence of the last visit for these transitions. Transitions without evidence are missing."""
+        """Return the evidence of the last visit for these transitions. Transitions without evidence are left out."""
 
     def list_users(self, image: ImageName) -> frozenset[BranchKey]:
         """Return the base branches that used an image at their last visit, even in references that were skipped.
@@ -92,7 +92,7 @@ class InventoryReader(Protocol):
         """Return the history of all base branches of the repositories with this name, on any forge."""
 
     def load_image_history(self, image: ImageName) -> FleetHistory:
-        """Return the history of an image in all base branches. If `image` has a tag, only its history is returned."""
+        """Return the history of an image in all base branches; only that of its tag if `image` has a tag."""
 
     def load_patch_history(self, since: datetime) -> FleetHistory:
         """Return the history of base branches with pull requests that fix vulnerabilities and ended after `since`.
@@ -169,7 +169,7 @@ class FailedCheckStore(Protocol):
     """
 
     def record_checks(self, checks: Mapping[BranchKey, FailedCheck | None], heads: Mapping[BranchKey, str]) -> None:
-        """Store the failed check of the last commit of some base branches; None for a branch without one.
+        """Store the failed check of the last commit of some base branches; None for a branch without a failed check.
 
         `heads` are the last commits of these base branches. The stored checks of all other base branches are deleted.
         """
@@ -188,7 +188,7 @@ class BuildInventory(Protocol):
         """
 
     def list_base_digests(self, repositories: Collection[str] = ()) -> Sequence[ImageName]:
-        """Return the digests that files from which images are built contain or contained for their tags.
+        """Return the past and present digests of the tags in files from which images are built.
 
         The most recently added digests come first. If `repositories` is not empty, only the tags in these git
         repositories count.

@@ -160,7 +160,7 @@ class Fleet(Diagnosable, Protocol):
         """
 
     def read_activity(self, repository: GitRepository, activity_scope: ActivityScope) -> str | None:
-        """Return the hash of the activity in one repository, for forges that cannot list many at once.
+        """Return the hash of the activity in one repository, if the list of repositories does not contain it.
 
         Return None if the activity cannot be determined. Raises ForgeError if the forge reports an error.
         """
@@ -370,16 +370,16 @@ class LookupStore(Protocol):
     """
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
-        """Return the periods in which each tag pointed to a digest, oldest first. Tags without a lookup are missing."""
+        """Return the periods in which each tag pointed to a digest, oldest first, except tags without a lookup."""
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
-        """Return the descriptor from the last lookup of each tag. Tags that no earlier run looked up are missing."""
+        """Return the descriptor from the last lookup of each tag. Tags that no earlier run looked up are left out."""
 
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store the digests that tags pointed to at the time `at`. A run calls this once for each lookup phase."""
 
     def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
-        """Return the stored manifests with these digests. Digests without a stored manifest are missing.
+        """Return the stored manifests with these digests. Digests without a stored manifest are left out.
 
         A stored manifest never becomes outdated, because its bytes were verified against the digest.
         """
@@ -405,7 +405,7 @@ class SupersededStore(Protocol):
     """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
-        """Return the superseded tags among `tag_refs`. A tag is missing if no run found that it is superseded."""
+        """Return the superseded tags among `tag_refs`. A tag is left out if no run found that it is superseded."""
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
         """Store the results of checks that were made at the time `at`.

@@ -230,7 +230,7 @@ def _start_child(
         )
     except OSError as error:
         _STARTING.discard(threading.get_ident())
-        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # else `cwd` is missing
+        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise, `cwd` is missing
         gone = "command not found; hint: install it, or add its folder to PATH"
         why = gone if is_missing else f"{error.strerror} ({error.filename})"
         raise ProcessError(f"{program} could not be started: {why}", is_missing=is_missing) from error
