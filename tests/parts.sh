@@ -206,6 +206,7 @@ root_of() {
 
 unpack cosign
 unpack docker-registry
+unpack_always fonts-liberation
 unpack_always gh
 unpack glab
 unpack kustomize

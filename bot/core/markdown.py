@@ -1,8 +1,8 @@
 """Safe rendering of untrusted text in Markdown.
 
-Untrusted text is rendered as a code span. In a code span, GitHub and GitLab interpret no mentions, references, links,
-HTML, quick actions or emphasis (https://github.github.com/gfm/#code-spans), so texts from images, registries or file
-names cannot trigger anything.
+Untrusted text is rendered as a code span, or as escaped text if no forge would interpret it (`EscapedText`). In a code
+span, GitHub and GitLab interpret no mentions, references, links, HTML, quick actions or emphasis
+(https://github.github.com/gfm/#code-spans), so texts from images, registries or file names cannot trigger anything.
 """
 
 from __future__ import annotations
@@ -144,6 +144,44 @@ class Plain:
         return str(self)
 
     def __format__(self, specification: str) -> str:
+        return str(self)
+
+
+_MARKUP = re.compile(r"""["&*<>[\]\\^_`{|}~]""", re.ASCII)
+"""Punctuation that Markdown may interpret in the middle of a line."""
+_FORGE_REFERENCE = re.compile(
+    r"[@#!~%&^][\w\"{]|\*iteration|\$|://|\bwww\.|\bgh-\d|\[\w+:|:[\w+-]+:|^[^\w(]|^\d+[.)]|\b[0-9a-f]{7,}\b|\b[a-z]\w*-\d",
+    re.ASCII | re.IGNORECASE,
+)
+"""Texts that a forge turns into a mention, a link, an emoji, a formula, a list or an action even if they are escaped.
+
+The last alternative is a key of an external issue tracker (`SHOP-1`), which a forge may link or close.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EscapedText:
+    """Untrusted text for templates that becomes escaped text, which takes less room than a code span.
+
+    If a forge would interpret the text even if it is escaped, it becomes a code span.
+    """
+
+    _raw: str
+    _limit: int = MAX_TEXT_LENGTH
+
+    def __str__(self) -> str:
+        line = make_one_line(self._raw, self._limit)
+        if not line or _FORGE_REFERENCE.search(line):
+            return render_code_span(self._raw, self._limit)
+        return _MARKUP.sub(r"\\\g<0>", line)
+
+    def __html__(self) -> str:
+        return str(self)
+
+    def __format__(self, specification: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
         return str(self)
 
 

@@ -56,7 +56,7 @@ def test_proposal_shows_exploited_vulnerabilities_and_epss_scores(basebump, scen
     assert "fixes 1 (1 low, 1 exploited), adds none, 1 remains" in out
     proposed = read_proposal(git)
     assert proposed["title"].endswith(": fixes 1 (1 low, 1 exploited), adds none")
-    assert "| **exploited**, low | " in proposed["body"]
+    assert "| **exploited**,\u00a0low | " in proposed["body"]
 
 
 def test_rule_can_defer_proposals_that_fix_no_exploited_vulnerability(basebump, scene, tmp_path):

@@ -1,5 +1,6 @@
 """Tests that untrusted text is always rendered as code and has no effect."""
 
+import re
 import unicodedata
 
 import pytest
@@ -10,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from bot.core.markdown import (
     MAX_TEXT_LENGTH,
+    EscapedText,
     Link,
     Plain,
     Text,
@@ -73,6 +75,34 @@ def test_untrusted_text_is_always_rendered_as_code(text):
 def test_untrusted_text_never_breaks_a_table(text):
     tokens = GFM.parse(f"| a | b |\n|---|---|\n| {render_code_span(text)} | {render_code_span(text)} |\n")
     assert sum(token.type == "td_open" for token in tokens) == 2
+
+
+FORGE_REFERENCE = re.compile(
+    r"[@#!~%&$^]\w|\$|://|www\.|\bGH-\d|:\w+:|\b[0-9a-f]{7,}\b|\b[a-z]\w*-\d", re.ASCII | re.IGNORECASE
+)
+"""Texts that a forge may turn into a mention, a link, an emoji or a formula."""
+
+
+@given(attacks)
+def test_escaped_text_shows_the_same_characters_and_has_no_effect(text):
+    shown = str(EscapedText(text))
+    for markdown in (f"{shown}\n", f"in {shown} between\n"):
+        assert _list_token_kinds(markdown) <= HARMLESS
+        parts = [child for token in GFM.parse(markdown) for child in token.children or ()]
+        assert make_one_line(text).replace("|", "¦") in "".join(each.content for each in parts).replace("|", "¦") or "-"
+        assert not any(FORGE_REFERENCE.search(each.content) for each in parts if each.type == "text")
+    tokens = GFM.parse(f"| a | b |\n|---|---|\n| {shown} | c |\n")
+    assert [token.type for token in tokens].count("td_open") == 2
+
+
+def test_titles_of_vulnerabilities_are_shown_as_escaped_text():
+    assert (
+        str(EscapedText("heap out-of-bounds write in CMS_decrypt()")) == "heap out-of-bounds write in CMS\\_decrypt()"
+    )
+    assert str(EscapedText("a | b <i> [x](y)")) == "a \\| b \\<i\\> \\[x\\](y)"
+    for active in ("ask @ada", "fixes #1", "closes SHOP-1", "see https://a.example", ":tada:", "/close", "GH-2", ""):
+        assert str(EscapedText(active)).startswith("`")
+    assert repr((EscapedText("a*b"),)) == "(a\\*b,)"
 
 
 @given(st.text(max_size=300))

@@ -139,6 +139,12 @@ def find_primer_css() -> Path | None:
     return sheet if sheet.exists() else None
 
 
+def find_liberation_fonts() -> Path | None:
+    """Return the folder of the fonts that are as wide as Arial and Helvetica, which `make` unpacks."""
+    folder = ROOT / ".parts" / "usr" / "share" / "fonts" / "truetype" / "liberation"
+    return folder if (folder / "LiberationSans-Bold.ttf").exists() else None
+
+
 def find_zensical() -> str | None:
     """Return Zensical in the venv that `make` keeps for it."""
     installed = ROOT / ".venv-site" / "bin" / "zensical"
@@ -158,6 +164,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "glab": find_glab,
     "helm": find_helm,
     "kustomize": find_kustomize,
+    "liberation-fonts": find_liberation_fonts,
     "postgresql": find_postgresql,
     "pre-commit": find_pre_commit,
     "primer-css": find_primer_css,
@@ -170,5 +177,5 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
 }
 """What `@pytest.mark.real(part)` may name; each says where it is, or None."""
 
-OPTIONAL = frozenset({"actionlint", "chromium", "primer-css"})
+OPTIONAL = frozenset({"actionlint", "chromium", "liberation-fonts", "primer-css"})
 """Parts that may be missing even if the environment variable CI is set; their tests are then skipped."""

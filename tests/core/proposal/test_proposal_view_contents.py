@@ -54,10 +54,10 @@ def test_body_links_to_source_comparison_or_warns_about_other_source():
 
 
 def test_body_states_that_config_of_image_is_unknown_or_not_looked_up():
-    assert "| Runs as before? | not known: the config of an image could not be read |" in render_evidence_body(
+    assert "before? | not known: the config of an image could not be read |" in render_evidence_body(
         build_contents_evidence(old=None)
     )
-    assert "| Runs as before? | not looked up |" in render_evidence_body(compare_scans(scan(), scan()))
+    assert "| Runs\u00a0as\u00a0before? | not looked up |" in render_evidence_body(compare_scans(scan(), scan()))
 
 
 def test_image_row_has_build_dates_if_contents_are_known_but_scan_is_missing():
@@ -101,15 +101,15 @@ def test_finding_shows_upgrade_removal_or_addition_of_package():
     text = render_evidence_body(
         compare_scans(scan(*before, packages=old_packages), scan(*after, packages=new_packages))
     )
-    assert "| `openssl` `3.0.11` → `3.0.15` |" in text
-    assert "| `perl` `5` → removed |" in text
-    assert "| `jq` `2` (new package), fix in `2` |" in text
+    assert "| `openssl` `3.0.15` |" in text
+    assert "| `perl` removed |" in text
+    assert "| `jq` `2` (new), fix in `2` |" in text
     assert "<summary>Packages: 1 upgraded, 1 added, 1 removed</summary>" in text
     assert "- `libssl3` upgraded: `3.0.11` → `3.0.15`" in text
 
 
 def test_finding_shows_unknown_new_version_if_package_lists_are_missing():
-    assert "| `openssl` `1` → ? |" in render_evidence_body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
+    assert "| `openssl` ? |" in render_evidence_body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
 
 
 def test_package_list_is_cut_to_number_of_rows_and_rest_is_counted():

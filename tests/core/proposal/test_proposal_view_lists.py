@@ -52,24 +52,24 @@ def test_exploited_findings_are_counted_in_first_sentence_and_listed_first():
         "fixes 2 known vulnerabilities of `python:3.12-slim` (1 critical, 1 exploited) and adds 1 (1 medium, 1 " in text
     )
     fixed = list_finding_rows(text.partition("### Fixed")[2])
-    assert fixed[0].startswith(f"| **exploited**, low | [`{LOW.id}`]")
+    assert fixed[0].startswith(f"| **exploited**,\u00a0low | [`{LOW.id}`]")
     assert fixed[1].startswith(f"| critical | [`{CRITICAL.id}`]")
 
 
 def test_epss_column_is_shown_only_if_epss_was_looked_up():
     text = render_evidence_body(build_listed_evidence(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
-    assert "| Severity | Vulnerability | Package | EPSS |" in text
+    assert "| Severity | Vulnerability | Fixed by | EPSS |" in text
     by_id = {
         identifier: line
         for line in list_finding_rows(text)
         for identifier in (CRITICAL.id, LOW.id, NEW.id)
         if identifier in line
     }
-    assert by_id[CRITICAL.id].endswith(" | 94.1 % |")
-    assert by_id[LOW.id].endswith(" | < 0.1 % |")
+    assert by_id[CRITICAL.id].endswith(" | 94.1\u00a0% |")
+    assert by_id[LOW.id].endswith(" | <\u00a00.1\u00a0% |")
     assert by_id[NEW.id].endswith(" | \N{EN DASH} |")
     without = render_evidence_body(build_listed_evidence(LOW.id, asked=ListVersions(date(2026, 11, 24))))
-    assert "Package | EPSS" not in without
+    assert "| EPSS |" not in without
     assert "EPSS not looked up" in without
     tables = [each for each in MarkdownIt("gfm-like", {"linkify": False}).parse(text) if each.type == "table_open"]
     assert len(tables) == 4
@@ -82,7 +82,7 @@ def test_dates_of_kev_and_epss_lists_are_shown_in_body():
 
 def test_exploited_count_is_shown_as_unknown_if_kev_list_was_not_read():
     assert "KEV could not be read" in render_evidence_body(UNREAD)
-    assert "| now | 1 | 1 | 0 | 1 | unknown |" in render_evidence_body(UNREAD)
+    assert "| now | unknown | 1 | 1 | 0 | 1 |" in render_evidence_body(UNREAD)
     assert "**exploited**" not in render_evidence_body(UNREAD)
 
 

@@ -89,8 +89,8 @@ def test_comparison_shows_exploitation_and_epss_score_of_each_finding():
     assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
     assert [(each["exploited"], each["epss"]) for each in document["remaining"]] == [(False, None)]
     assert document["lists"] == {"kev": "2026-11-24", "epss": "2026-11-25"}
-    assert "| **exploited**, critical | [`CVE-1900-0001`]" in render_markdown(listed)
-    assert "| 91.3 % |" in render_markdown(listed)
+    assert "| **exploited**,\u00a0critical | [`CVE-1900-0001`]" in render_markdown(listed)
+    assert "| 91.3\u00a0% |" in render_markdown(listed)
 
 
 def test_json_key_exploited_is_null_if_kev_list_was_not_read():

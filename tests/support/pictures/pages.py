@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from markdown_it import MarkdownIt
-from support.parts import find_primer_css
+from support.parts import find_liberation_fonts, find_primer_css
 
 STYLE = Path(__file__).with_name("pages.css")
 
@@ -19,6 +19,9 @@ _PROPOSAL_HEAD = (
     '<h1>{title}</h1><p class="state"><span class="{kind}">{state}</span> <b>basebump</b> wants to merge 1 commit into'
     " <code>{base}</code> from <code>{branch}</code></p>"
 )
+_FONTS = {"Regular": "normal", "Bold": "bold"}
+_FONT_FACE = '@font-face {{ font-family: "Segoe UI"; font-weight: {}; src: url("{}"); }}'
+"""Segoe UI is the first font of GitHub's style sheet that Windows has. Liberation Sans is about as wide."""
 _COLOURS = {"2": "dim", "31": "red", "32": "green", "33": "yellow", "36": "cyan"}
 
 
@@ -74,10 +77,21 @@ def _colour(output: str) -> str:
     return shown.rstrip()
 
 
-def _render_page(kind: str, content: str) -> str:
-    sheet = find_primer_css() if kind == "proposal" else None
+def _link_style_sheet() -> str:
+    """Return the elements that load GitHub's style sheet and a font; empty if they were not unpacked."""
+    sheet, fonts = find_primer_css(), find_liberation_fonts()
     link = f'<link rel="stylesheet" href="{sheet.as_uri()}">' if sheet is not None else ""
+    if fonts is None:
+        return link
+    faces = (
+        _FONT_FACE.format(weight, (fonts / f"LiberationSans-{name}.ttf").as_uri()) for name, weight in _FONTS.items()
+    )
+    return f"{link}<style>{' '.join(faces)}</style>"
+
+
+def _render_page(kind: str, content: str) -> str:
+    links = _link_style_sheet() if kind == "proposal" else ""
     style = f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
-    head = f'<meta charset="utf-8"><title>basebump</title>{link}{style}'
+    head = f'<meta charset="utf-8"><title>basebump</title>{links}{style}'
     mode = 'data-color-mode="light" data-light-theme="light"'
     return f'<!doctype html><html lang="en" {mode}><head>{head}</head><body class="{kind}">{content}</body></html>'

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from bot.core.evidence.compare import count_distinct
 from bot.core.evidence.packages import VersionLookup
-from bot.core.markdown import Link, Plain, Text, link_vulnerability
+from bot.core.markdown import EscapedText, Link, Plain, Text, link_vulnerability
 from bot.core.proposal.view.contents import list_latest_versions
 from bot.model.evidence import Evidence, Finding, Severity
 
-MAX_NOTABLE = 8
+MAX_NOTABLE = 5
 """Limit for the vulnerabilities that are shown without unfolding a list. More do not fit on one screen."""
-MIN_NOTABLE = 5
-"""If fewer vulnerabilities matter, the list is filled with the next worst ones up to this number."""
-MIN_NOTABLE_BESIDE_OTHERS = 2
-"""The value of MIN_NOTABLE for the fixed vulnerabilities of an update that also adds some, to keep the text short."""
+MAX_NOTABLE_BESIDE_OTHERS = 3
+"""The value of MAX_NOTABLE for the fixed vulnerabilities of an update that also adds some, to keep the text short."""
+MAX_TITLE_LENGTH = 30
+"""Limit for the characters of a title in these lists, so that a row fits on one line."""
 HIGH_EPSS = 0.1
 """From this probability of exploitation on, a vulnerability matters whatever its severity."""
 MAX_PACKAGE_NAMES = 3
@@ -34,7 +34,7 @@ class NotableView:
     """One vulnerability that matters, with all packages that have it."""
 
     id: Text | Link
-    title: Text | None
+    title: EscapedText | None
     """The title without the name of the package."""
     severity: Severity
     is_exploited: bool
@@ -88,21 +88,19 @@ class FindingGroups:
 
 
 def list_notable(
-    findings: Iterable[Finding], evidence: Evidence, versions: VersionLookup, rows: int, minimum: int = MIN_NOTABLE
+    findings: Iterable[Finding], evidence: Evidence, versions: VersionLookup, rows: int, limit: int = MAX_NOTABLE
 ) -> tuple[NotableView, ...]:
     """Return the vulnerabilities that matter most: known exploited ones, critical ones, and ones with a high EPSS.
 
-    The list has at most MAX_NOTABLE and at most `rows` entries. It is filled up to `minimum` entries with the next
-    worst vulnerabilities. `versions` looks up packages in the other image.
+    The next worst vulnerabilities follow. The list has at most `limit` and at most `rows` entries. `versions` looks up
+    packages in the other image.
     """
     by_id: dict[str, list[Finding]] = {}
     for finding in findings:
         by_id.setdefault(finding.id, []).append(finding)
     worst = {each: max(found, key=lambda finding: finding.severity) for each, found in by_id.items()}
     ordered = sorted(worst.values(), key=lambda finding: _get_order(finding, evidence))
-    count = sum(_is_notable(each, evidence) for each in ordered)
-    shown = ordered[: min(rows, MAX_NOTABLE, max(count, minimum))]
-    return tuple(_build_notable(each, by_id[each.id], evidence, versions) for each in shown)
+    return tuple(_build_notable(each, by_id[each.id], evidence, versions) for each in ordered[: min(rows, limit)])
 
 
 def group_by_package(
@@ -160,11 +158,6 @@ def _get_order(finding: Finding, evidence: Evidence) -> tuple[bool, bool, bool, 
     )
 
 
-def _is_notable(finding: Finding, evidence: Evidence) -> bool:
-    is_likely = (_get_epss(finding, evidence) or 0) >= HIGH_EPSS
-    return _is_exploited(finding, evidence) or finding.severity is Severity.CRITICAL or is_likely
-
-
 def _get_group_order(found: Sequence[Finding], evidence: Evidence) -> tuple[bool, int, int, str]:
     return not _is_exploited(found[0], evidence), -found[0].severity, -len(found), found[0].package
 
@@ -188,7 +181,7 @@ def _build_notable(
     )
     return NotableView(
         id=link_vulnerability(finding.id),
-        title=Text(title) if title else None,
+        title=EscapedText(title, MAX_TITLE_LENGTH) if title else None,
         severity=finding.severity,
         is_exploited=_is_exploited(finding, evidence),
         epss=round(100 * epss, 1) if epss is not None else None,

@@ -13,8 +13,8 @@ from bot.core.evidence.packages import VersionLookup, build_version_lookup
 from bot.core.markdown import Link, Plain, Text, link_vulnerability
 from bot.core.proposal.view.contents import list_latest_versions
 from bot.core.proposal.view.findings import (
-    MIN_NOTABLE,
-    MIN_NOTABLE_BESIDE_OTHERS,
+    MAX_NOTABLE,
+    MAX_NOTABLE_BESIDE_OTHERS,
     NotableView,
     PackageFindingsView,
     group_by_package,
@@ -212,7 +212,7 @@ def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -
     fixed_groups = group_by_package(delta.fixed, evidence, after, rows)
     introduced_groups = group_by_package(delta.introduced, evidence, before, rows)
     remaining_groups = group_by_package(delta.remaining, evidence, before, rows)
-    minimum = MIN_NOTABLE_BESIDE_OTHERS if delta.introduced else MIN_NOTABLE
+    limit = MAX_NOTABLE_BESIDE_OTHERS if delta.introduced else MAX_NOTABLE
     return DeltaView(
         fixed=tuple(_build_finding_view(each, after, evidence) for each in fixed),
         introduced=tuple(_build_finding_view(each, before, evidence) for each in introduced),
@@ -233,7 +233,7 @@ def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -
         remaining_counts=_build_counts(delta.remaining),
         introduced_critical=count_by_severity(delta.introduced)[Severity.CRITICAL],
         remaining_exploited=count_distinct(filter_exploited(delta.remaining, evidence.exploited_ids)),
-        notable_fixed=list_notable(delta.fixed, evidence, after, rows, minimum),
+        notable_fixed=list_notable(delta.fixed, evidence, after, rows, limit),
         notable_introduced=list_notable(delta.introduced, evidence, before, rows),
         fixed_packages=fixed_groups.groups,
         introduced_packages=introduced_groups.groups,
