@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     text, failures = render_plan(planned_run.plan)
     report = planned_run.report.add_failures(failures)
     replace_file(plan_file, text, _OWNER_ONLY)
-    write_note(f"wrote the plan to {plan_file}; perform it with `basebump apply {plan_file}`")
+    write_note(f"wrote the plan to {plan_file}; apply it with `basebump apply {plan_file}`")
     has_written_all = write_result(
         partial(render_run_report, report, FleetAnswers()),
         output_format,

@@ -27,7 +27,7 @@ def hash_rules(settings: Settings) -> str:
 
 
 def hash_config(settings: Settings) -> str:
-    """Return a hash of everything in the config that performing a plan depends on.
+    """Return a hash of everything in the config that applying a plan depends on.
 
     The name of the file is left out, and also the state and the clusters, which only the machine that makes the plan
     uses.

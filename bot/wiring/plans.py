@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRun:
-    """The fleets, services and options for performing a plan. They contact only forges."""
+    """The fleets, services and options for applying a plan. They contact only forges."""
 
     fleets: tuple[Fleet, ...]
     context: ApplyContext
@@ -31,7 +31,7 @@ class ApplyRun:
 def build_apply_run(
     config_file: Path, level: RunLevel, progress: ProgressReporter, reader_slots: ReaderSlots
 ) -> ApplyRun:
-    """Return the fleets, services and options for performing a plan. `level` is the level of the plan.
+    """Return the fleets, services and options for applying a plan. `level` is the level of the plan.
 
     Only the tokens of forges are read from the environment. Raises ConfigError if the config is not valid.
     """

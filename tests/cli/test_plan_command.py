@@ -78,7 +78,7 @@ def test_plan_prints_the_report_and_writes_a_file_that_only_the_owner_can_read(t
     plan.write_text("an earlier plan")
     plan.chmod(0o644)
     code, out, err = basebump("plan", "--config", local, "--out", plan)
-    assert (code, err) == (0, f"note: wrote the plan to {plan}; perform it with `basebump apply {plan}`\n")
+    assert (code, err) == (0, f"note: wrote the plan to {plan}; apply it with `basebump apply {plan}`\n")
     assert basebump("run", "--config", local) == (0, out, "")
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert list(tmp_path.glob(".plan.json.*")) == []
