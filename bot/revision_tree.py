@@ -95,8 +95,10 @@ class GitRevision:
     """The id of the commit to which `name` resolves."""
 
     @classmethod
-    def resolve(cls, root: Path, name: str) -> GitRevision:
+    def resolve(cls, root: Path, name: str, option: str = "--since") -> GitRevision:
         """Return a revision of the checkout at `root`, such as a branch, a tag or a commit.
+
+        Error messages name `option`, with which the user named the revision.
 
         Raises:
             UsageError: If the revision does not exist, `root` is not a checkout, or git is not installed.
@@ -107,9 +109,9 @@ class GitRevision:
         arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         git_result = run_git(root, *arguments, failure=f"{name!r} could not be looked up in {root}")
         if git_result is None:
-            raise UsageError("--since needs git, which is not installed; hint: install git")
+            raise UsageError(f"{option} needs git, which is not installed; hint: install git")
         if git_result.status and any(words in git_result.error_text for words in NO_CHECKOUT_ERRORS):
-            raise UsageError(f"--since needs a git checkout, but {root} is not in one")
+            raise UsageError(f"{option} needs a git checkout, but {root} is not in one")
         if git_result.status and (refusal := explain_refusal(git_result.error_text)):
             raise TreeError(refusal)
         commit = git_result.output.decode(errors="replace").strip()

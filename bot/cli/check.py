@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial, wraps
@@ -46,6 +47,8 @@ class _CheckArguments:
     since: str | None
     max_age: timedelta | None
     is_strict: bool
+    is_gate: bool
+    base: str | None
 
 
 def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -65,16 +68,33 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Also find images that are older than this and have a newer digest: `30d`.",
     )
     @click.option("--strict", is_flag=True, help="Also find references that could not be evaluated.")
+    @click.option(
+        "--gate",
+        is_flag=True,
+        is_eager=True,
+        help="Check a pull request: strict, and nothing in the folder can exclude an image.",
+    )
+    @click.option("--base", metavar="REV", help="With --gate, read a config in the repository from this git revision.")
     @wraps(command)
     def run_with_options(
-        *, offline: bool, since: str | None, max_age: timedelta | None, strict: bool, **others: object
+        *,
+        offline: bool,
+        since: str | None,
+        max_age: timedelta | None,
+        strict: bool,
+        gate: bool,
+        base: str | None,
+        **others: object,
     ) -> int:
+        if base is not None and not gate:
+            raise UsageError("--base needs --gate; hint: add --gate, or remove --base")
         if offline and max_age is not None:
             raise UsageError(
                 "--max-age cannot be combined with --offline, because it needs data from registries; hint: remove one "
                 "of them"
             )
-        return command(arguments=_CheckArguments(offline, since, max_age, strict), **others)
+        arguments = _CheckArguments(offline, since, max_age, strict or gate, gate, base or since)
+        return command(arguments=arguments, **others)
 
     return run_with_options
 
@@ -99,21 +119,32 @@ def command(
     The exit code is 4 if an image is not pinned, is gone, or breaks a rule of the policy. An image that the policy
     excludes from updates is not a finding. An outdated image is a finding only with --max-age. References that could
     not be evaluated are counted, and are findings with --strict. Nothing is scanned unless the config lists `scanners`.
+    For pull requests, use --gate: its result depends on the operator's config alone.
     """
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     revision = GitRevision.resolve(path, arguments.since) if arguments.since is not None else None
-    context, policy = wiring.build_scan_context(
-        config_file,
-        offline=arguments.is_offline,
-        progress=create_progress(),
-        reader_slots=reader_slots,
-        uses_default_scanner=False,
+    check_options = CheckOptions(
+        _build_fix_command(path, config_file),
+        revision,
+        arguments.max_age,
+        is_strict=arguments.is_strict,
+        is_gate=arguments.is_gate,
     )
-    fix_command = _build_fix_command(path, config_file)
-    check_options = CheckOptions(fix_command, revision, arguments.max_age, is_strict=arguments.is_strict)
-    policy = options.add_enclosing_rules(policy, path)
-    report = check_tree(WorkTree(path), str(path), context, policy, check_options)
+    with ExitStack() as stack:  # the files of the base revision exist as long as the check runs
+        if arguments.is_gate and config_file is not None:
+            from bot.cli.gate_config import secure_config
+
+            config_file = secure_config(config_file, path, arguments.base, stack)
+        context, policy = wiring.build_scan_context(
+            config_file,
+            offline=arguments.is_offline,
+            progress=create_progress(),
+            reader_slots=reader_slots,
+            uses_default_scanner=False,
+        )
+        policy = policy if arguments.is_gate else options.add_enclosing_rules(policy, path)
+        report = check_tree(WorkTree(path), str(path), context, policy, check_options)
     is_whole = write_result(partial(_render_report, report), output_format, exports, partial(_render_screen, report))
     if output_format == "codequality":  # the only format that cannot contain failures
         for failure in report.failed:

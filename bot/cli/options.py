@@ -38,7 +38,8 @@ def _find_config(context: click.Context, _option: click.Parameter | None, path: 
 
 
 def _find_config_silently(context: click.Context, path: Path | None) -> Path | None:
-    if path is not None or context.params.get("no_config", False) or context.resilient_parsing:
+    excludes_found = context.params.get("no_config", False) or context.params.get("gate", False)
+    if path is not None or excludes_found or context.resilient_parsing:
         return path
     from bot.wiring.found_config import find_config
 

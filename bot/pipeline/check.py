@@ -14,7 +14,7 @@ from bot.core.references.select import RepositoryBranch, select_reference, skip_
 from bot.model.check import CheckedReference, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.errors import TreeError
-from bot.model.policy import PolicyConfig
+from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
 from bot.pipeline.references.extract import ExtractResult, extract_references
@@ -34,7 +34,9 @@ def check_tree(
         TreeError: If the tree cannot be listed, or its changes cannot be determined.
         ConfigError: If the config file in the tree is not valid.
     """
-    extract_result, policy_config = extract_tree(tree, context, policy_config)
+    if options.is_gate:
+        policy_config = replace(policy_config, rules=(*policy_config.rules, PolicyRule(mandatory=True)))
+    extract_result, policy_config = extract_tree(tree, context, policy_config, reads_rules=not options.is_gate)
     checked = extract_result if options.since is None else _select_changed(extract_result, context, options.since)
     report = CheckReport(
         root=root,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from bot.core.choice.violations import (
@@ -13,6 +14,8 @@ from bot.core.choice.violations import (
     get_update_cause,
 )
 from bot.core.evidence.trust import describe_signature, find_trust
+from bot.core.references.policy import RuleTarget, evaluate_policy
+from bot.core.references.select import is_known_registry
 from bot.core.transition import DEFAULT_PLATFORM, get_first_transition
 from bot.model.check import CheckedReference, Violation
 from bot.model.decision import (
@@ -26,9 +29,10 @@ from bot.model.decision import (
 )
 from bot.model.evidence import Evidence, ScanSubject
 from bot.model.image import Resolution, ResolvedTag
-from bot.model.image_name import Digest, TagRef
+from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.policy import PolicyConfig
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
+from bot.model.source import Reference
 from bot.model.vocabulary import Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
 from bot.pipeline.choice.decide_updates import DecisionResult
@@ -39,6 +43,8 @@ from bot.pipeline.run_context import RunContext
 from bot.pipeline.scan import decide_tree
 
 _Image = tuple[TagRef, Digest]
+UNKNOWN_TAG = "latest"
+"""The tag with which an image without a tag is named. Signatures are looked up by the digest."""
 
 
 def check_online(
@@ -70,7 +76,14 @@ def check_online(
 
     tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence)
     reported_errors = frozenset(each.error for each in context.failures.list_all())
-    signatures = _verify_signatures(tree_decisions.decisions, tree_decisions.decision_result, context, policy_config)
+    images = {
+        each.reference: image
+        for each in tree_decisions.decisions
+        if (image := _get_image_to_verify(each, tree_decisions.decision_result.resolutions)) is not None
+    }
+    if options.is_strict:
+        images |= _list_excluded_images(tree_decisions.decisions, policy_config)
+    signatures = _verify_signatures(images.values(), tree_decisions.decision_result, context, policy_config)
     build_times = _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else {}
     checked_references: list[CheckedReference] = []
     for decision in tree_decisions.decisions:
@@ -79,7 +92,8 @@ def check_online(
                 decision, options.fix_command, policy_config.end_of_life, context.now.date(), policy_config.blocklist
             )
         )
-        violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
+        if (image := images.get(decision.reference)) is not None:
+            violations += _check_signature(decision.reference.image, image, signatures, policy_config)
         notes = [] if options.is_strict else _explain_unchecked(decision, reported_errors)
         outdated = _get_pinned_update(decision)
         if outdated is not None and max_age is not None:
@@ -112,20 +126,17 @@ def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> 
 
 
 def _verify_signatures(
-    decisions: Iterable[Decision], decision_result: DecisionResult, context: RunContext, policy_config: PolicyConfig
+    images: Iterable[_Image], decision_result: DecisionResult, context: RunContext, policy_config: PolicyConfig
 ) -> Mapping[_Image, SignatureOutcome]:
-    """Return the signature outcome of every image for which a rule requires a signature.
+    """Return the signature outcome of every image, unless its registry is not known.
 
     Images whose signatures were already verified in this run are not verified again.
     """
     known_outcomes = dict(_list_known_outcomes(decision_result.evidence))
-    images = [
-        image for each in decisions if (image := _get_image_to_verify(each, decision_result.resolutions)) is not None
-    ]
     transitions = {
         image: Transition(image[0], None, image[1], (DEFAULT_PLATFORM,))
         for image in images
-        if image not in known_outcomes
+        if image not in known_outcomes and is_known_registry(policy_config, image[0].host)
     }
     verified = verify_signatures(transitions.values(), policy_config.trust, context)
     new_outcomes = {
@@ -161,18 +172,35 @@ def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolu
     return (tracked_image.tag_ref, digest) if digest is not None else None
 
 
+def _list_excluded_images(decisions: Iterable[Decision], policy_config: PolicyConfig) -> Mapping[Reference, _Image]:
+    """Return the image of each pinned reference that is excluded from updates, but for which a signature is required.
+
+    A strict check verifies these images, because the author of a pull request can choose most of the reasons, such as a
+    file in the folder `vendor`. Images that the operator excludes, with a rule or as own images, are left out.
+    """
+    operator_config = replace(policy_config, repository_rules=())
+    images: dict[Reference, _Image] = {}
+    for decision in decisions:
+        reference = decision.reference
+        if not isinstance(decision, SkippedReference) or reference.image.digest is None:
+            continue
+        target = RuleTarget(reference, reference.role, "", "")
+        if decision.reason is Reason.OWN or evaluate_policy(operator_config, target).ignore:
+            continue
+        tag_ref = reference.image.to_tag_ref(UNKNOWN_TAG)
+        if tag_ref is not None and evaluate_policy(policy_config, target).require.signature:
+            images[reference] = tag_ref, reference.image.digest
+    return images
+
+
 def _check_signature(
-    decision: Decision,
-    resolutions: Mapping[TagRef, Resolution],
-    signatures: Mapping[_Image, SignatureOutcome],
-    policy_config: PolicyConfig,
+    reference: ImageName, image: _Image, signatures: Mapping[_Image, SignatureOutcome], policy_config: PolicyConfig
 ) -> list[Violation]:
-    image = _get_image_to_verify(decision, resolutions)
-    if image is None:
-        return []
-    reference, outcome = decision.reference.image, signatures.get(image)
+    outcome = signatures.get(image)
     if find_trust(policy_config.trust, image[0].repository) is None:
         return [build_signature_violation(reference, "no entry of `trust` is about this image")]
+    if not is_known_registry(policy_config, image[0].host):
+        return [build_signature_violation(reference, f"{image[0].host} is not listed under `registries`")]
     if isinstance(outcome, VerifiedSignature) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
         return []  # an error during the verification is reported as a failure instead
     return [build_signature_violation(reference, describe_signature(outcome))]

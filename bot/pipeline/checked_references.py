@@ -25,6 +25,8 @@ class CheckOptions:
     """The age from which a pinned image with an available update is a violation; None if it never is."""
     is_strict: bool = False
     """True if each reference that was not evaluated is a violation."""
+    is_gate: bool = False
+    """True if nothing in the tree can exclude a reference: no config of the repository, and no ignore comment."""
 
 
 def build_checked_reference(

@@ -76,11 +76,11 @@ def scan_tree(
 
 
 def extract_tree(
-    tree: FileTree, context: RunContext | OfflineContext, policy_config: PolicyConfig
+    tree: FileTree, context: RunContext | OfflineContext, policy_config: PolicyConfig, *, reads_rules: bool = True
 ) -> tuple[ExtractResult, PolicyConfig]:
     """Extract the image references of one tree. Also return the policy with the rules of the tree's own config file.
 
-    If the tree has no config file of its own, `policy_config.repository_rules` apply.
+    If the tree has no config file of its own, or if `reads_rules` is False, `policy_config.repository_rules` apply.
 
     Raises:
         TreeError: If the tree cannot be listed.
@@ -90,7 +90,7 @@ def extract_tree(
         GitRepository("", "", None, None, is_public=False),
         tree,
         context.formats,
-        context.read_rules,
+        context.read_rules if reads_rules else None,
         enclosing_rules=policy_config.repository_rules,
         reader_slots=context.reader_slots,
     )

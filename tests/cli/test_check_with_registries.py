@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -121,6 +122,34 @@ def test_check_verifies_image_of_the_tag_if_the_reference_is_unpinned(check, loo
     assert list_findings(check({"Dockerfile": "FROM python:3.12\n"}, "--config", write_signature_config())[1]) == [
         ("Dockerfile", 1, "unpinned")
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("vendor/x/Dockerfile", f"FROM python:3.12@{OLD.digest}\n"),
+        ("Dockerfile", f"# basebump: ignore\nFROM python:3.12@{OLD.digest}\n"),
+        ("Dockerfile", f"FROM python@{OLD.digest}\n"),
+    ],
+    ids=["vendored", "ignored", "without-tag"],
+)
+def test_strict_check_verifies_signature_of_pinned_image_that_is_not_updated(
+    check, loopback, write_signature_config, path, content
+):
+    loopback.move("python", "3.12", "old")
+    options = ("--config", write_signature_config())
+    assert check({path: content}, *options)[0] == 0
+    code, document = check({path: content}, *options, "--strict")
+    assert (code, [each["reason"] for each in document["findings"]]) == (4, ["signature"])
+    sign(loopback, OLD)
+    assert check({path: content}, *options, "--strict")[0] == 0
+
+
+def test_strict_check_does_not_verify_images_that_a_rule_of_the_config_ignores(check, loopback, write_signature_config):
+    loopback.move("python", "3.12", "old")
+    path = Path(write_signature_config())
+    path.write_text(path.read_text().replace("[{require", "[{ignore: true, require"))
+    assert check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", path, "--strict")[0] == 0
 
 
 def test_check_does_not_request_signature_of_missing_digest(check, loopback, write_signature_config):
