@@ -121,8 +121,7 @@ def command(
     not be evaluated are counted, and are findings with --strict. Nothing is scanned unless the config lists `scanners`.
     For pull requests, use --gate: its result depends on the operator's config alone.
     """
-    if not path.is_dir():
-        raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
+    options.require_folder(path)
     revision = GitRevision.resolve(path, arguments.since) if arguments.since is not None else None
     check_options = CheckOptions(
         _build_fix_command(path, config_file),

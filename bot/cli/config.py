@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bot.cli import options
 from bot.cli.messages import CommandGroup
 from bot.cli.outputs import show
 from bot.core.markdown import make_console_text
@@ -20,15 +21,16 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check(file: Path | None) -> None:
     """Check a config FILE, and list all its problems.
 
-    The environment variables that FILE names need not be set. An unset variable causes only a note, so CI can check a
-    config without its secrets.
+    Without FILE, the `basebump.yaml` of the current folder is checked. The environment variables that the config names
+    need not be set. An unset variable causes only a note, so CI can check a config without its secrets.
     """
-    settings = load(file, requires_forges=False)
-    show(f"{file} is valid: {_summarise_settings(settings)}")
+    config = options.require_config(file)
+    settings = load(config, requires_forges=False)
+    show(f"{config} is valid: {_summarise_settings(settings)}")
     for note in settings.list_unset_variables(os.environ):
         click.echo(make_console_text(f"note: {note}"), err=True)
 

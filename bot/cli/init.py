@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot import wiring
+from bot.cli import options
 from bot.cli.outputs import show
 from bot.cli.screen import show_text
 from bot.cli.terminal import NoProgress
@@ -45,8 +46,7 @@ def command(path: Path, workflow: str | None) -> None:
     from bot.starter.summary import summarise_start
     from bot.starter.workflow_text import WORKFLOWS
 
-    if not path.is_dir():
-        raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
+    options.require_folder(path)
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(None, offline=True, progress=NoProgress())
     report = scan_tree(tree, str(path), context, policy).report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -15,7 +16,7 @@ from bot.cli.messages import write_note
 from bot.cli.outputs import build_export_parser
 from bot.cli.presentation import output_option
 from bot.cli.terminal import LogMode
-from bot.model.errors import InvalidReferenceError
+from bot.model.errors import InvalidReferenceError, UsageError
 from bot.model.image_name import ImageName
 from bot.model.vocabulary import RunLevel
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from bot.pipeline.references.reader_slots import ReaderSlots
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_URL = re.compile(r"(https?|ssh|git):/|git@")
+"""Matches the URL of a repository as a path; paths contain no double slash."""
 
 
 def _find_config(context: click.Context, _option: click.Parameter | None, path: Path | None) -> Path | None:
@@ -102,6 +106,20 @@ def require_config(path: Path | None) -> Path:
     if config is None:  # this happens only while a shell completes a command; the command then does not run
         raise click.Abort
     return config
+
+
+def require_folder(path: Path) -> None:
+    """Raise UsageError unless `path` is a folder. The hint says what to do with a file or a URL instead."""
+    if path.is_dir():
+        return
+    if _URL.match(str(path)):
+        raise UsageError(
+            f"{path} is a URL, not a folder; hint: clone the repository and name its folder, or list it under `forges` "
+            "of a config and use `basebump run`"
+        )
+    if path.exists():
+        raise UsageError(f"{path} is a file, not a folder; hint: name its folder, {path.parent}")
+    raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
 
 
 def _build_config_option(callback: Callable[..., Path | None] | None) -> Callable[[Function], Function]:

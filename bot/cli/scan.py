@@ -72,8 +72,7 @@ def command(
 
     In a git checkout, untracked files are read, and ignored files are not. Nothing is written without --write.
     """
-    if not path.is_dir():
-        raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
+    options.require_folder(path)
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(
         config_file, offline=arguments.is_offline, progress=create_progress(log), reader_slots=arguments.reader_slots

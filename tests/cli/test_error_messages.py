@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -25,6 +26,17 @@ from bot.cli.messages import write_message
         (["compare", "a"], "missing argument 'NEW'", "see `basebump compare --help`"),
         (["config", "chek"], "there is no command 'chek'", "did you mean check?"),
         (["scan", "nowhere"], "nowhere is not a folder", "name the folder that contains the files"),
+        (
+            ["scan", "https://x.org/acme/web"],
+            "https:/x.org/acme/web is a URL, not a folder",
+            "clone the repository and name its folder",
+        ),
+        (["scan", __file__], f"{__file__} is a file, not a folder", f"name its folder, {Path(__file__).parent}"),
+        (
+            ["check", "git@x.org:acme/web"],
+            "git@x.org:acme/web is a URL, not a folder",
+            "clone the repository and name its folder",
+        ),
         (["scan", ".", "--export", "x"], "invalid value for '--export': 'x' does not", "use one of the formats"),
     ],
 )
@@ -47,6 +59,14 @@ def test_config_error_has_a_line_and_a_hint_for_each_problem(basebump, tmp_path,
     assert (code, heading) == (2, "error: basebump.yaml cannot be used, because it has 2 problems")
     assert [line.partition("did")[0] for line in lines[1::2]] == ["    hint: "] * 2
     assert all(line.startswith("  basebump.yaml") for line in lines[::2])
+
+
+def test_config_check_without_file_checks_the_config_of_the_current_folder(basebump, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "there is no config: the current folder contains no basebump.yaml" in basebump("config", "check")[2]
+    (tmp_path / "basebump.yaml").write_text("schema: 1\npolcy: []\n", encoding="utf-8")
+    code, _, err = basebump("config", "check")
+    assert (code, "policy" in err) == (2, True)
 
 
 def test_error_message_permanently_removes_the_progress_bar(capsys, monkeypatch):

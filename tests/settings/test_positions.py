@@ -72,7 +72,7 @@ def test_unknown_kind_is_reported_as_exactly_one_problem(problems):
         ("min_age: 7d", "`min_age` belongs under `policy`"),
         (
             "policy: [{image: docker.io/library/nginx, pin: true}]",
-            "`image` belongs under `policy.match` or under `builds`",
+            "write `match: {image: …}`",
         ),
         ("policy: [{pin: true, own: []}]", "`own` belongs at the top level"),
         ("forges: [{kind: local, url: ., branch_prefix: x/}]", "`branch_prefix` belongs under `proposals`"),

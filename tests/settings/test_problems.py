@@ -131,6 +131,9 @@ WRONG = [
         "2027-01-31",
     ),
     ("policy: [{update: patch, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
+    ("policy: [{image: python}]", "policy[0].image", "hint: write `match: {image: …}`"),
+    ("policy: [{images: [python]}]", "policy[0].images", "hint: write `match: {image: …}`"),
+    ("policy: [{repositories: [a/b]}]", "policy[0].repositories", "hint: write `match: {repository: …}`"),
     ("scanners: [{kind: auto, path: x}]", "scanners[0].path", "is not a key here"),
     (
         "forges: [{kind: gitlab, repositories: [a/b]}, {kind: gitlab, url: 'https://gitlab.com', repositories: [a/b]}]",

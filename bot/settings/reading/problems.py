@@ -195,6 +195,9 @@ def _describe_unknown_key(location: Location, document_schema: DocumentSchema) -
     if document_schema.is_repository_file and key in OPERATOR_KEYS:
         return "can only be set by the operator; hint: set it in the config of the run"
     keys = tuple(_get_properties(document_schema.get_schema(location[:-1])))
+    matched = _find_match_key(key, document_schema, location) if "match" in keys else None
+    if matched is not None:
+        return f"is not a key here; hint: write `match: {{{matched}: …}}`"
     places = document_schema.list_places(key)
     is_of_other_kind = tuple(step for step in location[:-1] if isinstance(step, str)) in places
     if places and not is_of_other_kind:
@@ -202,6 +205,12 @@ def _describe_unknown_key(location: Location, document_schema: DocumentSchema) -
         return f"is not a key here; hint: `{key}` belongs {' or '.join(map(_describe_place, nearest))}"
     hint = suggest_key(key, keys)
     return f"is not a key here{hint}" if hint else f"is not a key here; hint: use one of {', '.join(keys)}"
+
+
+def _find_match_key(key: str, document_schema: DocumentSchema, location: Location) -> str | None:
+    """Return the key of a rule's `match` that `key` names in the singular or plural; None if there is none."""
+    known = _get_properties(document_schema.get_schema((*location[:-1], "match")))
+    return next((name for name in (key, key.removesuffix("s"), f"{key.removesuffix('ies')}y") if name in known), None)
 
 
 def _count_shared_steps(place: tuple[str, ...], location: Location) -> int:
