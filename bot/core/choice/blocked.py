@@ -51,7 +51,7 @@ def find_block_in_use(tracked_image: TrackedImage, resolution: Resolution) -> Bl
 def replace_blocked_digest(
     tracked_image: TrackedImage, resolutions: Sequence[Resolution], block: Block, now: datetime
 ) -> ImageUpdate | BlockedReference:
-    """Return the update that replaces the blocked digest of a reference, or a `BlockedReference` without one.
+    """Return the update that replaces the blocked digest of a reference, or a `BlockedReference` if none is known.
 
     `resolutions` are the lookups of all tags that the reference may be updated to, as in `decide`. Here, the tag in the
     file, which is last in `resolutions`, is tried first, so that the update changes as little as possible. Neither the

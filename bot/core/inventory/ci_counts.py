@@ -40,7 +40,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def count_outcomes(requests: Iterable[BranchRequest], targets: Collection[Target]) -> Mapping[Target, FleetOutcome]:
-    """Return the outcomes of CI for each target. Targets without any pull request are missing.
+    """Return the outcomes of CI for each target. Targets without any pull request are left out.
 
     Every repository counts once for a target, with the newest of its pull requests in which CI ended, whatever the
     number of its base branches and pull requests.
