@@ -271,6 +271,11 @@ class Reason(StrEnum):
         "The reference is in a text block inside the file, and the program that reads the text is unknown.",
         override=Override.ALLOW,
     )
+    UNKNOWN_FIELD = _skipped(
+        "unknown-field",
+        "The key ends in `image`, but it is unknown whether its value is the image of a container.",
+        override=Override.ALLOW,
+    )
     IMMUTABLE_JOB = _skipped(
         "immutable-job",
         "An existing Job cannot be changed, and nothing in the repository requests a replacement.",

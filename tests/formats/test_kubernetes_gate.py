@@ -114,7 +114,7 @@ def test_manifest_without_image_keys_is_never_parsed(content):
     assert not may_hold_images(content.encode())
 
 
-WIDGET = "apiVersion: acme.io/v1\nkind: Widget\nspec:\n  image: a:1\n"
+WIDGET = "apiVersion: acme.io/v1\nkind: Widget\nspec:\n  images: [a:1]\n"
 NO_OBJECT = "openapi: 3.0.0\nx-origin: y\ncomponents:\n  example:\n    apiVersion: v1\n    kind: Pod\n    image: a:1\n"
 
 

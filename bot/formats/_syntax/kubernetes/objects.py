@@ -17,6 +17,12 @@ from bot.formats._syntax.helm.value_images import find_images_below, read_images
 from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText, encode_text
 from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.image_fields import FieldShape, ImagePaths
+from bot.formats._syntax.kubernetes.image_keys import (
+    CONTAINER_SCHEME,
+    ImageCertainty,
+    classify_image_text,
+    may_have_image_keys_of_any_name,
+)
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import (
     COMMON_PATHS,
@@ -29,8 +35,21 @@ from bot.formats._syntax.kubernetes.kinds import (
     get_image_paths,
 )
 from bot.formats._syntax.kubernetes.kustomize_images import find_entries, read_entries
-from bot.formats._syntax.kubernetes.prefilter import is_only_definition, is_only_kind, is_without_kind, may_hold_images
-from bot.formats._syntax.kubernetes.shapes import find_by_shape, get_text_or_template, may_be_custom
+from bot.formats._syntax.kubernetes.prefilter import (
+    is_only_definition,
+    is_only_kind,
+    is_without_kind,
+    may_have_image_keys,
+    may_hold_images,
+    may_hold_pod_spec,
+)
+from bot.formats._syntax.kubernetes.shapes import (
+    ShapeKind,
+    ShapeMatch,
+    ShapeSearch,
+    get_text_or_template,
+    may_be_custom,
+)
 from bot.formats._syntax.kubernetes.templated_lines import TEMPLATE_OPENER, has_object_keys, read_templated_lines
 from bot.formats._syntax.reference_positions import ReferencePosition, UniqueLocators
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
@@ -76,15 +95,18 @@ def may_have_fields(raw: bytes) -> bool:
     """Return False if a section certainly has no image field and nothing about images in other files.
 
     This is the case if `may_hold_images` returns False, or if the section is not an object. It is also the case for a
-    single object of a kind without image fields that contains no other object and no PodSpec. The kind makes no
-    difference for a section with templates, because it is read line by line if it is not YAML.
+    single object of a kind without image fields that contains no other object, no PodSpec and no key such as `image`.
+    The kind makes no difference for a section with templates, because it is read line by line if it is not YAML.
     """
     if not may_hold_images(raw):
         return False
     has_known_kind = not is_without_kind(raw) and (
-        not is_only_kind(raw, _has_no_fields) or may_have_common_fields(raw) or may_have_shapes(raw)
+        not is_only_kind(raw, _has_no_fields)
+        or may_have_common_fields(raw)
+        or may_have_shapes(raw)
+        or may_have_image_keys(raw)
     )
-    return has_known_kind or TEMPLATE_OPENER.search(raw) is not None
+    return has_known_kind or may_hold_pod_spec(raw) or TEMPLATE_OPENER.search(raw) is not None
 
 
 def _has_no_fields(kind: bytes) -> bool:
@@ -269,8 +291,10 @@ class _ObjectSearch:
     _text_length: int = 0
     """The number of characters in all texts so far."""
     _common_paths: ImagePaths = NO_PATHS
+    _has_image_keys: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self._has_image_keys = may_have_image_keys(self.document.source.raw)
         self._image_reader = YamlImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
         if may_have_common_fields(self.document.source.raw):
             self._common_paths = COMMON_PATHS
@@ -301,6 +325,8 @@ class _ObjectSearch:
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
+        if not version and not kind and not list_type[1]:
+            self._find_pods_without_kind(node, locator)
         if not kind:
             version, kind = list_type
         if not version:
@@ -315,9 +341,21 @@ class _ObjectSearch:
             item_type = (version, kind.removesuffix("List"))
             for item_locator, item in document.walk(node, ("items", ALL_ITEMS), locator):
                 self.find_objects(item, item_locator, item_type)
-        elif may_be_custom(version, kind) and may_have_shapes(self.document.source.raw):
-            self._find_by_shape(node, locator)
+        elif may_be_custom(version, kind):
+            group = get_group(version)
+            has_keys = self._has_image_keys and may_have_image_keys_of_any_name(group)
+            if has_keys or may_have_shapes(self.document.source.raw):
+                self._find_by_shape(node, locator, ShapeSearch(has_keys), group)
         self._depth -= 1
+
+    def _find_pods_without_kind(self, node: YamlNode, locator: str) -> None:
+        """Record the images of PodSpecs in a document that is not an object, such as the jobs of Prow.
+
+        Values files of charts are left out, because the format `helm` reads them.
+        """
+        is_readable = self._depth == 0 and not self.reader.is_embedded and "values" not in self.reader.path.lower()
+        if is_readable and may_hold_pod_spec(self.document.source.raw):
+            self._find_by_shape(node, locator, ShapeSearch(is_without_kind=True))
 
     def find_patched_values(self, root: YamlNode, locator: str) -> None:
         """Record the image fields in the operations of a JSON patch.
@@ -327,19 +365,41 @@ class _ObjectSearch:
         """
         for value in _find_patched_values(self.document, root, locator):
             if value.image_paths is None:
-                self._find_by_shape(value.node, value.locator)
+                self._find_by_shape(value.node, value.locator, ShapeSearch())
             else:
                 self.walk_paths(value.node, value.image_paths, value.locator)
 
-    def _find_by_shape(self, node: YamlNode, locator: str) -> None:
-        for found_locator, found, is_object in find_by_shape(self.document, node, locator):
-            if is_object:
-                self.find_objects(found, found_locator)
-            else:
-                self.walk_paths(found, POD_PATHS, found_locator)
+    def _find_by_shape(self, node: YamlNode, locator: str, search: ShapeSearch, group: str = "") -> None:
+        for match in search.find(self.document, node, locator):
+            match match.kind:
+                case ShapeKind.OBJECT:
+                    self.find_objects(match.mapping, match.locator)
+                case ShapeKind.POD:
+                    self.walk_paths(match.mapping, POD_PATHS, match.locator)
+                case ShapeKind.KEY:
+                    self._find_by_key(match, group)
+                case _:
+                    assert_never(match.kind)
+
+    def _find_by_key(self, match: ShapeMatch, group: str) -> None:
+        """Record the images under a key such as `image`, unless their texts are evidently not container images."""
+        for image_locator, node in self.document.list_children(match.mapping, match.key, match.locator):
+            if not isinstance(node, YamlScalar) or node.tag != STRING:
+                continue
+            certainty = classify_image_text(group, match.key, node.text)
+            if certainty is not ImageCertainty.NONE:
+                is_certain = certainty is ImageCertainty.FULL and not match.is_uncertain
+                reason = None if is_certain else Reason.UNKNOWN_FIELD
+                scheme = CONTAINER_SCHEME if node.text.startswith(CONTAINER_SCHEME) else ""
+                later = partial(_read_image, self._image_reader, image_locator, node, scheme)
+                self._fields.append(_FoundField(later, reason, match.mapping))
 
     def _walk_known_kind(self, node: YamlNode, group: str, kind: str, locator: str) -> None:
-        self.walk_paths(node, get_image_paths(group, kind), locator, self._get_not_editable_reason(node, group, kind))
+        paths = get_image_paths(group, kind)
+        self.walk_paths(node, paths, locator, self._get_not_editable_reason(node, group, kind))
+        if may_have_image_keys_of_any_name(group) and self._has_image_keys:
+            search = ShapeSearch(has_keys=True, known_paths=paths, is_known_kind=True)
+            self._find_by_shape(node, locator, search, group)
         if not self.reader.is_embedded:
             self.facts += list_facts(self.document, node, (group, kind), locator, self.reader.path)
 

@@ -12,6 +12,7 @@ facts:
 - A JSON patch is a list of operations instead of an object, or such a list as a text in an object. Each operation has
   texts under the keys `op` and `path`, and an image under the key `value`. The path or the value contains a key of
   IMAGE_KEYS.
+- A document that is not an object may contain PodSpecs under the key `spec`, such as the jobs of Prow.
 - A CustomResourceDefinition contains many of these keys, but never an image.
 
 The letters of a key are contiguous in the file and followed by a colon, with the exceptions that `key_escapes` lists.
@@ -43,6 +44,8 @@ _IMAGE_KEY_PATTERNS = tuple(
 )
 """The keys of IMAGE_KEYS, with one pattern for each, and the word at the start of each pattern. Most bytes contain none
 of the words, and searching for a word is much faster. A single pattern for all would take eight times as long."""
+_TEXT_KEY = re.compile(rb"mage(?<=[iI]mage)" + KEY_END)
+"""A key whose value may be an image. The fixed letters come first, because the search for them is fast."""
 _VERSION, _KIND = (re.compile(b"".join((key, KEY_END, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _OPERATION = re.compile(rb"op(?<![A-Za-z0-9_-]op)" + KEY_END)
@@ -80,8 +83,19 @@ def may_name_images(raw: bytes) -> bool:
     return (
         (may_contain_object and (_has_image_key(raw) or _has_fact_words(raw)))
         or (_has_patch_keys(raw) and (may_contain_object or may_contain_list(raw)))
+        or may_hold_pod_spec(raw)
         or may_be_escaped(raw)
     )
+
+
+def may_hold_pod_spec(raw: bytes) -> bool:
+    """Return False if `raw` certainly contains no PodSpec with an image under a key `spec`."""
+    return raw.find(b"containers") >= 0 and raw.find(b"spec") >= 0 and may_have_image_keys(raw)
+
+
+def may_have_image_keys(raw: bytes) -> bool:
+    """Return False if `raw` certainly contains no key that ends in `image` or `Image`."""
+    return _TEXT_KEY.search(raw) is not None or has_unusual_keys(raw)
 
 
 def _may_contain_object(raw: bytes) -> bool:

@@ -1,16 +1,34 @@
-"""Find images in custom resources of unknown kinds, which may contain known objects and PodSpecs.
+"""Find images in custom resources: known objects, PodSpecs, and keys such as `image`.
 
-Only known objects and PodSpecs are read. A key `image` elsewhere does not show that its value is an image.
+`image_keys` decides whether the text under such a key is an image.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from enum import Enum, auto
+from typing import NamedTuple
 
-from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, get_group
+from bot.formats._syntax.kubernetes.image_fields import ImagePaths
+from bot.formats._syntax.kubernetes.image_keys import (
+    FIELDS_WITHOUT_IMAGES,
+    KEYS_WITHOUT_IMAGES,
+    UNCERTAIN_PARENT_KEYS,
+    is_image_key,
+)
+from bot.formats._syntax.kubernetes.kinds import KINDS, NO_PATHS, POD_FIELDS, get_group
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
-from bot.formats._syntax.yaml.nodes import STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
+from bot.formats._syntax.yaml.nodes import (
+    ALL_ITEMS,
+    ALL_VALUES,
+    STRING,
+    YamlDocument,
+    YamlMapping,
+    YamlNode,
+    YamlScalar,
+    YamlSequence,
+)
 from bot.formats._syntax.yaml.trees import MAX_NESTING, TooDeepError
 
 _CONTAINER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
@@ -47,35 +65,108 @@ def _is_template(document: YamlDocument, node: YamlNode) -> bool:
     return isinstance(node, YamlMapping) and document.has_source_prefix(node, _TEMPLATE_OPENER)
 
 
-def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[tuple[str, YamlMapping, bool]]:
-    """Yield (locator, mapping, is_object) for every known object and every PodSpec below `root`.
+class ShapeKind(Enum):
+    """The kind of a mapping that contains images."""
 
-    - `is_object` is True for a known object. The kind of such an object is in KINDS, or ends in `List`.
-    - `is_object` is False for a PodSpec. A PodSpec is a mapping with a list `containers`. All items of the list are
-      mappings with a valid container `name`, at least one of them has an `image`, and every `image` is a text.
+    OBJECT = auto()
+    """A known object. Its kind is in KINDS, or ends in `List`."""
+    POD = auto()
+    """A PodSpec: a mapping with a list `containers`. All items of the list are mappings with a valid container `name`,
+    at least one of them has an `image`, and every `image` is a text."""
+    KEY = auto()
+    """A mapping with a key such as `image`, whose value is a text."""
 
-    The search does not continue inside an object, or inside the containers and volumes of a PodSpec. Raises
-    TooDeepError if collections are nested too deeply, or the document's nodes are visited too often.
-    """
-    pending: list[tuple[str, YamlNode, int]] = [(locator, root, 0)]
-    while pending:
-        node_locator, node, depth = pending.pop()
-        if depth > MAX_NESTING:  # a collection contains an alias to itself
-            raise TooDeepError
-        entries = document.get_entries(node)
-        if isinstance(node, YamlMapping):
-            if node is not root and _is_known_object(entries):
-                yield node_locator, node, True
-                continue
-            if _is_pod(document, entries):
-                yield node_locator, node, False
-                entries = {key: value for key, value in entries.items() if key not in _POD_KEYS}
-        below = [
-            (document.extend_locator(node_locator, key.translate(_ESCAPES)), value, depth + 1)
-            for key, value in entries.items()
-            if isinstance(value, YamlMapping | YamlSequence)
-        ]
-        pending += reversed(below)
+
+class ShapeMatch(NamedTuple):
+    """A mapping that contains images, and its position."""
+
+    kind: ShapeKind
+    locator: str
+    mapping: YamlMapping
+    key: str = ""
+    """The key of the image if `kind` is KEY."""
+    is_uncertain: bool = False
+    """True if the mapping may be something other than fields of the object, such as parameters."""
+
+
+class _PendingNode(NamedTuple):
+    locator: str
+    node: YamlNode
+    depth: int
+    key: str
+    paths: ImagePaths
+    """The image fields below the node that the table of kinds lists."""
+    has_keys: bool
+    """True if keys such as `image` are read."""
+    is_uncertain: bool
+
+
+class ShapeSearch(NamedTuple):
+    """The shapes to search for. Without any argument, these are known objects and PodSpecs."""
+
+    has_keys: bool = False
+    """True to search for keys such as `image`."""
+    known_paths: ImagePaths = NO_PATHS
+    """The image fields of the object that are read already. They are left out."""
+    is_known_kind: bool = False
+    """True if the table lists the image fields of the object. Another field is uncertain, also in a PodSpec."""
+    is_without_kind: bool = False
+    """True if the document is not an object. Only PodSpecs under the key `spec` count, also without container names."""
+
+    def find(self, document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ShapeMatch]:
+        """Yield every known object, PodSpec and image key below `root`.
+
+        The search does not continue inside an object, or inside the containers and volumes of a PodSpec. Raises
+        TooDeepError if collections are nested too deeply, or the document's nodes are visited too often.
+        """
+        pending = [_PendingNode(locator, root, 0, "", self.known_paths, self.has_keys, self.is_known_kind)]
+        while pending:
+            current = pending.pop()
+            if current.depth > MAX_NESTING:  # a collection contains an alias to itself
+                raise TooDeepError
+            entries = document.get_entries(current.node)
+            if isinstance(current.node, YamlMapping):
+                if current.node is not root and not self.is_without_kind and _is_known_object(entries):
+                    yield ShapeMatch(ShapeKind.OBJECT, current.locator, current.node)
+                    continue
+                if not self.is_known_kind and self._is_pod(document, entries, current.key):
+                    yield ShapeMatch(ShapeKind.POD, current.locator, current.node)
+                    entries = {key: value for key, value in entries.items() if key not in _POD_KEYS}
+                if current.has_keys:
+                    yield from _find_keys(current, entries)
+            pending += reversed(list(_list_below(document, current, entries)))
+
+    def _is_pod(self, document: YamlDocument, entries: dict[str, YamlNode], key: str) -> bool:
+        return (not self.is_without_kind or key == "spec") and _is_pod(
+            document, entries, is_name_required=not self.is_without_kind
+        )
+
+
+def _find_keys(current: _PendingNode, entries: dict[str, YamlNode]) -> Iterator[ShapeMatch]:
+    for key, value in entries.items():
+        if (
+            isinstance(current.node, YamlMapping)
+            and isinstance(value, YamlScalar)
+            and is_image_key(key)
+            and key not in current.paths.children
+        ):
+            yield ShapeMatch(ShapeKind.KEY, current.locator, current.node, key, current.is_uncertain)
+
+
+def _list_below(document: YamlDocument, current: _PendingNode, entries: dict[str, YamlNode]) -> Iterator[_PendingNode]:
+    """Yield the collections in a collection, without those that are image fields of the table themselves."""
+    children = current.paths.children
+    wildcard = children.get(ALL_ITEMS if isinstance(current.node, YamlSequence) else ALL_VALUES, NO_PATHS)
+    for key, value in entries.items():
+        if isinstance(value, YamlMapping | YamlSequence):
+            paths = children.get(key, wildcard)
+            if not paths.shapes:
+                has_keys = current.has_keys and not (
+                    key in KEYS_WITHOUT_IMAGES or (current.depth == 0 and key in FIELDS_WITHOUT_IMAGES)
+                )
+                locator = document.extend_locator(current.locator, key.translate(_ESCAPES))
+                is_uncertain = current.is_uncertain or key in UNCERTAIN_PARENT_KEYS
+                yield _PendingNode(locator, value, current.depth + 1, key, paths, has_keys, is_uncertain)
 
 
 def _is_known_object(entries: dict[str, YamlNode]) -> bool:
@@ -83,7 +174,7 @@ def _is_known_object(entries: dict[str, YamlNode]) -> bool:
     return bool(version and kind) and ((get_group(version), kind) in KINDS or kind.endswith("List"))
 
 
-def _is_pod(document: YamlDocument, entries: dict[str, YamlNode]) -> bool:
+def _is_pod(document: YamlDocument, entries: dict[str, YamlNode], *, is_name_required: bool) -> bool:
     containers = entries.get("containers")
     if not isinstance(containers, YamlSequence):
         return False
@@ -97,7 +188,9 @@ def _is_pod(document: YamlDocument, entries: dict[str, YamlNode]) -> bool:
         len(items) == len(containers.items)
         and bool(images)
         and all(isinstance(image, YamlScalar) or _is_template(document, image) for image in images)
-        and all(_is_container_name(_get_string(item.get("name"))) for item in items)
+        and all(
+            _is_container_name(_get_string(item.get("name"))) for item in items if is_name_required or "name" in item
+        )
     )
 
 
