@@ -27,8 +27,8 @@ EXCHANGE_SECONDS = 60.0
 """The time, in seconds, from a request to the end of a small response. A registry that asks its upstream takes several
 seconds."""
 SLOWEST_RATE = 128 * 1024
-"""The slowest accepted rate of a transfer, in bytes per second. The deadline of an exchange allows additional time to
-transfer the largest allowed response at this rate."""
+"""The slowest accepted rate of a transfer, in bytes per second. Each transferred byte moves the deadline of an exchange
+accordingly, up to the time for the largest allowed response."""
 
 Received = TypeVar("Received", int, bytes)
 
@@ -38,7 +38,7 @@ class ExchangeTimeoutError(TimeoutError):
 
 
 def compute_allowance(limit: int) -> float:
-    """Return the seconds that one exchange may take if its response has at most `limit` bytes."""
+    """Return the seconds that one exchange may take at most if its response has at most `limit` bytes."""
     return EXCHANGE_SECONDS + limit / SLOWEST_RATE
 
 
@@ -58,7 +58,7 @@ class ExchangeAllowance:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """A `requests` adapter that ends every exchange after a time that depends on the size limit of the response.
+    """A `requests` adapter that ends every exchange after a time that depends on the size of the response.
 
     A read after the deadline raises ExchangeTimeoutError, which urllib3 and `requests` wrap in their own errors. The
     time to connect is not part of the exchange: the caller's connect timeout limits it.
@@ -142,21 +142,30 @@ class _DeadlineSocket(socket.socket):
     After the deadline, reads and writes raise ExchangeTimeoutError.
     """
 
-    _deadline = float("inf")
-    """The deadline as a time of `time.monotonic`."""
+    _deadline = _latest_deadline = float("inf")
+    """The deadlines as times of `time.monotonic`: for the bytes transferred so far, and for any number of bytes."""
 
     def set_deadline(self, allowance: float) -> None:
-        """Set the deadline to `allowance` seconds from now."""
-        self._deadline = time.monotonic() + allowance
+        """Start an exchange of at most `allowance` seconds. Without any transferred bytes, it ends much earlier."""
+        now = time.monotonic()
+        self._latest_deadline = now + allowance
+        self._deadline = now + min(EXCHANGE_SECONDS, allowance)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        return self._finish_in_time(partial(super().recv_into, *args, **kwargs))
+        return self._add_time(self._finish_in_time(partial(super().recv_into, *args, **kwargs)))
 
     def recv(self, *args: Any, **kwargs: Any) -> bytes:
-        return self._finish_in_time(partial(super().recv, *args, **kwargs))
+        received = self._finish_in_time(partial(super().recv, *args, **kwargs))
+        self._add_time(len(received))
+        return received
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        return self._finish_in_time(partial(super().send, *args, **kwargs))
+        return self._add_time(self._finish_in_time(partial(super().send, *args, **kwargs)))
+
+    def _add_time(self, transferred_bytes: int) -> int:
+        """Move the deadline by the time that the bytes may take, and return their number."""
+        self._deadline = min(self._deadline + transferred_bytes / SLOWEST_RATE, self._latest_deadline)
+        return transferred_bytes
 
     def _finish_in_time(self, transfer: Callable[[], Received]) -> Received:
         remaining = self._deadline - time.monotonic()

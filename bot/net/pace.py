@@ -26,10 +26,12 @@ CALM_SECONDS = 60.0
 PROMPT_SECONDS = 10.0
 """The duration, in seconds, from which an exchange counts as slow. The time for the bytes of its response is
 subtracted."""
-MAX_SLOW_SECONDS = 300.0
-"""The seconds that a run may spend in slow exchanges with one host: as long as five exchanges that reach their
-deadline. Concurrent exchanges count once. Without this limit, a host could delay a run by a minute for each of its
-images."""
+MAX_SLOW_SECONDS = 240.0
+"""The seconds that a run may spend in slow exchanges with one host, a registry or a forge, before the last one.
+
+The last one ends within a minute, so that a host without progress delays a run by at most 300 seconds. Concurrent
+exchanges count once. Without this limit, a host could delay a run by a minute for each of its images or repositories.
+"""
 MAX_WAITED_SECONDS = 3600.0
 """The seconds that a run may wait because one host asks for pauses. Concurrent waits count once. Without this limit, a
 host could delay a run by a minute for each of its requests."""
@@ -55,10 +57,10 @@ class HostPace:
         host: str,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
-        max_slow_seconds: float = MAX_SLOW_SECONDS,
+        max_slow_seconds: float | None = None,
     ) -> None:
         self._host, self._sleep, self._clock = host, sleep, clock
-        self._max_slow_seconds = max_slow_seconds
+        self._max_slow_seconds = MAX_SLOW_SECONDS if max_slow_seconds is None else max_slow_seconds
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
         self._lock = threading.Lock()
         self._next_request_at = 0.0

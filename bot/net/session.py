@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -18,7 +18,7 @@ from bot import __version__
 from bot.net.body import limit_body
 from bot.net.deadlines import DeadlineAdapter
 from bot.net.exchange_errors import BlockedError, HttpError, OversizedError
-from bot.net.pace import HostPace, HostTurn
+from bot.net.pace import HostPace
 from bot.net.proxy import HttpsProxy
 from bot.net.url import Url
 
@@ -132,11 +132,12 @@ class ApiSession(OperatorSession):
             url: A URL of the API.
             limit: The maximum size of a response body in bytes.
             environment: The environment variables.
-            pace: Limits the time that slow exchanges of all sessions with the same server may take; None for no limit.
+            pace: Limits the time that slow exchanges of all sessions with the same server may take; None for a limit of
+                this session alone.
         """
         super().__init__(limit=limit, environment=environment)
         self._origin = Url.parse(url)
-        self._pace = pace
+        self._pace = pace or HostPace(self._origin.authority, time.sleep, time.monotonic)
         self._call_budget: CallBudget | None = None
 
     @contextmanager
@@ -161,7 +162,7 @@ class ApiSession(OperatorSession):
         """
         budget = self._call_budget or CallBudget()
         budget.take_request(self._origin.authority)
-        with self._pace.wait_for_turn() if self._pace is not None else nullcontext(HostTurn()) as turn:
+        with self._pace.wait_for_turn() as turn:
             response = super().request(*args, **kwargs)
             turn.received_bytes = len(response.content)
         budget.received_bytes += turn.received_bytes

@@ -179,6 +179,26 @@ def test_deadline_is_later_if_larger_responses_are_allowed():
     assert deadlines.compute_allowance(10 * deadlines.SLOWEST_RATE) == deadlines.EXCHANGE_SECONDS + 10
 
 
+@pytest.mark.parametrize("server", ["GitHub", "GitLab", "registry"])
+def test_response_that_drips_ends_long_before_the_deadline_of_a_large_response(server, monkeypatch):
+    """The largest response of a forge may take minutes, but only if its bytes arrive."""
+    monkeypatch.setattr(deadlines, "SLOWEST_RATE", 1000)
+    fetchers = {**FETCHERS, "registry": lambda url: _make_client(url).request("GET", url, limit=10**6)}
+    started = time.monotonic()
+    with (
+        endless_server(HEAD + b"Content-Length: 900000\r\n\r\n", b"a") as (url, _),
+        pytest.raises(BasebumpError, match="exchange took too long"),
+    ):
+        fetchers[server](url)
+    assert time.monotonic() - started < 10
+
+
+def test_response_that_arrives_in_time_moves_the_deadline(monkeypatch):
+    monkeypatch.setattr(deadlines, "SLOWEST_RATE", 50)
+    with endless_server(HEAD + b"Content-Length: 40\r\n\r\n", b"a") as (url, _):
+        assert len(_make_client(url).request("GET", url, limit=1000).body) == 40
+
+
 def test_each_request_on_reused_connection_has_own_deadline(monkeypatch):
     now = time.monotonic()
     clock = SimpleNamespace(monotonic=lambda: now)

@@ -16,18 +16,13 @@ BACKOFF_SECONDS = (1.0, 4.0)
 MAX_WAIT = 60.0
 """The longest rate limit, in seconds, that a run waits for. A request that hits a longer limit fails."""
 
-MAX_SLOW_SECONDS = 900.0
-"""The time that a run may spend in slow exchanges with one server: fifteen exchanges that reach the minute after which
-GitLab cancels a request. Concurrent exchanges count once. Without this limit, a server could delay a run by several
-minutes for each of its repositories, and the repositories of other servers would be late, too."""
-
 Client = TypeVar("Client")
 Value = TypeVar("Value")
 
 
 def create_pace(url: str, pause: Callable[[float], None]) -> HostPace:
     """Create the limit on the time that a run spends in slow exchanges with the server at `url`."""
-    return HostPace(url, pause, time.monotonic, MAX_SLOW_SECONDS)
+    return HostPace(url, pause, time.monotonic)
 
 
 class ClientPool(Generic[Client]):
