@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, settings
 from support.forges.claims import claims_table, mark_slow_forges, note_claims
 from support.forges.kill_points import summarize_kills
 from support.parts import OPTIONAL, PARTS
-from urllib3.connection import HTTPConnection
 
 MEMORY_FOR_TEMPORARY_FILES = 4 << 30
 """Bytes that must be free, a multiple of what the tests need at any time. Without them, temporary files are on disk."""
@@ -120,25 +119,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session", autouse=True)
 def _connections_with_deadlines():
-    """Fail if code of basebump opens a connection of `urllib3` that is not limited by `bot.net.deadlines`.
+    """Fail if code of basebump opens a connection to a host that is not limited by `bot.net.deadlines`.
 
-    A client library that creates a session of its own would otherwise wait without end for a slow server.
+    A client library that opens connections of its own would otherwise wait without end for a slow server.
     """
-    open_socket = HTTPConnection._new_conn
+    connect = socket.socket.connect
 
-    def open_checked(connection: HTTPConnection) -> socket.socket:
+    def connect_checked(opened: socket.socket, address: object) -> None:
         callers = []
         frame = sys._getframe(1)
         while frame is not None:
             callers.append(frame.f_globals.get("__name__", ""))
             frame = frame.f_back
-        is_own = any(each.startswith("bot.") for each in callers)
+        is_own = opened.family != socket.AF_UNIX and any(each.startswith("bot.") for each in callers)
         assert not is_own or "bot.net.deadlines" in callers, f"a connection without a deadline: {callers}"
-        return open_socket(connection)
+        connect(opened, address)
 
-    HTTPConnection._new_conn = open_checked
+    socket.socket.connect = connect_checked
     yield
-    HTTPConnection._new_conn = open_socket
+    socket.socket.connect = connect
 
 
 @pytest.fixture(scope="session")
