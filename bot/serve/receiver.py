@@ -88,6 +88,15 @@ class ConfiguredSender:
     secret: str
     registry: str | None = None
 
+    def is_proved_by_headers(
+        self, clock: Clock, method: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> bool:
+        """Return True if a request proves its sender without its body, which is not received yet.
+
+        A signature covers the body, so that the signature of another body does not prove an empty one.
+        """
+        return self.sender.is_proved(EventRequest(method, headers, query, b""), self.secret, clock.now())
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:

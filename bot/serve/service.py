@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -41,7 +42,7 @@ from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
 from bot.serve.claim_keeper import ClaimKeeper
 from bot.serve.http import HttpRequest, Response, Route, Router
-from bot.serve.http_server import build_server
+from bot.serve.http_server import HeaderProof, build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
 from bot.serve.kept_answer import keep_fix_trends, keep_stages
@@ -274,9 +275,12 @@ class Service:
 
     def start_server(self) -> str:
         """Start the HTTP server, and return its URL. Raises OSError if the address cannot be used."""
-        serve = self._stores.settings.serve
-        forge_paths = [f"{EVENTS_PATH}{each.endpoint}" for each in serve.events if each.kind.is_forge]
-        return self._start_server(serve.listen, self._list_routes(), forge_paths)
+        large_paths = {
+            f"{EVENTS_PATH}{each.name}": partial(each.is_proved_by_headers, self._clock)
+            for each in list_senders(self._stores.settings)
+            if each.kind.is_forge
+        }
+        return self._start_server(self._stores.settings.serve.listen, self._list_routes(), large_paths)
 
     def start_monitoring(self, address: SocketAddress) -> str:
         """Start an HTTP server with the probes and metrics of `basebump work`, and return its URL.
@@ -288,10 +292,12 @@ class Service:
         metrics = ServiceMetrics(self._stores.metrics, deliveries, self._log, started_at, serve.sweep, command="work")
         return self._start_server(address, self._list_monitoring_routes(metrics, serve))
 
-    def _start_server(self, address: SocketAddress, routes: Iterable[Route], large_paths: Collection[str] = ()) -> str:
+    def _start_server(
+        self, address: SocketAddress, routes: Iterable[Route], large_paths: Mapping[str, HeaderProof] | None = None
+    ) -> str:
         host, port = address
         socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
-        server = build_server(Application(Router(routes), self._log), host, port, large_paths)
+        server = build_server(Application(Router(routes), self._log), host, port, large_paths or {})
         threading.Thread(target=server.run, name="server", daemon=True).start()
         return f"http://{address}"
 

@@ -15,7 +15,7 @@ from support.waiting import wait_until
 from bot.serve import http_server
 from bot.serve.app import MAX_READERS, Application
 from bot.serve.http import Response, Route, Router
-from bot.serve.http_server import MAX_BODY, MAX_CONNECTIONS, MAX_LARGE_BODIES, build_server
+from bot.serve.http_server import MAX_BODY, MAX_CONNECTIONS, MAX_LARGE_BODIES, MAX_PROVED_BODIES, build_server
 from bot.serve.json_log import JsonLog
 from bot.wiring import SystemClock
 
@@ -35,7 +35,8 @@ class HttpServerScene:
             Route.build("GET", "/slow", lambda *_: Response(200 if self.go.wait(PATIENCE) else 500)),
         ]
         application = Application(Router(routes), JsonLog(SystemClock(), io.StringIO()))
-        self._server = build_server(application, "127.0.0.1", 0, ["/events/forge"])
+        large_paths = {"/events/forge": lambda _method, _query, headers: headers.get("x-token") == "right"}
+        self._server = build_server(application, "127.0.0.1", 0, large_paths)
         self.port = self._server.effective_port
         threading.Thread(target=self._server.run, daemon=True).start()
         self.connections = ExitStack()
@@ -105,11 +106,42 @@ def test_large_body_sent_in_chunks_is_refused(server):
     assert read_status(connection) == 413
 
 
-def test_large_bodies_beyond_the_concurrent_limit_are_answered_with_503(server):
-    for _ in range(MAX_LARGE_BODIES):
-        assert read_status(server.begin("/events/forge", LARGE, more="Expect: 100-continue\r\n")) == 100
-    assert read_status(server.begin("/events/forge", LARGE)) == 503
+PROVED = "X-Token: right\r\n"
+
+
+def test_slow_unproved_bodies_do_not_keep_out_proved_deliveries(server, monkeypatch):
+    monkeypatch.setattr(http_server, "SLOT_SECONDS", PATIENCE)
+    for _ in range(MAX_LARGE_BODIES + 2):
+        server.begin("/events/forge", LARGE)
+    large = b"x" * 2 * LARGE
+    for _ in range(40):
+        assert read_status(server.begin("/events/forge", len(large), large, PROVED)) == 202
+
+
+def test_large_bodies_wait_while_others_are_received(server, monkeypatch):
+    monkeypatch.setattr(http_server, "SLOT_SECONDS", PATIENCE)
+    slow = [server.begin("/events/forge", LARGE) for _ in range(MAX_LARGE_BODIES)]
+    waiting = server.begin("/events/forge", LARGE, b"x" * LARGE)
     assert server.deliver("/events/forge") == 202
+    assert not select.select([waiting], [], [], 0.2)[0]
+    slow[0].sendall(b"x" * MAX_BODY)
+    assert (read_status(slow[0]), read_status(waiting)) == (202, 202)
+
+
+def test_body_that_is_received_too_slowly_ends_if_another_one_waits(server, monkeypatch):
+    """A signature proves its body only after the body was received, so that all unproved bodies are equal at first."""
+    monkeypatch.setattr(http_server, "SLOT_SECONDS", 0.2)
+    slow = [server.begin("/events/forge", LARGE) for _ in range(3 * MAX_LARGE_BODIES)]
+    for _ in range(3):
+        assert read_status(server.begin("/events/forge", LARGE, b"x" * LARGE)) == 202
+    wait_until(lambda: any(map(is_closed, slow)))
+
+
+def test_proved_bodies_beyond_their_limit_wait_and_are_received(server):
+    connections = [server.begin("/events/forge", LARGE, more=PROVED) for _ in range(2 * MAX_PROVED_BODIES)]
+    for each in connections:
+        threading.Thread(target=each.sendall, args=(b"x" * MAX_BODY,), daemon=True).start()
+    assert [read_status(each) for each in connections] == [202] * len(connections)
 
 
 def test_slow_pages_do_not_block_deliveries(server):

@@ -256,3 +256,22 @@ def test_repeatedly_renamed_repositories_delay_the_next_sweep(receiver_scene):
         delays.append(waiting.due_at - waiting.requested_at)
     assert delays[0] == NEW_REPOSITORY_DELAY
     assert delays[-1] > LONGEST_NEW_REPOSITORY_DELAY - timedelta(seconds=30)
+
+
+SIGNED = "sha256=" + hmac.new(SECRET.encode(), b"x", hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers", "is_proved"),
+    [
+        (SenderKind.GITLAB, {"x-gitlab-token": SECRET}, True),
+        (SenderKind.GITLAB, {"x-gitlab-token": "wrong"}, False),
+        (SenderKind.GITLAB, {}, False),
+        (SenderKind.GITHUB, {"x-hub-signature-256": SIGNED}, False),
+        (SenderKind.GITEA, {"x-hub-signature-256": SIGNED}, False),
+    ],
+)
+def test_headers_prove_a_sender_only_if_they_contain_the_secret(kind, headers, is_proved):
+    """A signature proves its body, which is not received yet."""
+    sender = ConfiguredSender("forge", kind, find_sender(kind), SECRET)
+    assert sender.is_proved_by_headers(StandingClock(NOW), "POST", {}, headers) is is_proved
