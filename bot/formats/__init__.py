@@ -62,3 +62,27 @@ class _FormatWithGlobs:
         """Yield the items that the wrapped format extracts from `file`."""
         is_listed = is_any_glob_match(self.globs, file.path)
         return self.file_format.extract(replace(file, is_listed_in_config=True) if is_listed else file)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFileFormat:
+    """A format that reads a file because another file names it, whatever the name of the file is."""
+
+    file_format: FileFormat
+
+    @property
+    def name(self) -> str:
+        return self.file_format.name
+
+    @property
+    def has_line_end_comments(self) -> bool:
+        return self.file_format.has_line_end_comments
+
+    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
+        """Return no file, because other files name the files that this format reads."""
+        del paths
+        return ()
+
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        """Yield the items that the wrapped format extracts from `file`."""
+        return self.file_format.extract(replace(file, is_listed_in_config=True))

@@ -30,6 +30,19 @@ class BuildArgumentSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFileUse:
+    """The fact that a file names another file of the tree, such as the Dockerfile of a build or an included file.
+
+    The other file is read whatever its name is, because the tool reads it, too.
+    """
+
+    path: FilePath
+    named_path: FilePath
+    format_name: str
+    """The name of the format of the other file."""
+
+
+@dataclass(frozen=True, slots=True)
 class NamedBuildContext:
     """The fact that a build replaces an image in a Dockerfile by a build context with the same name.
 
@@ -253,6 +266,7 @@ CrossFileFact = (
     | DependabotConfig
     | Kustomization
     | NamedBuildContext
+    | NamedFileUse
     | TreeBranch
     | RenovateConfig
     | ImageUpdaterConfig

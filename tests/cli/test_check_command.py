@@ -16,6 +16,7 @@ from support.values import digest
 from support.witnesses.sarif import read_sarif
 
 from bot.cli.check import CHECK_FORMATS
+from bot.pipeline.references import extract
 
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 
@@ -263,3 +264,43 @@ def test_check_reads_file_behind_symbolic_link_once_and_counts_other_links_as_un
             ("compose.yaml", "not-evaluated", "unreadable-link"),
         ],
     )
+
+
+BUILT = {
+    "compose.yaml": """
+include: [inc/a.txt, {path: inc/b.txt}, {path: [inc/c.txt]}, https://example.org/x.yaml, "${X}", ../outside.txt]
+services:
+  web: {build: {context: web, dockerfile: build.txt, args: {BUILDKIT_SYNTAX: evil/frontend:1}}}
+  api: {build: {context: web, args: [BUILDKIT_SYNTAX=evil/frontend:2, X=1]}}
+  ext: {extends: {file: inc/d.txt, service: x}}
+""",
+    "docker-bake.hcl": 'target "a" {\n  context = "bake"\n  dockerfile = "made.txt"\n}\n',
+    "web/build.txt": "FROM node:22\n",
+    "bake/made.txt": "FROM golang:1\n",
+    "web/Dockerfile": PINNED,
+    "inc/a.txt": "include: [e.txt, a.txt]\nservices: {a: {image: redis:1}}\n",
+    **{f"inc/{name}.txt": f"services: {{x: {{image: 'redis:{name}'}}}}\n" for name in "bcdef"},
+}
+
+
+def test_check_finds_files_that_builds_and_compose_files_name(basebump, tmp_path):
+    folder = write_tree(tmp_path / "tree", BUILT)
+    code, out, err = basebump("check", folder, "--offline", "--gate", "--format", "json")
+    found = [(each["path"], each["finding"], each["reference"]) for each in json.loads(out)["findings"]]
+    assert (code, err) == (4, "")
+    assert found == [
+        ("bake/made.txt", "unpinned", "golang:1"),
+        ("compose.yaml", "unpinned", "evil/frontend:1"),
+        ("compose.yaml", "unpinned", "evil/frontend:2"),
+        ("inc/a.txt", "unpinned", "redis:1"),
+        *((f"inc/{name}.txt", "unpinned", f"redis:{name}") for name in "bcde"),
+        ("web/build.txt", "unpinned", "node:22"),
+    ]
+
+
+def test_files_that_include_each_other_in_a_row_are_bounded(basebump, tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "MAX_INCLUDE_DEPTH", 3)
+    files = {f"{n}.txt": f"include: [{n + 1}.txt]\nservices: {{x: {{image: 'redis:{n}'}}}}\n" for n in range(9)}
+    folder = write_tree(tmp_path / "tree", {"compose.yaml": "include: [0.txt]\n", **files})
+    _, out, _ = basebump("check", folder, "--offline", "--format", "json")
+    assert [each["path"] for each in json.loads(out)["findings"]] == ["0.txt", "1.txt", "2.txt"]

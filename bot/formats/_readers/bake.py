@@ -37,6 +37,7 @@ from bot.model.cross_file import (
     InterpolatedImage,
     InterpolatedText,
     NamedBuildContext,
+    NamedFileUse,
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
@@ -79,13 +80,14 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
 
 def _list_facts(
     path: FilePath, hcl: HclFile, build: BakeBuild, inline_locators: Mapping[int, str]
-) -> Iterator[BuildArgumentSetting | NamedBuildContext]:
-    """Yield the build arguments and the named contexts of a target, as facts about its Dockerfile.
+) -> Iterator[BuildArgumentSetting | NamedBuildContext | NamedFileUse]:
+    """Yield the path, the build arguments and the named contexts of a target's Dockerfile, as facts about it.
 
     `inline_locators` contains the locator of each inline Dockerfile by its byte offset.
     """
     dockerfile = build.resolve_dockerfile(path)
     if dockerfile is not None:
+        yield NamedFileUse(path, dockerfile, "dockerfile")
         for name, start in build.arguments.items():
             yield BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name)
     inline = None if build.inline_target is None else build.inline_target.inline_dockerfile

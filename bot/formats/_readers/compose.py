@@ -8,7 +8,7 @@ folder of the compose file may set the variables.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
@@ -28,7 +28,7 @@ from bot.formats._syntax.reference_positions import (
     UniqueLocators,
     format_for_display,
 )
-from bot.formats._syntax.tree_paths import resolve_dockerfile
+from bot.formats._syntax.tree_paths import is_remote_context, resolve_dockerfile, resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
@@ -36,6 +36,7 @@ from bot.formats._syntax.yaml.nodes import (
     ALL_ITEMS,
     ALL_VALUES,
     STRING,
+    KeyPath,
     YamlDocument,
     YamlNode,
     YamlScalar,
@@ -47,6 +48,7 @@ from bot.model.cross_file import (
     InterpolatedImage,
     LiteralText,
     NamedBuildContext,
+    NamedFileUse,
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
@@ -54,8 +56,20 @@ from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
-_KEYWORDS = (b"image", b"dockerfile_inline", b"args", b"additional_contexts", b"$", b"environment", b"env_file")
-"""A file without any of these words contains no image, no build argument, no build context and no variable."""
+_KEYWORDS = (
+    *(b"image", b"dockerfile", b"args", b"additional_contexts", b"$", b"environment", b"env_file"),
+    *(b"include", b"extends"),
+)
+"""A file without any of these words contains no image, no build argument, no build context and no variable, and names
+no other file."""
+_FRONTEND_ARGUMENT = "BUILDKIT_SYNTAX"
+"""The build argument whose value is the image of the Dockerfile frontend. It replaces the directive `# syntax=`:
+https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args."""
+_INCLUDED_PATHS: tuple[KeyPath, ...] = (
+    ("include", ALL_ITEMS),
+    ("include", ALL_ITEMS, "path"),
+    ("include", ALL_ITEMS, "path", ALL_ITEMS),
+)
 _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATE_OPENERS = ("{{", "<%", "<<")
 _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
@@ -77,14 +91,14 @@ def _is_relevant(content: bytes) -> bool:
 
 
 class _ServiceImage(NamedTuple):
-    """A YAML node at which compose expects an image: the `image` of a service, or a build context."""
+    """A YAML node at which compose expects an image: the `image` of a service, a build context, or the frontend."""
 
     locator: str
     node: YamlNode
     role: Role
     platform: str | None = None
     scheme: str = ""
-    """The text before the image in the same scalar: `docker-image://`, or `NAME=docker-image://` in a list."""
+    """The text before the image in the same scalar: `docker-image://`. In a list, `NAME=docker-image://` or `NAME=`."""
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
@@ -119,6 +133,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     yield from sorted(found, key=lambda each: each.line_number)
     yield from arguments
     yield from contexts
+    yield from dict.fromkeys(_list_named_files(document, services, path))
     yield from (EnvironmentUse(path, variable) for variable in uses)
     if outputs:
         yield BuildOutput(path, outputs)
@@ -136,6 +151,11 @@ def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
         platform = read_platform(service.platform)
         yield from (_ServiceImage(*located, Role.THIRD_PARTY, platform) for located in service.walk("image"))
         return
+    yield from (_ServiceImage(*located, Role.BASE) for located in service.walk("build", "args", _FRONTEND_ARGUMENT))
+    if any(each.name == _FRONTEND_ARGUMENT for each in list_build_arguments(service)):
+        for locator, node in service.walk("build", "args", ALL_ITEMS):
+            if isinstance(node, YamlScalar) and node.value.startswith(f"{_FRONTEND_ARGUMENT}="):
+                yield _ServiceImage(locator, node, Role.BASE, scheme=f"{_FRONTEND_ARGUMENT}=")
     for element in (ALL_VALUES, ALL_ITEMS):
         for locator, node in service.walk("build", "additional_contexts", element):
             if isinstance(node, YamlScalar):
@@ -152,6 +172,29 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
     if target is not None:
         for argument in list_build_arguments(service):
             yield BuildArgumentSetting(path, argument.line_number, target, argument.name)
+
+
+def _list_named_files(
+    document: YamlDocument, services: Iterable[ComposeService], path: FilePath
+) -> Iterator[NamedFileUse]:
+    """Yield the files of the tree that a compose file names: Dockerfiles, included files and those of `extends`.
+
+    A path that contains a variable is left out. Raises TooDeepError if the document's nodes are visited more than
+    MAX_VISITS times.
+    """
+    for service in services:
+        context, dockerfile = (document.get_string(service.build, key) for key in ("context", "dockerfile"))
+        target = resolve_dockerfile(path, context, dockerfile)
+        if target is not None and dockerfile:
+            yield NamedFileUse(path, target, "dockerfile")
+    named = [node for service in services for _, node in service.walk("extends", "file")]
+    for keys in _INCLUDED_PATHS:
+        named += [node for _, node in document.walk(document.root, keys, "")]
+    for node in named:
+        if isinstance(node, YamlScalar) and "$" not in node.value and not is_remote_context(node.value):
+            included = resolve_in_tree(path, node.value)
+            if included:
+                yield NamedFileUse(path, included, _FORMAT)
 
 
 def _list_contexts(

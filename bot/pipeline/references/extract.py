@@ -75,6 +75,45 @@ def select_named_values(
     return [SelectedFile(entries[path], (NAMED_VALUES_FORMAT,)) for path in sorted(named)]
 
 
+MAX_INCLUDE_DEPTH = 10
+"""The maximum number of files that name each other in a row, such as compose files that include others."""
+
+
+def select_included_files(
+    entries: Mapping[FilePath, TreeEntry],
+    links: ResolvedLinks,
+    readings: Sequence[FileReading],
+    formats: Collection[FileFormat],
+) -> list[SelectedFile]:
+    """Return the files of the tree that other files name for a build or an include, and that were not yet read as such.
+
+    Args:
+        entries: The files of the tree by path.
+        links: The symbolic links of the tree.
+        readings: The readings of the files that were already read.
+        formats: The formats in use.
+    """
+    if not any(each.facts for each in readings):
+        return []
+    # The imports are here, so that small trees without facts load neither module.
+    from bot.formats import NamedFileFormat
+    from bot.model.cross_file import NamedFileUse
+
+    facts = (fact for each in readings for fact in each.facts)
+    uses = {
+        (links.targets.get(each.named_path, each.named_path), each.format_name)
+        for each in facts
+        if isinstance(each, NamedFileUse)
+    }
+    uses -= {(each.file.path, each.file_format.name) for each in readings}
+    formats_by_name = {each.name: each for each in formats}
+    return [
+        SelectedFile(entries[path], (NamedFileFormat(formats_by_name[name]),))
+        for path, name in sorted(uses)
+        if path in entries and name in formats_by_name
+    ]
+
+
 MAX_SEARCHED_BYTES = 16 * 1024 * 1024
 """The maximum number of bytes of unparsed files that are searched for the names of images, once for each branch without
 a desired proposal. The search for a thousand branches takes less than a minute."""
@@ -239,8 +278,8 @@ class _ReadResult:
     """The symbolic links that a format would read, but that lead to no file of the tree."""
     has_exceeded_budget: bool = False
 
-    def add_named_values(self, other: _ReadResult, unread_files: Sequence[SelectedFile]) -> None:
-        """Add the result of reading the values files that other files name, and those that were too many to be read.
+    def add_named_files(self, other: _ReadResult, unread_files: Sequence[SelectedFile]) -> None:
+        """Add the result of reading the files that other files name, and those that were too many to be read.
 
         The first result may already contain other readings of these files, so the readings are sorted by path again.
         """
@@ -258,14 +297,27 @@ def _read_tree(
     reader: TreeReader,
     links: ResolvedLinks,
 ) -> _ReadResult:
-    """Read the files that formats select, and the values files that these files name."""
+    """Read the files that formats select, and the files that these files name."""
     selected, unreadable_links = _select_files(entries, formats, links)
     result = _read_files(repository, selected, tree_budget, reader)
     result.unreadable_links = unreadable_links
     named_values = select_named_values(entries, selected, result.readings, formats)
     if named_values and not result.has_exceeded_budget:
         named_result = _read_files(repository, named_values[:MAX_NAMED_FILES], tree_budget, reader)
-        result.add_named_values(named_result, named_values[MAX_NAMED_FILES:])
+        result.add_named_files(named_result, named_values[MAX_NAMED_FILES:])
+    finished: set[tuple[FilePath, str]] = set()
+    for _ in range(MAX_INCLUDE_DEPTH):
+        included = [
+            each
+            for each in select_included_files(entries, links, result.readings, formats)
+            if (each.entry.path, each.formats[0].name) not in finished
+        ]
+        if not included or result.has_exceeded_budget:
+            break
+        finished |= {(each.entry.path, each.formats[0].name) for each in included}
+        named_result = _read_files(repository, included[:MAX_NAMED_FILES], tree_budget, reader)
+        result.add_named_files(named_result, included[MAX_NAMED_FILES:])
+        result.has_exceeded_budget = named_result.has_exceeded_budget
     return result
 
 
