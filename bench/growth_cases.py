@@ -111,6 +111,12 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "objects of a custom kind": repeat(
             "a.yaml", "  - spec: {containers: [{name: a, image: b}]}\n", "apiVersion: a.b/c\nkind: D\nspec:\n"
         ),
+        "image keys of a custom kind": repeat(
+            "a.yaml", "  - image: b:§\n    osImage: c.d/e:§\n", "apiVersion: a.b/c\nkind: D\nspec:\n"
+        ),
+        "nested image keys": nest("a.yaml", "{image: b:1, a: ", "c", "}", "apiVersion: a.b/c\nkind: D\nspec: "),
+        "objects of custom kinds": repeat("a.yaml", "---\napiVersion: a.b/c\nkind: D\nspec: {image: b:§}\n"),
+        "pods without a kind": repeat("a.yaml", "- spec: {containers: [{image: b:§}]}\n", "periodics:\n"),
         "texts in a ConfigMap": repeat(
             "a.yaml",
             f"    ---\n{'    '.join(['', *_POD.splitlines(keepends=True)])}    - image: b\n",
@@ -143,6 +149,12 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "resources": repeat(
             "kustomization.yaml",
             "- a§.yaml\n",
+            "images: [{name: a, newTag: b}]\nresources:\n",
+            a_yaml=f"{_POD}  - image: a\n",
+        ),
+        "urls": repeat(
+            "kustomization.yaml",
+            "- https://a.b/c/§/a.yaml\n",
             "images: [{name: a, newTag: b}]\nresources:\n",
             a_yaml=f"{_POD}  - image: a\n",
         ),

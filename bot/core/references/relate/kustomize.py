@@ -235,9 +235,7 @@ class _KustomizationGraph:
         """By kustomization: the kustomizations that include it, also as a component."""
         self._listing: dict[str, list[int]] = defaultdict(list)
         """By path of a manifest, or of a folder without a kustomization: the kustomizations that list it."""
-        self._unresolved_paths = [
-            (index, text) for index, each in enumerate(kustomizations) for text in each.unresolved_paths
-        ]
+        self._unresolved = _index_unresolved_paths(kustomizations)
         self.steps = 0
         for index, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
@@ -330,10 +328,11 @@ class _KustomizationGraph:
 
         No kustomization is known to include the file.
         """
-        self.steps += len(self._unresolved_paths)
+        candidates = [*self._unresolved.get(basename(path), ()), *self._unresolved.get("", ())]
+        self.steps += len(candidates)
         if self.steps > MAX_STEPS:
             return self.find_possible_replacement(name)
-        listing = [index for index, text in self._unresolved_paths if _may_name_file(text, path)]
+        listing = [index for index, url in candidates if not url or url.endswith(f"/{path}")]
         above = self._find_reachable(_map_to_themselves(listing), lambda index: self._included_by.get(index, ()))
         found = next((self._kustomizations[each] for each in above if name in self._kustomizations[each].names), None)
         return _Replacement(found.path, is_certain=False) if found is not None else None
@@ -419,15 +418,30 @@ def _map_to_themselves(indexes: Iterable[int]) -> dict[int, int]:
     return {index: index for index in indexes}
 
 
-def _may_name_file(text: str, path: FilePath) -> bool:
-    """Return True if a URL or a path with a placeholder, which a kustomization lists, may name the file `path`.
+def _index_unresolved_paths(kustomizations: Sequence[Kustomization]) -> dict[str, list[tuple[int, str]]]:
+    """Return the kustomizations that may list a file, by name of this file, each with the URL of the file.
 
-    A URL of a folder never does so, because this folder has a kustomization, and the tree contains it as well.
+    The name is empty for files of any name. The URL is empty for a path with a placeholder.
+    """
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for index, each in enumerate(kustomizations):
+        for text in each.unresolved_paths:
+            name, url = _parse_unresolved_path(text)
+            found[name].append((index, url))
+    return found
+
+
+def _parse_unresolved_path(text: str) -> tuple[str, str]:
+    """Return the name of the file that a URL or a path with a placeholder may lead to, and the URL without its query.
+
+    The name is empty if it contains a placeholder. The URL is empty if the text contains a placeholder. A URL of a
+    folder leads to no other file, because this folder has a kustomization, and the tree contains it as well.
     """
     if _PLACEHOLDER.search(text) is None:
-        return text.partition("?")[0].endswith(f"/{path}")
+        url = text.partition("?")[0]
+        return basename(url), url
     name = basename(text)
-    return name == basename(path) or _PLACEHOLDER.search(name) is not None
+    return "" if _PLACEHOLDER.search(name) else name, ""
 
 
 def _list_parent_folders(folder: str) -> Iterator[str]:
