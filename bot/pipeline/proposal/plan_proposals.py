@@ -245,7 +245,8 @@ class _ProposalBuilder:
                 has_alerts=style.limits.has_alerts,
                 workflows=style.limits.workflows,
             )
-            return replace(view, due=build_due_view(shown_due), rebuild=build_rebuild_view(rebuild))
+            due_view, rebuild_view = build_due_view(shown_due), build_rebuild_view(rebuild)
+            return replace(view, due=due_view, rebuild=rebuild_view, merges_itself=automerge)
 
         targets, intent = list_targets(updates), compute_intent(updates)
         report = compute_fingerprint(

@@ -29,6 +29,7 @@ from bot.model.advisory import ListVersions
 from bot.model.ci import FleetOutcome
 from bot.model.decision import AddedRisk, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.limits import ProposalSchedule
 from bot.model.modes import OnClose
 from bot.model.policy import Policy
 
@@ -36,7 +37,7 @@ from bot.model.policy import Policy
 def test_first_sentence_of_body_counts_fixed_and_added_vulnerabilities():
     assert render_proposal_body().startswith(
         "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays unfixed "
-        "(all with a fix that the new image lacks).**\n"
+        "(with a fix that the new image lacks).**\n"
     )
     worse = render_proposal_body(known=build_evidence(scan(LOW), scan(LOW, CRITICAL)))
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
@@ -45,7 +46,9 @@ def test_first_sentence_of_body_counts_fixed_and_added_vulnerabilities():
 def test_body_starts_with_caution_if_update_adds_critical_vulnerability():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
     text = render_proposal_body((risky,), build_evidence(scan(LOW), scan(LOW, CRITICAL), risky))
-    assert text.startswith("> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.**\n")
+    assert text.startswith(
+        "> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.** [`CVE-1900-0001`]("
+    )
     assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
     harmless = render_proposal_body(
         known=build_evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL)))
@@ -175,9 +178,7 @@ def test_first_pull_request_of_repository_counts_updated_and_pinned_images():
 
 def test_body_of_pinning_proposal_lists_findings_of_new_image_worst_first():
     text = render_proposal_body((PIN,), build_evidence(None, scan(LOW, CRITICAL), PIN))
-    assert text.startswith(
-        "**Merging pins `python:3.12-slim` to the digest that its tag has today. The new image has 2 "
-    )
+    assert text.startswith("**Merging pins `python:3.12-slim` to the digest that its tag has today. It has 2 ")
     assert "| known | not looked up | **1** | **0** | **0** | **1** |" in text
     assert "### Worst known vulnerabilities in it\n" in text
     assert text.index(CRITICAL.id) < text.index(LOW.id)
@@ -211,15 +212,48 @@ def test_body_states_which_lookups_were_not_made():
 def test_body_states_if_minimum_age_was_reached_or_skipped():
     waiting = Policy(min_age=timedelta(days=7))
     moved = update(f"python:3.12-slim@{digest('old')}", "new", policy=waiting)
-    assert "| Why now | the tag points to a newer digest; the wait of 7 days is over |" in render_proposal_body(
-        (moved,)
+    assert (
+        "| Why now | 1 fix of a critical vulnerability; the wait of 7 days is over; the tag points to a newer digest |"
+        in render_proposal_body((moved,))
     )
     young = replace(moved, candidates=(replace(moved.candidates[0], matures_at=datetime(2027, 1, 1, tzinfo=UTC)),))
-    assert "it fixes a vulnerability that must not wait, so the wait of 7 days was skipped |" in render_proposal_body(
-        (young,)
+    assert (
+        "| 1 fix of a critical vulnerability, so the wait of 7 days was skipped; the tag points to a newer digest |"
+        in render_proposal_body((young,))
     )
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    assert "; the wait of 7 days was skipped |" in render_proposal_body((young,), build_evidence(late, late, young))
+    assert "| the wait of 7 days was skipped; the tag points to a newer digest |" in render_proposal_body(
+        (young,), build_evidence(late, late, young)
+    )
+
+
+def test_body_states_schedule_and_number_of_exploited_fixes_first():
+    policy = Policy(schedules=(ProposalSchedule("* 6-9 * * 1", "Europe/Berlin"),))
+    moved = update(f"python:3.12-slim@{digest('old')}", "new", policy=policy)
+    known = {move: replace(found, exploited_ids=frozenset({CRITICAL.id})) for move, found in build_evidence().items()}
+    text = render_proposal_body((moved,), known)
+    assert (
+        "| Why now | 1 fix of an exploited vulnerability; the tag points to a newer digest; "
+        "`the schedule * 6-9 * * 1 (Europe/Berlin) allows it` |"
+    ) in text
+
+
+@pytest.mark.parametrize(("days", "age"), [(1, "1 day"), (59, "59 days"), (61, "2 months"), (1147, "3 years")])
+def test_age_of_old_image_is_in_years_months_or_days(days, age):
+    newer = datetime(2026, 11, 1, tzinfo=UTC)
+    old, new = (replace(scan(), created=each) for each in (newer - timedelta(days=days), newer))
+    assert f"; the image in the file is {age} older |" in render_proposal_body(known=build_evidence(old, new))
+
+
+def test_body_states_whether_the_forge_merges_the_proposal():
+    view = build_proposal_view((MOVE,), build_evidence(), 10)
+    automatic = render_body(BODY_TEMPLATE, lambda _: replace(view, merges_itself=True), 60_000)
+    assert "| Tested | by this repository's checks; merges by itself when they pass |" in automatic
+
+
+def test_checkbox_for_a_rebase_is_visible_without_unfolding():
+    _, _, rest = render_proposal_body().rpartition("</details>")
+    assert "\n- [ ] <!-- basebump:rebase --> Tick this" in rest
 
 
 def test_image_row_has_link_build_dates_and_versions():
@@ -393,7 +427,7 @@ def build_fleet_evidence(outcome):
     ],
 )
 def test_body_counts_repositories_that_passed_ci_failed_ci_or_merged_the_update(outcome, text):
-    waiting = "not by basebump: wait for the checks of this repository"
+    waiting = "by this repository's checks; a person merges it"
     assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
     assert f"| Tested | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
     several = {**build_fleet_evidence(outcome), **build_evidence(None, None, PIN)}

@@ -40,7 +40,7 @@ def build_contents_evidence(old=OLD, new=NEW, **more) -> Evidence:
 def test_body_states_download_sizes_and_that_image_was_rebuilt_from_same_revision():
     text = render_evidence_body(build_contents_evidence())
     assert "| Source | rebuilt from the same revision, by its labels |" in text
-    assert "ports and platforms unchanged · 30.1 MB → 30.4 MB to pull |" in text
+    assert "yes: config and platforms unchanged · `+250.0 kB` |" in text
     assert "built 2026-11-01 → 2026-11-20" in text, (
         "the image says itself when it was built, where its scanner does not"
     )
@@ -65,7 +65,7 @@ def test_image_row_has_build_dates_if_contents_are_known_but_scan_is_missing():
     assert ", built" not in render_evidence_body(compare_scans(nobody, nobody))
     looked = render_evidence_body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
     assert "`, built 2026-11-01 → 2026-11-20" in looked
-    assert "; the image in the file was built 19 days before it |" in looked
+    assert "; the image in the file is 19 days older |" in looked
 
 
 def test_body_starts_with_caution_if_new_image_starts_as_root():
@@ -81,8 +81,8 @@ def test_changed_environment_and_ports_show_only_added_and_removed_items():
     new = ImageConfig(entrypoint=("/app", "-v"), environment=("HOME", "TZ"), ports=("80/tcp", "443/tcp"))
     text = render_evidence_body(build_contents_evidence(replace(OLD, config=old), replace(NEW, config=new)))
     assert "⚠️ entrypoint: `/app` → `/app -v`" in text
-    assert "new environment variables `TZ` · ⚠️ without environment variables `LANG`" in text
-    assert "⚠️ new ports `443/tcp`" in text
+    assert "new environment variable `TZ` · ⚠️ without environment variable `LANG`" in text
+    assert "⚠️ new port `443/tcp`" in text
 
 
 def test_finding_shows_upgrade_removal_or_addition_of_package():
@@ -175,5 +175,5 @@ def test_body_shows_image_contents_if_scan_failed():
     evidence = replace(compare_scans(unknown, unknown), contents=TransitionContents(OLD, NEW))
     text = render_evidence_body(evidence)
     assert "built 2026-11-01 → 2026-11-20" in text
-    assert "30.1 MB → 30.4 MB to pull" in text
+    assert "· `+250.0 kB` |" in text
     assert "What that changes is not known: " in text

@@ -117,6 +117,13 @@ def test_commit_message_has_intent_and_old_digest_of_each_image():
     assert "from no digest" in text
 
 
+def test_commit_message_has_one_line_about_known_vulnerabilities():
+    known = build_title_view(ALONE, (MOVE,), [compare_scans(scan(CRITICAL, LOW), scan(LOW))])
+    _, effect, _ = render_message(TEMPLATES.message, known).split("\n\n", 2)
+    assert effect == "Known vulnerabilities: fixes 1 (1 critical), adds none."
+    assert "vulnerabilities" not in render_update_message((MOVE,))
+
+
 def test_commit_message_ends_with_configured_trailers_and_intent():
     text = render_update_message((MOVE,), ("Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"))
     assert text.split("\n\n")[-1].splitlines()[:2] == ["Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"]

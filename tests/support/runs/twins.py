@@ -50,7 +50,7 @@ def build_files(digests: dict[str, str]) -> dict[str, str]:
 
 _COMMIT = re.compile('"[0-9a-f]{12}"')
 """A commit in a mark."""
-_FLEET_OUTCOME = re.compile(r"(?<=\| Tested \| )[^|\n]*· (?=not by basebump)")
+_FLEET_OUTCOME = re.compile(r"(?<=\| Tested \| )[^|\n]*· (?=by this repository)")
 
 
 @dataclass(eq=False)

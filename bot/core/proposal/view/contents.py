@@ -16,7 +16,7 @@ from bot.core.evidence.image_changes import (
     list_aspect_changes,
 )
 from bot.core.markdown import Link, Plain, Text, truncate_list
-from bot.core.sizes import format_size
+from bot.core.sizes import format_size, format_size_change
 from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 from bot.model.source_changes import SourceChanges, UnknownSourceChanges
 
@@ -101,6 +101,8 @@ class ContentsView:
     old_size: Plain
     """The download size of the old image (all layers, compressed)."""
     new_size: Plain
+    size_change: Plain
+    """The difference of the download sizes, such as `+6.4 MB`; `same size` if there is none."""
     is_twice_as_large: bool
     """True if the download size of the new image is at least twice that of the old image."""
     origin: SourceOrigin
@@ -179,6 +181,7 @@ def build_contents_view(contents: TransitionContents | None, rows: int) -> Conte
         becomes_root=has_become_root(contents),
         old_size=Plain(format_size(contents.old.size)),
         new_size=Plain(format_size(contents.new.size)),
+        size_change=Plain(format_size_change(contents.new.size - contents.old.size)),
         is_twice_as_large=contents.new.size >= 2 * contents.old.size > 0,
         origin=determine_origin(contents),
         source=Text(f"{source_comparison.host}/{source_comparison.repository}") if source_comparison else None,

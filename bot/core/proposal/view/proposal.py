@@ -181,6 +181,8 @@ class ProposalView:
     """The number of updates that only add a digest to the file."""
     move_count: int
     """The number of updates to another digest or tag."""
+    merges_itself: bool = False
+    """True if the forge merges the proposal as soon as the required checks pass, because the policy allows it."""
     due: DueView | None = None
     """The time by which the proposal is to be merged; None if the policy sets no time, or if the time is not known."""
     rebuild: RebuildView | None = None

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.core.evidence.compare import has_fix_for
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
 from bot.core.markdown import Link, Plain, Text, build_sentence
 from bot.core.registry_pages import find_registry_page
-from bot.model.advisory import AdvisoryList
 from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
-from bot.model.evidence import Evidence, Scan, ScanOutcome
+from bot.model.evidence import Evidence, Scan, ScanOutcome, Severity
 
 MAX_COMMAND_LENGTH = 2_400
 """Limit for the characters of a command that names two images. A reference has at most 1024, and a digest 71."""
@@ -39,17 +38,25 @@ def link_repository(name: str, transition: Transition) -> Link | Text:
 
 
 def _describe_reasons(update: ImageUpdate, transition: Transition, evidence: Evidence) -> Iterator[str]:
-    yield _describe_trigger(update, transition)
     policy = update.tracked_image.policy
+    fixes = _describe_fixes(evidence)
     if policy.min_age and update.cause is UpdateCause.MOVED:
-        yield _describe_wait(update, evidence)
+        wait = f"the wait of {_format_wait(policy.min_age)}"
+        if update.candidates[0].matures_at is None:
+            yield from (fixes, f"{wait} is over") if fixes else (f"{wait} is over",)
+        elif evidence.delta is None:  # the findings may be private
+            yield f"{wait} was skipped"
+        else:
+            yield f"{fixes or 'a fix that must not wait'}, so {wait} was skipped"
+    elif fixes:
+        yield fixes
+    yield _describe_trigger(update, transition)
     contents = evidence.contents or TransitionContents(None, None)
     old, new = _get_build_time(evidence.old, contents.old), _get_build_time(evidence.new, contents.new)
     if old is not None and new is not None and new > old:
-        days = (new - old).days
-        yield f"the image in the file was built {days} {'day' if days == 1 else 'days'} before it"
-    if policy.schedules:
-        yield "its schedule allows it"
+        yield f"the image in the file is {_format_age((new - old).days)} older"
+    for schedule in policy.schedules:
+        yield f"the schedule {schedule.cron} ({schedule.timezone}) allows it"
 
 
 def _describe_trigger(update: ImageUpdate, transition: Transition) -> str:
@@ -67,19 +74,26 @@ def _describe_trigger(update: ImageUpdate, transition: Transition) -> str:
     assert_never(update.cause)
 
 
-def _describe_wait(update: ImageUpdate, evidence: Evidence) -> str:
-    """Return whether the minimum age of the policy has passed or was skipped, and why."""
-    wait = f"the wait of {_format_wait(update.tracked_image.policy.min_age)}"
-    if update.candidates[0].matures_at is None:
-        return f"{wait} is over"
-    if evidence.delta is None:  # the findings may be private
-        return f"{wait} was skipped"
-    fix = (
-        "a known exploited vulnerability"
-        if has_fix_for(evidence, AdvisoryList.KEV)
-        else "a vulnerability that must not wait"
+def _describe_fixes(evidence: Evidence) -> str:
+    """Return how many exploited vulnerabilities are fixed or, if none is, how many critical ones; empty if none."""
+    fixed = evidence.delta.fixed if evidence.delta is not None else ()
+    exploited = count_distinct(filter_exploited(fixed, evidence.exploited_ids))
+    count, kind = (exploited, "exploited") if exploited else (count_by_severity(fixed)[Severity.CRITICAL], "critical")
+    if not count:
+        return ""
+    return (
+        f"1 fix of {'an' if exploited else 'a'} {kind} vulnerability"
+        if count == 1
+        else f"{count} fixes of {kind} vulnerabilities"
     )
-    return f"it fixes {fix}, so {wait} was skipped"
+
+
+def _format_age(days: int) -> str:
+    """Return an age in years, months or days, rounded down: `3 years`."""
+    for unit, length, minimum in (("year", 365, 730), ("month", 30, 60)):
+        if days >= minimum:
+            return f"{days // length} {unit}s"
+    return f"{days} {'day' if days == 1 else 'days'}"
 
 
 def _get_build_time(outcome: ScanOutcome | None, contents: ImageContents | None) -> datetime | None:
