@@ -121,9 +121,9 @@ def explain_error(error: Exception, action: str, permission: str, *, secret: str
     if not isinstance(error, GithubException):
         return GITHUB_ERRORS.explain_missing_answer(error, action, secret)
     headers = index_headers(error.headers or {})
-    accepted_permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or permission
+    accepted_permission = sanitize_text(headers.get("x-accepted-github-permissions", ""), [secret or ""])
     answer = RefusedAnswer(_get_status(error), list(_list_messages(error)), headers)
-    permission_phrase = f"the permission `{sanitize_text(accepted_permission)}`"
+    permission_phrase = f"the permission `{accepted_permission.replace('=', ': ') or permission}`"
     return GITHUB_ERRORS.explain_refusal(answer, action, permission_phrase, secret=secret, now=now)
 
 
