@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.core.choice.blocked import report_block
 from bot.core.choice.verdict import build_verdict
 from bot.core.references.select import RepositoryBranch, select_reference
 from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
@@ -110,14 +109,14 @@ def _list_offline_verdicts(
         select_reference(policy_config, RepositoryBranch("", ""), reference, today)
         for reference in extract_result.references
     ]
-    return [
-        build_verdict(
-            UncheckedReference(selection)
-            if isinstance(selection, TrackedImage)
-            else report_block(selection, policy_config.blocklist)
-        )
-        for selection in selections
+    decisions: list[Decision] = [
+        UncheckedReference(selection) if isinstance(selection, TrackedImage) else selection for selection in selections
     ]
+    if policy_config.blocklist.by_digest:  # most configs block nothing, and the import takes time
+        from bot.core.choice.blocked import report_block
+
+        decisions = [report_block(decision, policy_config.blocklist) for decision in decisions]
+    return list(map(build_verdict, decisions))
 
 
 def _scan_online(

@@ -117,6 +117,16 @@ def test_check_reports_blocked_digests_even_in_ignored_references(updated_regist
     assert remedy is None or remedy in message
 
 
+def test_offline_scan_reports_blocked_digest_in_manifest_whose_image_kustomization_replaces(basebump, config, tmp_path):
+    manifest = f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12@{BAD}\n"
+    kustomization = "resources: [pod.yaml]\nimages: [{name: python, newName: quay.io/acme/python}]\n"
+    write_tree(tmp_path / "tree", {"pod.yaml": manifest, "kustomization.yaml": kustomization})
+    path = config(f'blocked: [{{digest: "{BAD}", reason: malware}}]\n')
+    _, out, _ = basebump("scan", tmp_path / "tree", "--offline", "-c", path, "--format", "json")
+    statuses = {each["path"]: each["status"] for each in json.loads(out)["references"]}
+    assert statuses["pod.yaml"] == "blocked"
+
+
 def test_doctor_checks_if_blocklists_can_be_read(updated_registry, basebump, config, tmp_path):
     push_artifact(updated_registry, LIST.encode())
     (tmp_path / "forge").mkdir()
