@@ -27,6 +27,8 @@ class BuildArgumentSetting:
     line_number: int
     dockerfile: FilePath
     argument: str
+    value: str = ""
+    """The value that replaces the default, such as `python:3.12`; empty if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,6 +299,12 @@ class Reason(StrEnum):
         "A kustomization replaces the image with another image.",
         override=Override.ALLOW,
     )
+    BUILD_ARGUMENT = _skipped(
+        "build-argument",
+        "A Compose file passes the image, or a part of the image, to a Dockerfile as a build argument. basebump does "
+        "not update build arguments.",
+        next_step="write a digest, or remove the build argument, so that the default in the Dockerfile applies",
+    )
     NAMED_CONTEXT = _skipped(
         "named-context",
         "A build replaces this image with a named build context, and would not find the context "

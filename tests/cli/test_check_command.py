@@ -304,3 +304,24 @@ def test_files_that_include_each_other_in_a_row_are_bounded(basebump, tmp_path, 
     folder = write_tree(tmp_path / "tree", {"compose.yaml": "include: [0.txt]\n", **files})
     _, out, _ = basebump("check", folder, "--offline", "--format", "json")
     assert [each["path"] for each in json.loads(out)["findings"]] == ["0.txt", "1.txt", "2.txt"]
+
+
+def test_check_lists_image_that_a_compose_file_builds_instead_of_the_default(basebump, tmp_path):
+    pinned = f"3.12@{digest('a')}"
+    compose = "services:\n  a: {build: {context: ., args: {IMAGE: evil/python, TAG: '3.13', SAME: 'redis:7'}}}\n"
+    dockerfile = (
+        f"ARG IMAGE=python:{pinned}\nARG TAG={pinned}\nARG SAME=redis:7@{digest('a')}\n"
+        "FROM ${IMAGE}\nFROM python:${TAG:-x}\nFROM $SAME\nFROM ${IMAGE}\n"
+    )
+    folder = write_tree(tmp_path / "tree", {"compose.yaml": compose, "Dockerfile": dockerfile})
+    _, out, _ = basebump("check", folder, "--offline", "--gate", "--format", "json")
+    found = [(each["path"], each["reason"], each["reference"]) for each in json.loads(out)["findings"]]
+    assert found == [
+        ("compose.yaml", "build-argument", "evil/python"),
+        ("compose.yaml", "build-argument", "python:3.13"),
+        ("compose.yaml", "build-argument", "redis:7"),
+    ]
+    write_tree(
+        folder, {"compose.yaml": f"services:\n  a: {{build: {{context: ., args: ['IMAGE=python:{pinned}']}}}}\n"}
+    )
+    assert basebump("check", folder, "--offline", "--gate")[0] == 0

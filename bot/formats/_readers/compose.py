@@ -171,7 +171,7 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
     target = resolve_dockerfile(path, context, dockerfile)
     if target is not None:
         for argument in list_build_arguments(service):
-            yield BuildArgumentSetting(path, argument.line_number, target, argument.name)
+            yield BuildArgumentSetting(path, argument.line_number, target, argument.name, argument.value)
 
 
 def _list_named_files(

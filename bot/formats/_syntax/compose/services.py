@@ -87,6 +87,8 @@ class BuildArgument(NamedTuple):
     line_number: int
     has_value: bool
     """True if the file contains the value. Otherwise the environment variable of the same name provides it."""
+    value: str = ""
+    """The value; empty if the file does not contain it as a text without variables."""
 
 
 def list_services(document: YamlDocument) -> Iterator[ComposeService]:
@@ -115,9 +117,7 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
     document = service.document
-    yield from (
-        BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
-    )
+    yield from (each for _, node in service.walk("build", "args") for each in _list_settings(document, node))
 
 
 def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
@@ -127,9 +127,7 @@ def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
     """
     document = service.document
     yield from (
-        BuildArgument(*each)
-        for _, node in service.walk("build", "additional_contexts")
-        for each in _list_settings(document, node)
+        each for _, node in service.walk("build", "additional_contexts") for each in _list_settings(document, node)
     )
 
 
@@ -150,7 +148,7 @@ def list_environment_uses(
     for service in services:
         for passed_path in (("environment",), ("build", "args")):
             for _, node in service.walk(*passed_path):
-                yield from (name for name, _, has_value in _list_settings(document, node) if not has_value)
+                yield from (each.name for each in _list_settings(document, node) if not each.has_value)
         for file_path in _ENVIRONMENT_FILE_PATHS:
             if any(
                 isinstance(node, YamlScalar) and node.value in _ENVIRONMENT_FILES
@@ -163,17 +161,19 @@ def list_environment_uses(
                 yield node.value
 
 
-def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[tuple[str, int, bool]]:
-    """Yield the entries of `environment` or `args` as (name, line number, True if the entry has a value).
+def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[BuildArgument]:
+    """Yield the entries of `environment`, `args` or `additional_contexts`.
 
     In a list, an entry is `NAME=value` or `NAME`. In a mapping, it is `NAME: value`.
     """
     for key, value in document.get_entries(node).items():
+        line_number = document.get_line_number(value)
         if not isinstance(node, YamlSequence):
-            yield key, document.get_line_number(value), not _is_null(value)
+            text = value.value if isinstance(value, YamlScalar) and not _is_null(value) else ""
+            yield BuildArgument(key, line_number, not _is_null(value), "" if "$" in text else text)
         elif isinstance(value, YamlScalar):
-            name, equals, _ = value.value.partition("=")
-            yield name, document.get_line_number(value), bool(equals)
+            name, equals, text = value.value.partition("=")
+            yield BuildArgument(name, line_number, bool(equals), "" if "$" in text else text)
 
 
 def _is_null(node: YamlNode) -> bool:
