@@ -27,6 +27,7 @@ from bot.core.proposal.view.proposal import build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.advisory import ListVersions
 from bot.model.ci import FleetOutcome
+from bot.model.contents import ImageConfig, ImageContents, TransitionContents
 from bot.model.decision import AddedRisk, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.limits import ProposalSchedule
@@ -146,6 +147,35 @@ def test_images_with_the_same_changes_share_a_collapsed_section():
     text = render_proposal_body(moves, build_evidence(None, None, *moves))
     assert "<summary>httpd:1, nginx:1: fixes 1 (1 critical), adds none</summary>" in text
     assert text.count("Fixes that matter") + text.count("**Fixed**") == 1
+
+
+def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen():
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx", "redis"))
+    image = ImageContents(digest("o"), ImageConfig(), 1_000)
+    opened = replace(image, config=ImageConfig(ports=("3000/tcp",)))
+    known = {
+        move: replace(
+            found, contents=TransitionContents(image, opened if "redis" in move.tag_ref.repository else image)
+        )
+        for move, found in build_evidence(None, None, *moves).items()
+    }
+    screen, _, _ = render_proposal_body(moves, known).partition("<details>")
+    assert "before? | 2 yes · `redis:1`: ⚠️ new port `3000/tcp` |" in screen
+    assert "| 1 (1 critical) | none | 1 | 1 fix of a critical vulnerability |" in screen
+    assert screen.count("| the same 1 | none | 1 | 1 fix of a critical vulnerability |") == 2
+    unread = build_evidence(None, None, *moves)
+    assert "before? | 3 not known |" in render_proposal_body(moves, unread)
+
+
+def test_folds_of_many_images_are_in_one_fold():
+    moves = tuple(update(f"image-{number}:1@{digest('old')}", "new") for number in range(10))
+    known = {}
+    for number, move in enumerate(moves):
+        known |= build_evidence(scan(finding(f"CVE-1900-{number:04}")), scan(), move)
+    text = render_proposal_body(moves, known)
+    outer = text.index("<summary>Findings, packages and sources of the 10 images</summary>")
+    assert outer < text.index("<summary>image-0:1")
+    assert text.count("<details>") == text.count("</details>")
 
 
 def test_lists_of_findings_are_shortened_before_the_list_of_images():
