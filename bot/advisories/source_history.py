@@ -244,7 +244,7 @@ def _parse_object(response: Response) -> Mapping[str, object]:
 
 def _parse_count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COMMITS:
-        raise _LookupFailedError("the response has no number of commits")
+        raise _LookupFailedError("the response does not contain the number of commits")
     return value
 
 

@@ -204,7 +204,7 @@ def judge_images(
 
 
 def is_written_by(values: Collection[WrittenValue], images: Iterable[WrittenImage]) -> bool:
-    """Return True if writing exactly `values` writes exactly `images`.
+    """Return True if writing `values` changes exactly the references in `images`.
 
     Several references can share the bytes of a digest. Writing the digest of one of them also changes the others, even
     if `values` does not name them.

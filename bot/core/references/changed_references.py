@@ -31,7 +31,7 @@ def select_changed_references(
     former_positions = {(_build_identity(each), _get_locator(each)) for each in earlier}
     identified = [(each, _build_identity(each)) for each in current]
     changed: set[int] = set()
-    # References at their former positions are matched first, so that of several equal references, the one at a new
+    # References at their former positions are matched first. Of several equal references, the one at a new
     # position counts as added.
     by_position = sorted(
         range(len(identified)),

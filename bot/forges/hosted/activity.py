@@ -34,7 +34,7 @@ class RepositoryActivity:
 
     @property
     def state_hash(self) -> str:
-        """A hash of the activity.
+        """A hash by which the next run recognises unchanged activity.
 
         It does not depend on the order in which the server lists branches and pull requests.
         """

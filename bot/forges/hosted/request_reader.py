@@ -143,7 +143,7 @@ class RequestReader(Protocol):
     def read_review_states(
         self, requests: Sequence[ListedRequest], own_numbers: frozenset[int]
     ) -> Mapping[int, ReviewState]:
-        """Return the approvals of each open pull request, and the attributes ever set on it, by number.
+        """Return the approvals of each pull request, and the attributes (such as labels) it ever had, by its number.
 
         `own_numbers` are the numbers of the pull requests whose branch contains only basebump's change. If another pull
         request is in `requests`, its approvals need not be read, because basebump leaves it unchanged.

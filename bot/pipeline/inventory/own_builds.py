@@ -186,7 +186,7 @@ def read_own_builds(context: RunContext, options: RunOptions, known_digests: Map
     the config, nothing is done. At most one failure is noted for each registry.
     """
     shard = options.scope.shard
-    if shard is not None and shard.number > 1:  # only the first of the runs that share the work reads builds
+    if shard is not None and shard.number > 1:  # of the runs that share a fleet, only the first one reads builds
         return
     own_images = OwnImages(context.builds, options.policy_config)
     if not own_images:

@@ -137,7 +137,7 @@ def _check_approval(
     if (attributes.status is not None or attributes.automerge) and not is_exact:
         raise PlanLimitError("the plan approves a branch that does not contain exactly the proposal")
     if attributes.status_source is not None and (request is None or attributes.status_source != request.own_commit):
-        raise PlanLimitError("the plan copies the status of a commit that is not basebump's on the same branch")
+        raise PlanLimitError("the plan copies the status of a commit that basebump did not push to this branch")
 
 
 def _list_variants(proposal: Proposal) -> Iterator[Proposal]:

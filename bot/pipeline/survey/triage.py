@@ -152,7 +152,7 @@ class _Triage:
     def _read_activity(self, branch: ListedBaseBranch) -> str | None:
         try:
             return branch.fleet.read_activity(branch.repository, self._activity_scope)
-        except ForgeError:  # the branch is then read, which reports the error
+        except ForgeError:  # the run then reads the branch, and reports the error
             return None
 
     def leave_out_nonusers(self, branches: Sequence[ListedBaseBranch], image: ImageName) -> list[ListedBaseBranch]:

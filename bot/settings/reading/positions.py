@@ -48,7 +48,7 @@ def _find_position(root: yaml.Node, key: str) -> FilePosition:
 
 
 def _find_child(node: yaml.Node, key: str) -> tuple[yaml.Node, yaml.Mark, str] | None:
-    """Return the child with which `key` begins, the position of the child, and the rest of `key`.
+    """Return the child whose name `key` starts with, the position of the child, and the rest of `key`.
 
     The longest matching name is chosen, because names can contain dots. Return None if there is no such child.
     """

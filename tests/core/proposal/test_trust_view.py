@@ -195,7 +195,7 @@ def test_text_is_outdated_if_signature_becomes_known_but_not_if_unknown_again():
     assert is_outdated(unknown, signed)
 
 
-def test_known_scan_does_not_compensate_for_lost_signature_evidence():
+def test_reports_that_each_lack_other_evidence_do_not_outdate_each_other():
     scanned = compute_report(TransitionSignatures(NONE, UNKNOWN))
     verified = compute_report(TransitionSignatures(NONE, OURS), old=NotScanned(UnscannedReason.TIMED_OUT))
     assert not is_outdated(scanned, verified)

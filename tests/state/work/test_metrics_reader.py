@@ -49,7 +49,7 @@ def test_pending_work_is_counted_in_the_states_later_due_and_claimed(queue, read
     assert sweeps == PendingFigures(WorkKind.SWEEP, later=1)
 
 
-def test_ended_work_is_listed_in_order_of_ids_after_a_given_id(queue, reader):
+def test_finished_work_with_larger_ids_is_listed_by_id(queue, reader):
     assert (reader.find_newest_id(), reader.list_ended(0, 9)) == (0, ())
     finish_work(queue, WEB, AT, opened=2, pushed_at=AT - LEASE)
     finish_work(queue, SweepWork(), AT + LEASE, is_failure=True)

@@ -23,7 +23,7 @@ _VALUES_ENDINGS = (".yaml", ".yml")
 
 
 def list_release_uses(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ValuesFileUse]:
-    """Yield the values files in the tree that a HelmRelease of Flux names.
+    """Yield each values file that a HelmRelease of Flux names, if the tree contains the file.
 
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
 
