@@ -55,6 +55,6 @@ def _find_history(fleet: StoredFleet, name: str, now: datetime) -> HistoryAnswer
     try:
         image = ImageName.parse(name)
     except InvalidReferenceError as error:
-        raise click.BadParameter(f"the state contains no repository of this name, and {error}") from error
+        raise click.BadParameter(f"this is not a repository in the state, and not an image either: {error}") from error
     stages = answer_stages(fleet.stages.load_image_facts(image), now)
     return answer_image_history(name, image, inventory.load_image_history(image), coverage, stages)

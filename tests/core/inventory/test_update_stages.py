@@ -155,7 +155,7 @@ def test_file_format_determines_if_image_is_built_on_or_deployed(format_name, ki
 # rebuilt
 
 
-def test_update_counts_as_rebuilt_if_own_image_is_built_on_the_new_digest():
+def test_update_counts_as_rebuilt_if_own_image_is_built_on_its_new_digest():
     progress = follow(BUILD, builds=[build_own("own 1", OLD, MERGED_AT - DAY), build_own()])
     assert progress.reached[-1] == ReachedStage(REBUILT, MERGED_AT + DAY)
     assert [(each.digest, each.evidence) for each in progress.builds] == [(digest("own 2"), RebuildEvidence.LAYERS)]

@@ -78,7 +78,7 @@ def test_stored_scans_do_not_contain_vex_statements(tmp_path, updated_registry):
     assert len(updated_registry.scanner.asked) == asked == 2
 
 
-def test_unreadable_vex_document_is_one_failure_and_other_statements_still_apply(tmp_path, updated_registry):
+def test_unreadable_vex_document_is_one_failure_and_its_earlier_statements_still_apply(tmp_path, updated_registry):
     stand = LocalStand(tmp_path, FILES)
     updated_registry.scanner.findings[NEW] = (CRITICAL,)
     updated_registry.advisories = PresetAdvisories(said=[ANSWER])

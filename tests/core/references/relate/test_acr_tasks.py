@@ -96,7 +96,7 @@ def test_acr_task_locks_images_only_in_nearest_matching_dockerfile():
     ]
 
 
-def test_acr_task_with_missing_dockerfile_prevents_no_update():
+def test_acr_task_whose_dockerfile_is_missing_leaves_other_images_editable():
     assert lock_images(build_reference("b/Dockerfile"), by=build("a/acb.yaml")) == (build_reference("b/Dockerfile"),)
 
 
