@@ -382,9 +382,10 @@ class Reason(StrEnum):
     )
     UNPARSABLE = _unsupported(
         "unparsable",
-        "The file is not UTF-8 text, or cannot be parsed as the format that its name indicates.",
+        "The file is not UTF-8 text, or cannot be parsed as the format that its name indicates, or Git LFS did not "
+        "download it.",
         is_whole_file=True,
-        next_step="correct the file, and store it as UTF-8",
+        next_step="correct the file, and store it as UTF-8 and without Git LFS",
     )
     TOO_LARGE = _unsupported(
         "too-large",

@@ -195,6 +195,17 @@ def test_too_large_file_is_reported_and_not_read(tmp_path, loopback):
     assert document["failed"] == []
 
 
+def test_file_that_git_lfs_did_not_download_is_reported(tmp_path, loopback):
+    """The image references are in the content, which the pointer only names."""
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 120\n"
+    scanned = _scan(tmp_path, loopback, {"Dockerfile": pointer, "compose.yaml": pointer})
+    document = json.loads(render_scan_document(scanned.report))
+    assert [(each["path"], each["reason"]) for each in document["unsupported"]] == [
+        ("Dockerfile", "unparsable"),
+        ("compose.yaml", "unparsable"),
+    ]
+
+
 def test_text_of_scan_shows_updates_and_reasons_for_references_without_update(tmp_path, loopback):
     old, new = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python\nFROM $X\n"}

@@ -45,6 +45,10 @@ class BodyTooLongError(BasebumpError):
     """Raised if the text exceeds the forge's limit even with empty lists."""
 
 
+_EXPRESSION_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""Errors that an expression of a template can raise besides those of jinja2, such as a division by zero."""
+
+
 class TemplateFailedError(BasebumpError):
     """Raised if a template uses a forbidden operation or an undefined name, or renders an empty commit message."""
 
@@ -136,7 +140,7 @@ def render_message(source: str, title_view: TitleView) -> str:
 def _render_template(source: str, views: Mapping[str, object]) -> str:
     try:
         return compile_template(source).render(views)
-    except TemplateError as error:
+    except (TemplateError, *_EXPRESSION_ERRORS) as error:
         raise TemplateFailedError(
             f"a template cannot be rendered: {error}; hint: fix the template, or remove it from the config"
         ) from None

@@ -28,6 +28,8 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 FILE_WORK = 4 * 1024
 """The work for opening a file and selecting its readers, in bytes that can be read in the same time."""
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+"""The start of a file of Git LFS whose content was not downloaded. Most formats would find nothing in it."""
 _TEXT_FORMAT = "text"
 """The name of the format that finds image references in any text."""
 
@@ -93,6 +95,9 @@ def read_selected_files(tree: FileTree, files: Sequence[SelectedFile]) -> Iterat
 
 
 def _read_contents(file: SourceFile, formats: Sequence[FileFormat]) -> FileContents:
+    if formats and file.content.startswith(_LFS_POINTER):
+        pointer = UnsupportedText(file.path, 1, _LFS_POINTER.decode(), Reason.UNPARSABLE)
+        return FileContents(len(file.content), (FileReading(file, formats[0], (pointer,)),))
     readings: list[FileReading] = []
     for file_format in formats:
         # Most pairs of a file and a format have no items. Nothing is built for these, because a large tree has many.

@@ -197,6 +197,12 @@ def test_title_template_with_unknown_field_filter_or_syntax_error_is_refused(sou
         render_title(source, build_title_view(ALONE, (MOVE,), ()), 256)
 
 
+@pytest.mark.parametrize("source", ["{{ 1 / 0 }}", "{{ proposal.headline + 1 }}", "{{ '%d' % 'a' }}"])
+def test_title_template_with_failing_expression_is_refused(source):
+    with pytest.raises(TemplateFailedError, match="fix the template"):
+        render_title(source, build_title_view(ALONE, (MOVE,), ()), 256)
+
+
 def test_message_template_with_empty_result_is_refused():
     with pytest.raises(TemplateFailedError, match="empty message"):
         render_message(" ", build_title_view(ALONE, (MOVE,), ()))
