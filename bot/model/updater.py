@@ -70,6 +70,7 @@ class PackageRule:
     tags: tuple[str, ...] | None = None
     branches: tuple[str, ...] | None = None
     update_types: tuple[str, ...] | None = None
+    dependency_types: tuple[str, ...] | None = None
     is_certain: bool = True
     """False if the rule has conditions that basebump cannot evaluate, so that it may apply to fewer updates."""
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from bot.formats._readers.renovate import parse_config
+from bot.formats._readers.renovate import list_line_numbers, parse_config
 from bot.formats.dependabot import FORMAT as DEPENDABOT
 from bot.formats.renovate import PACKAGE_FILE, find_config_path
 from bot.model.errors import ConfigError, TreeError
@@ -27,23 +27,41 @@ from bot.settings.sections.policy import declare_rule
 from bot.starter.config_text import AZURE_SERVICES, FolderFindings, ForgeRepository, FoundRegistry
 from bot.starter.dependabot import translate_dependabot
 from bot.starter.renovate import translate_renovate
-from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule, UntranslatedSetting
+from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule, UntranslatedSetting, drop_automerge
+
+_SAFETY_KEYS = frozenset({"ignore", "update", "pin", "automerge"})
+_DELAYS = frozenset({"schedule", "min_age"})
 
 
 def keep_valid_rules(translation: BotTranslation) -> BotTranslation:
-    """Return the translation without rules that basebump's config would refuse; these become untranslated settings.
+    """Return the translation without keys that basebump's config would refuse; these become untranslated settings.
 
-    For example, a label of the other bot can be longer than basebump allows.
+    For example, a label of the other bot can be longer than basebump allows. The restrictions of such a rule stay. If
+    a condition is refused, the rule ignores all images. If a delay is refused, nothing is merged automatically.
     """
-    valid: list[TranslatedRule] = []
+    rules: list[TranslatedRule] = []
     refused: list[UntranslatedSetting] = []
+    can_automerge = True
     for rule in translation.rules:
         reason = _find_problem(rule)
-        if reason:
-            refused.append(UntranslatedSetting(rule.origin, reason))
-        else:
-            valid.append(rule)
-    return replace(translation, rules=tuple(valid), untranslated=(*translation.untranslated, *refused))
+        if not reason:
+            rules.append(rule)
+            continue
+        refused.append(UntranslatedSetting(rule.origin, reason))
+        can_automerge = can_automerge and _DELAYS.isdisjoint(rule.keys)
+        if not _SAFETY_KEYS.isdisjoint(rule.keys):
+            rules.append(_keep_restrictions(rule))
+    kept = tuple(rules if can_automerge else drop_automerge(rules))
+    return replace(
+        translation,
+        rules=tuple(each for each in kept if each.keys),
+        untranslated=(*translation.untranslated, *refused),
+    )
+
+
+def _keep_restrictions(rule: TranslatedRule) -> TranslatedRule:
+    kept = replace(rule, keys={key: value for key, value in rule.keys.items() if key in _SAFETY_KEYS})
+    return replace(rule, keys={"ignore": True}, match={}) if _find_problem(kept) else kept
 
 
 def _find_problem(rule: TranslatedRule) -> str:
@@ -187,9 +205,10 @@ def _translate_renovate(
     if path is None:
         return
     is_package = path == PACKAGE_FILE
-    config = parse_config(SourceFile(path, _read_file(tree, entries[path])), is_package=is_package)
+    file = SourceFile(path, _read_file(tree, entries[path]))
+    config = parse_config(file, is_package=is_package)
     if isinstance(config, dict):
-        yield translate_renovate(path, config, images)
+        yield translate_renovate(path, config, images, list_line_numbers(file, is_package=is_package))
     elif not is_package:
         yield _make_unread_translation("Renovate", path)
 

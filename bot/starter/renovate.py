@@ -7,9 +7,12 @@ In basebump, the first rule that sets a key applies. The translated rules are th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from bot.core.references.relate.renovate.managers import list_formats_of_manager
+from bot.core.budgets import TreeBudget
+from bot.core.references.relate.renovate.managers import has_all_formats, match_formats
+from bot.core.references.relate.renovate.patterns import PatternMatcher
 from bot.formats._syntax.renovate.presets import (
     ConfigLayer,
     PlainValue,
@@ -17,7 +20,22 @@ from bot.formats._syntax.renovate.presets import (
     list_texts,
     resolve_presets,
 )
+from bot.formats._syntax.renovate.settings import read_package_rule
 from bot.model.source import FilePath
+from bot.model.updater import BotUpdateType, PackageRule, UpdateTypeSettings
+from bot.starter.image_globs import convert_globs, convert_names, is_name_match
+from bot.starter.permissions import (
+    ALL_PARTS,
+    INCLUDED,
+    VERSION_TYPES,
+    Effect,
+    Match,
+    Step,
+    apply_effect,
+    combine_steps,
+    evaluate_key,
+    read_effect,
+)
 from bot.starter.renovate_keys import TRANSLATED_OPTIONS, translate_options
 from bot.starter.translation import (
     BotTranslation,
@@ -26,24 +44,31 @@ from bot.starter.translation import (
     UntranslatableError,
     UntranslatedSetting,
     convert_image_name,
-    convert_path_glob,
+    drop_automerge,
     drop_hidden_keys,
-    find_update_limit,
 )
 
 HANDOVER_RULE = '{"description": "basebump updates images", "matchDatasources": ["docker"], "enabled": false}'
-_DATASOURCE = "docker"
+MAX_PACKAGE_RULES = 1_000
+"""Limit on the package rules of a config, because each rule is compared with all earlier ones. Configs have dozens."""
 _VENDORED_FOLDERS = frozenset({"**/node_modules/**", "**/bower_components/**", "**/vendor/**"})
 """The folders that basebump always ignores, so that no rule is needed for them."""
-_NAME_OPTIONS = ("matchPackageNames", "matchDepNames")
 _UPDATE_TYPES = "matchUpdateTypes"
-_CONDITIONS = frozenset(
-    {*_NAME_OPTIONS, _UPDATE_TYPES, "matchDatasources", "matchManagers", "matchFileNames", "matchBaseBranches"}
-)
-_VERSION_TYPES = ("major", "minor", "patch")
-_TYPE_OPTIONS = frozenset({"enabled", "automerge"})
-"""The options that can be translated in a rule about some kinds of updates."""
-_HANDLED_OPTIONS = frozenset(
+_SAFETY_OPTIONS = frozenset({"enabled", "automerge", "pinDigests"})
+"""The options that `read_effect` reads."""
+_WAITING_OPTIONS = frozenset({"schedule", "minimumReleaseAge", "stabilityDays"})
+"""The options that delay updates. If one of them cannot be translated, basebump merges nothing automatically."""
+_SCOPE_OPTIONS = {
+    "includePaths": "path",
+    "enabledManagers": "format",
+    "baseBranches": "base_branch",
+    "baseBranchPatterns": "base_branch",
+}
+"""The options that name all files, managers or branches that Renovate uses, with the key of the basebump condition."""
+_DEFAULT_BRANCH = "$default"
+_BLOCKS = frozenset(map(str, BotUpdateType))
+_INEXACT = "basebump has no exact equivalent of its conditions"
+_HANDLED_OPTIONS = _SAFETY_OPTIONS | frozenset(
     {"$schema", "description", "extends", "packageRules", "ignoreDeps", "ignorePaths", "ignorePresets", "timezone"}
 )
 _PRESET = re.compile(r"(?:default)?(?P<name>[a-zA-Z]*:[\w-]+)(?:\((?P<arguments>[^()]*)\))?")
@@ -67,11 +92,14 @@ _PRESET_LAYERS: Mapping[str, Callable[[list[str]], ConfigLayer]] = {
     ":assignAndReview": lambda arguments: {"assignees": list(arguments[:1]), "reviewers": list(arguments[:1])},
     ":timezone": lambda arguments: {"timezone": "".join(arguments[:1])},
     ":rebaseStalePrs": lambda _: {"rebaseWhen": "behind-base-branch"},
-    ":automergeDigest": lambda _: {"packageRules": [{"matchUpdateTypes": ["digest"], "automerge": True}]},
-    ":automergePatch": lambda _: {"packageRules": [{"matchUpdateTypes": ["patch"], "automerge": True}]},
-    ":automergeMinor": lambda _: {"packageRules": [{"matchUpdateTypes": ["minor", "patch"], "automerge": True}]},
+    ":automergeDigest": lambda _: {"digest": {"automerge": True}},
+    ":automergePatch": lambda _: {"patch": {"automerge": True}},
+    ":automergeMinor": lambda _: {"minor": {"automerge": True}, "patch": {"automerge": True}},
     ":automergeMajor": lambda _: {"automerge": True},
     ":automergeAll": lambda _: {"automerge": True},
+    ":automergeDisabled": lambda _: {"automerge": False},
+    ":dependencyDashboardApproval": lambda _: {"dependencyDashboardApproval": True},
+    ":approveMajorUpdates": lambda _: {"major": {"dependencyDashboardApproval": True}},
 }
 """The settings of Renovate's built-in presets for which basebump has an equivalent option.
 
@@ -79,27 +107,46 @@ See https://docs.renovatebot.com/presets-default/ and https://docs.renovatebot.c
 """
 
 
-class _IrrelevantRuleError(Exception):
-    """Raised if a package rule does not apply to images."""
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A part of the config that sets options for some images."""
+
+    origin: str
+    wide: Match
+    """Matches at least the images that the statement is about."""
+    narrow: Match | None
+    """Matches only images that the statement is about; None if there is no such condition."""
+    effect: Effect
+    keys: Mapping[str, RuleValue]
+    """The keys that neither permit nor forbid updates, such as `labels`."""
 
 
-def translate_renovate(path: FilePath, config: ConfigLayer, images: Collection[str]) -> BotTranslation:
-    """Translate the config at `path`.
+def translate_renovate(
+    path: FilePath, config: ConfigLayer, images: Collection[str], lines: Mapping[str, int] | None = None
+) -> BotTranslation:
+    """Translate the config at `path`. The result allows nothing that the config forbids.
 
-    `images` are the canonical repositories of all images in the folder. Some package rules name packages without the
-    datasource of images. Such a rule is translated only if it names one of these images.
+    Args:
+        path: The path of the config.
+        config: The content of the config.
+        images: The canonical repositories of all images in the folder. Some package rules name packages without the
+            datasource of images. Such a rule is translated only if it names one of these images.
+        lines: The line numbers of the options and the package rules, such as `packageRules[2]`.
     """
-    return _RenovateTranslator(path, images).translate(config)
+    return _RenovateTranslator(path, images, lines or {}).translate(config)
 
 
 class _RenovateTranslator:
-    def __init__(self, path: FilePath, images: Collection[str]) -> None:
+    def __init__(self, path: FilePath, images: Collection[str], lines: Mapping[str, int]) -> None:
         self._path = path
         self._images = frozenset(images)
+        self._lines = lines
+        self._matcher = PatternMatcher(TreeBudget(), path)
         self._untranslated: list[UntranslatedSetting] = []
         self._timezone = "UTC"
         self._labels: list[str] = []
         """The labels that the config sets for all updates."""
+        self._can_automerge = True
 
     def translate(self, config: ConfigLayer) -> BotTranslation:
         expanded, other_presets = _expand_presets(config)
@@ -108,16 +155,16 @@ class _RenovateTranslator:
         self._timezone = next((zone for each in reversed(layers) if (zone := _get_text(each, "timezone"))), "UTC")
         self._labels = next((list_texts(each["labels"]) for each in reversed(layers) if "labels" in each), [])
         self._report_presets([*unread_presets, *other_presets])
-        package_rules = [
-            (f"packageRules[{number}]" if layer is config else "a preset in extends", rule)
-            for layer in layers
-            for number, rule in _list_package_rules(layer)
-        ]
+        initial, last_rules = self._translate_layers(layers, has_unread_presets=bool(unread_presets))
+        statements = [*self._list_manager_statements(layers), *self._list_rule_statements(layers, config)]
+        scope = list(self._list_scope_steps(layers))
         rules = [
             *self._translate_ignored(layers),
-            *(found for origin, rule in reversed(package_rules) for found in self._translate_rule(origin, rule)),
-            *self._translate_layers(layers),
+            *reversed(list(self._translate_statements(initial, scope, statements))),
+            *last_rules,
         ]
+        if not self._can_automerge:
+            rules = drop_automerge(rules)
         return BotTranslation(
             "Renovate",
             self._path,
@@ -129,163 +176,257 @@ class _RenovateTranslator:
     def _translate_ignored(self, layers: list[ConfigLayer]) -> Iterator[TranslatedRule]:
         paths = next((list_texts(each["ignorePaths"]) for each in reversed(layers) if "ignorePaths" in each), [])
         names = [name for layer in layers for name in list_texts(layer.get("ignoreDeps"))]
-        found = {
-            "path": self._convert_each("ignorePaths", convert_path_glob, set(paths) - _VENDORED_FOLDERS),
-            "image": tuple(
-                each for each in self._convert_each("ignoreDeps", convert_image_name, names) if each in self._images
-            ),
-        }
-        for (key, globs), option in zip(found.items(), ("ignorePaths", "ignoreDeps"), strict=True):
-            if globs:
-                yield TranslatedRule(f"{option} of {self._path}", {"ignore": True}, {key: globs})
+        paths = [each for each in paths if each not in _VENDORED_FOLDERS]
+        globs = convert_globs(sorted(paths)).wide if paths else None
+        if paths and not globs:
+            self._report("ignorePaths", "basebump has no exact equivalent of its patterns, so all images are ignored")
+        if globs is not None:
+            literal = [f"**{each}**" for each in globs if "*" not in each and "?" not in each]
+            match = {"path": (*globs, *literal)} if globs else {}
+            yield TranslatedRule(self._locate("ignorePaths"), {"ignore": True}, match)
+        if images := tuple(each for each in self._convert_ignored_names(names) if each in self._images):
+            yield TranslatedRule(self._locate("ignoreDeps"), {"ignore": True}, {"image": images})
 
-    def _convert_each(self, option: str, convert: Callable[[str], str], values: Collection[str]) -> tuple[str, ...]:
+    def _convert_ignored_names(self, values: Collection[str]) -> tuple[str, ...]:
         converted: dict[str, None] = {}
         for value in sorted(values):
             try:
-                converted[convert(value)] = None
+                converted[convert_image_name(value)] = None
             except UntranslatableError as error:
-                self._report(option, str(error))
+                self._report("ignoreDeps", str(error))
         return tuple(converted)
 
-    def _translate_rule(self, origin: str, rule: ConfigLayer) -> Iterator[TranslatedRule]:
-        """Yield the basebump rule for a package rule, if there is one.
+    def _list_scope_steps(self, layers: list[ConfigLayer]) -> Iterator[Step]:
+        """Yield a step that permits updates only in the files, managers and branches that the config names.
 
-        `origin` is the position of the package rule in its config.
+        Yield nothing if the config names none. If the names cannot be translated, the step permits nothing.
         """
-        try:
-            match = self._translate_conditions(rule)
-            keys = _translate_types(rule) if _UPDATE_TYPES in rule else self._translate_keys(origin, rule)
-        except _IrrelevantRuleError:
-            return
-        except UntranslatableError as error:
-            self._report(origin, str(error))
-            return
+        match: dict[str, tuple[str, ...]] = {}
+        for option, key in _SCOPE_OPTIONS.items():
+            patterns = next((list_texts(each[option]) for each in reversed(layers) if option in each), [])
+            if not patterns or (key == "base_branch" and _DEFAULT_BRANCH in patterns):
+                continue
+            rule = PackageRule(UpdateTypeSettings(), managers=tuple(patterns))
+            globs = match_formats(self._matcher, rule)[1] if key == "format" else convert_globs(patterns).narrow
+            if not globs:
+                self._report(option, "no image can match it in basebump, so all images are ignored")
+                yield Step({}, Effect())
+                return
+            match[key] = globs
+        if match:
+            yield Step(match, Effect(added=INCLUDED))
+
+    def _list_manager_statements(self, layers: list[ConfigLayer]) -> Iterator[_Statement]:
+        """Yield the statements of blocks such as `"dockerfile": {…}`, which set options for one manager."""
+        for layer in layers:
+            for name, block in layer.items():
+                if not isinstance(block, dict) or name in _BLOCKS:
+                    continue
+                rule = PackageRule(UpdateTypeSettings(), managers=None if name == "docker" else (name,))
+                wide, certain = match_formats(self._matcher, rule)
+                if not wide:
+                    continue
+                effect = read_effect(block, None, None)
+                if any(block.get(option) is not None for option in ("includePaths", "ignorePaths")):
+                    effect = Effect(frozenset({("ignore", "on")}) | effect.removed, effect.added)
+                    self._report(name, "basebump has no paths for single managers, so these files are ignored")
+                if not _WAITING_OPTIONS.isdisjoint(block):
+                    self._forbid_automerge(name, "its schedule or age cannot be translated")
+                yield _Statement(
+                    self._locate(name), {"format": wide}, {"format": certain} if certain else None, effect, {}
+                )
+
+    def _list_rule_statements(self, layers: list[ConfigLayer], config: ConfigLayer) -> Iterator[_Statement]:
+        count = 0
+        for layer in layers:
+            raw_rules = layer.get("packageRules")
+            for number, rule in enumerate(raw_rules if isinstance(raw_rules, list) else ()):
+                origin = f"packageRules[{number}]" if layer is config else "a preset in extends"
+                count += 1
+                if count > MAX_PACKAGE_RULES:
+                    self._report(origin, f"only {MAX_PACKAGE_RULES} package rules are read, so all images are ignored")
+                    yield _Statement(self._locate(origin), {}, None, Effect(removed=ALL_PARTS), {})
+                    return
+                if isinstance(rule, dict) and (statement := self._read_statement(origin, rule)):
+                    yield statement
+
+    def _read_statement(self, origin: str, raw_rule: ConfigLayer) -> _Statement | None:
+        """Return the statement of a package rule; None if the rule is not about images."""
+        rule = read_package_rule(raw_rule, UpdateTypeSettings())
+        formats, certain_formats = match_formats(self._matcher, rule)
+        names = convert_names(rule.names, self._matcher, self._images)
+        if not formats or names.wide is None or not self._is_about_known_images(rule):
+            return None
+        files, branches = convert_globs(rule.files), convert_globs(rule.branches)
+        has_formats = not (has_all_formats(certain_formats) and has_all_formats(formats))
+        wide = {
+            "image": names.wide,
+            "format": () if has_all_formats(formats) else formats,
+            "path": files.wide or (),
+            "base_branch": branches.wide or (),
+        }
+        narrow: dict[str, tuple[str, ...] | None] = {
+            "image": names.narrow,
+            "format": (certain_formats or None) if has_formats else (),
+            "path": files.narrow,
+            "base_branch": branches.narrow,
+        }
+        is_narrow_known = rule.is_certain and rule.tags is None and None not in narrow.values()
+        possible, certain = self._list_update_types(rule)
+        wide_match = {key: globs for key, globs in wide.items() if globs}
+        narrow_match = {key: globs for key, globs in narrow.items() if globs} if is_narrow_known else None
+        effect = read_effect(raw_rule, possible, certain)
+        keys = self._translate_rule_keys(origin, raw_rule, is_exact=narrow_match == wide_match)
+        statement = _Statement(self._locate(origin), wide_match, narrow_match, effect, keys)
+        self._report_inexact(origin, raw_rule, statement, rule)
+        return statement
+
+    def _is_about_known_images(self, rule: PackageRule) -> bool:
+        """Return False if a rule names only packages that are no known images, without saying that it is for images."""
+        if rule.names is None or not (rule.datasources is rule.managers is rule.categories is None):
+            return True
+        return any(is_name_match(each, rule.names, self._matcher) is not False for each in self._images)
+
+    def _list_update_types(self, rule: PackageRule) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+        if rule.update_types is None:
+            return None, None
+        answers = {each: self._matcher.is_list_match(rule.update_types, each) for each in BotUpdateType}
+        possible = [each for each, answer in answers.items() if answer is not False]
+        return possible, [each for each, answer in answers.items() if answer]
+
+    def _translate_rule_keys(self, origin: str, rule: ConfigLayer, *, is_exact: bool) -> Mapping[str, RuleValue]:
+        """Return the keys of a package rule that neither permit nor forbid updates."""
+        options = {key: value for key, value in rule.items() if key not in _SAFETY_OPTIONS}
+        is_typed = _UPDATE_TYPES in rule
+        waiting = sorted(_WAITING_OPTIONS & options.keys())
+        if (is_typed or not is_exact) and waiting:
+            self._forbid_automerge(origin, f"basebump cannot set {', '.join(waiting)} for exactly these updates")
+        others = sorted(TRANSLATED_OPTIONS & options.keys() - _WAITING_OPTIONS)
+        if is_typed or not is_exact:
+            if others:
+                self._report(origin, f"basebump cannot set {', '.join(others)} for exactly these updates")
+            return {}
+        keys = self._translate_keys(origin, options)
         if "addLabels" in rule:
             labels = keys.get("labels", ())
             keys = {**keys, "labels": (*(labels if isinstance(labels, tuple) else ()), *self._labels)}
-        if keys:
-            yield TranslatedRule(f"{origin} of {self._path}", keys, match)
+        return keys
 
-    def _translate_conditions(self, rule: ConfigLayer) -> Mapping[str, tuple[str, ...]]:
-        """Return the condition of the basebump rule.
+    def _report_inexact(self, origin: str, raw_rule: ConfigLayer, statement: _Statement, rule: PackageRule) -> None:
+        """Report the parts of a package rule for which basebump allows less than Renovate."""
+        effect = statement.effect
+        if statement.narrow != statement.wide and (effect.removed or effect.added):
+            result = "restricts more images" if effect.removed else "permits fewer images"
+            self._report(origin, f"{_INEXACT}, so the translation {result}")
+        if ("ignore", BotUpdateType.DIGEST) in effect.removed:
+            self._report(origin, "basebump cannot exclude only updates of digests, so these images are ignored")
+        if "allowedVersions" in raw_rule:
+            self._report(origin, "basebump has no options like allowedVersions, so only digests are updated")
+        if "extends" in raw_rule:
+            self._report(origin, "its presets were not examined, so only digests are updated, without automerge")
+        is_merged = ("automerge", BotUpdateType.DIGEST) in effect.added
+        if raw_rule.get("automerge") is True and rule.update_types is not None and not is_merged:
+            self._report(origin, "basebump merges newer tags automatically only where it also merges newer digests")
 
-        Raises _IrrelevantRuleError if the package rule does not apply to images, and UntranslatableError if basebump
-        has no such condition.
-        """
-        is_about_images = self._is_about_images(rule)
-        formats = _translate_managers(list_texts(rule.get("matchManagers")))
-        names = [name for option in _NAME_OPTIONS for name in list_texts(rule.get(option)) if name not in {"*", "**"}]
-        unknown = sorted(
-            key
-            for key in rule
-            if key.startswith(("match", "exclude")) and key not in {*_CONDITIONS, "matchUpdateTypes"}
+    def _translate_statements(
+        self, initial: frozenset[tuple[str, str]], scope: Sequence[Step], statements: Sequence[_Statement]
+    ) -> Iterator[TranslatedRule]:
+        """Yield the rules in Renovate's order, in which later rules have precedence."""
+        if scope:
+            initial -= INCLUDED
+            yield TranslatedRule(f"the files that {self._path} includes", {"ignore": True})
+        steps: list[Step] = [*scope]
+        origins: list[tuple[str, Mapping[str, RuleValue]]] = [(f"the files that {self._path} includes", {})] * len(
+            scope
         )
-        if not is_about_images and not formats and not self._names_known_image(names) and (names or unknown):
-            raise _IrrelevantRuleError
-        if unknown:
-            raise UntranslatableError(f"basebump has no condition like {', '.join(unknown)}")
-        match = {
-            "image": tuple(dict.fromkeys(map(convert_image_name, names))),
-            "format": formats,
-            "path": tuple(map(convert_path_glob, list_texts(rule.get("matchFileNames")))),
-            "base_branch": tuple(map(convert_path_glob, list_texts(rule.get("matchBaseBranches")))),
-        }
-        return {key: globs for key, globs in match.items() if globs}
-
-    def _is_about_images(self, rule: ConfigLayer) -> bool:
-        """Return True if a rule names the datasource of images.
-
-        Raises _IrrelevantRuleError if the rule names only other datasources.
-        """
-        datasources = list_texts(rule.get("matchDatasources"))
-        if datasources and _DATASOURCE not in datasources and not any(set("*/!{") & set(each) for each in datasources):
-            raise _IrrelevantRuleError
-        return _DATASOURCE in datasources
-
-    def _names_known_image(self, names: list[str]) -> bool:
-        for name in names:
-            try:
-                if convert_image_name(name) in self._images:
-                    return True
-            except UntranslatableError:
+        for each in statements:
+            effect = each.effect
+            if scope:  # a permission must not include files that Renovate does not read
+                effect = Effect(effect.removed, frozenset(part for part in effect.added if part[0] != "ignore"))
+            if each.narrow == each.wide:
+                steps.append(Step(each.wide, effect))
+                origins.append((each.origin, each.keys))
                 continue
-        return False
+            steps.append(Step(each.wide, Effect(removed=effect.removed)))
+            origins.append((each.origin, {}))
+            if each.narrow is not None:
+                steps.append(Step(each.narrow, Effect(added=effect.added)))
+                origins.append((each.origin, {}))
+        for (origin, keys), (match, safety_keys) in zip(origins, combine_steps(initial, steps), strict=True):
+            if all_keys := {**safety_keys, **keys}:
+                yield TranslatedRule(origin, all_keys, match)
 
     def _translate_keys(self, origin: str, layer: ConfigLayer) -> Mapping[str, RuleValue]:
         keys, problems = translate_options(layer, self._timezone)
-        others = sorted(
-            key
-            for key in layer.keys() - TRANSLATED_OPTIONS - _HANDLED_OPTIONS
-            if origin and not key.startswith(("match", "exclude"))
-        )
+        handled = TRANSLATED_OPTIONS | _HANDLED_OPTIONS | {"allowedVersions", *BotUpdateType}
+        others = sorted(key for key in layer.keys() - handled if origin and not key.startswith(("match", "exclude")))
         if others:
             self._report(origin, f"basebump has no options like {', '.join(others)}")
         for option, reason in problems.items():
-            self._report(f"{origin}, {option}" if origin else option, reason)
+            where = f"{origin}, {option}" if origin else option
+            if option in _WAITING_OPTIONS:
+                self._forbid_automerge(where, reason)
+            else:
+                self._report(where, reason)
         return keys
 
-    def _translate_layers(self, layers: list[ConfigLayer]) -> Iterator[TranslatedRule]:
-        """Yield the rules for the settings of the whole config, and a rule for the kinds of updates."""
+    def _translate_layers(
+        self, layers: list[ConfigLayer], *, has_unread_presets: bool
+    ) -> tuple[frozenset[tuple[str, str]], list[TranslatedRule]]:
+        """Return what the settings of the whole config allow, and the rules for these settings."""
         merged: dict[str, PlainValue] = {}
         for layer in layers:
-            merged.update(layer)
-        others = sorted(merged.keys() - TRANSLATED_OPTIONS - _HANDLED_OPTIONS - set(_VERSION_TYPES))
-        if others:
+            for key, value in layer.items():
+                earlier = merged.get(key)
+                if key in _BLOCKS and isinstance(earlier, dict) and isinstance(value, dict):
+                    merged[key] = {**earlier, **value}
+                else:
+                    merged[key] = value
+        known = TRANSLATED_OPTIONS | _HANDLED_OPTIONS | {*BotUpdateType, *_SCOPE_OPTIONS}
+        if others := sorted(key for key in merged.keys() - known if not self._is_manager_block(key, merged[key])):
             self._report("the other options", f"they were not examined: {', '.join(others)}")
-        if keys := self._translate_keys("", merged):
-            yield TranslatedRule(f"the options of {self._path}", keys)
-        disabled = [each for each in _VERSION_TYPES if _is_disabled(merged.get(each))]
-        yield TranslatedRule(
-            f"the kinds of updates that {self._path} enables",
-            {"update": find_update_limit(disabled) if disabled else "major"},
-        )
+        unknown = frozenset(("update", f"open {kind}") for kind in VERSION_TYPES if has_unread_presets)
+        parts = apply_effect(ALL_PARTS - unknown, read_effect({**merged, "extends": None}, None, None))
+        self._report_global_limits(merged)
+        defaults: dict[str, RuleValue] = {"ignore": False, "pin": True, "automerge": {"max_update": "none"}}
+        options = {key: value for key, value in merged.items() if key not in _SAFETY_OPTIONS}
+        keys: dict[str, RuleValue] = {
+            **self._translate_keys("", options),
+            **{key: safe for key in defaults if (safe := evaluate_key(key, parts)) != defaults[key]},
+        }
+        rules = [TranslatedRule(f"the options of {self._path}", keys)] if keys else []
+        limit = evaluate_key("update", parts)
+        return parts, [*rules, TranslatedRule(f"the kinds of updates that {self._path} enables", {"update": limit})]
+
+    def _is_manager_block(self, name: str, value: PlainValue) -> bool:
+        rule = PackageRule(UpdateTypeSettings(), managers=(name,))
+        return isinstance(value, dict) and (name == "docker" or bool(match_formats(self._matcher, rule)[0]))
+
+    def _report_global_limits(self, merged: ConfigLayer) -> None:
+        digest = merged.get(BotUpdateType.DIGEST)
+        if isinstance(digest, dict) and digest.get("enabled") is False:
+            self._report("digest", "basebump cannot exclude only updates of digests, so all images are ignored")
+        if merged.get("dependencyDashboardApproval") is True:
+            reason = "basebump has no approval before a proposal, so only digests are updated, without automerge"
+            self._report("dependencyDashboardApproval", reason)
+
+    def _forbid_automerge(self, origin: str, reason: str) -> None:
+        """Report an option that delays updates, and merge nothing automatically, because the delay is missing."""
+        self._can_automerge = False
+        self._report(origin, f"{reason}; nothing is merged automatically")
 
     def _report_presets(self, presets: list[str]) -> None:
         if others := [each for each in dict.fromkeys(presets) if not is_examined_preset(each)]:
             self._report("extends", f"these presets were not examined: {', '.join(others)}")
 
     def _report(self, origin: str, reason: str) -> None:
-        self._untranslated.append(UntranslatedSetting(f"{origin} of {self._path}", reason))
+        self._untranslated.append(UntranslatedSetting(self._locate(origin), reason))
 
-
-def _translate_types(rule: ConfigLayer) -> Mapping[str, RuleValue]:
-    """Return the keys for a rule about some kinds of updates.
-
-    Raises UntranslatableError if basebump cannot set them only for these kinds of updates.
-    """
-    types = list_texts(rule.get(_UPDATE_TYPES))
-    others = sorted(
-        key for key in rule if not key.startswith("match") and key not in {*_TYPE_OPTIONS, *_HANDLED_OPTIONS}
-    )
-    if others:
-        raise UntranslatableError(f"basebump cannot set {', '.join(others)} for some kinds of updates only")
-    if rule.get("enabled") is False:
-        return {"update": find_update_limit(types)}
-    if rule.get("automerge") is True:
-        version_types = [each for each in _VERSION_TYPES if each in types]
-        return {"automerge": {"max_update": version_types[0] if version_types else "digest"}}
-    raise UntranslatableError("basebump cannot enable some kinds of updates only")
-
-
-def _translate_managers(managers: list[str]) -> tuple[str, ...]:
-    """Return the formats that managers read. Raises _IrrelevantRuleError if no manager reads images."""
-    formats = {each: list_formats_of_manager(each) for each in managers}
-    if managers and not any(formats.values()):
-        raise _IrrelevantRuleError
-    return tuple(dict.fromkeys(name for names in formats.values() for name in names))
-
-
-def _is_disabled(block: PlainValue) -> bool:
-    return isinstance(block, dict) and block.get("enabled") is False
-
-
-def _list_package_rules(layer: ConfigLayer) -> Iterator[tuple[int, ConfigLayer]]:
-    """Yield the package rules of a layer, with their numbers."""
-    rules = layer.get("packageRules")
-    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
-        if isinstance(rule, dict):
-            yield number, rule
+    def _locate(self, origin: str) -> str:
+        """Return the position of a setting, with its line number if that is known."""
+        option = "extends" if origin == "a preset in extends" else origin.partition(",")[0]
+        line = self._lines.get(option)
+        return f"{origin} of {self._path}" if line is None else f"{origin} of {self._path}:{line}"
 
 
 def _get_text(layer: ConfigLayer, option: str) -> str:

@@ -42,14 +42,6 @@ def translate_options(layer: ConfigLayer, timezone: str) -> tuple[Mapping[str, R
     return {key: value for key, value in keys.items() if value != ()}, problems
 
 
-def _translate_enabled(value: PlainValue) -> Mapping[str, RuleValue]:
-    return {"ignore": not _require_boolean(value)}
-
-
-def _translate_pinning(value: PlainValue) -> Mapping[str, RuleValue]:
-    return {"pin": _require_boolean(value)}
-
-
 def _translate_age(value: PlainValue) -> Mapping[str, RuleValue]:
     if value is None or value == "0 days":
         return {}
@@ -65,12 +57,6 @@ def _translate_age(value: PlainValue) -> Mapping[str, RuleValue]:
 def _translate_schedule(value: PlainValue) -> Mapping[str, RuleValue]:
     cron = translate_schedule(list_texts(value))
     return {} if cron is None else {"schedule": cron}
-
-
-def _translate_automerge(value: PlainValue) -> Mapping[str, RuleValue]:
-    if _require_boolean(value):
-        return {"automerge": {"max_update": "major"}}
-    return {}  # this is basebump's default; a rule cannot turn it off for some images
 
 
 def _translate_rebasing(value: PlainValue) -> Mapping[str, RuleValue]:
@@ -96,8 +82,6 @@ def _require_boolean(value: PlainValue) -> bool:
 
 
 _TRANSLATORS: Mapping[str, Callable[[PlainValue], Mapping[str, RuleValue]]] = {
-    "enabled": _translate_enabled,
-    "pinDigests": _translate_pinning,
     "minimumReleaseAge": _translate_age,
     "stabilityDays": _translate_age,
     "labels": _translate_list("labels"),
@@ -105,7 +89,6 @@ _TRANSLATORS: Mapping[str, Callable[[PlainValue], Mapping[str, RuleValue]]] = {
     "reviewers": _translate_list("reviewers"),
     "assignees": _translate_list("assignees"),
     "draftPR": lambda value: {"draft": _require_boolean(value)},
-    "automerge": _translate_automerge,
     "groupName": _translate_group,
     "schedule": _translate_schedule,
     "rebaseWhen": _translate_rebasing,

@@ -69,6 +69,13 @@ def find_update_limit(excluded_types: Collection[str]) -> str:
     return [limit for update_type, limit in _UPDATES_BELOW.items() if update_type in excluded_types][-1]
 
 
+def drop_automerge(rules: Iterable[TranslatedRule]) -> list[TranslatedRule]:
+    """Return the rules without the permission to merge automatically, because a delay could not be translated."""
+    return [
+        replace(rule, keys={key: value for key, value in rule.keys.items() if key != "automerge"}) for rule in rules
+    ]
+
+
 def drop_hidden_keys(rules: Iterable[TranslatedRule]) -> Iterator[TranslatedRule]:
     """Yield the rules without keys that have no effect, because an earlier rule sets them for all image references."""
     hidden: set[str] = set()

@@ -104,20 +104,86 @@ def test_package_rules_that_match_no_images_are_left_out_silently(rule):
 
 
 @pytest.mark.parametrize(
-    "rule",
+    ("conditions", "match"),
     [
-        {"matchDatasources": ["docker"], "matchCurrentValue": "/^1/", "enabled": False},
-        {"matchDatasources": ["docker"], "matchPackageNames": ["/^ngin/"], "enabled": False},
-        {"matchDatasources": ["docker"], "matchPackageNames": ["!nginx"], "enabled": False},
-        {"matchDatasources": ["docker"], "matchUpdateTypes": ["digest"], "enabled": False},
-        {"matchDatasources": ["docker"], "matchUpdateTypes": ["major"], "labels": ["x"]},
-        {"matchDatasources": ["docker"], "matchFileNames": ["{a,b}/**"], "enabled": False},
+        ({"matchCurrentValue": ["/^1/"]}, {}),
+        ({"matchDepTypes": ["final"]}, {}),
+        ({"matchSourceUrls": ["https://example.com/acme"]}, {}),
+        ({"matchPackageNames": ["/^ghcr\\.io\\/acme/"]}, {"image": ("ghcr.io/acme**",)}),
+        ({"matchPackageNames": ["!nginx"]}, {}),
+        ({"matchPackageNames": ["/(a|b)+/"]}, {}),
+        ({"matchFileNames": ["/^a/"]}, {}),
     ],
 )
-def test_package_rule_with_untranslatable_condition_is_reported_and_left_out(rule):
+def test_restriction_without_exact_condition_applies_to_more_images_and_is_reported(conditions, match):
+    rule = {"matchDatasources": ["docker"], **conditions, "enabled": False}
     translation = translate({"packageRules": [rule]})
-    assert [dict(each.keys) for each in translation.rules] == [{"update": "major"}]
+    assert next((dict(each.match), dict(each.keys)) for each in translation.rules) == (match, {"ignore": True})
     assert [each.origin for each in translation.untranslated] == ["packageRules[0] of renovate.json"]
+
+
+@pytest.mark.parametrize(
+    "conditions", [{"matchCurrentValue": ["/^1/"]}, {"matchDepTypes": ["final"]}, {"matchPackageNames": ["/^x/"]}]
+)
+def test_permission_without_exact_condition_is_left_out_and_reported(conditions):
+    rule = {"matchDatasources": ["docker"], **conditions, "automerge": True}
+    assert list_rules({"packageRules": [rule]}) == []
+    assert len(translate({"packageRules": [rule]}).untranslated) == 1
+
+
+def test_rule_for_category_of_images_turns_automerge_off():
+    rule = {"matchCategories": ["docker"], "automerge": False}
+    (first, *_) = list_rules({"automerge": True, "packageRules": [rule]})
+    assert first == (
+        {"format": ("dockerfile", "compose", "devcontainer", "quadlet")},
+        {"automerge": {"max_update": "none"}},
+    )
+
+
+def test_regular_expression_permits_automerge_only_for_known_images():
+    rule = {"matchDatasources": ["docker"], "matchPackageNames": ["/^ngin/"], "automerge": True}
+    assert list_rules({"packageRules": [rule]}) == [({"image": (NGINX,)}, {"automerge": {"max_update": "major"}})]
+
+
+def test_rule_that_disables_digest_updates_ignores_the_image():
+    rule = {"matchPackageNames": ["nginx"], "matchUpdateTypes": ["digest"], "enabled": False}
+    assert list_rules({"packageRules": [rule]}) == [({"image": (NGINX,)}, {"ignore": True})]
+
+
+def test_limit_of_later_rule_does_not_lift_limit_of_earlier_rule():
+    rules = [
+        {"matchPackageNames": ["nginx"], "matchUpdateTypes": ["minor"], "enabled": False},
+        {"matchFileNames": ["web/**"], "matchUpdateTypes": ["major"], "enabled": False},
+    ]
+    found = list_rules({"packageRules": rules})
+    assert found[0] == ({"path": ("web/**",)}, {"update": "patch"})
+
+
+@pytest.mark.parametrize("option", [{"schedule": ["every 3 weeks"]}, {"minimumReleaseAge": "a while"}])
+def test_delay_without_equivalent_stops_automerge(option):
+    rule = {"matchPackageNames": ["nginx"], "automerge": True}
+    assert list_rules({"automerge": True, "packageRules": [rule], **option}) == []
+
+
+def test_unread_preset_limits_updates_to_digests():
+    assert translate({"extends": ["local>acme/all"]}).rules[-1].keys == {"update": "digest"}
+
+
+@pytest.mark.parametrize(
+    ("option", "match"),
+    [
+        ({"includePaths": ["web/**"]}, {"path": ("web/**",)}),
+        ({"enabledManagers": ["dockerfile"]}, {"format": ("dockerfile",)}),
+    ],
+)
+def test_everything_outside_the_scope_of_renovate_is_ignored(option, match):
+    assert list_rules(option) == [(match, {"ignore": False}), ({}, {"ignore": True})]
+
+
+def test_line_of_package_rule_is_named():
+    rule = {"matchDatasources": ["docker"], "matchDepTypes": ["final"], "enabled": False}
+    translation = translate_renovate("renovate.json", {"packageRules": [rule]}, [], {"packageRules[0]": 7})
+    assert translation.rules[0].origin == translation.untranslated[0].origin == "packageRules[0] of renovate.json:7"
 
 
 @pytest.mark.parametrize(
@@ -175,9 +241,9 @@ def test_package_rule_option_without_equivalent_is_reported():
     (unknown,) = translation.untranslated
     assert (unknown.origin, unknown.reason) == (
         "packageRules[0] of renovate.json",
-        "basebump has no options like allowedVersions",
+        "basebump has no options like allowedVersions, so only digests are updated",
     )
-    assert translation.rules[0].keys == {"labels": ("web",)}
+    assert translation.rules[0].keys == {"update": "digest", "labels": ("web",)}
 
 
 def test_origin_of_rule_from_preset_refers_to_the_extends_key():

@@ -42,6 +42,27 @@ def parse_config(file: SourceFile, *, is_package: bool) -> PlainValue:
     return config
 
 
+def list_line_numbers(file: SourceFile, *, is_package: bool) -> dict[str, int]:
+    """Return the line numbers of the options and package rules in a Renovate config file.
+
+    The keys are the names of the options, and `packageRules[0]` and so on. The result is empty if the file cannot be
+    read.
+    """
+    parsed = read_json5(file.content)
+    if isinstance(parsed, BrokenFile):
+        return {}
+    config = parsed.root
+    if is_package and isinstance(config, JsonObject):
+        config = next(reversed(list(config.list_values(_PACKAGE_KEY))), config)
+    lines: dict[str, int] = {}
+    for key, value in config.items if isinstance(config, JsonObject) else ():
+        lines[key.value] = parsed.line_offsets.get_line_number(key.start)
+        if key.value == "packageRules" and isinstance(value, JsonArray):
+            for number, item in enumerate(value.items):
+                lines[f"packageRules[{number}]"] = parsed.line_offsets.get_line_number(item.start)
+    return lines
+
+
 def _convert_value(value: JsonValue) -> PlainValue:
     match value:
         case JsonString(text):

@@ -34,7 +34,7 @@ def validate_glob(value: str) -> str:
     return value
 
 
-def _validate_image_glob(value: str) -> str:
+def validate_image_glob(value: str) -> str:
     """Return the glob unchanged. Raises ValueError if it cannot match any canonical repository.
 
     A canonical repository has the form `host/path`, such as `docker.io/library/nginx`, without a tag or digest.
@@ -128,7 +128,7 @@ def _build_count_parser(minimum: int, absent_meaning: str) -> Parse:
 Text = Annotated[str, Check(require_text)]
 Glob = Annotated[str, Check(validate_glob)]
 IdentityGlob = Annotated[str, Check(_validate_identity)]
-ImageGlob = Annotated[str, Check(_validate_image_glob)]
+ImageGlob = Annotated[str, Check(validate_image_glob)]
 PathGlob = Annotated[str, Check(_validate_path_glob)]
 Tag = Annotated[str, Check(_validate_tag)]
 DatabaseReference = Annotated[str, Check(_validate_database)]

@@ -72,7 +72,7 @@ def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
         custom_manager_patterns=tuple(pattern for layer in layers for pattern in _list_custom_patterns(layer)),
         unread_presets=tuple(unread_presets),
         named_in_rules=frozenset(
-            name for rule in _list_package_rules(config) for key in _USAGE_MATCHERS for name in _get_texts(rule, key)
+            name for rule in list_package_rules(config) for key in _USAGE_MATCHERS for name in _get_texts(rule, key)
         ),
     )
 
@@ -112,17 +112,19 @@ def _list_rules(layer: ConfigLayer) -> Iterator[PackageRule]:
     docker = layer.get(_DOCKER)
     if isinstance(docker, dict):  # older releases used this block instead of a rule
         yield PackageRule(_read_update_types(docker), datasources=(_DOCKER,))
-    for rule in _list_package_rules(layer):
+    for rule in list_package_rules(layer):
         if (settings := _read_update_types(rule)) != UpdateTypeSettings():
-            yield _read_rule(rule, settings)
+            yield read_package_rule(rule, settings)
 
 
-def _list_package_rules(layer: ConfigLayer) -> list[ConfigLayer]:
+def list_package_rules(layer: ConfigLayer) -> list[ConfigLayer]:
+    """Return the package rules of a layer."""
     rules = layer.get("packageRules")
     return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
 
 
-def _read_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
+def read_package_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
+    """Return a package rule with the conditions of `rule`, and with `settings`."""
     names = tuple(_make_pattern(form, each) for key, form in _NAME_MATCHERS for each in _get_texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHER_PREFIXES)}
     # A rule with `matchDepNames` and `matchPackageNames` matches both kinds of names, but basebump has only one name
@@ -138,6 +140,7 @@ def _read_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
         tags=_get_patterns(rule, "matchCurrentValue"),
         branches=_get_patterns(rule, "matchBaseBranches"),
         update_types=_get_patterns(rule, "matchUpdateTypes"),
+        dependency_types=_get_patterns(rule, "matchDepTypes", "depTypeList"),
         is_certain=bool(matchers)
         and matchers <= _KNOWN_MATCHERS
         and "extends" not in rule

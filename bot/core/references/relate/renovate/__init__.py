@@ -14,7 +14,7 @@ from bot.core.budgets import TreeBudget
 from bot.core.notes import add_reference_notes
 from bot.core.references.locking import assign_to_other_bot
 from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
-from bot.core.references.relate.renovate.managers import CUSTOM_MANAGER, FileManager, list_managers
+from bot.core.references.relate.renovate.managers import CUSTOM_MANAGER, FileManager, list_managers, match_manager
 from bot.core.references.relate.renovate.patterns import PatternMatcher
 from bot.model.cross_file import CrossFileFact, RenovateConfig, TreeBranch
 from bot.model.extracted_item import ExtractedReferences
@@ -224,23 +224,22 @@ class _RenovateDecisions:
         for rule in self._settings.rules:
             self._budget.spend_steps(1, self._path)
             matchers = (
-                (rule.managers, {manager.manager}),
-                (rule.datasources, {_DATASOURCE}),
                 (rule.names, names),
                 (rule.files, {reference.path}),
                 (rule.tags, {reference.image.tag or ""}),
                 (rule.branches, branches),
             )
-            is_certain = rule.is_certain
+            is_manager_match = match_manager(self._matcher, rule, manager)
+            if is_manager_match is False:
+                continue
+            is_certain = rule.is_certain and is_manager_match is True
             for patterns, values in matchers:
                 found = self._matcher.match_all_spellings(patterns, values)
                 if found is False:
                     break
                 is_certain = is_certain and found is True
             else:
-                is_category_match = self._matcher.match_any_value(rule.categories, manager.categories)
-                if is_category_match is not False:
-                    yield rule, is_certain and is_category_match is True
+                yield rule, is_certain
 
     def _is_update_enabled(
         self,

@@ -10,9 +10,35 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.core.references.relate.renovate.patterns import PatternMatcher
 from bot.model.source import Reference
+from bot.model.updater import PackageRule
 
 _ALL = "**"
+_DATASOURCE = "docker"
+_LANGUAGE_TYPES = frozenset(
+    {
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+        "engines",
+        "packageManager",
+        "resolutions",
+        "overrides",
+        "volta",
+        "require",
+        "require-dev",
+        "dev-dependencies",
+        "build-dependencies",
+        "dev-packages",
+        "packages",
+        "indirect",
+        "golang",
+        "toolchain",
+    }
+)
+"""Types of dependencies of programming languages. No manager of images uses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +170,37 @@ def list_managers(reference: Reference) -> Sequence[FileManager]:
 def list_formats_of_manager(manager: str) -> tuple[str, ...]:
     """Return the names of the formats with references that a manager of Renovate reads; empty for other managers."""
     return tuple(name for name, managers in _MANAGERS.items() if any(each.manager == manager for each in managers))
+
+
+def match_manager(matcher: PatternMatcher, rule: PackageRule, manager: FileManager) -> bool | None:
+    """Return True if a package rule matches images that a manager reads, as far as the image itself does not matter.
+
+    Return None if this is uncertain. The names, files, tags and branches of the rule are not considered.
+    """
+    if rule.dependency_types is not None and _LANGUAGE_TYPES.issuperset(rule.dependency_types):
+        return False
+    answers = (
+        matcher.match_all_spellings(rule.managers, {manager.manager}),
+        matcher.match_all_spellings(rule.datasources, {_DATASOURCE}),
+        matcher.match_any_value(rule.categories, manager.categories),
+    )
+    return False if False in answers else (None if None in answers else True)
+
+
+def match_formats(matcher: PatternMatcher, rule: PackageRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the formats that a package rule may match, and those whose references it certainly matches."""
+    possible: list[str] = []
+    certain: list[str] = []
+    for name, managers in _MANAGERS.items():
+        answers = {each: match_manager(matcher, rule, each) for each in managers}
+        if any(answer is not False for answer in answers.values()):
+            possible.append(name)
+        reads_all = any(answer and each.locator_pattern is None for each, answer in answers.items())
+        if reads_all or all(answers.values()):
+            certain.append(name)
+    return tuple(possible), tuple(certain)
+
+
+def has_all_formats(formats: Sequence[str]) -> bool:
+    """Return True if `formats` are all formats with references that Renovate reads."""
+    return len(formats) == len(_MANAGERS)

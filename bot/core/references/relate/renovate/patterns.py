@@ -42,7 +42,7 @@ _GLOB_PART = re.compile(
 )
 
 
-class _UnsupportedPatternError(Exception):
+class UnsupportedPatternError(Exception):
     """Raised if a glob uses syntax that this module cannot translate to a regular expression."""
 
 
@@ -153,17 +153,17 @@ def _compile_pattern(pattern: str) -> Any:
         else:
             options.case_sensitive = False
             options.dot_nl = True
-            globs = (_translate_glob(glob) for glob in _expand_braces(pattern))
+            globs = (_translate_glob(glob) for glob in expand_braces(pattern))
             source = f"^(?:{'|'.join(globs)})$"
         return re2.compile(source.encode("utf-8", "surrogatepass"), options)
-    except (_UnsupportedPatternError, re2.error):
+    except (UnsupportedPatternError, re2.error):
         return None
 
 
 def _translate_glob(glob: str) -> str:
     """Return the regular expression for a glob without braces.
 
-    Raises _UnsupportedPatternError if the syntax is not supported.
+    Raises UnsupportedPatternError if the syntax is not supported.
     """
     return "".join(_translate_part(part) for part in _GLOB_PART.finditer(glob))
 
@@ -183,13 +183,13 @@ def _translate_part(part: re.Match[str]) -> str:
         case "literal":
             return str(re2.escape(part["literal"]))
         case _:
-            raise _UnsupportedPatternError
+            raise UnsupportedPatternError
 
 
-def _expand_braces(glob: str) -> list[str]:
+def expand_braces(glob: str) -> list[str]:
     """Return the globs that a glob with braces stands for.
 
-    Raises _UnsupportedPatternError if the braces contain no alternatives.
+    Raises UnsupportedPatternError if the braces contain no alternatives.
 
     For example, `a.{js,ts}` stands for `a.js` and `a.ts`.
     """
@@ -197,7 +197,7 @@ def _expand_braces(glob: str) -> list[str]:
     pending = [glob]
     while pending:
         if len(expanded) + len(pending) > MAX_GLOBS:
-            raise _UnsupportedPatternError
+            raise UnsupportedPatternError
         first = pending.pop()
         start = first.find("{")
         if start < 0:
@@ -211,7 +211,7 @@ def _expand_braces(glob: str) -> list[str]:
 def _split_options(glob: str, start: int) -> tuple[list[str], int]:
     """Return the alternatives in the braces that begin at `start`, and the index after the closing brace.
 
-    For `a.{js,ts}`, the alternatives are `js` and `ts`. Raises _UnsupportedPatternError if the braces contain no
+    For `a.{js,ts}`, the alternatives are `js` and `ts`. Raises UnsupportedPatternError if the braces contain no
     alternatives, for example a range of numbers.
     """
     options, depth, begin = [], 0, start + 1
@@ -230,4 +230,4 @@ def _split_options(glob: str, start: int) -> tuple[list[str], int]:
                     break
             case "\\":
                 break
-    raise _UnsupportedPatternError  # the brace is a range of numbers, or is literal
+    raise UnsupportedPatternError  # the brace is a range of numbers, or is literal
