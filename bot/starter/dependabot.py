@@ -30,9 +30,23 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
 _LISTS = ("labels", "reviewers", "assignees")
 _TYPE_PREFIX = "version-update:semver-"
 _TRANSLATED = frozenset(
-    {*_LISTS, "package-ecosystem", "directory", "directories", "schedule", "ignore", "cooldown", "groups"}
+    {
+        *_LISTS,
+        "package-ecosystem",
+        "directory",
+        "directories",
+        "schedule",
+        "ignore",
+        "cooldown",
+        "groups",
+        "allow",
+        "exclude-paths",
+        "patterns",
+    }
 )
 _ALL = frozenset({"*", "**"})
+_LIMITS = ("digest", "patch", "minor", "major")
+"""The values of `update`, the narrowest first."""
 
 
 def translate_dependabot(path: FilePath, document: Mapping[str, Any]) -> BotTranslation | None:
@@ -95,18 +109,42 @@ class _EntryTranslator:
         return {"format": formats, "path": tuple(globs)} if globs else {"format": formats}
 
     def _list_ignore_rules(self, match: Mapping[str, tuple[str, ...]]) -> Iterator[TranslatedRule]:
+        """Yield the restrictions of the entry. A restriction that cannot be expressed applies to more images."""
+        limits: list[str] = []
+        rules: list[tuple[tuple[str, ...], bool]] = []
         for ignored in _list_mappings(self._entry.get("ignore")):
-            names = _list_texts(ignored.get("dependency-name"))
             types = [each.removeprefix(_TYPE_PREFIX) for each in _list_texts(ignored.get("update-types"))]
-            try:
-                if "versions" in ignored:
-                    raise UntranslatableError("basebump cannot ignore single versions")  # noqa: TRY301
-                keys: dict[str, RuleValue] = {"update": find_update_limit(types)} if types else {"ignore": True}
-                images = tuple(convert_image_name(each) for each in names if each not in _ALL)
-            except UntranslatableError as error:
-                self._report("ignore", str(error))
-                continue
+            images = self._convert_ignored_names(ignored)
+            is_limit = bool(types) or "versions" in ignored
+            if is_limit:
+                limits.append(self._find_limit(types, ignored))
+            rules.append((images, is_limit))
+        # Several entries can match the same image, so each of them sets the narrowest limit.
+        limit = min(limits, key=_LIMITS.index, default=_LIMITS[-1])
+        for images, is_limit in rules:
+            keys: dict[str, RuleValue] = {"update": limit} if is_limit else {"ignore": True}
             yield TranslatedRule(f"ignore in {self._origin}", keys, {"image": images, **match} if images else match)
+        if self._entry.get("allow") or "exclude-paths" in self._entry or "patterns" in self._entry:
+            self._report("allow, exclude-paths or patterns", "basebump cannot express it, so all images are ignored")
+            yield TranslatedRule(f"the restrictions in {self._origin}", {"ignore": True}, match)
+
+    def _find_limit(self, types: list[str], ignored: Mapping[str, Any]) -> str:
+        try:
+            if "versions" in ignored:
+                raise UntranslatableError("basebump cannot ignore single versions")  # noqa: TRY301
+            return find_update_limit(types)
+        except UntranslatableError as error:
+            self._report("ignore", f"{error}, so only digests are updated")
+            return _LIMITS[0]
+
+    def _convert_ignored_names(self, ignored: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return globs for the ignored images; empty if all images of the entry are ignored."""
+        try:
+            names = _list_texts(ignored.get("dependency-name"))
+            return () if _ALL.intersection(names) else tuple(map(convert_image_name, names))
+        except UntranslatableError as error:
+            self._report("ignore", f"{error}, so the rule applies to all images of the entry")
+            return ()
 
     def _list_group_rules(self, match: Mapping[str, tuple[str, ...]]) -> Iterator[TranslatedRule]:
         groups = self._entry.get("groups")
