@@ -67,6 +67,29 @@ def test_dependabot_ignore_is_translated_to_ignore_or_lower_update_mode(ignored,
     assert list_rules(ignore=[ignored])[0] == ({**match, **FORMATS}, keys)
 
 
+def test_dependabot_ignore_of_single_versions_is_narrowed_to_digest_updates():
+    ((match, keys), _) = list_rules(ignore=[{"dependency-name": "node", "versions": ["1.x"]}])
+    assert (match["image"], keys) == (("docker.io/library/node",), {"update": "digest"})
+
+
+def test_ignored_name_that_cannot_be_converted_applies_to_all_images_of_the_entry():
+    assert list_rules(ignore=[{"dependency-name": "a b"}])[0] == (FORMATS, {"ignore": True})
+
+
+def test_each_dependabot_ignore_of_an_entry_sets_the_narrowest_limit_of_all():
+    types = [["version-update:semver-major"], ["version-update:semver-major", "version-update:semver-minor"]]
+    rules = list_rules(ignore=[{"dependency-name": "node", "update-types": each} for each in types])
+    assert [keys for match, keys in rules if "image" in match] == [{"update": "patch"}] * 2
+
+
+@pytest.mark.parametrize(
+    "restriction",
+    [{"allow": [{"dependency-name": "node"}]}, {"exclude-paths": ["test/**"]}, {"patterns": ["node"]}],
+)
+def test_dependabot_restriction_without_equivalent_ignores_all_images_of_the_entry(restriction):
+    assert (FORMATS, {"ignore": True}) in list_rules(**restriction)
+
+
 def test_dependabot_group_of_patterns_is_translated_to_group_rule():
     assert list_rules(groups={"base": {"patterns": ["node", "python"]}})[0] == (
         {"image": ("docker.io/library/node", "docker.io/library/python"), **FORMATS},
