@@ -120,8 +120,8 @@ def test_redirect_of_renamed_repository_is_followed_only_on_same_host(look_up_so
         (HttpReply(200, b"{"), "the response is not JSON"),
         (HttpReply(200, b"[" * 100_000), "the response is not JSON"),
         (HttpReply(200, b"[]"), "the response is not a JSON object"),
-        (HttpReply(200, b'{"ahead_by": -1, "behind_by": 0}'), "the response has no number of commits"),
-        (HttpReply(200, b'{"ahead_by": true, "behind_by": 0}'), "the response has no number of commits"),
+        (HttpReply(200, b'{"ahead_by": -1, "behind_by": 0}'), "the response does not contain the number of commits"),
+        (HttpReply(200, b'{"ahead_by": true, "behind_by": 0}'), "the response does not contain the number of commits"),
         (HttpReply(200, b" " * (source_history.MAX_RESPONSE + 1)), "more than"),
     ],
 )
