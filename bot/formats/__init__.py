@@ -33,14 +33,17 @@ def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileF
     in addition to files with its usual names.
     """
     return tuple(
-        _FormatWithGlobs(file_format, globs[file_format.name]) if file_format.name in globs else file_format
+        FormatWithGlobs(file_format, globs[file_format.name]) if file_format.name in globs else file_format
         for file_format in load_all_formats()
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _FormatWithGlobs:
-    """A format that also selects files by globs from the config, in addition to files with its usual names."""
+class FormatWithGlobs:
+    """A format that also reads files that match globs, in addition to files with its usual names.
+
+    The globs come from the config. A file that another file names is read with the glob `**`.
+    """
 
     file_format: FileFormat
     globs: tuple[str, ...]
@@ -62,27 +65,3 @@ class _FormatWithGlobs:
         """Yield the items that the wrapped format extracts from `file`."""
         is_listed = is_any_glob_match(self.globs, file.path)
         return self.file_format.extract(replace(file, is_listed_in_config=True) if is_listed else file)
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFileFormat:
-    """A format that reads a file because another file names it, whatever the name of the file is."""
-
-    file_format: FileFormat
-
-    @property
-    def name(self) -> str:
-        return self.file_format.name
-
-    @property
-    def has_line_end_comments(self) -> bool:
-        return self.file_format.has_line_end_comments
-
-    def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
-        """Return no file, because other files name the files that this format reads."""
-        del paths
-        return ()
-
-    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        """Yield the items that the wrapped format extracts from `file`."""
-        return self.file_format.extract(replace(file, is_listed_in_config=True))

@@ -304,6 +304,8 @@ def test_files_that_include_each_other_in_a_row_are_bounded(basebump, tmp_path, 
     folder = write_tree(tmp_path / "tree", {"compose.yaml": "include: [0.txt]\n", **files})
     _, out, _ = basebump("check", folder, "--offline", "--format", "json")
     assert [each["path"] for each in json.loads(out)["findings"]] == ["0.txt", "1.txt", "2.txt"]
+    _, out, _ = basebump("check", folder, "--offline", "--gate", "--format", "json")
+    assert [(each["path"], each["reason"]) for each in json.loads(out)["findings"]][3:] == [("3.txt", "too-large")]
 
 
 def test_check_lists_image_that_a_compose_file_builds_instead_of_the_default(basebump, tmp_path):

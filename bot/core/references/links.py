@@ -46,10 +46,10 @@ def resolve_links(links: Mapping[FilePath, str], paths: Collection[FilePath]) ->
             targets[link] = FilePath(target)
         elif target and not link.startswith(f"{target}/"):
             inside = files_by_folder[target]
-            remaining_files -= len(inside)
-            if remaining_files < 0:
+            if len(inside) > remaining_files:
                 unreadable.append(link)
-                break
+                continue
+            remaining_files -= len(inside)
             targets |= {FilePath(link + path[len(target) :]): path for path in inside}
     return ResolvedLinks(targets, frozenset(unreadable))
 

@@ -76,7 +76,8 @@ def select_named_values(
 
 
 MAX_INCLUDE_DEPTH = 10
-"""The maximum number of files that name each other in a row, such as compose files that include others."""
+"""The maximum number of files that name each other in a row, such as compose files that include others. The next file
+is reported as unread."""
 
 
 def select_included_files(
@@ -96,7 +97,7 @@ def select_included_files(
     if not any(each.facts for each in readings):
         return []
     # The imports are here, so that small trees without facts load neither module.
-    from bot.formats import NamedFileFormat
+    from bot.formats import FormatWithGlobs
     from bot.model.cross_file import NamedFileUse
 
     facts = (fact for each in readings for fact in each.facts)
@@ -108,7 +109,7 @@ def select_included_files(
     uses -= {(each.file.path, each.file_format.name) for each in readings}
     formats_by_name = {each.name: each for each in formats}
     return [
-        SelectedFile(entries[path], (NamedFileFormat(formats_by_name[name]),))
+        SelectedFile(entries[path], (FormatWithGlobs(formats_by_name[name], ("**",)),))
         for path, name in sorted(uses)
         if path in entries and name in formats_by_name
     ]
@@ -306,7 +307,7 @@ def _read_tree(
         named_result = _read_files(repository, named_values[:MAX_NAMED_FILES], tree_budget, reader)
         result.add_named_files(named_result, named_values[MAX_NAMED_FILES:])
     finished: set[tuple[FilePath, str]] = set()
-    for _ in range(MAX_INCLUDE_DEPTH):
+    for depth in range(MAX_INCLUDE_DEPTH + 1):
         included = [
             each
             for each in select_included_files(entries, links, result.readings, formats)
@@ -315,8 +316,9 @@ def _read_tree(
         if not included or result.has_exceeded_budget:
             break
         finished |= {(each.entry.path, each.formats[0].name) for each in included}
-        named_result = _read_files(repository, included[:MAX_NAMED_FILES], tree_budget, reader)
-        result.add_named_files(named_result, included[MAX_NAMED_FILES:])
+        count = MAX_NAMED_FILES if depth < MAX_INCLUDE_DEPTH else 0
+        named_result = _read_files(repository, included[:count], tree_budget, reader)
+        result.add_named_files(named_result, included[count:])
         result.has_exceeded_budget = named_result.has_exceeded_budget
     return result
 

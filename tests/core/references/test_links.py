@@ -52,5 +52,8 @@ def test_links_that_multiply_are_bounded(monkeypatch):
     monkeypatch.setattr(module, "MAX_LINKED_FILES", 3)
     resolved = resolve_links({"a": "web", "b": "web"}, FILES)
     assert (len(resolved.targets), resolved.unreadable) == (2, {"b"})
+    links = {"a": "web", "b": "web", "c": "Dockerfile", "d": "missing"}
+    resolved = resolve_links(links, FILES)
+    assert (resolved.targets["c"], resolved.unreadable) == ("Dockerfile", {"b", "d"})
     monkeypatch.setattr(module, "MAX_LINKS", 1)
     assert resolve_links({"a": "Dockerfile", "b": "Dockerfile"}, FILES).unreadable == {"b"}
