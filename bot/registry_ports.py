@@ -63,7 +63,7 @@ class RegistryFacts(Protocol):
     """
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return the data that the registry records about an image, such as its push time; None if there are none."""
+        """Return what the registry recorded about an image, such as its push time; None if it recorded nothing."""
 
     def fetch_earlier_records(self, tag_ref: TagRef) -> Mapping[Digest, RegistryRecord]:
         """Return the digests to which a tag pointed according to the registry, newest first, each with its record.

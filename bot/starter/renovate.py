@@ -115,7 +115,7 @@ class _Statement:
     wide: Match
     """Matches at least the images that the statement is about."""
     narrow: Match | None
-    """Matches only images that the statement is about; None if there is no such condition."""
+    """Matches at most the images that the statement is about; None if no condition is known to do so."""
     effect: Effect
     keys: Mapping[str, RuleValue]
     """The keys that neither permit nor forbid updates, such as `labels`."""
@@ -373,7 +373,7 @@ class _RenovateTranslator:
     def _translate_layers(
         self, layers: list[ConfigLayer], *, has_unread_presets: bool
     ) -> tuple[frozenset[tuple[str, str]], list[TranslatedRule]]:
-        """Return what the settings of the whole config allow, and the rules for these settings."""
+        """Return the parts that the top-level options of the config allow, and the rules for these options."""
         merged: dict[str, PlainValue] = {}
         for layer in layers:
             for key, value in layer.items():

@@ -61,7 +61,7 @@ def build_echo(status: int, echo: str, left_out: str) -> HttpReply:
 @pytest.mark.parametrize("echo", ECHOES)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
 @pytest.mark.parametrize("forge", CALLS)
-def test_error_of_forge_that_repeats_the_token_does_not_contain_it(forge, status, echo):
+def test_token_repeated_by_a_forge_is_masked_in_the_error(forge, status, echo):
     """Without the time at which a rate limit ends, the client libraries read the rest of the response."""
     for left_out in ("", "X-RateLimit-Reset"):
         reply = build_echo(status, ECHOES[echo], left_out)

@@ -56,7 +56,7 @@ def test_text_under_image_key_is_classified(key, text, certainty):
     assert classify_image_text(GROUP, key, text) is certainty
 
 
-def test_unknown_field_is_edited_only_if_rule_allows_it():
+def test_unknown_field_is_edited_only_if_allowed_by_a_rule():
     (found,) = read(build_widget({"osImage": "ghcr.io/acme/os:v1"}))
     assert found.digest_slot.reason is Reason.UNKNOWN_FIELD
     assert isinstance(unlock_allowed(found, [Reason.UNKNOWN_FIELD]).digest_slot, EditSlot)

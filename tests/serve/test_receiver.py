@@ -271,7 +271,7 @@ SIGNED = "sha256=" + hmac.new(SECRET.encode(), b"x", hashlib.sha256).hexdigest()
         (SenderKind.GITEA, {"x-hub-signature-256": SIGNED}, False),
     ],
 )
-def test_headers_prove_a_sender_only_if_they_contain_the_secret(kind, headers, is_proved):
+def test_headers_without_the_secret_do_not_prove_a_sender(kind, headers, is_proved):
     """A signature proves its body, which is not received yet."""
     sender = ConfiguredSender("forge", kind, find_sender(kind), SECRET)
     assert sender.is_proved_by_headers(StandingClock(NOW), "POST", {}, headers) is is_proved

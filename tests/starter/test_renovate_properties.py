@@ -186,7 +186,7 @@ NGINX = ("nginx", "dockerfile", "Dockerfile", "1.2.3")
 @example({"automerge": True, "packageRules": [{"matchSourceUrls": ["x"], "automerge": False}]}, [NGINX], True)
 @example({"packageRules": [{"matchUpdateTypes": ["major"], "enabled": False}]}, [NGINX], False)
 @example({"automerge": True, "major": {"automerge": False}}, [NGINX], False)
-def test_translation_allows_nothing_that_renovate_forbids(config, some_references, hidden):
+def test_translated_policy_allows_nothing_forbidden_by_renovate(config, some_references, hidden):
     policy_config = read_policy(translate_renovate("renovate.json", config, IMAGES))
     for reference in some_references:
         for update_type in TYPES:

@@ -176,7 +176,7 @@ def test_digest_named_only_in_mark_belongs_to_basebump_but_is_not_confirmed():
 
 
 @pytest.mark.parametrize("pushed", [NEW, OTHER, None])
-def test_known_digest_is_confirmed_only_if_basebump_pushed_it_last(pushed):
+def test_known_digest_is_confirmed_only_if_pushed_last_by_basebump(pushed):
     """The state also knows the digests that the tag had earlier, and their vulnerabilities may be known by now."""
     other = build_written_images(OTHER)
     verdict = judge_images(

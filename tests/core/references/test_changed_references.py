@@ -57,7 +57,7 @@ def test_additional_equal_reference_is_changed_and_the_one_at_its_former_positio
     assert select_changed([first, second], [OLD]) == (first,)
 
 
-def test_unparsable_file_is_changed_if_its_content_changed_or_it_could_be_parsed_earlier():
+def test_unparsable_file_is_changed_if_content_changed_or_was_parsable_before():
     file = UnsupportedText(FILE, 1, "", Reason.UNPARSABLE)
     assert select_changed([file], [file]) == ()
     assert select_changed([file], [file], {FILE}) == (file,)

@@ -67,7 +67,7 @@ def test_image_counts_as_running_until_the_cluster_is_read_without_the_image(sto
     ]
 
 
-def test_image_that_runs_again_keeps_the_time_at_which_it_was_first_seen(store, state_location):
+def test_image_that_runs_again_keeps_the_time_of_the_first_sighting(store, state_location):
     store.record_clusters([build_reading(OLD)], state_location.now)
     store.record_clusters([build_reading()], state_location.now + HOUR)
     store.record_clusters([build_reading(replace(OLD, pods=7))], state_location.now + 2 * HOUR)

@@ -67,7 +67,7 @@ def test_note_lists_first_three_settings_of_build_argument_and_counts_rest():
     )
 
 
-def test_value_of_build_argument_adds_one_image_for_each_image_that_it_changes():
+def test_build_argument_value_adds_one_image_for_each_changed_image():
     reference = replace(build_reference(), written="${NODE:-node:22}")
     setting = replace(SET, value="evil/node:1")
     *_, added = add_argument_notes((reference, replace(reference, locator="stage[1]")), [setting, setting])

@@ -202,7 +202,7 @@ def test_image_in_resource_of_component_is_replaced_by_using_kustomization():
     assert is_replaced(build_manifest_reference(path="component/web.yaml"), component, taker)
 
 
-def test_kustomization_does_not_replace_image_in_manifest_that_it_does_not_build():
+def test_kustomization_replaces_no_image_in_manifests_of_other_builds():
     relocated = frozenset({"web"})
     other = build_kustomization("other", ["other/web.yaml"], ["web"], relocated_names=relocated)
     unused = build_kustomization("components/registry", names=["web"], relocated_names=relocated)
