@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -168,16 +169,22 @@ class _DeadlineSocket(socket.socket):
         return transferred_bytes
 
     def _finish_in_time(self, transfer: Callable[[], Received]) -> Received:
+        """Return the result of `transfer`, for which the socket's timeout is the remaining time if that is shorter.
+
+        The socket's own timeout applies again to the next transfer, whose deadline may be later.
+        """
         remaining = self._deadline - time.monotonic()
         timeout = self.gettimeout()
+        if timeout is not None and timeout <= remaining:
+            return transfer()
         if remaining > 0:
-            if timeout is None or timeout > remaining:
-                self.settimeout(remaining)
+            self.settimeout(remaining)
             try:
-                return transfer()
-            except TimeoutError:
-                if time.monotonic() < self._deadline:
-                    raise
+                with suppress(TimeoutError):
+                    return transfer()
+            finally:
+                if self.fileno() >= 0:  # another thread may have closed the socket
+                    self.settimeout(timeout)
         raise ExchangeTimeoutError("the deadline of the exchange has passed")
 
 

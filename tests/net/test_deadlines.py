@@ -199,6 +199,20 @@ def test_response_that_arrives_in_time_moves_the_deadline(monkeypatch):
         assert len(_make_client(url).request("GET", url, limit=1000).body) == 40
 
 
+def test_short_wait_for_one_piece_does_not_shorten_the_wait_for_the_next_piece(monkeypatch):
+    monkeypatch.setattr(deadlines, "EXCHANGE_SECONDS", 1.0)
+    monkeypatch.setattr(deadlines, "SLOWEST_RATE", 10)
+
+    def send_with_pauses(stream):
+        stream.recv(65536)
+        for pause, piece in ((0.5, HEAD + b"Content-Length: 1\r\n\r\n"), (2.0, b"a")):
+            time.sleep(pause)
+            stream.sendall(piece)
+
+    with serve_streams(send_with_pauses) as url:
+        assert _make_client(url).request("GET", url, limit=1000).body == b"a"
+
+
 def test_each_request_on_reused_connection_has_own_deadline(monkeypatch):
     now = time.monotonic()
     clock = SimpleNamespace(monotonic=lambda: now)
