@@ -39,6 +39,19 @@ def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     return line if is_whole else line[: limit - 1] + "…"
 
 
+def shorten_to_words(text: str, limit: int, ellipsis: str = "…") -> str:
+    """Return `text` in at most `limit` characters. A longer text is cut after a word and ends with `ellipsis`.
+
+    It is cut inside a word only if no word ends in the second half. At least one character is kept.
+    """
+    if len(text) <= limit:
+        return text
+    room = max(limit - len(ellipsis), 1)
+    head = text[:room]
+    words = head if text[room] == " " else head.rpartition(" ")[0]
+    return f"{(words if len(words) > room // 2 else head).rstrip(' ,;:(-') or head}{ellipsis}"
+
+
 def make_console_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """Return `text` as a single line for a terminal or a log, with at most `limit` visible characters.
 
@@ -134,7 +147,7 @@ class Plain:
 
     def shorten(self, limit: int) -> Plain:
         """Return the text with at most `limit` characters, but at least one. A shortened text ends with `...`."""
-        return self if len(self._raw) <= limit else Plain(f"{self._raw[: max(limit - 3, 1)]}...")
+        return Plain(shorten_to_words(self._raw, limit, "..."))
 
     def __str__(self) -> str:
         is_safe = _SAFE_TEXT.fullmatch(self._raw) and not _ACTIVE_TEXT.search(self._raw)
@@ -170,9 +183,9 @@ class EscapedText:
     _limit: int = MAX_TEXT_LENGTH
 
     def __str__(self) -> str:
-        line = make_one_line(self._raw, self._limit)
+        line = shorten_to_words(make_one_line(self._raw, 2 * self._limit), self._limit)
         if not line or _FORGE_REFERENCE.search(line):
-            return render_code_span(self._raw, self._limit)
+            return render_code_span(line, self._limit)
         return _MARKUP.sub(r"\\\g<0>", line)
 
     def __html__(self) -> str:

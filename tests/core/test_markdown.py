@@ -20,6 +20,7 @@ from bot.core.markdown import (
     make_console_text,
     make_one_line,
     render_code_span,
+    shorten_to_words,
 )
 from bot.core.proposal.render import ALLOWED_FILTERS, compile_template
 
@@ -93,6 +94,26 @@ def test_escaped_text_shows_the_same_characters_and_has_no_effect(text):
         assert not any(FORGE_REFERENCE.search(each.content) for each in parts if each.type == "text")
     tokens = GFM.parse(f"| a | b |\n|---|---|\n| {shown} | c |\n")
     assert [token.type for token in tokens].count("td_open") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("heap overflow", "heap overflow"),
+        ("heap overflow in parser", "heap overflow in…"),
+        ("heap overflow, parsers", "heap overflow…"),
+        ("heap over-long (because", "heap over-long…"),
+        ("averylongwordwithoutends", "averylongwordwith…"),
+    ],
+)
+def test_long_title_is_cut_after_a_word_and_ends_with_an_ellipsis(text, shown):
+    assert str(EscapedText(text, 18)) == shown
+    assert Plain(text).shorten(20) == Plain(f"{shown[:-1]}..." if len(text) > 20 else text)
+
+
+@given(st.text(st.sampled_from("ab (-,"), max_size=60), st.integers(2, 40))
+def test_shortened_words_never_exceed_the_limit(text, limit):
+    assert len(shorten_to_words(text, limit)) <= limit
 
 
 def test_titles_of_vulnerabilities_are_shown_as_escaped_text():

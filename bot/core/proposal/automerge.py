@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.core.choice.tags import is_within_mode
+from bot.core.evidence.private_evidence import WITHHELD_SCAN
 from bot.model.decision import ImageUpdate
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.modes import AutomergeLimit, UpdateMode
@@ -18,6 +19,27 @@ def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
     """
     conditions = update.tracked_image.policy.automerge
     return conditions is not None and _is_within_max_update(update, conditions) and _is_harmless(evidence, conditions)
+
+
+def describe_automerge_refusal(update: ImageUpdate, evidence: Evidence) -> str:
+    """Return why an update is not merged automatically, as the end of a sentence.
+
+    Empty if it can be, or if the policy allows automerge for no update. `evidence` is what readers may see.
+    """
+    conditions = update.tracked_image.policy.automerge
+    if conditions is None or conditions.max_update is AutomergeLimit.NONE or can_automerge(update, evidence):
+        return ""
+    if not _is_within_max_update(update, conditions):
+        if conditions.max_update is AutomergeLimit.DIGEST:
+            return "an update to another tag needs a person"
+        return f"an update beyond {conditions.max_update} needs a person"
+    if WITHHELD_SCAN in (evidence.old, evidence.new):
+        return "the findings are private"
+    if conditions.require_scan and not isinstance(evidence.new, Scan):
+        return "the new image was not scanned"
+    if evidence.delta is None:
+        return "no old image could be compared"
+    return "it adds vulnerabilities"
 
 
 def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:

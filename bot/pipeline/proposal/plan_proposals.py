@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from bot.core.budgets import EditBudget
 from bot.core.evidence.private_evidence import remove_private_evidence
-from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
+from bot.core.markdown import Plain
+from bot.core.proposal.automerge import can_automerge, describe_automerge_refusal, is_automerge_unknown
 from bot.core.proposal.commit_status import build_status
 from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit, is_due_date_unknown
 from bot.core.proposal.fingerprint import compute_fingerprint
@@ -46,6 +47,7 @@ from bot.model.decision import (
 )
 from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence
+from bot.model.modes import AutomergeLimit
 from bot.model.proposal import BodyMark, Proposal, Target
 from bot.model.rebuild_effect import RebuildEffect
 from bot.model.report import RunFailure
@@ -186,7 +188,8 @@ class _ProposalBuilder:
         is_open_to_merge = not needs_people and all(
             can_automerge(*each) or is_automerge_unknown(*each) for each in with_evidence
         )
-        rendered = self._render(shown, shown_due, automerge=automerge)
+        refusal = "" if automerge else self._describe_refusal(with_shown_evidence, is_draft=is_draft)
+        rendered = self._render(shown, shown_due, automerge=automerge, refusal=refusal)
         return Proposal(
             branch=self.update_group.get_branch(style.branch_prefix),
             title=rendered.title,
@@ -219,8 +222,27 @@ class _ProposalBuilder:
             protected_files=self.protected_files,
         )
 
+    def _describe_refusal(self, with_shown_evidence: Sequence[tuple[ImageUpdate, Evidence]], *, is_draft: bool) -> str:
+        """Return why the proposal is not merged automatically; empty if no policy allows automerge."""
+        limits = [update.tracked_image.policy.automerge for update, _ in with_shown_evidence]
+        allowed = [each is not None and each.max_update is not AutomergeLimit.NONE for each in limits]
+        if not any(allowed):
+            return ""
+        if self.update_group.is_onboarding:
+            return "the first request needs a person"
+        if is_draft:
+            return "this is a draft"
+        if not all(allowed):
+            return "not every image allows it"
+        return next(filter(None, (describe_automerge_refusal(*each) for each in with_shown_evidence)), "")
+
     def _render(
-        self, shown_evidence: Mapping[Transition, Evidence], shown_due: DueDate | None, *, automerge: bool
+        self,
+        shown_evidence: Mapping[Transition, Evidence],
+        shown_due: DueDate | None,
+        *,
+        automerge: bool,
+        refusal: str,
     ) -> _RenderedProposal:
         """Render the title, body and commit message of the proposal.
 
@@ -231,6 +253,7 @@ class _ProposalBuilder:
             shown_evidence: The evidence that readers of the pull request may see.
             shown_due: The due date that readers of the pull request may see.
             automerge: True if the pull request is to be merged automatically. The body states this.
+            refusal: Why it is not merged automatically, although the policy allows automerge for other updates.
         """
         updates, style, update_group = self.edit_result.applied_updates, self.style, self.update_group
         rebuild = self.find_rebuild({update.reference.path for update in updates})
@@ -246,7 +269,8 @@ class _ProposalBuilder:
                 workflows=style.limits.workflows,
             )
             due_view, rebuild_view = build_due_view(shown_due), build_rebuild_view(rebuild)
-            return replace(view, due=due_view, rebuild=rebuild_view, merges_itself=automerge)
+            reason = Plain(refusal) if refusal else None
+            return replace(view, due=due_view, rebuild=rebuild_view, merges_itself=automerge, automerge_refusal=reason)
 
         targets, intent = list_targets(updates), compute_intent(updates)
         report = compute_fingerprint(

@@ -154,7 +154,7 @@ def test_body_has_a_row_for_each_platform_and_names_platforms_of_findings():
     arrow = "\u00a0→\u00a0"
     assert f"| `{AMD}` | 0{arrow}0 | 2{arrow}0 |" in text
     assert f"| `{ARM}` | 0{arrow}0 | 1{arrow}1 |" in text
-    assert f"`openssl` ? on `{AMD}` |" in text
+    assert f"`openssl` (version not known) on `{AMD}` |" in text
     assert f"<sub>Trivy 0.59.1 on `{AMD}`, `{ARM}`, database of" in text
 
 

@@ -9,7 +9,8 @@ from support.values import digest, finding, scan, update
 
 from bot.core.choice.tags import is_within_mode
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
+from bot.core.evidence.private_evidence import WITHHELD_SCAN
+from bot.core.proposal.automerge import can_automerge, describe_automerge_refusal, is_automerge_unknown
 from bot.model.decision import UpdateCandidate
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.modes import AutomergeLimit, UpdateMode
@@ -34,6 +35,27 @@ def can_automerge_update(
 def test_automerge_is_refused_if_policy_does_not_allow_automerge():
     assert not can_automerge_update(BETTER, None)
     assert not can_automerge_update(BETTER, AutomergeConditions(AutomergeLimit.NONE))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "wanted", "tag", "reason"),
+    [
+        (BETTER, None, None, ""),
+        (BETTER, AutomergeConditions(AutomergeLimit.NONE), None, ""),
+        (BETTER, DIGEST, None, ""),
+        (BETTER, DIGEST, "3.13-slim", "an update to another tag needs a person"),
+        (BETTER, AutomergeConditions(AutomergeLimit.PATCH), "3.13-slim", "an update beyond patch needs a person"),
+        (compare_scans(scan(), UNSCANNED), DIGEST, None, "the new image was not scanned"),
+        (compare_scans(WITHHELD_SCAN, WITHHELD_SCAN), DIGEST, None, "the findings are private"),
+        (compare_scans(None, scan()), DIGEST, None, "no old image could be compared"),
+        (compare_scans(scan(), scan(finding("CVE-2"))), DIGEST, None, "it adds vulnerabilities"),
+    ],
+)
+def test_refused_automerge_is_explained_only_if_policy_allows_automerge(evidence, wanted, tag, reason):
+    move = replace(
+        update(OLD, "new", policy=Policy(automerge=wanted)), candidates=(UpdateCandidate(digest("new"), tag=tag),)
+    )
+    assert describe_automerge_refusal(move, evidence) == reason
 
 
 def test_scanned_update_without_added_findings_can_automerge():

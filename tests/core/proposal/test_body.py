@@ -17,6 +17,7 @@ from support.values import digest, finding, scan, update
 
 from bot import resources
 from bot.core.evidence.compare import compare_scans
+from bot.core.markdown import Plain
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
 from bot.core.proposal.render import BodyTooLongError, render_body, render_title
@@ -109,7 +110,9 @@ def test_packages_with_same_versions_and_findings_share_a_line():
     old = [finding(f"CVE-1900-3{number:03}", package=name) for name in names for number in range(6)]
     text = render_proposal_body(known=build_evidence(scan(*old, CRITICAL), scan()))
     (line,) = [each for each in text.splitlines() if each.startswith("- `libc")]
-    assert line.startswith("- `libc-bin`, `libc-dev`, `libc-l10n`, 1 more `1` → ?: [`CVE-1900-3000`](")
+    assert line.startswith(
+        "- `libc-bin`, `libc-dev`, `libc-l10n`, 1 more `1` → (version not known): [`CVE-1900-3000`]("
+    )
     assert line.count("(high)") == 6
 
 
@@ -161,8 +164,8 @@ def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen(
     }
     screen, _, _ = render_proposal_body(moves, known).partition("<details>")
     assert "before? | 2 yes · `redis:1`: ⚠️ new port `3000/tcp` |" in screen
-    assert "| 1 (1 critical) | none | 1 | 1 fix of a critical vulnerability |" in screen
-    assert screen.count("| the same 1 | none | 1 | 1 fix of a critical vulnerability |") == 2
+    assert "| 1 (1 critical) | none | 1 | fixes 1 critical |" in screen
+    assert screen.count("| the same 1 | none | 1 | fixes 1 critical |") == 2
     unread = build_evidence(None, None, *moves)
     assert "before? | 3 not known |" in render_proposal_body(moves, unread)
 
@@ -278,7 +281,37 @@ def test_age_of_old_image_is_in_years_months_or_days(days, age):
 def test_body_states_whether_the_forge_merges_the_proposal():
     view = build_proposal_view((MOVE,), build_evidence(), 10)
     automatic = render_body(BODY_TEMPLATE, lambda _: replace(view, merges_itself=True), 60_000)
-    assert "| Tested | by this repository's checks; merges by itself when they pass |" in automatic
+    checks = "| Tested | this repository's checks judge it; "
+    assert f"{checks}the forge merges it when all required checks pass (auto-merge: yes) |" in automatic
+    assert f"{checks}a person merges it (auto-merge: no) |" in render_body(BODY_TEMPLATE, lambda _: view, 60_000)
+    refused = replace(view, automerge_refusal=Plain("this is a draft"))
+    text = render_body(BODY_TEMPLATE, lambda _: refused, 60_000)
+    assert f"{checks}a person merges it (auto-merge: no, this is a draft) |" in text
+
+
+def test_group_shows_when_its_schedule_opens_new_requests():
+    schedules = Policy(schedules=(ProposalSchedule("* 6-9 * * 1", "Europe/Berlin"),))
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new", policy=schedules) for name in ("nginx", "redis"))
+    screen, _, _ = render_proposal_body(moves, build_evidence(None, None, *moves)).partition("<details>")
+    assert "\n| Schedule | new requests open at `* 6-9 * * 1 (Europe/Berlin)` |\n" in screen
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 more note does not"), (2, "2 more notes do not")])
+def test_notes_that_do_not_fit_are_counted_with_grammar_for_one(count, text):
+    view = build_proposal_view((MOVE,), build_evidence(), 10)
+    noted = replace(view, transitions=(replace(view.transitions[0], notes_cut=count),))
+    assert f"{text} fit here" in render_body(BODY_TEMPLATE, lambda _: noted, 60_000)
+
+
+@given(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2))
+def test_numbers_in_body_agree_with_their_nouns_and_verbs(fixed, added, kept):
+    old, both, new = (
+        [finding(f"CVE-2026-{start + n}", Severity.CRITICAL) for n in range(count)]
+        for start, count in ((1000, fixed), (2000, kept), (3000, added))
+    )
+    text = render_proposal_body(known=build_evidence(scan(*old, *both), scan(*new, *both)))
+    assert not re.search(r"\b1 (?:known )?(?:vulnerabilities|fixes|images|lines|stay|are|have)\b", text)
+    assert not re.search(r"\b[02] (?:known )?(?:vulnerability|fix of|image|line|stays|is|has)\b", text)
 
 
 def test_checkbox_for_a_rebase_is_visible_without_unfolding():
@@ -457,7 +490,7 @@ def build_fleet_evidence(outcome):
     ],
 )
 def test_body_counts_repositories_that_passed_ci_failed_ci_or_merged_the_update(outcome, text):
-    waiting = "by this repository's checks; a person merges it"
+    waiting = "this repository's checks judge it; a person merges it (auto-merge: no)"
     assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
     assert f"| Tested | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
     several = {**build_fleet_evidence(outcome), **build_evidence(None, None, PIN)}

@@ -109,7 +109,9 @@ def test_finding_shows_upgrade_removal_or_addition_of_package():
 
 
 def test_finding_shows_unknown_new_version_if_package_lists_are_missing():
-    assert "| `openssl` ? |" in render_evidence_body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
+    assert "| `openssl` (version not known) |" in render_evidence_body(
+        compare_scans(scan(finding("CVE-2026-1001")), scan())
+    )
 
 
 def test_package_list_is_cut_to_number_of_rows_and_rest_is_counted():

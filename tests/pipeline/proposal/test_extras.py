@@ -240,3 +240,19 @@ def test_branch_is_rebuilt_on_new_base_if_the_forge_requires_up_to_date_branches
     assert run(github, updated_registry, rule).outcome.value == outcome
     (commit,) = github.commits(BRANCH)
     assert (commit.parents == (base,)) is (outcome == "refreshed")
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (PolicyRule(), "a person merges it (auto-merge: no) |"),
+        (
+            PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST), draft=True),
+            "a person merges it (auto-merge: no, this is a draft) |",
+        ),
+    ],
+)
+def test_text_explains_why_the_forge_does_not_merge(github, updated_registry, rule, text):
+    run(github, updated_registry, rule)
+    (pull,) = github.repository.pulls
+    assert text in pull.body

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.core.evidence.effect import UpdateEffect, summarise_effect
 from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
-from bot.core.proposal.merged_options import determine_on_close
+from bot.core.proposal.merged_options import collect_schedules, determine_on_close
 from bot.core.proposal.transition_groups import (
     MIN_IMAGES_FOR_TOTAL,
     UpdateType,
@@ -22,7 +22,7 @@ from bot.core.proposal.view.due_dates import DueView
 from bot.core.proposal.view.rebuild import RebuildView
 from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import TrustView, build_trust_view
-from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons
+from bot.core.proposal.view.update_reasons import build_compare_command, link_repository, list_reasons, summarise_reason
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.blocklist import Block
@@ -183,6 +183,12 @@ class ProposalView:
     """The number of updates to another digest or tag."""
     merges_itself: bool = False
     """True if the forge merges the proposal as soon as the required checks pass, because the policy allows it."""
+    automerge_refusal: Plain | None = None
+    """Why the forge does not merge the proposal, although the policy allows automerge for other updates; None if the
+    policy does not allow it at all, or if `merges_itself` is True.
+    """
+    schedules: tuple[Text, ...] = ()
+    """The cron schedules of the policy, with their time zones, at which new proposals are opened."""
     due: DueView | None = None
     """The time by which the proposal is to be merged; None if the policy sets no time, or if the time is not known."""
     rebuild: RebuildView | None = None
@@ -258,6 +264,8 @@ class TransitionView:
     """The reference with a link to the page of the repository on its registry, if there is a public page."""
     reasons: tuple[Text | Plain, ...]
     """The reasons why the update is proposed now."""
+    short_reason: Plain | Text
+    """The first of the reasons in a few words, such as `fixes 2 critical`."""
     adds_risk: bool
     """True if the update adds grave vulnerabilities and does not fix as many, so that the proposal is a draft."""
     is_contents_read: bool
@@ -327,6 +335,7 @@ def build_proposal_view(
         groups=tuple(_group_equal(shown, evidence)),
         unscanned_reasons=tuple(dict.fromkeys(_list_unscanned_reasons(shown.values()))),
         pin_count=sum(each.old is None and each.new_tag is None for each in transitions),
+        schedules=tuple(Text(f"{each.cron} ({each.timezone})") for each in collect_schedules(updates)),
         move_count=sum(each.old is not None or each.new_tag is not None for each in transitions),
     )
 
@@ -409,6 +418,7 @@ def _build_transition_view(
         name=Plain(reference),
         page=link_repository(reference, transition),
         reasons=list_reasons(update, transition, evidence),
+        short_reason=summarise_reason(update, transition, evidence),
         adds_risk=update.added_risk is not None,
         is_contents_read=contents is not None,
         compare_command=build_compare_command(update, transition),

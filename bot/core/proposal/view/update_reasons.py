@@ -22,6 +22,12 @@ def list_reasons(update: ImageUpdate, transition: Transition, evidence: Evidence
     return tuple(build_sentence(each) for each in _describe_reasons(update, transition, evidence))
 
 
+def summarise_reason(update: ImageUpdate, transition: Transition, evidence: Evidence) -> Plain | Text:
+    """Return the first reason in a few words, for tables of several images: `fixes 2 critical`, `newer digest`."""
+    count, kind = _count_grave_fixes(evidence)
+    return build_sentence(f"fixes {count} {kind}" if count else _name_trigger(update, transition))
+
+
 def build_compare_command(update: ImageUpdate, transition: Transition) -> Text | None:
     """Return the command that compares both images again; None if the file has no digest."""
     if transition.old is None:
@@ -74,15 +80,35 @@ def _describe_trigger(update: ImageUpdate, transition: Transition) -> str:
     assert_never(update.cause)
 
 
-def _describe_fixes(evidence: Evidence) -> str:
-    """Return how many exploited vulnerabilities are fixed or, if none is, how many critical ones; empty if none."""
+def _name_trigger(update: ImageUpdate, transition: Transition) -> str:
+    match update.cause:
+        case UpdateCause.GONE:
+            return "digest is gone"
+        case UpdateCause.BLOCKED:
+            return "digest is blocked"
+        case UpdateCause.WITHDRAWN:
+            return "digest withdrawn"
+        case UpdateCause.MOVED:
+            if transition.new_tag is not None:
+                return f"newer tag {transition.new_tag}"
+            return "newer digest" if transition.old is not None else "no digest yet"
+    assert_never(update.cause)
+
+
+def _count_grave_fixes(evidence: Evidence) -> tuple[int, str]:
+    """Return how many exploited vulnerabilities are fixed or, if none is, how many critical ones."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     exploited = count_distinct(filter_exploited(fixed, evidence.exploited_ids))
-    count, kind = (exploited, "exploited") if exploited else (count_by_severity(fixed)[Severity.CRITICAL], "critical")
+    return (exploited, "exploited") if exploited else (count_by_severity(fixed)[Severity.CRITICAL], "critical")
+
+
+def _describe_fixes(evidence: Evidence) -> str:
+    """Return how many exploited vulnerabilities are fixed or, if none is, how many critical ones; empty if none."""
+    count, kind = _count_grave_fixes(evidence)
     if not count:
         return ""
     return (
-        f"1 fix of {'an' if exploited else 'a'} {kind} vulnerability"
+        f"1 fix of {'an' if kind == 'exploited' else 'a'} {kind} vulnerability"
         if count == 1
         else f"{count} fixes of {kind} vulnerabilities"
     )
