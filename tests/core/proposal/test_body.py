@@ -164,7 +164,7 @@ def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen(
     }
     screen, _, _ = render_proposal_body(moves, known).partition("<details>")
     assert "before? | 2 yes · `redis:1`: ⚠️ new port `3000/tcp` |" in screen
-    assert "| 1 (1 critical) | none | 1 | fixes 1 critical |" in screen
+    assert "| 1 | none | 1 | fixes 1 critical |" in screen
     assert screen.count("| the same 1 | none | 1 | fixes 1 critical |") == 2
     unread = build_evidence(None, None, *moves)
     assert "before? | 3 not known |" in render_proposal_body(moves, unread)

@@ -110,3 +110,21 @@ def test_proposal_for_60_or_400_packages_fits_its_height_and_has_rows_of_one_lin
                 "[...document.querySelectorAll('.markdown-body > table:last-of-type tr')].map(row => row.offsetHeight)"
             )
             assert max(window.evaluate(fixes)) <= MAX_ROW_HEIGHT, packages
+
+
+@pytest.mark.real("chromium")
+@pytest.mark.real("liberation-fonts")
+@pytest.mark.real("primer-css")
+def test_rows_of_a_group_are_on_one_line(tmp_path):
+    names = ("eclipse-temurin:21-jre", "node:22", "redis:7.4-bookworm")
+    moves = tuple(update(f"{name}@{digest('old')}", "new") for name in names)
+    known = {get_first_transition(each): build_evidence(count) for each, count in zip(moves, (400, 60, 4), strict=True)}
+    body = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view(moves, known, rows, has_alerts=True), 65_536)
+    page = tmp_path / "group.html"
+    page.write_text(render_proposal("Update three images", body, "basebump/group-0123abcd"), encoding="utf-8")
+    with browser(tmp_path) as window:
+        window.show(page, width=WIDTH, height=100)
+        heights = (
+            "[...document.querySelector('.markdown-body > table').querySelectorAll('tr')].map(row => row.offsetHeight)"
+        )
+        assert max(window.evaluate(heights)) <= MAX_ROW_HEIGHT

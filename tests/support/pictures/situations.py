@@ -1,6 +1,6 @@
-"""Proposals in ten situations on GitHub and GitLab, as pictures with their heights.
+"""Proposals in ten situations on four forges, as pictures with their heights.
 
-    PYTHONPATH=.:tests python -m support.pictures.situations FOLDER [github | gitlab] [NAME ...]
+    PYTHONPATH=.:tests python -m support.pictures.situations FOLDER [github | gitlab | gitea | azure] [NAME ...]
 
 The folder gets a body and a picture for each situation. Needs Trivy, Chromium and GitHub's style sheet.
 """
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.forges.azure.stand import AzureStand
+from support.forges.gitea.stand import GiteaStand
 from support.forges.github.stand import GitHubStand
 from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
@@ -41,7 +43,12 @@ from support.witnesses.chromium import ChromiumPage, browser
 
 from bot.demo.loopback_registry import LoopbackRegistry
 
-STANDS: dict[str, type[HostedStand]] = {"github": GitHubStand, "gitlab": GitLabStand}
+STANDS: dict[str, type[HostedStand]] = {
+    "github": GitHubStand,
+    "gitlab": GitLabStand,
+    "gitea": GiteaStand,
+    "azure": AzureStand,
+}
 WIDTH = 1012
 """Pixels of the page, which is wider than the column of a conversation (see `pages.css`)."""
 _FORGES = "forges: [{kind: local, url: repositories}]"
