@@ -11,7 +11,7 @@ MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and
 # and each would compile all of basebump.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-slow claims coverage lint bench growth correctness docs pictures site dist sbom lock clean
+.PHONY: demo test test-slow claims properties coverage lint bench growth correctness docs pictures site dist sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -27,6 +27,10 @@ test-slow: .venv/development .venv-site/ready .venv-trivy/ready .parts/ready
 # Run the tests shared by all forges, and print a table: one row per behaviour, a tick for each forge that passed.
 claims: .venv/development .parts/ready
 	$(PYTEST) --quiet --claims -m over_forges
+
+# Run the property tests with 2,000 random inputs each instead of 60. Takes half an hour on two cores.
+properties: .venv/development .venv-trivy/ready .parts/ready
+	$(PYTEST) -m hypothesis --hypothesis-profile thorough
 
 # Run all tests and measure line and branch coverage; takes more than twice as long as `make test`.
 coverage: .venv/development .venv-trivy/ready .parts/ready

@@ -32,6 +32,7 @@ def test_demo_opens_proposals_and_second_run_leaves_proposals_unchanged(basebump
     assert run_command(f"{command} --version").startswith("basebump, version "), "a program that is not on PATH"
 
 
+@pytest.mark.slow
 def test_demo_with_keep_prints_commands_that_work_afterwards(basebump, tmp_path, monkeypatch, installed_scanners):
     monkeypatch.setattr(sys, "argv", [str(Path(sys.executable).with_name("basebump"))])
     kept = tmp_path / "kept demo"

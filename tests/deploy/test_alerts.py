@@ -136,6 +136,7 @@ def test_promtool_accepts_the_metrics_and_the_alert_rules(metrics_text):
     assert check.returncode == 0, check.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.real("promtool")
 def test_each_alert_fires_only_for_the_problem_named_by_the_alert(tmp_path):
     alerts = {each["alert"]: each for each in list_rules()}

@@ -108,6 +108,7 @@ CHANGES: tuple[Change, ...] = (
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=int(os.environ.get("BASEBUMP_SEQUENCES", "3")),
     deadline=None,

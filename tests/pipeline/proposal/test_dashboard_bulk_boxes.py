@@ -172,6 +172,7 @@ def test_next_run_completes_run_killed_while_opening_all_waiting_proposals(tmp_p
         each.stand.end()
 
 
+@pytest.mark.slow
 def test_next_run_completes_run_killed_while_rebuilding_all_pull_requests(github_scene):
     scene = github_scene
     scene.run()

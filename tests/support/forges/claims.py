@@ -81,6 +81,12 @@ def mark_slow_forges(items: Iterable[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def can_have_slow_tests(path: Path) -> bool:
+    """Tell whether the text of a file of tests has a mark by which tests become slow."""
+    text = path.read_bytes()
+    return any(mark in text for mark in (b"mark.slow", MARK.encode()))
+
+
 def find_forge(item: pytest.Item) -> str | None:
     """Return the forge in the id of a test; None if there is none."""
     call = getattr(item, "callspec", None)
