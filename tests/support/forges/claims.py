@@ -82,7 +82,7 @@ def mark_slow_forges(items: Iterable[pytest.Item]) -> None:
 
 
 def can_have_slow_tests(path: Path) -> bool:
-    """Tell whether the text of a file of tests has a mark by which tests become slow."""
+    """Return True if the text of a file of tests has a mark by which tests become slow."""
     text = path.read_bytes()
     return any(mark in text for mark in (b"mark.slow", MARK.encode()))
 
