@@ -137,7 +137,8 @@ def test_body_that_is_received_too_slowly_ends_if_another_one_waits(server, monk
     wait_until(lambda: any(map(is_closed, slow)))
 
 
-def test_proved_bodies_beyond_their_limit_wait_and_are_received(server):
+def test_proved_bodies_beyond_their_limit_wait_and_are_received(server, monkeypatch):
+    monkeypatch.setattr(http_server, "SLOT_SECONDS", PATIENCE)
     connections = [server.begin("/events/forge", LARGE, more=PROVED) for _ in range(2 * MAX_PROVED_BODIES)]
     for each in connections:
         threading.Thread(target=each.sendall, args=(b"x" * MAX_BODY,), daemon=True).start()

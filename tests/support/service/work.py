@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.waiting import wait_until
 
 from bot.model.image_name import TagRef
-from bot.model.work import FinishedWork, TagWork, VisitWork, WorkKey, WorkPriority, WorkReason, WorkRequest
+from bot.model.work import ClaimedWork, FinishedWork, TagWork, VisitWork, WorkKey, WorkPriority, WorkReason, WorkRequest
 from bot.state.work import queue as work_queue
 from bot.state.work.queue import DatabaseWorkQueue
 from bot.work_ports import WorkQueue
@@ -30,9 +32,21 @@ def request_work(queue: WorkQueue, *keys: WorkKey, **more: Any) -> None:
 def interrupt_work(queue: DatabaseWorkQueue, *keys: WorkKey, times: int = 1) -> None:
     """Claim the only due work and interrupt it several times, as the end of a worker process does."""
     for number in range(times):
-        claimed = queue.claim_work(f"ended-{number}", {each.kind for each in keys}, len(keys), timedelta())
+        claimed = _claim_work(queue, f"ended-{number}", keys)
         assert {each.key for each in claimed} == set(keys)
         queue._sessions.close_session(f"ended-{number}")
+
+
+def _claim_work(queue: DatabaseWorkQueue, worker: str, keys: Collection[WorkKey]) -> Sequence[ClaimedWork]:
+    """Claim work as soon as PostgreSQL has noticed that the session of the previous worker was closed."""
+    claimed: list[ClaimedWork] = []
+
+    def claim() -> bool:
+        claimed.extend(queue.claim_work(worker, {each.kind for each in keys}, len(keys), timedelta()))
+        return bool(claimed)
+
+    wait_until(claim)
+    return claimed
 
 
 def finish_work(queue: WorkQueue, key: WorkKey, ended_at: datetime, result: str = "done", **more: Any) -> None:
