@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+
+MAX_KEV_AGE = timedelta(days=30)
+"""CISA adds entries every week, so an older list says little about the newest vulnerabilities."""
 
 
 class AdvisoryList(StrEnum):
@@ -27,6 +30,10 @@ class ListVersions:
     epss_date: date | None = None
     unread_lists: frozenset[AdvisoryList] = frozenset()
     """Configured lists that could not be read. Their data is unknown, and must not be treated as empty."""
+
+    def is_kev_old(self, database: datetime | None) -> bool:
+        """Return True if KEV is so much older than the scanner's database that newer entries are missing in it."""
+        return self.kev_date is not None and database is not None and database.date() - self.kev_date > MAX_KEV_AGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,19 @@ def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
     return conditions is not None and _is_within_max_update(update, conditions) and _is_harmless(evidence, conditions)
 
 
+def is_automerge_configured(update: ImageUpdate) -> bool:
+    """Return True if the policy allows automerge for some updates of the image."""
+    conditions = update.tracked_image.policy.automerge
+    return conditions is not None and conditions.max_update is not AutomergeLimit.NONE
+
+
 def describe_automerge_refusal(update: ImageUpdate, evidence: Evidence) -> str:
     """Return why an update is not merged automatically, as the end of a sentence.
 
-    Empty if it can be, or if the policy allows automerge for no update. `evidence` is what readers may see.
+    Empty if it can be, or if automerge is not configured. `evidence` is what readers may see.
     """
     conditions = update.tracked_image.policy.automerge
-    if conditions is None or conditions.max_update is AutomergeLimit.NONE or can_automerge(update, evidence):
+    if conditions is None or not is_automerge_configured(update) or can_automerge(update, evidence):
         return ""
     if not _is_within_max_update(update, conditions):
         if conditions.max_update is AutomergeLimit.DIGEST:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field, replace
 from bot.core.budgets import EditBudget
 from bot.core.evidence.private_evidence import remove_private_evidence
 from bot.core.markdown import Plain
-from bot.core.proposal.automerge import can_automerge, describe_automerge_refusal, is_automerge_unknown
+from bot.core.proposal.automerge import (
+    can_automerge,
+    describe_automerge_refusal,
+    is_automerge_configured,
+    is_automerge_unknown,
+)
 from bot.core.proposal.commit_status import build_status
 from bot.core.proposal.due_dates import FixTimes, compute_due_date, compute_waiting_limit, is_due_date_unknown
 from bot.core.proposal.fingerprint import compute_fingerprint
@@ -47,7 +52,6 @@ from bot.model.decision import (
 )
 from bot.model.due_date import DueDate
 from bot.model.evidence import Evidence
-from bot.model.modes import AutomergeLimit
 from bot.model.proposal import BodyMark, Proposal, Target
 from bot.model.rebuild_effect import RebuildEffect
 from bot.model.report import RunFailure
@@ -223,16 +227,15 @@ class _ProposalBuilder:
         )
 
     def _describe_refusal(self, with_shown_evidence: Sequence[tuple[ImageUpdate, Evidence]], *, is_draft: bool) -> str:
-        """Return why the proposal is not merged automatically; empty if no policy allows automerge."""
-        limits = [update.tracked_image.policy.automerge for update, _ in with_shown_evidence]
-        allowed = [each is not None and each.max_update is not AutomergeLimit.NONE for each in limits]
-        if not any(allowed):
+        """Return why the proposal is not merged automatically; empty if automerge is not configured."""
+        configured = [is_automerge_configured(update) for update, _ in with_shown_evidence]
+        if not any(configured):
             return ""
         if self.update_group.is_onboarding:
             return "the first request needs a person"
         if is_draft:
             return "this is a draft"
-        if not all(allowed):
+        if not all(configured):
             return "not every image allows it"
         return next(filter(None, (describe_automerge_refusal(*each) for each in with_shown_evidence)), "")
 

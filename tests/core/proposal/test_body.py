@@ -39,7 +39,7 @@ from bot.model.policy import Policy
 def test_first_sentence_of_body_counts_fixed_and_added_vulnerabilities():
     assert render_proposal_body().startswith(
         "**Merging fixes 1 known vulnerability of `python:3.12-slim` (1 critical) and adds none. 1 stays unfixed "
-        "(with a fix that the new image lacks).**\n"
+        "(a fix exists, but is not in the new image).**\n"
     )
     worse = render_proposal_body(known=build_evidence(scan(LOW), scan(LOW, CRITICAL)))
     assert "**Merging fixes no known vulnerabilities of `python:3.12-slim` and adds 1 (1 critical)." in worse
@@ -49,20 +49,20 @@ def test_body_starts_with_caution_if_update_adds_critical_vulnerability():
     risky = replace(MOVE, added_risk=AddedRisk(1, 0))
     text = render_proposal_body((risky,), build_evidence(scan(LOW), scan(LOW, CRITICAL), risky))
     assert text.startswith(
-        "> **Caution**  \n> **Adds 1 critical (fixes none), so this is a draft.** [`CVE-1900-0001`]("
+        "> **Caution**  \n> **Adds 1 critical (fixes no critical), so this is a draft.** [`CVE-1900-0001`]("
     )
     assert text.index("Caution") < text.index("Merging fixes") < text.index("### Added")
     harmless = render_proposal_body(
         known=build_evidence(scan(CRITICAL), scan(finding("CVE-1900-0009", Severity.CRITICAL)))
     )
-    assert "**Adds 1 critical (fixes 1).**" in harmless
+    assert "**Adds 1 critical (fixes 1 critical).**" in harmless
     assert "Caution" not in render_proposal_body()
 
 
 def test_caution_is_written_as_alert_when_forge_renders_alerts():
     worse = build_evidence(scan(LOW), scan(LOW, CRITICAL))
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), worse, rows, has_alerts=True), 60_000)
-    assert text.startswith("> [!CAUTION]\n> **Adds 1 critical (fixes none).**")
+    assert text.startswith("> [!CAUTION]\n> **Adds 1 critical (fixes no critical).**")
 
 
 def test_table_counts_findings_now_after_and_added_by_severity():
@@ -136,7 +136,7 @@ def test_images_of_group_are_sorted_worst_first_in_separate_collapsed_sections()
     text = render_proposal_body((moves[0], moves[1], risky), known)
     assert re.findall(r"^\| \[`(\w+):1`\]", text, re.MULTILINE) == ["redis", "nginx", "httpd"]
     assert "**Merging updates 3 images. That fixes 1 known vulnerability (1 low) and adds 1 (1 critical). Some " in text
-    assert "> **`redis:1` adds 1 critical (fixes none), so this is a draft.** [`CVE-1900-0001`]" in text
+    assert "> **`redis:1` adds 1 critical (fixes no critical), so this is a draft.** [`CVE-1900-0001`]" in text
     assert text.count(late.reason.sentence) == 1
     assert [each for each in re.findall(r"<summary>(.*)</summary>", text) if ":1" in each] == [
         "redis:1: fixes 1 (1 low), adds 1 (1 critical)",
@@ -166,6 +166,8 @@ def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen(
     assert "before? | 2 yes · `redis:1`: ⚠️ new port `3000/tcp` |" in screen
     assert "| 1 | none | 1 | fixes 1 critical |" in screen
     assert screen.count("| the same 1 | none | 1 | fixes 1 critical |") == 2
+    same = {each: replace(found, contents=TransitionContents(image, image)) for each, found in known.items()}
+    assert "before? | yes, all 3 |" in render_proposal_body(moves, same)
     unread = build_evidence(None, None, *moves)
     assert "before? | 3 not known |" in render_proposal_body(moves, unread)
 
@@ -191,7 +193,7 @@ def test_lists_of_findings_are_shortened_before_the_list_of_images():
     }
     text = render_proposal_body(moves, known, limit=60_000)
     assert len(re.findall(r"^\| \[`image-", text, re.MULTILINE)) == 20
-    assert "of 200 fixed. " in text
+    assert "of the 200 fixed. " in text
 
 
 def test_first_pull_request_of_repository_counts_updated_and_pinned_images():
@@ -281,9 +283,11 @@ def test_age_of_old_image_is_in_years_months_or_days(days, age):
 def test_body_states_whether_the_forge_merges_the_proposal():
     view = build_proposal_view((MOVE,), build_evidence(), 10)
     automatic = render_body(BODY_TEMPLATE, lambda _: replace(view, merges_itself=True), 60_000)
-    checks = "| Tested | this repository's checks judge it; "
+    checks = "| Checks | this repository's checks judge it; "
     assert f"{checks}the forge merges it when all required checks pass (auto-merge: yes) |" in automatic
-    assert f"{checks}a person merges it (auto-merge: no) |" in render_body(BODY_TEMPLATE, lambda _: view, 60_000)
+    assert f"{checks}a person merges it (auto-merge: not configured) |" in render_body(
+        BODY_TEMPLATE, lambda _: view, 60_000
+    )
     refused = replace(view, automerge_refusal=Plain("this is a draft"))
     text = render_body(BODY_TEMPLATE, lambda _: refused, 60_000)
     assert f"{checks}a person merges it (auto-merge: no, this is a draft) |" in text
@@ -316,7 +320,7 @@ def test_numbers_in_body_agree_with_their_nouns_and_verbs(fixed, added, kept):
 
 def test_checkbox_for_a_rebase_is_visible_without_unfolding():
     _, _, rest = render_proposal_body().rpartition("</details>")
-    assert "\n- [ ] <!-- basebump:rebase --> Tick this" in rest
+    assert "\n- [ ] <!-- basebump:rebase --> Optional: tick this" in rest
 
 
 def test_image_row_has_link_build_dates_and_versions():
@@ -335,10 +339,13 @@ def test_body_counts_omitted_findings_and_names_command_for_full_list():
     many = scan(*(finding(f"CVE-1900-{number:04}", package=f"p{number}") for number in range(300)))
     whole = render_proposal_body(known=build_evidence(many, scan()), limit=200_000)
     cut = render_proposal_body(known=build_evidence(many, scan()), limit=8_000)
-    assert "Too long for this text: 100 of 300 fixed. " in whole
+    assert "Not listed, because the text would be too long: 100 of the 300 fixed. " in whole
     assert len(cut) <= 8_000
     _, _, folded = cut.partition("<details>")
-    assert f"Too long for this text: {300 - folded.count('nvd.nist.gov')} of 300 fixed. " in cut
+    assert (
+        f"Not listed, because the text would be too long: {300 - folded.count('nvd.nist.gov')} of the 300 fixed. "
+        in cut
+    )
     assert f"`basebump compare python:3.12-slim@{digest('old')} python:3.12-slim@{digest('new')}`" in cut
 
 
@@ -390,8 +397,35 @@ def test_body_ends_with_how_to_decline_ignore_and_undo_the_update():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     one, all_after = render_proposal_body((MOVE,)), render_proposal_body((muting,))
     assert "**Not now?** Close this: basebump then proposes only later digests. **Never?** Write `# basebump" in one
-    assert "**Merged by mistake?** Revert the merge commit, and close " in one
+    assert "**Merged by mistake?** Revert the merge commit, and close the request that then proposes it again." in one
     assert "Close this: later digests are then offered only if they fix something critical. " in all_after
+
+
+def test_body_does_not_offer_a_way_back_to_a_digest_that_is_gone():
+    gone = replace(MOVE, cause=UpdateCause.GONE)
+    text = render_proposal_body((gone,), build_evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(), gone))
+    assert "proposes only later digests, and builds still fail until then. **Never?**" in text
+    assert "**Merged by mistake?** Write another digest: a revert brings back the one that is gone." in text
+    assert "basebump compare" not in text
+
+
+@pytest.mark.parametrize(
+    ("listed", "heading"),
+    [(date(2026, 11, 20), "Exploited (KEV)"), (date(2025, 2, 5), "Exploited (KEV of 2025-02-05)")],
+)
+def test_date_of_old_list_of_exploited_vulnerabilities_is_in_the_heading(listed, heading):
+    database = datetime(2026, 12, 2, tzinfo=UTC)
+    old, new = (replace(each, scanner=replace(each.scanner, database=database)) for each in (scan(CRITICAL), scan()))
+    known = {
+        each: replace(evidence, list_versions=ListVersions(kev_date=listed))
+        for each, evidence in build_evidence(old, new).items()
+    }
+    assert f"| | {heading} | Critical |" in render_proposal_body(known=known)
+
+
+def test_body_counts_what_the_new_image_has_if_the_update_adds_vulnerabilities():
+    text = render_proposal_body(known=build_evidence(scan(LOW), scan(LOW, CRITICAL)))
+    assert "1 stays unfixed (a fix exists, but is not in the new image), so the new image has 2.**" in text
 
 
 def test_body_with_thousands_of_files_fits_limit():
@@ -490,9 +524,9 @@ def build_fleet_evidence(outcome):
     ],
 )
 def test_body_counts_repositories_that_passed_ci_failed_ci_or_merged_the_update(outcome, text):
-    waiting = "this repository's checks judge it; a person merges it (auto-merge: no)"
-    assert f"| Tested | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
-    assert f"| Tested | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
+    waiting = "this repository's checks judge it; a person merges it (auto-merge: not configured)"
+    assert f"| Checks | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
+    assert f"| Checks | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
     several = {**build_fleet_evidence(outcome), **build_evidence(None, None, PIN)}
     assert f" Tested: {text}." in render_proposal_body((MOVE, PIN), several)
 

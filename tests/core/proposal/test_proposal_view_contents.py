@@ -40,7 +40,7 @@ def build_contents_evidence(old=OLD, new=NEW, **more) -> Evidence:
 def test_body_states_download_sizes_and_that_image_was_rebuilt_from_same_revision():
     text = render_evidence_body(build_contents_evidence())
     assert "| Source | rebuilt from the same revision, by its labels |" in text
-    assert "yes: config and platforms unchanged · `+250.0 kB` |" in text
+    assert "yes: user, entrypoint, ports and platforms unchanged · `+250.0 kB` |" in text
     assert "built 2026-11-01 → 2026-11-20" in text, (
         "the image says itself when it was built, where its scanner does not"
     )
@@ -54,7 +54,7 @@ def test_body_links_to_source_comparison_or_warns_about_other_source():
 
 
 def test_body_states_that_config_of_image_is_unknown_or_not_looked_up():
-    assert "before? | not known: the config of an image could not be read |" in render_evidence_body(
+    assert "before? | not known: the config of the old or the new image could not be read |" in render_evidence_body(
         build_contents_evidence(old=None)
     )
     assert "| Runs\u00a0as\u00a0before? | not looked up |" in render_evidence_body(compare_scans(scan(), scan()))
@@ -142,7 +142,7 @@ def test_long_lists_of_config_and_platforms_are_cut_and_rest_is_counted():
 def test_summary_of_remaining_findings_counts_available_fixes():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
     text = render_evidence_body(compare_scans(scan(*both), scan(*both)))
-    assert "<summary>All 2 remaining: 2 low (1 with a fix that the new image lacks)</summary>" in text
+    assert "<summary>All 2 remaining: 2 low (a fix exists for 1, but is not in the new image)</summary>" in text
 
 
 def test_text_from_image_is_shown_only_as_code_in_body():

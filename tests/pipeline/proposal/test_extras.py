@@ -245,7 +245,7 @@ def test_branch_is_rebuilt_on_new_base_if_the_forge_requires_up_to_date_branches
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        (PolicyRule(), "a person merges it (auto-merge: no) |"),
+        (PolicyRule(), "a person merges it (auto-merge: not configured) |"),
         (
             PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST), draft=True),
             "a person merges it (auto-merge: no, this is a draft) |",

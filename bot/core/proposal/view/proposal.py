@@ -165,6 +165,8 @@ class ProposalView:
     """The date on which the scanner's database was built."""
     exploited_list: Plain | None
     """The date of the list of exploited vulnerabilities; None if the list is not configured or could not be read."""
+    is_exploited_list_old: bool
+    """True if the list is so much older than the scanner's database that newer entries are missing."""
     is_exploited_unknown: bool
     """True if the list of exploited vulnerabilities is configured but could not be read."""
     epss_list: Plain | None
@@ -328,6 +330,7 @@ def build_proposal_view(
         scanner_version=Plain(scanner.version) if scanner else None,
         database=format_day(scanner.database) if scanner else None,
         exploited_list=Plain(f"{list_versions.kev_date}") if list_versions.kev_date else None,
+        is_exploited_list_old=list_versions.is_kev_old(scanner.database if scanner else None),
         is_exploited_unknown=AdvisoryList.KEV in list_versions.unread_lists,
         epss_list=Plain(f"{list_versions.epss_date}") if list_versions.epss_date else None,
         has_alerts=has_alerts,

@@ -25,12 +25,12 @@ def list_reasons(update: ImageUpdate, transition: Transition, evidence: Evidence
 def summarise_reason(update: ImageUpdate, transition: Transition, evidence: Evidence) -> Plain | Text:
     """Return the first reason in a few words, for tables of several images: `fixes 2 critical`, `newer digest`."""
     count, kind = _count_grave_fixes(evidence)
-    return build_sentence(f"fixes {count} {kind}" if count else _name_trigger(update, transition))
+    return build_sentence(f"fixes {count} {kind}" if count else _describe_trigger(update, transition)[0])
 
 
 def build_compare_command(update: ImageUpdate, transition: Transition) -> Text | None:
-    """Return the command that compares both images again; None if the file has no digest."""
-    if transition.old is None:
+    """Return the command that compares both images again; None if the file has no digest, or one that is gone."""
+    if transition.old is None or update.cause is UpdateCause.GONE:
         return None
     name, tag = update.reference.image.name, transition.tag_ref.tag
     old, new = f"{name}:{tag}@{transition.old}", f"{name}:{transition.new_tag or tag}@{transition.new}"
@@ -56,7 +56,7 @@ def _describe_reasons(update: ImageUpdate, transition: Transition, evidence: Evi
             yield f"{fixes or 'a fix that must not wait'}, so {wait} was skipped"
     elif fixes:
         yield fixes
-    yield _describe_trigger(update, transition)
+    yield _describe_trigger(update, transition)[1]
     contents = evidence.contents or TransitionContents(None, None)
     old, new = _get_build_time(evidence.old, contents.old), _get_build_time(evidence.new, contents.new)
     if old is not None and new is not None and new > old:
@@ -65,33 +65,22 @@ def _describe_reasons(update: ImageUpdate, transition: Transition, evidence: Evi
         yield f"the schedule {schedule.cron} ({schedule.timezone}) allows it"
 
 
-def _describe_trigger(update: ImageUpdate, transition: Transition) -> str:
+def _describe_trigger(update: ImageUpdate, transition: Transition) -> tuple[str, str]:
+    """Return what caused the update, in a few words and as the end of a sentence."""
     match update.cause:
         case UpdateCause.GONE:
-            return "the registry no longer has the digest in the file"
+            return "digest is gone", "the registry no longer has the digest in the file"
         case UpdateCause.BLOCKED:
-            return f"the digest {'in the file' if transition.old is not None else 'of the tag'} is blocked"
+            which = "in the file" if transition.old is not None else "of the tag"
+            return "digest is blocked", f"the digest {which} is blocked"
         case UpdateCause.WITHDRAWN:
-            return "the publisher took the digest in the file back"
+            return "digest withdrawn", "the publisher took the digest in the file back"
+        case UpdateCause.MOVED if transition.new_tag is not None:
+            return f"newer tag {transition.new_tag}", f"there is a newer tag, {transition.new_tag}"
+        case UpdateCause.MOVED if transition.old is not None:
+            return "newer digest", "the tag points to a newer digest"
         case UpdateCause.MOVED:
-            if transition.new_tag is not None:
-                return f"there is a newer tag, {transition.new_tag}"
-            return "the tag points to a newer digest" if transition.old is not None else "the file has no digest"
-    assert_never(update.cause)
-
-
-def _name_trigger(update: ImageUpdate, transition: Transition) -> str:
-    match update.cause:
-        case UpdateCause.GONE:
-            return "digest is gone"
-        case UpdateCause.BLOCKED:
-            return "digest is blocked"
-        case UpdateCause.WITHDRAWN:
-            return "digest withdrawn"
-        case UpdateCause.MOVED:
-            if transition.new_tag is not None:
-                return f"newer tag {transition.new_tag}"
-            return "newer digest" if transition.old is not None else "no digest yet"
+            return "no digest yet", "the file has no digest"
     assert_never(update.cause)
 
 
