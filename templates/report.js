@@ -62,10 +62,15 @@ function createLink(text, address, attributes = {}) {
   return address ? create("a", { href: address, rel: "noopener noreferrer", ...attributes }, text) : text;
 }
 
+// Returns an image name that browsers prefer to break after a slash.
+function createName(name) {
+  return create("code", {}, ...name.split(/(?<=\/)/).flatMap((part) => [part, create("wbr")]));
+}
+
 function createCell(row, { key, isNumber, isSeverity, unit = "" }) {
   const value = row[key];
   if (key === "image") {
-    const button = create("button", { type: "button", class: "link", "aria-expanded": "false" }, create("code", {}, value));
+    const button = create("button", { type: "button", class: "link", "aria-expanded": "false" }, createName(value));
     button.addEventListener("click", () => toggleUsers(button, row));
     const cell = create("th", { scope: "row", "data-title": "Image" }, button);
     if (row.page) {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
+from bot.core.markdown import describe_rest
 from bot.model.evidence import Severity
 from bot.model.vocabulary import OPEN_OUTCOMES, ProposalOutcome, Reason, ReferenceStatus
 from bot.reports.page.image_rows import (
@@ -83,8 +84,8 @@ def _build_overdue_figures(proposals: Sequence[ProposalFacts]) -> Iterator[RiskF
     unknown = sum(each.is_due_unknown for each in proposals)
     if due or unknown or accepted:
         overdue = sum(each.is_overdue for each in proposals)
-        note = f"proposals with a due date; {unknown:,} not scanned; {accepted:,} declined (accepted risk)"
-        yield RiskFigure("Overdue", f"{overdue:,} of {due:,}", note, "proposals", is_alarming=overdue > 0)
+        note = f"of {due:,} proposals with a due date; {unknown:,} not scanned; {accepted:,} declined (accepted risk)"
+        yield RiskFigure("Overdue", f"{overdue:,}", note, "proposals", is_alarming=overdue > 0)
 
 
 def _build_blocked_figures(located: Sequence[ReferenceInRepository]) -> Iterator[RiskFigure]:
@@ -122,7 +123,7 @@ def _build_age_figure(images: Sequence[ImageRow]) -> RiskFigure:
     if oldest is None or oldest.age_days is None:
         value, note = "not known", "the age of an image is known only after a scan"
     else:
-        value, note = f"{oldest.age_days} day{'' if oldest.age_days == 1 else 's'}", oldest.image
+        value, note = f"{oldest.age_days:,} day{'' if oldest.age_days == 1 else 's'}", oldest.image
     return RiskFigure("Oldest image in use", value, note, "sort=age", is_alarming=False)
 
 
@@ -130,8 +131,8 @@ def _build_unscanned_figure(images: Sequence[ImageRow]) -> RiskFigure:
     count = sum(row.counts is None for row in images)
     return RiskFigure(
         "Images not scanned",
-        f"{count:,} of {len(images):,}",
-        "images without an update are not scanned",
+        f"{count:,}",
+        f"of {len(images):,}; images without an update are not scanned",
         "severity=unscanned",
         is_alarming=False,
     )
@@ -142,6 +143,12 @@ MAX_LISTED = 50
 are in the table of images, which draws only a part of its rows."""
 MAX_OWNERS = 5
 """The maximum number of owners that are shown for one proposal."""
+MAX_NAMED_OWNERS = 3
+"""The maximum number of owners of repositories in the title."""
+MAX_OWNER_LENGTH = 60
+"""The maximum number of characters of such an owner."""
+_FOLDERS = frozenset({"", "local"})
+"""The kinds of forge whose repositories are folders."""
 MAX_REPOSITORIES = 100
 """The maximum number of repositories in the list of repositories."""
 
@@ -243,11 +250,14 @@ class FleetPage:
     Every text is one line of limited length. It is not escaped for HTML, because the template escapes it.
     """
 
+    owners: str
+    """The organisations or users that own the repositories; empty if the repositories have no owners."""
     levels: str
     started: datetime | None
     ended: datetime | None
     risks: tuple[RiskFigure, ...]
-    figures: tuple[tuple[str, str], ...]
+    figures: tuple[tuple[str, str, str], ...]
+    """The label of each figure, its value, and a note, which may be empty."""
     charts: tuple[PageChart, ...]
     paused: ShownRows[PausedRow]
     failed: ShownRows[FailureFacts]
@@ -269,6 +279,7 @@ def build_page(run: RunFacts, rows: int, stages: StageReport | None = None) -> F
     shown_images = cut_rows(images, rows, lambda row: row)
     proposals = [each for tree in run.repositories for each in tree.proposals]
     return FleetPage(
+        owners=_describe_owners(run.repositories),
         levels=", ".join(shorten_text(level) for level in run.levels),
         started=run.started,
         ended=run.ended,
@@ -287,21 +298,34 @@ def build_page(run: RunFacts, rows: int, stages: StageReport | None = None) -> F
     )
 
 
+def _describe_owners(repositories: Iterable[RepositoryFacts]) -> str:
+    """Return the first part of the names of repositories, such as `acme` for `acme/web`, without duplicates.
+
+    Folders are left out, because the path of a folder contains no owner.
+    """
+    parts = (each.name.partition("/") for each in repositories if each.forge not in _FOLDERS)
+    owners = sorted({owner for owner, slash, _ in parts if slash})
+    shown = ", ".join(shorten_text(each, MAX_OWNER_LENGTH) for each in owners[:MAX_NAMED_OWNERS])
+    return f"{shown} {describe_rest(len(owners), MAX_NAMED_OWNERS)}".strip()
+
+
 def _build_stuck_figures(stages: StageReport | None) -> Iterable[RiskFigure]:
     return (build_stuck_figure(len(stages.stages.list_stuck(stages.now))),) if stages is not None else ()
 
 
-def _build_figures(run: RunFacts, located: Sequence[ReferenceInRepository], images: int) -> tuple[tuple[str, str], ...]:
+def _build_figures(
+    run: RunFacts, located: Sequence[ReferenceInRepository], images: int
+) -> tuple[tuple[str, str, str], ...]:
     total, pinned = len(located), sum(at.reference.digest is not None for at in located)
     proposals = sum(len(tree.proposals) for tree in run.repositories)
     return (
-        ("Repositories", f"{len(run.repositories):,}"),
-        ("Images", f"{images:,}"),
-        ("Image references", f"{total:,}"),
-        ("Pinned by digest", f"{pinned:,} of {total:,}" if total else "none"),
-        ("Can be updated now", f"{sum(can_update_now(at.reference) for at in located):,}"),
-        ("Proposals", f"{proposals:,}"),
-        ("Failures of basebump", f"{len(run.failures):,}"),
+        ("Repositories", f"{len(run.repositories):,}", ""),
+        ("Images", f"{images:,}", ""),
+        ("Image references", f"{total:,}", ""),
+        ("Pinned by digest", f"{pinned:,}", f"of {total:,}"),
+        ("Can be updated now", f"{sum(can_update_now(at.reference) for at in located):,}", ""),
+        ("Proposals", f"{proposals:,}", ""),
+        ("Failures of basebump", f"{len(run.failures):,}", ""),
     )
 
 

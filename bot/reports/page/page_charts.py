@@ -32,9 +32,7 @@ class ChartBar:
     counts: tuple[int, ...]
     """One number for each column of the chart."""
     widths: tuple[int, ...]
-    """The numbers in percent of the largest number in the chart. If each bar has its own scale: of the largest in this
-    bar.
-    """
+    """The numbers in percent of the largest number in the chart."""
     severity: str = ""
     """The severity that the numbers are about, which determines the colour; empty if the numbers are not about a
     severity.
@@ -156,18 +154,15 @@ def _build_chart(
     *,
     are_severities: bool = False,
 ) -> PageChart:
-    """Return a chart.
-
-    If `are_severities` is True, the labels are severities. The longest bar of each row then has the full width, so that
-    small numbers of critical vulnerabilities remain visible beside large numbers of low ones.
-    """
+    """Return a chart, in which all bars have the same scale. `are_severities` is True if the labels are severities."""
     largest = max((count for _, counts in rows for count in counts), default=0)
-    bars: list[ChartBar] = []
-    for label, counts in rows:
-        full_width = max(counts) if are_severities else largest
-        widths = tuple(_compute_width(each, full_width) for each in counts)
-        bars.append(ChartBar(label, counts, widths, label if are_severities else ""))
-    return PageChart(title, columns, tuple(bars), note)
+    bars = tuple(
+        ChartBar(
+            label, counts, tuple(_compute_width(each, largest) for each in counts), label if are_severities else ""
+        )
+        for label, counts in rows
+    )
+    return PageChart(title, columns, bars, note)
 
 
 def _compute_width(count: int, largest: int) -> int:

@@ -86,6 +86,29 @@ def test_fleet_page_links_only_safe_urls():
     assert image[11] == ["Update node:22", good]
 
 
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (("acme/web", "acme/api"), "The images of acme"),
+        (("beta/web", "acme/web"), "The images of acme, beta"),
+        (("a/1", "b/1", "c/1", "d/1", "e/1"), "The images of a, b, c and 2 more"),
+        (("<i>/web",), "The images of &lt;i&gt;"),
+        (("web",), "The images of a fleet"),
+        ((), "The images of a fleet"),
+    ],
+)
+def test_fleet_page_names_owners_of_repositories_in_its_head(names, title):
+    repositories = [replace(build_repository(), name=each) for each in names]
+    shown = render_page(build_run_report(*repositories))
+    assert f"<h1>{title}</h1>" in shown
+    assert f"<title>basebump: {title[0].lower()}{title[1:]}</title>" in shown
+
+
+def test_fleet_page_of_folders_names_no_owner_in_its_head():
+    folder = replace(build_repository(), forge="local", name="teams/web")
+    assert "<h1>The images of a fleet</h1>" in render_page(build_run_report(folder))
+
+
 def test_fleet_page_shows_risk_before_failures():
     said = [
         each for _, each in outline_page(build_run_report(build_repository(moving()), failed=[build_failure()])).texts
@@ -265,7 +288,7 @@ def test_fleet_page_sorts_proposals_by_due_date_and_shows_owners():
     outlined = PageOutline(shown)
     assert outlined.rows("overdue since 2026-11-06 00:00 UTC (critical)", "@acme/web, @acme/<b>")
     assert outlined.rows("accepted risk (high)")
-    assert outlined.rows("Overdue", "1 of 3", "proposals with a due date; 0 not scanned; 1 declined (accepted risk)")
+    assert outlined.rows("Overdue", "1", "of 3 proposals with a due date; 0 not scanned; 1 declined (accepted risk)")
 
 
 def test_blocked_images_are_first_in_figures_and_table_of_fleet_page():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 import pytest
@@ -64,6 +65,23 @@ BROKEN_HEADINGS = """
 """
 """The headings of columns in which a word begins in one line and ends in another."""
 
+BROKEN_NUMBERS = r"""
+(() => {
+  const [found, range] = [[], document.createRange()];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = walker.nextNode());) {
+    if (text.parentElement.closest("code, .plain th, script, style") || !text.parentElement.checkVisibility()) continue;
+    for (const { 0: number, index } of text.data.matchAll(/\d[\d.,:]*\d/g)) {
+      range.setStart(text, index);
+      range.setEnd(text, index + number.length);
+      if (new Set([...range.getClientRects()].map((each) => each.top)).size > 1) found.push(number);
+    }
+  }
+  return found;
+})()
+"""
+"""The numbers that begin in one line and end in another. Names of images may break."""
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
@@ -117,6 +135,17 @@ def test_axe_finds_no_accessibility_violation_on_fleet_page(chromium, page, widt
 def test_column_headings_are_not_broken_within_words(chromium, page, width):
     chromium.show(page, width=width)
     assert chromium.evaluate(BROKEN_HEADINGS) == []
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_numbers_are_not_broken_into_two_lines(chromium, page, tmp_path, width, script):
+    large = tmp_path / "large.html"
+    page_text = page.read_text(encoding="utf-8")
+    large.write_text(re.sub(r"(<t?d[dh]?[^>]*>)(\d+)<", r"\g<1>123,456,789<", page_text), encoding="utf-8")
+    chromium.show(large, width=width, script=script)
+    assert chromium.evaluate("document.body.innerText").count("123,456,789") > 20
+    assert chromium.evaluate(BROKEN_NUMBERS) == []
 
 
 def test_fleet_page_has_dark_background_in_dark_scheme(chromium, page):
