@@ -17,7 +17,7 @@ from bot import wiring
 from bot.cli import options
 from bot.cli.messages import render_error, write_message
 from bot.cli.outputs import ExportTarget, write_result
-from bot.cli.presentation import is_quiet
+from bot.cli.presentation import is_quiet, is_verbose
 from bot.cli.terminal import create_progress
 from bot.model.check import CheckReport
 from bot.model.config_types.times import parse_age
@@ -164,7 +164,7 @@ def _render_screen(report: CheckReport) -> str:
     from bot.cli.screen import show_lines
     from bot.reports.check.check_text import render_check_lines
 
-    return show_lines(render_check_lines(report, is_brief=is_quiet()), sys.stdout)
+    return show_lines(render_check_lines(report, is_brief=is_quiet(), is_verbose=is_verbose()), sys.stdout)
 
 
 def _render_report(report: CheckReport, output_format: str) -> str:

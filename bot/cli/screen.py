@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
-from bot.cli.presentation import has_colors, is_quiet, is_terminal
+from bot.cli.presentation import has_colors, is_quiet, is_terminal, is_verbose
 from bot.model.report import RunReport
 from bot.model.source import FilePath
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_lines
@@ -32,7 +32,9 @@ def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] 
     """Render the text output of `scan` for stdout. `render_scan_lines` documents the parameters."""
     from bot.reports.run.report_text import render_scan_lines
 
-    return show_lines(render_scan_lines(report, written_paths, is_brief=is_quiet()), sys.stdout)
+    return show_lines(
+        render_scan_lines(report, written_paths, is_brief=is_quiet(), is_verbose=is_verbose()), sys.stdout
+    )
 
 
 def render_run_for_screen(report: RunReport) -> str:

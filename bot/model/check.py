@@ -12,7 +12,7 @@ from bot.model.vocabulary import ReferenceStatus
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.image_name import Digest
     from bot.model.report import RunFailure, Verdict
-    from bot.model.source import UnsupportedText
+    from bot.model.source import UnreadText, UnsupportedText
     from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
 
 
@@ -104,6 +104,8 @@ class CheckCounts:
     """References that could not be looked up. They are also counted as pinned or unpinned."""
     unreadable: int
     """Texts in which no reference could be parsed, and files that cannot be parsed. They are not counted in `found`."""
+    unread_texts: int
+    """Texts that look like image references and that no format reads. They are not counted in `found`."""
 
     @property
     def total_not_evaluated(self) -> int:
@@ -126,6 +128,8 @@ class CheckReport:
     """True if everything that was not evaluated is a finding."""
     unreadable_violations: tuple[tuple[Violation, ...], ...] = ()
     """The violations of each of `unsupported`, in the same order."""
+    unread_texts: tuple[UnreadText, ...] = ()
+    """Texts that look like image references and that no format reads. They are never violations."""
 
     @property
     def findings(self) -> Iterator[CheckFinding]:
@@ -163,4 +167,5 @@ class CheckReport:
             not_evaluated=dict(sorted(unevaluated.items())),
             unresolved=sum(each.is_unresolved for each in self.references),
             unreadable=len(self.unsupported),
+            unread_texts=len(self.unread_texts),
         )

@@ -15,6 +15,9 @@ MAX_TREE_REFERENCES = 50_000
 """The maximum number of image references in one tree. A folder with a hundred public repositories has 15,000."""
 MAX_TREE_FACTS = 200_000
 """The maximum number of cross-file facts in one tree. A public repository with 118 charts states 9,138."""
+MAX_TREE_UNREAD_TEXTS = 10_000
+"""The maximum number of texts in one tree that look like image references and that no format reads. Further texts are
+left out. A public repository with a hundred Tekton tasks has 400."""
 MAX_TREE_BYTES = 256 * 1024 * 1024
 """The maximum number of bytes of the files in one tree that contain image references or cross-file facts. basebump
 keeps these files in memory until the end of the run. A public repository with 118 charts has 24 MB of them."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
     from bot.model.evidence import Evidence
     from bot.model.image_name import Digest
     from bot.model.proposal import ProposedImage
-    from bot.model.source import FilePath, Reference, UnsupportedText
+    from bot.model.source import FilePath, Reference, UnreadText, UnsupportedText
     from bot.model.vocabulary import FailureStage, ProposalOutcome, Reason, ReferenceStatus, RunLevel
 
 SCHEMA = 1
@@ -92,6 +92,8 @@ class RepositoryReport:
     this run read it."""
     stuck: tuple[StuckUpdate, ...] = ()
     """Merged updates that make no progress, for the dashboard. Empty if the repository has no dashboard."""
+    unread_texts: tuple[UnreadText, ...] = ()
+    """Texts that look like image references and that no format reads. Empty for a run, which does not search them."""
 
     @property
     def title(self) -> str:

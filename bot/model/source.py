@@ -126,6 +126,16 @@ class UnsupportedText:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadText:
+    """A text that looks like an image reference, but that no format reads. basebump never edits it."""
+
+    path: FilePath
+    line_number: int
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class ByteEdit:
     """An edit that replaces the bytes `old`, which are at `span`, with `new`."""
 

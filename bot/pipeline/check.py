@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 from bot.core.choice.unevaluated import find_unreadable_violations
 from bot.core.choice.violations import find_violations
-from bot.core.references.changed_references import is_whole_file, select_changed_references
+from bot.core.references.changed_references import (
+    is_whole_file,
+    select_changed_references,
+    select_changed_texts,
+)
 from bot.core.references.reconcile import find_sharing_with_skipped
 from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
+from bot.formats.text import UnreadTextsFormat
 from bot.model.check import CheckedReference, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.errors import TreeError
@@ -50,6 +55,7 @@ def check_tree(
             tuple(find_unreadable_violations(each, policy_config.blocklist, is_strict=options.is_strict))
             for each in checked.unsupported
         ),
+        unread_texts=checked.unread_texts,
     )
     if isinstance(context, OfflineContext):
         return replace(report, references=tuple(_check_offline(checked, context, policy_config, options)))
@@ -100,7 +106,10 @@ def _select_changed(
         TreeError: If the files of the revision cannot be listed or read, or contain too many references.
     """
     earlier = extract_references(
-        extract_result.repository, since.tree, context.formats, reader_slots=context.reader_slots
+        extract_result.repository,
+        since.tree,
+        (*context.formats, UnreadTextsFormat()),
+        reader_slots=context.reader_slots,
     )
     if earlier.failures:
         raise TreeError(earlier.failures[0].error)
@@ -115,4 +124,5 @@ def _select_changed(
             for each in extract_result.unread_files
             if each.path not in unread_earlier or since.has_changed(each.path)
         ),
+        unread_texts=select_changed_texts(extract_result.unread_texts, earlier.unread_texts),
     )

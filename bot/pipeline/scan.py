@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.choice.verdict import build_verdict
 from bot.core.references.select import RepositoryBranch, select_reference
+from bot.formats.text import UnreadTextsFormat
 from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
@@ -88,7 +89,7 @@ def extract_tree(
     extract_result = extract_references(
         GitRepository("", "", None, None, is_public=False),
         tree,
-        context.formats,
+        (*context.formats, UnreadTextsFormat()),
         context.read_rules if reads_rules else None,
         enclosing_rules=policy_config.repository_rules,
         reader_slots=context.reader_slots,
@@ -169,4 +170,6 @@ def decide_tree(
 
 
 def _build_report(root: str, extract_result: ExtractResult, verdicts: Sequence[Verdict]) -> RepositoryReport:
-    return RepositoryReport("", root, None, tuple(verdicts), extract_result.unsupported)
+    return RepositoryReport(
+        "", root, None, tuple(verdicts), extract_result.unsupported, unread_texts=extract_result.unread_texts
+    )

@@ -6,11 +6,11 @@ The references before and after the change are compared, so that a removed line 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, Span, UnreadText, UnsupportedText
 
 _ANY_SLOT = EditSlot(Span(0, 0), b"")
 """Stands for all slots that basebump may edit, because their positions are not compared."""
@@ -43,6 +43,17 @@ def select_changed_references(
         if remaining[identity] < 0 or (is_whole_file(item) and item.path in changed_files):
             changed.add(index)
     return tuple(each for index, each in enumerate(current) if index in changed)
+
+
+def select_changed_texts(current: Sequence[UnreadText], earlier: Sequence[UnreadText]) -> tuple[UnreadText, ...]:
+    """Return the texts of `current` that the same file does not contain as often in `earlier`."""
+    remaining = Counter((each.path, each.text) for each in earlier)
+    changed: list[UnreadText] = []
+    for each in current:
+        remaining[each.path, each.text] -= 1
+        if remaining[each.path, each.text] < 0:
+            changed.append(each)
+    return tuple(changed)
 
 
 def is_whole_file(item: Reference | UnsupportedText) -> bool:

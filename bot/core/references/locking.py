@@ -73,7 +73,7 @@ def lock_vendored(references: ExtractedReferences) -> ExtractedReferences:
     a rule can allow, the rule must allow both. If it was locked because of a reason that no rule can allow, its lock
     stays unchanged.
     """
-    vendored = {path for path in {reference.path for reference in references} if _is_vendored(path)}
+    vendored = {path for path in {reference.path for reference in references} if is_vendored(path)}
     if not vendored:
         return references
     return tuple(
@@ -109,7 +109,7 @@ def unlock_allowed(reference: Reference, reasons: Collection[Reason]) -> Referen
     return replace(reference, digest_slot=digest, tag_slot=tag)
 
 
-def _is_vendored(path: FilePath) -> bool:
+def is_vendored(path: FilePath) -> bool:
     """Return True if the file is in a folder for copies of other projects.
 
     These are the folders of Go, PHP, Ruby and others, of npm, and of Bazel's users.

@@ -18,13 +18,14 @@ from bot.core.references.ignore_comments import IgnoreCommentFinder
 from bot.core.references.links import ResolvedLinks, resolve_links
 from bot.core.references.policy import spend_rule_steps
 from bot.core.references.relate import apply_cross_file_facts
-from bot.model.cost_limits import MAX_PATH_FOLDERS
+from bot.core.references.unread_texts import leave_out_read_texts
+from bot.model.cost_limits import MAX_PATH_FOLDERS, MAX_TREE_UNREAD_TEXTS
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.path_index import index_paths
 from bot.model.report import RunFailure
-from bot.model.source import FilePath, Reference, UnsupportedText
+from bot.model.source import FilePath, Reference, UnreadText, UnsupportedText
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.references.file_reading import MAX_FILE_BYTES, FileReading, SelectedFile
 from bot.pipeline.references.reader_slots import ReaderSlots, TreeReader
@@ -134,6 +135,9 @@ class ExtractResult:
     """The references of all readings, after cross-file facts and ignore comments were applied."""
     unread_files: tuple[UnsupportedText, ...] = ()
     """Files that were not read, because they or the files before them are too large."""
+    unread_texts: tuple[UnreadText, ...] = ()
+    """Texts that look like image references and that no format reads, at most MAX_TREE_UNREAD_TEXTS. Empty if the
+    format that finds them is not one of the formats in use."""
     failures: tuple[RunFailure, ...] = ()
     rules: tuple[PolicyRule, ...] = ()
     """Rules of the repository's own config file."""
@@ -233,6 +237,7 @@ def extract_references(
             *(UnsupportedText(path, 1, "", Reason.TOO_LARGE) for path in read_result.unread_paths),
             *(UnsupportedText(path, 1, "", Reason.UNREADABLE_LINK) for path in read_result.unreadable_links),
         ),
+        unread_texts=leave_out_read_texts(read_result.unread_texts, references),
         failures=tuple(failures),
         rules=own_rules,
         has_repository_config=rules is not None,
@@ -272,6 +277,7 @@ class _ReadResult:
     """The readings of the files of a tree, and the files that were not read."""
 
     readings: list[FileReading] = field(default_factory=list)
+    unread_texts: list[UnreadText] = field(default_factory=list)
     unread_paths: list[FilePath] = field(default_factory=list)
     """The files that are too large, and the files after the one that exceeded the budget."""
     failures: list[RunFailure] = field(default_factory=list)
@@ -346,6 +352,7 @@ def _read_files(
                     result.has_exceeded_budget = True
                     break
                 result.readings += contents.readings
+                result.unread_texts += contents.unread_texts[: MAX_TREE_UNREAD_TEXTS - len(result.unread_texts)]
     return result
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from bot.formats.text import UnreadTextsFormat
 from bot.model.cost_limits import MAX_FILE_FACTS, MAX_FILE_REFERENCES
 from bot.model.errors import TreeError
 from bot.model.extracted_item import ExtractedItem, ExtractedReferences
 from bot.model.forge import TreeEntry
 from bot.model.image_name import ImageName
-from bot.model.source import IGNORE_COMMENT_MARK, Reference, SourceFile, UnsupportedText
+from bot.model.source import IGNORE_COMMENT_MARK, Reference, SourceFile, UnreadText, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat, FileTree
 
@@ -72,6 +73,8 @@ class FileContents(NamedTuple):
     size: int
     readings: tuple[FileReading, ...] = ()
     """Empty if the file has more than MAX_FILE_BYTES."""
+    unread_texts: tuple[UnreadText, ...] = ()
+    """Texts that look like image references and that none of the formats reads."""
 
     @property
     def reference_count(self) -> int:
@@ -99,16 +102,23 @@ def _read_contents(file: SourceFile, formats: Sequence[FileFormat]) -> FileConte
         pointer = UnsupportedText(file.path, 1, _LFS_POINTER.decode(), Reason.UNPARSABLE)
         return FileContents(len(file.content), (FileReading(file, formats[0], (pointer,)),))
     readings: list[FileReading] = []
+    text_finder: UnreadTextsFormat | None = None
     for file_format in formats:
+        if isinstance(file_format, UnreadTextsFormat):
+            text_finder = file_format
+            continue
         # Most pairs of a file and a format have no items. Nothing is built for these, because a large tree has many.
         items = file_format.extract(file)
         first = next(items, None)
         if first is not None:
             readings.append(_collect_items(file, file_format, chain((first,), items)))
-    if not readings:
-        return FileContents(len(file.content))
-    found = [each for each in _leave_out_repetitions(readings) if each.extracted or each.facts]
-    return FileContents(len(file.content), tuple(found))
+    found = [each for each in _leave_out_repetitions(readings) if each.extracted or each.facts] if readings else []
+    texts = (
+        tuple(text_finder.find_unread_texts(file, [item for reading in found for item in reading.extracted]))
+        if text_finder is not None
+        else ()
+    )
+    return FileContents(len(file.content), tuple(found), texts)
 
 
 def estimate_work(file: SelectedFile) -> int:

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from bot.model.errors import TreeError
 from bot.model.extracted_item import ExtractedReferences
 from bot.model.forge import TreeEntry
-from bot.model.source import FilePath, SourceFile
+from bot.model.source import FilePath, SourceFile, UnreadText
 from bot.piped_child import read_message, write_message
 from bot.pipeline.references.file_reading import FileContents, FileReading, SelectedFile, read_selected_files
 from bot.ports import FileFormat, FileTree
@@ -37,10 +37,11 @@ FileRequest = tuple[FilePath, int | None, str | None, tuple[int, ...]]
 """The path, size and object id of a file, and the positions of its formats in `WorkerTask.formats`."""
 ReadingAnswer = tuple[int, ExtractedReferences, tuple["CrossFileFact", ...]]
 """The position of a format in the formats of the file, and the references and facts that the format found."""
-FileAnswer = int | str | tuple[bytes, bool, tuple[ReadingAnswer, ...]]
-"""The content of a file, whether it may have ignore comments, and its readings.
+FileAnswer = int | str | tuple[int, bytes, bool, tuple[ReadingAnswer, ...], tuple[UnreadText, ...]]
+"""The size and content of a file, whether it may have ignore comments, its readings, and the texts that none reads.
 
-Only the size of the file if no format found anything; only the message of the error if the file could not be read.
+The content is empty if there are no readings. Only the size of the file if no format found anything; only the message
+of the error if the file could not be read.
 """
 
 
@@ -83,9 +84,10 @@ def read_until_too_heavy(tree: FileTree, files: Sequence[SelectedFile]) -> Itera
 
 def weigh_contents(contents: FileContents | TreeError) -> int:
     """Return the bytes that the contents of a file occupy in memory; 0 if no format found anything in the file."""
-    if isinstance(contents, TreeError) or not contents.readings:
+    if isinstance(contents, TreeError):
         return 0
-    return contents.size + (contents.reference_count + contents.fact_count) * ITEM_WEIGHT
+    item_count = contents.reference_count + contents.fact_count + len(contents.unread_texts)
+    return (contents.size if contents.readings else 0) + item_count * ITEM_WEIGHT
 
 
 def pack_requests(files: Sequence[SelectedFile], formats: Sequence[FileFormat]) -> bytes:
@@ -145,12 +147,13 @@ def _pack_answer(file: SelectedFile, contents: FileContents | TreeError) -> File
     if isinstance(contents, TreeError):
         return str(contents)
     if not contents.readings:
-        return contents.size
+        texts = contents.unread_texts
+        return (contents.size, b"", False, (), texts) if texts else contents.size
     first = contents.readings[0]
     readings = tuple(
         (file.formats.index(reading.file_format), reading.extracted, reading.facts) for reading in contents.readings
     )
-    return first.file.content, first.may_have_ignore_comments, readings
+    return contents.size, first.file.content, first.may_have_ignore_comments, readings, contents.unread_texts
 
 
 def _unpack_answer(file: SelectedFile, answer: FileAnswer) -> FileContents | TreeError:
@@ -158,12 +161,13 @@ def _unpack_answer(file: SelectedFile, answer: FileAnswer) -> FileContents | Tre
         return TreeError(answer)
     if isinstance(answer, int):
         return FileContents(answer)
-    content, may_have_ignore_comments, readings = answer
+    size, content, may_have_ignore_comments, readings, texts = answer
     source = SourceFile(file.entry.path, content)
     return FileContents(
-        len(content),
+        size,
         tuple(
             FileReading(source, file.formats[position], references, facts, may_have_ignore_comments)
             for position, references, facts in readings
         ),
+        texts,
     )

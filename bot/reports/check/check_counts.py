@@ -9,6 +9,7 @@ from bot.core.markdown import make_console_line
 from bot.model.check import CheckCounts, CheckReport
 from bot.model.vocabulary import ViolationKind
 from bot.reports.parts.json_text import JsonValue
+from bot.reports.parts.unread_lines import summarise_unread_texts
 
 
 def render_counts(counts: CheckCounts) -> dict[str, JsonValue]:
@@ -20,6 +21,7 @@ def render_counts(counts: CheckCounts) -> dict[str, JsonValue]:
         "not_evaluated": {reason.value: count for reason, count in counts.not_evaluated.items()},
         "unresolved": counts.unresolved,
         "unreadable": counts.unreadable,
+        "unread_texts": counts.unread_texts,
     }
 
 
@@ -39,6 +41,7 @@ def describe_counts(report: CheckReport) -> str:
     if counts.unreadable:
         verb = "contains" if counts.unreadable == 1 else "contain"
         sentences.append(f"{format_count(counts.unreadable, 'text')} {verb} no readable reference.")
+    sentences += summarise_unread_texts(report.unread_texts)
     return " ".join(sentences)
 
 

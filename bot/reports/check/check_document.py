@@ -7,7 +7,7 @@ from bot.model.report import SCHEMA
 from bot.reports.check.check_counts import render_counts
 from bot.reports.check.check_notes import list_notes
 from bot.reports.parts.json_text import JsonValue, render_json
-from bot.reports.run.report_document import render_failure, render_reference, render_unsupported
+from bot.reports.run.report_document import render_failure, render_reference, render_unread_text, render_unsupported
 
 
 def render_check_document(report: CheckReport) -> str:
@@ -26,6 +26,7 @@ def render_check_document(report: CheckReport) -> str:
             ],
             "references": [render_reference(checked.verdict, None) for checked in report.references],
             "unsupported": [render_unsupported(each) for each in report.unsupported],
+            "unread_texts": [render_unread_text(each) for each in report.unread_texts],
             "failed": [render_failure(each) for each in report.failed],
         }
     )

@@ -12,6 +12,7 @@ from bot.reports.check.check_counts import describe_counts, describe_result
 from bot.reports.check.check_notes import UnevaluatedGroup, list_notes, list_unevaluated
 from bot.reports.parts.failure_lines import render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
+from bot.reports.parts.unread_lines import render_unread_texts
 
 MAX_MESSAGE = 600
 """The maximum number of characters of a finding: the image, a reason, and a hint."""
@@ -35,16 +36,18 @@ def render_check_text(report: CheckReport) -> str:
     return join_lines(render_check_lines(report))
 
 
-def render_check_lines(report: CheckReport, *, is_brief: bool = False) -> list[Line]:
+def render_check_lines(report: CheckReport, *, is_brief: bool = False, is_verbose: bool = False) -> list[Line]:
     """Return the lines of the text output of `check`. The last line states whether everything was evaluated.
 
-    If `is_brief` is true, only findings and failures are returned; nothing if there are none.
+    If `is_brief` is true, only findings and failures are returned; nothing if there are none. If `is_verbose` is true,
+    the texts that look like image references and are not read are listed.
     """
     entries, failures = list(_list_entries(report, has_notes=not is_brief)), list(render_failures(report.failed))
     if is_brief:
         return join_blocks(entries, failures)
     summary = [_explain("", describe_counts(report)), _explain("", describe_result(report))]
-    return join_blocks(entries, list(_list_unevaluated(report)), failures, summary)
+    unread = list(render_unread_texts(report.unread_texts)) if is_verbose else []
+    return join_blocks(entries, list(_list_unevaluated(report)), unread, failures, summary)
 
 
 def _list_entries(report: CheckReport, *, has_notes: bool) -> Iterator[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
-from bot.model.source import EditSlot, Reference, UnsupportedText
+from bot.model.source import EditSlot, Reference, UnreadText, UnsupportedText
 from bot.reports.parts.json_text import JsonValue, format_time, render_json
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
@@ -23,6 +23,7 @@ def render_scan_document(report: RunReport) -> str:
             "root": tree.name,
             "references": [render_reference(verdict, evidence_index) for verdict in tree.verdicts],
             "unsupported": [render_unsupported(each) for each in tree.unsupported],
+            "unread_texts": [render_unread_text(each) for each in tree.unread_texts],
             "failed": [render_failure(each) for each in report.failed],
         }
     )
@@ -145,6 +146,11 @@ def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
         "reason": unsupported.reason.value,
         **_render_notes(unsupported.notes),
     }
+
+
+def render_unread_text(text: UnreadText) -> dict[str, JsonValue]:
+    """Return a text that looks like an image reference, but that no format reads, as JSON."""
+    return {"path": text.path, "line": text.line_number, "text": text.text}
 
 
 def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:

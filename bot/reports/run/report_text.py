@@ -22,6 +22,7 @@ from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLe
 from bot.reports.parts.effect_lines import describe_effect
 from bot.reports.parts.failure_lines import drop_repeated_errors, render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
+from bot.reports.parts.unread_lines import render_unread_texts, summarise_unread_texts
 from bot.reports.run.folds import Fold, render_unfolded
 
 
@@ -96,7 +97,7 @@ def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None
 
 
 def render_scan_lines(
-    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_brief: bool = False
+    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_brief: bool = False, is_verbose: bool = False
 ) -> list[Line]:
     """Return the text output of `scan`.
 
@@ -104,18 +105,21 @@ def render_scan_lines(
         report: The report of one folder.
         written_paths: The files that `--write` changed; None without `--write`.
         is_brief: True if the output contains only failures, and references that need an action.
+        is_verbose: True if the output lists the texts that look like image references and are not read.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
     if is_brief:
         return join_blocks(list(_render_references(keep_actions(tree), report.evidence)), _render_failures(report))
+    unread = list(render_unread_texts(tree.unread_texts)) if is_verbose else []
     summary = [
         summarise_statuses(report.repositories),
+        *_explain(summarise_unread_texts(tree.unread_texts)),
         *_render_written(written_paths, tree),
         *_explain(describe_gaps(report)),
         *_explain_output(report.repositories),
     ]
-    return join_blocks(list(_render_references(tree, report.evidence)), summary, _render_failures(report))
+    return join_blocks(list(_render_references(tree, report.evidence)), unread, summary, _render_failures(report))
 
 
 def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
