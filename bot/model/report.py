@@ -92,8 +92,6 @@ class RepositoryReport:
     this run read it."""
     stuck: tuple[StuckUpdate, ...] = ()
     """Merged updates that make no progress, for the dashboard. Empty if the repository has no dashboard."""
-    unread_texts: tuple[UnreadText, ...] = ()
-    """Texts that look like image references and that no format reads. Empty for a run, which does not search them."""
 
     @property
     def title(self) -> str:
@@ -114,6 +112,8 @@ class RunReport:
     ended: datetime | None = None
     uses_default_scanner: bool = False
     """True if the config lists no scanners, so that Trivy or Grype was used if one of them is installed."""
+    unread_texts: tuple[UnreadText, ...] = ()
+    """Texts that look like image references and that no format reads. Empty for a run, which does not search them."""
 
     def add_failures(self, failures: tuple[RunFailure, ...]) -> RunReport:
         """Return the report with additional failures."""

@@ -70,6 +70,7 @@ def scan_tree(
         report = RunReport(
             RunLevel.REPORT,
             (_build_report(root, extract_result, _list_offline_verdicts(extract_result, context, policy_config)),),
+            unread_texts=extract_result.unread_texts,
         )
         return TreeScanResult(report.add_failures(extract_result.failures), extract_result)
     return _scan_online(extract_result, root, context, policy_config)
@@ -134,6 +135,7 @@ def _scan_online(
         dict(tree_decisions.decision_result.evidence),
         failures,
         uses_default_scanner=context.uses_default_scanner,
+        unread_texts=extract_result.unread_texts,
     )
     return TreeScanResult(report, extract_result, tree_decisions.changes)
 
@@ -170,6 +172,4 @@ def decide_tree(
 
 
 def _build_report(root: str, extract_result: ExtractResult, verdicts: Sequence[Verdict]) -> RepositoryReport:
-    return RepositoryReport(
-        "", root, None, tuple(verdicts), extract_result.unsupported, unread_texts=extract_result.unread_texts
-    )
+    return RepositoryReport("", root, None, tuple(verdicts), extract_result.unsupported)

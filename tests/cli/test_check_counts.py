@@ -44,6 +44,7 @@ def build_counts(*, pinned=0, unpinned=0, not_evaluated=None, unresolved=0, unre
         "not_evaluated": unevaluated,
         "unresolved": unresolved,
         "unreadable": unreadable,
+        "unread_texts": 0,
     }
 
 

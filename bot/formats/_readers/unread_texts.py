@@ -25,6 +25,8 @@ MAX_NAME = 255
 """The number of bytes before the last part of a name in which the start of the name is searched."""
 MAX_LINE = 1_000
 """The number of bytes before a text that are examined as its line."""
+MAX_KEY = 100
+"""The number of bytes before a text in which the end of its key is searched."""
 MAX_LIST_LINES = 20
 """The number of lines above an item of a list among which the key of the list is searched."""
 
@@ -33,12 +35,12 @@ _VERSIONED = re.compile(rb"/[a-z0-9._-]++(?::[0-9A-Za-z_]|@sha256:)")
 _IMAGE_KEY = re.compile(rb"mage(?<=[iI]mage)(?:\\?[\"'])?[ \t]*+(?::[ \t]++|=[ \t]*+)(?:\\?[\"'])?(?=[a-z0-9])")
 """A key that ends in `image`, up to its value. The fixed letters come first, because the search for them is fast."""
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/@-"
-_TEXT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/-]*+(?:@sha256:[0-9a-f]{64})?+(?=[\s\"'`,;\]})\\<>&]|\Z)")
+_TEXT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/-]{0,500}+(?:@sha256:[0-9a-f]{64})?+(?=[\s\"'`,;\]})\\<>&]|\Z)")
 """A text that consists of the characters of references, up to the end of a value or of a word."""
 _SCHEME = re.compile(rb"docker(?:-image)?://")
 _COMMENT = re.compile(rb"(?:\A|[ \t])#|\A[ \t]*+//")
 _JSON_COMMENT = re.compile(rb"\A[ \t]*+//")
-_VALUE_START = re.compile(rb"(?:(?:\A|[:=,\[{(>]|(?<![^ \t])-)[ \t]*+(?:\\?[\"'`])?|[\"'`])\Z")
+_VALUE_START = re.compile(rb"(?:(?:\A|[:=,\[{>]|(?<![^ \t])-)[ \t]*+(?:\\?[\"'`])?|[\"'`])\Z")
 """The end of a line's part before a value: a key, an item of a list, an option or a quotation mark."""
 _PROGRAM = re.compile(rb"\b(?:docker|podman|nerdctl|buildah|skopeo|crane|cosign|kubectl|ctr|trivy|grype|syft)\b")
 """Programs whose arguments are images. A text inside of a line counts only after such a program."""
@@ -73,12 +75,13 @@ def find_unread_texts(file: SourceFile, items: Sequence[Reference | UnsupportedT
         match = _TEXT.match(content, start)
         if match is None or match.end() in edited or match.end() - _DIGEST_LENGTH in edited:
             continue
+        if not _is_image(match[0].decode(), has_key=has_key):
+            continue
         line_start = max(content.rfind(b"\n", last, start) + 1, line_start)
         last, before = start, content[max(line_start, start - MAX_LINE) : start]
         if (
             not content.startswith(b"#", line_start)
             and comment.search(before) is None
-            and _is_image(match[0].decode(), has_key=has_key)
             and _is_value(content, start, _SCHEME.sub(b"", before))
             and not definitions.contain(start)
         ):
@@ -128,9 +131,10 @@ def _is_value(content: bytes, start: int, before: bytes) -> bool:
 
     `before` is the part of the line before the text.
     """
-    if _OTHER_VALUE.search(before):
+    key = before[-MAX_KEY:]
+    if _OTHER_VALUE.search(key):
         return False
-    if _VALUE_START.search(before) is None:
+    if _VALUE_START.search(key) is None:
         return _PROGRAM.search(before) is not None
     return before.strip(b" \t-\"'") != b"" or not _is_in_other_list(content, start - len(before))
 

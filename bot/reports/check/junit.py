@@ -53,6 +53,7 @@ def _render_properties(counts: CheckCounts) -> ET.Element:
         **{f"not_evaluated.{reason}": count for reason, count in counts.not_evaluated.items()},
         "unresolved": counts.unresolved,
         "unreadable": counts.unreadable,
+        "unread_texts": counts.unread_texts,
     }
     properties = ET.Element("properties")
     for name, value in values.items():

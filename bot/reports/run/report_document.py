@@ -23,7 +23,7 @@ def render_scan_document(report: RunReport) -> str:
             "root": tree.name,
             "references": [render_reference(verdict, evidence_index) for verdict in tree.verdicts],
             "unsupported": [render_unsupported(each) for each in tree.unsupported],
-            "unread_texts": [render_unread_text(each) for each in tree.unread_texts],
+            "unread_texts": [render_unread_text(each) for each in report.unread_texts],
             "failed": [render_failure(each) for each in report.failed],
         }
     )

@@ -111,10 +111,10 @@ def render_scan_lines(
     (tree,) = report.repositories
     if is_brief:
         return join_blocks(list(_render_references(keep_actions(tree), report.evidence)), _render_failures(report))
-    unread = list(render_unread_texts(tree.unread_texts)) if is_verbose else []
+    unread = list(render_unread_texts(report.unread_texts)) if is_verbose else []
     summary = [
         summarise_statuses(report.repositories),
-        *_explain(summarise_unread_texts(tree.unread_texts)),
+        *_explain(summarise_unread_texts(report.unread_texts)),
         *_render_written(written_paths, tree),
         *_explain(describe_gaps(report)),
         *_explain_output(report.repositories),
