@@ -29,6 +29,8 @@ class BuildArgumentSetting:
     argument: str
     value: str = ""
     """The value that replaces the default, such as `python:3.12`; empty if it is not known."""
+    format_name: str = ""
+    """The format of the build file; empty if the value is not known."""
 
 
 @dataclass(frozen=True, slots=True)

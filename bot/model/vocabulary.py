@@ -301,8 +301,8 @@ class Reason(StrEnum):
     )
     BUILD_ARGUMENT = _skipped(
         "build-argument",
-        "A Compose file passes the image, or a part of the image, to a Dockerfile as a build argument. basebump does "
-        "not update build arguments.",
+        "A build file, such as a Compose file, passes the image, or a part of the image, to a Dockerfile as a build "
+        "argument. basebump does not update build arguments.",
         next_step="write a digest, or remove the build argument, so that the default in the Dockerfile applies",
     )
     NAMED_CONTEXT = _skipped(

@@ -308,6 +308,40 @@ def test_files_that_include_each_other_in_a_row_are_bounded(basebump, tmp_path, 
     assert [(each["path"], each["reason"]) for each in json.loads(out)["findings"]][3:] == [("3.txt", "too-large")]
 
 
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("docker-bake.hcl", 'variable "V" { default = "bookworm" }\ntarget "t" { args = { BASE = "debian:${V}" } }\n'),
+        ("docker-bake.json", '{"target": {"t": {"args": {"BASE": "debian:bookworm"}}}}'),
+        (
+            "skaffold.yaml",
+            "apiVersion: skaffold/v4beta11\nkind: Config\nbuild:\n"
+            + "  artifacts: [{image: app, docker: {buildArgs: {BASE: 'debian:bookworm'}}}]\n",
+        ),
+        (".devcontainer.json", '{"build": {"dockerfile": "Dockerfile", "args": {"BASE": "debian:bookworm"}}}'),
+    ],
+)
+def test_scan_lists_default_and_image_that_a_build_file_uses_instead(basebump, tmp_path, path, content):
+    files = {path: content, "Dockerfile": "ARG BASE=alpine:3.20\nFROM ${BASE}\n"}
+    _, out, _ = basebump("scan", write_tree(tmp_path / "tree", files), "--offline", "--format", "json")
+    found = {each["path"]: (each["reference"], each["reason"]) for each in json.loads(out)["references"]}
+    assert found == {"Dockerfile": ("alpine:3.20", "offline"), path: ("debian:bookworm", "build-argument")}
+
+
+@pytest.mark.parametrize("value", ["upper(V)", '"debian:${UNKNOWN}"'])
+def test_image_that_bake_computes_is_not_listed(basebump, tmp_path, value):
+    files = {
+        "docker-bake.hcl": f'target "t" {{ args = {{ BASE = {value} }} }}\n',
+        "Dockerfile": "ARG BASE=alpine:3.20\nFROM ${BASE}\n",
+    }
+    _, out, _ = basebump("scan", write_tree(tmp_path / "tree", files), "--offline", "--format", "json")
+    (found,) = json.loads(out)["references"]
+    assert (found["path"], found["notes"]) == (
+        "Dockerfile",
+        ["docker-bake.hcl:1 sets BASE; there the default does not count"],
+    )
+
+
 def test_check_lists_image_that_a_compose_file_builds_instead_of_the_default(basebump, tmp_path):
     pinned = f"3.12@{digest('a')}"
     compose = "services:\n  a: {build: {context: ., args: {IMAGE: evil/python, TAG: '3.13', SAME: 'redis:7'}}}\n"

@@ -152,9 +152,11 @@ def test_compose_arguments_are_assigned_to_dockerfile_of_the_service():
       args: [RUBY=3, "PYTHON"]
 """
     assert [each for each in extract(text, "x/compose.yaml") if isinstance(each, BuildArgumentSetting)] == [
-        BuildArgumentSetting(FilePath("x/compose.yaml"), 7, FilePath("x/app/build/Dockerfile"), "NODE", "22"),
+        BuildArgumentSetting(
+            FilePath("x/compose.yaml"), 7, FilePath("x/app/build/Dockerfile"), "NODE", "22", "compose"
+        ),
         BuildArgumentSetting(FilePath("x/compose.yaml"), 8, FilePath("x/app/build/Dockerfile"), "GO"),
-        BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "RUBY", "3"),
+        BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "RUBY", "3", "compose"),
         BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "PYTHON"),
     ]
 

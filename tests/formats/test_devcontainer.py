@@ -16,7 +16,10 @@ def read(content, path=PATH):
 
 
 def build_settings(dockerfile, *arguments):
-    return [BuildArgumentSetting(PATH, line_number, FilePath(dockerfile), name) for line_number, name in arguments]
+    return [
+        BuildArgumentSetting(PATH, line_number, FilePath(dockerfile), name, value, "devcontainer" if value else "")
+        for line_number, name, value in arguments
+    ]
 
 
 @pytest.mark.parametrize(
@@ -31,12 +34,12 @@ def build_settings(dockerfile, *arguments):
     ],
 )
 def test_devcontainer_arguments_are_assigned_to_dockerfile_of_the_build(content, dockerfile):
-    assert read(content) == build_settings(dockerfile, (1, "V"))
+    assert read(content) == build_settings(dockerfile, (1, "V", "" if b"localEnv" in content else "1"))
 
 
 def test_devcontainer_build_arguments_keep_their_line_numbers():
     content = b'{"build": {\n"dockerfile": "D",\n"args": {\n"A": "1", // why\n"B": "2",\n}}}'
-    assert read(content) == build_settings("web/.devcontainer/D", (4, "A"), (5, "B"))
+    assert read(content) == build_settings("web/.devcontainer/D", (4, "A", "1"), (5, "B", "2"))
 
 
 @pytest.mark.parametrize(

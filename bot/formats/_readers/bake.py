@@ -71,31 +71,41 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
         if target.inline_dockerfile is not None:
             inline_locators[target.inline_dockerfile.start] = f"{locator}/dockerfile-inline"
             references += _read_inline(path, hcl, target.inline_dockerfile, f"{locator}/dockerfile-inline")
-    references += _read_contexts(path, hcl, bake)
+    values = _expand_variables(path, hcl, bake)
+    references += _read_contexts(path, hcl, bake, values)
     yield from sorted(references, key=lambda reference: reference.line_number)
     yield from dict.fromkeys(
-        fact for build in list_builds(bake.targets) for fact in _list_facts(path, hcl, build, inline_locators)
+        fact for build in list_builds(bake.targets) for fact in _list_facts(path, hcl, build, inline_locators, values)
     )
 
 
 def _list_facts(
-    path: FilePath, hcl: HclFile, build: BakeBuild, inline_locators: Mapping[int, str]
+    path: FilePath, hcl: HclFile, build: BakeBuild, inline_locators: Mapping[int, str], values: ExpandedValues
 ) -> Iterator[BuildArgumentSetting | NamedBuildContext | NamedFileUse]:
     """Yield the path, the build arguments and the named contexts of a target's Dockerfile, as facts about it.
 
-    `inline_locators` contains the locator of each inline Dockerfile by its byte offset.
+    `inline_locators` contains the locator of each inline Dockerfile by its byte offset. `values` contains the defaults
+    of the variables in the file.
     """
     dockerfile = build.resolve_dockerfile(path)
     if dockerfile is not None:
         yield NamedFileUse(path, dockerfile, "dockerfile")
-        for name, start in build.arguments.items():
-            yield BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name)
+        for name, argument in build.arguments.items():
+            value = _expand_argument(argument.value, values)
+            line_number, format_name = hcl.get_line_number(argument.start), _FORMAT if value else ""
+            yield BuildArgumentSetting(path, line_number, dockerfile, name, value, format_name)
     inline = None if build.inline_target is None else build.inline_target.inline_dockerfile
     locator_prefix = "" if inline is None else f"{inline_locators[inline.start]}/"
     built_file = path if inline is not None else dockerfile
     if built_file is not None:
         for name, start in build.contexts.items():
             yield NamedBuildContext(path, hcl.get_line_number(start), built_file, name, locator_prefix)
+
+
+def _expand_argument(text: BakeText, values: ExpandedValues) -> str:
+    """Return the value of a build argument with the defaults of variables; empty if it is not known."""
+    expanded = expand_text(text.text, values) if text.is_template else None
+    return "" if expanded is None or expanded.missing_variables else expanded.text
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
@@ -108,13 +118,14 @@ def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeT
     return ((locators.make_unique(extend_locator("target/", target.name)), target) for target in targets)
 
 
-def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Reference | UnsupportedText]:
+def _read_contexts(
+    path: FilePath, hcl: HclFile, bake: BakeFile, values: ExpandedValues
+) -> Iterator[Reference | UnsupportedText]:
     """Yield the images among the build contexts of all targets.
 
     A digest for `docker-image://alpine:${TAG}` is written into the default of the variable `TAG`. The digest is not
     editable if the file uses this variable elsewhere, because an edit would change that text too.
     """
-    values = _expand_variables(path, hcl, bake)
     images: list[ResolvedInterpolation] = []
     locators = UniqueLocators()
     for locator, target in _assign_locators(bake.targets):

@@ -171,7 +171,8 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
     target = resolve_dockerfile(path, context, dockerfile)
     if target is not None:
         for argument in list_build_arguments(service):
-            yield BuildArgumentSetting(path, argument.line_number, target, argument.name, argument.value)
+            name = _FORMAT if argument.value else ""
+            yield BuildArgumentSetting(path, argument.line_number, target, argument.name, argument.value, name)
 
 
 def _list_named_files(

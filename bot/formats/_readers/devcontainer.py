@@ -88,8 +88,11 @@ def _list_build_facts(
         if dockerfile is None:
             continue
         for arguments in build.list_values("args"):
-            for name, _ in arguments.items if isinstance(arguments, JsonObject) else ():
-                yield BuildArgumentSetting(path, json.line_offsets.get_line_number(name.start), dockerfile, name.value)
+            for name, node in arguments.items if isinstance(arguments, JsonObject) else ():
+                line_number = json.line_offsets.get_line_number(name.start)
+                value = node.value if isinstance(node, JsonString) and not TEMPLATE_MARKS.search(node.value) else ""
+                format_name = _FORMAT if value else ""
+                yield BuildArgumentSetting(path, line_number, dockerfile, name.value, value, format_name)
         for options in build.list_values("options"):
             for start, name_text in _list_context_names(options):
                 yield NamedBuildContext(path, json.line_offsets.get_line_number(start), dockerfile, name_text)

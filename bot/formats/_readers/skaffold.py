@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import takewhile
 
 from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
 from bot.formats._syntax.tree_paths import resolve_dockerfile, resolve_in_tree
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, KeyPath
 from bot.formats._syntax.yaml.nodes import (
@@ -148,7 +149,10 @@ def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) 
             continue
         for _, node in document.walk(builder, ("buildArgs",), ""):
             for name, value in document.get_entries(node).items():
-                yield BuildArgumentSetting(path, document.get_line_number(value), dockerfile, name)
+                text = value.text if isinstance(value, YamlScalar) and not TEMPLATE_MARKS.search(value.text) else ""
+                format_name = _FORMAT if text else ""
+                line_number = document.get_line_number(value)
+                yield BuildArgumentSetting(path, line_number, dockerfile, name, text, format_name)
         for _, alias in document.walk(artifact, ("requires", ALL_ITEMS, "alias"), ""):
             if isinstance(alias, YamlScalar):
                 yield BuildArgumentSetting(path, document.get_line_number(alias), dockerfile, alias.value)

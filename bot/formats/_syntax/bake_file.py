@@ -67,6 +67,14 @@ class BakeText(NamedTuple):
         return b"".join(part.value for part in self.parts if isinstance(part, HclLiteral)).decode(errors="replace")
 
 
+class BakeArgument(NamedTuple):
+    """A build argument that a target sets."""
+
+    start: int
+    """The byte offset of the argument in the file."""
+    value: BakeText
+
+
 @dataclass(slots=True)
 class BakeTarget:
     """One target of a bake file."""
@@ -75,8 +83,8 @@ class BakeTarget:
     contexts: list[tuple[str, BakeText]] = field(default_factory=list)
     inline_dockerfile: BakeText | None = None
     """The value of `dockerfile-inline`."""
-    arguments: list[tuple[str, int]] = field(default_factory=list)
-    """Names of the build arguments, with their byte offsets in the file."""
+    arguments: list[tuple[str, BakeArgument]] = field(default_factory=list)
+    """The build arguments with their names."""
     context: str | None = None
     dockerfile: str | None = None
     inherits: list[str] = field(default_factory=list)
@@ -127,7 +135,11 @@ def _read_target(hcl: HclFile, block: HclBlock) -> BakeTarget:
             case "contexts", HclObject():
                 target.contexts += [(item.name or UNKNOWN_TEXT, _make_text(hcl, item.value)) for item in value.items]
             case "args", HclObject():
-                target.arguments += [(item.name, item.start) for item in value.items if item.name is not None]
+                target.arguments += [
+                    (item.name, BakeArgument(item.start, _make_text(hcl, item.value)))
+                    for item in value.items
+                    if item.name is not None
+                ]
             case "inherits", HclTuple():
                 target.inherits += [_make_text(hcl, item).value for item in value.items]
             case "dockerfile-inline", HclTemplate():
@@ -194,8 +206,8 @@ class BakeBuild:
     dockerfile: str | None = None
     inline_target: BakeTarget | None = None
     """The target that contains the inline Dockerfile, or None if the Dockerfile is a separate file."""
-    arguments: dict[str, int] = field(default_factory=dict)
-    """The byte offset of each build argument, by its name."""
+    arguments: dict[str, BakeArgument] = field(default_factory=dict)
+    """The build arguments by their names."""
     contexts: dict[str, int] = field(default_factory=dict)
     """The byte offset of each named build context, by its name."""
 
@@ -205,8 +217,8 @@ class BakeBuild:
         self.dockerfile = target.dockerfile if self.dockerfile is None else self.dockerfile
         if self.inline_target is None and target.inline_dockerfile is not None:
             self.inline_target = target
-        for name, start in target.arguments:
-            self.arguments.setdefault(name, start)
+        for name, argument in target.arguments:
+            self.arguments.setdefault(name, argument)
         for name, text in target.contexts:
             self.contexts.setdefault(name, text.start)
 

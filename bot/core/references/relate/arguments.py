@@ -37,7 +37,7 @@ def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFil
     """Add a note to each image reference in a Dockerfile that contains a build argument which a build file sets.
 
     The note states that the default in the Dockerfile is not used there. Also add the images that result from the
-    values of Compose files. `facts` contain the build arguments that are set.
+    values of build files. `facts` contain the build arguments that are set.
     """
     noted = add_setting_notes(
         references,
@@ -79,7 +79,7 @@ def _list_overriding_images(
                 reference,
                 path=setting.path,
                 line_number=setting.line_number,
-                format="compose",
+                format=setting.format_name,
                 locator=f"build-argument/{setting.line_number}/{setting.argument}#{counts[position]}",
                 written=setting.value,
                 image=image,
