@@ -316,7 +316,7 @@ def test_files_that_include_each_other_in_a_row_are_bounded(basebump, tmp_path, 
         (
             "skaffold.yaml",
             "apiVersion: skaffold/v4beta11\nkind: Config\nbuild:\n"
-            + "  artifacts: [{image: app, docker: {buildArgs: {BASE: 'debian:bookworm'}}}]\n",
+            "  artifacts: [{image: app, docker: {buildArgs: {BASE: 'debian:bookworm'}}}]\n",
         ),
         (".devcontainer.json", '{"build": {"dockerfile": "Dockerfile", "args": {"BASE": "debian:bookworm"}}}'),
     ],
