@@ -308,16 +308,18 @@ def test_files_that_include_each_other_in_a_row_are_bounded(basebump, tmp_path, 
     assert [(each["path"], each["reason"]) for each in json.loads(out)["findings"]][3:] == [("3.txt", "too-large")]
 
 
+SKAFFOLD = """apiVersion: skaffold/v4beta11
+kind: Config
+build: {artifacts: [{image: app, docker: {buildArgs: {BASE: "debian:bookworm"}}}]}
+"""
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
         ("docker-bake.hcl", 'variable "V" { default = "bookworm" }\ntarget "t" { args = { BASE = "debian:${V}" } }\n'),
         ("docker-bake.json", '{"target": {"t": {"args": {"BASE": "debian:bookworm"}}}}'),
-        (
-            "skaffold.yaml",
-            "apiVersion: skaffold/v4beta11\nkind: Config\nbuild:\n"
-            "  artifacts: [{image: app, docker: {buildArgs: {BASE: 'debian:bookworm'}}}]\n",
-        ),
+        ("skaffold.yaml", SKAFFOLD),
         (".devcontainer.json", '{"build": {"dockerfile": "Dockerfile", "args": {"BASE": "debian:bookworm"}}}'),
     ],
 )
