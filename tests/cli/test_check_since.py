@@ -339,3 +339,12 @@ def test_check_with_since_option_fails_in_partial_clone_without_fetching_objects
     code, _, err = basebump("check", partial, "--offline", "--since", "origin/main")
     assert code == 1
     assert "the changes in" in err
+
+
+def test_check_with_since_option_counts_only_added_texts_that_are_not_read(git, basebump):
+    write_tree(git.directory, {"a.yaml": "x: ghcr.io/acme/web:1\n"})
+    git.run("add", ".")
+    git.run("commit", "--quiet", "--message", "add a text")
+    write_tree(git.directory, {"a.yaml": "y: ghcr.io/acme/web:2\nx: ghcr.io/acme/web:1\n"})
+    _, out, _ = basebump("check", git.directory, "--offline", "--since", "HEAD", "--format", "json")
+    assert json.loads(out)["unread_texts"] == [{"path": "a.yaml", "line": 1, "text": "ghcr.io/acme/web:2"}]

@@ -7,9 +7,11 @@ from support.soon import soon
 from support.steps import assert_linear
 
 from bot.formats._readers import unread_texts
+from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats.text import UnreadTextsFormat
 from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile
+from bot.model.vocabulary import Reason, Role
 
 FINDER = UnreadTextsFormat()
 PIN = "sha256:" + "a" * 64
@@ -95,6 +97,12 @@ def test_text_in_definition_of_custom_resource_is_left_out():
         (5, "ghcr.io/acme/web:2"),
         (11, "ghcr.io/acme/web:3"),
     ]
+
+
+def test_text_that_a_reference_without_edit_slots_names_is_left_out():
+    position = ReferencePosition(FilePath("a.yaml"), "x", Role.BASE, 1, "image")
+    found = position.make_not_editable("ghcr.io/acme/web:1", Reason.NOT_AN_IMAGE)
+    assert find("x: ghcr.io/acme/web:1\ny: ghcr.io/acme/web:1\n", items=[found]) == [(2, "ghcr.io/acme/web:1")]
 
 
 def test_number_sign_starts_no_comment_in_json():
