@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.core.references.locking import is_vendored
+from bot.core.references.locking import find_folder_reasons
 from bot.formats._syntax.json_names import JSON_NAME
 from bot.model.extracted_item import ExtractedItem
 from bot.model.path_index import PathIndex
@@ -39,7 +39,8 @@ class _TextFormat:
 class UnreadTextsFormat:
     """Finds texts that look like image references and that no other format reads, in files of many languages.
 
-    It is not a format of the config: `scan` and `check` add it to the others. It extracts nothing, because the texts
+    It is not a format of the config: `scan` and `check` add it to the others. Folders of tests, examples, archives and
+    copies of other projects are left out. It extracts nothing, because the texts
     depend on the references that the others extract from the same file.
     """
 
@@ -48,7 +49,7 @@ class UnreadTextsFormat:
 
     def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
         jsons = (path for path in paths.list_ending_in_any_case(".json") if _JSON_FILE.fullmatch(path))
-        return [each for each in (*paths.list_ending_in_any_case(*_ENDINGS), *jsons) if not is_vendored(each)]
+        return [each for each in (*paths.list_ending_in_any_case(*_ENDINGS), *jsons) if not find_folder_reasons(each)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:  # noqa: ARG002 - see above
         return iter(())

@@ -13,7 +13,7 @@ from bot.model.blocklist import Blocklist
 from bot.model.config_types.markers import Flag
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-from bot.model.vocabulary import Role
+from bot.model.vocabulary import Reason, Role
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.config_types.markers import NonEmptyList
@@ -395,6 +395,8 @@ class PolicyConfig:
     rules: tuple[PolicyRule, ...] = ()
     repository_rules: tuple[PolicyRule, ...] = ()
     """Rules of the repository's own config file, which can only make the policy stricter."""
+    allow: tuple[Reason, ...] = ()
+    """Reasons that are ignored whatever the rules allow."""
     own_globs: tuple[str, ...] | None = None
     """Globs of the operator's own images; None if `own` is not set."""
     listed_hosts: frozenset[str] = frozenset()

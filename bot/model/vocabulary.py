@@ -294,6 +294,21 @@ class Reason(StrEnum):
         ),
         override=Override.ALLOW,
     )
+    TEST_DATA = _skipped(
+        "test-data",
+        "The file is in a folder of tests or their data, such as `tests`, `testdata`, `fixtures` or `e2e`.",
+        override=Override.ALLOW,
+    )
+    EXAMPLE = _skipped(
+        "example",
+        "The file is in a folder of examples: `example`, `examples`, `sample` or `samples`.",
+        override=Override.ALLOW,
+    )
+    ARCHIVE = _skipped(
+        "archive",
+        "The file is in a folder of files that are no longer used, such as `archive`, `deprecated` or `obsolete`.",
+        override=Override.ALLOW,
+    )
     REPLACED_BY_KUSTOMIZE = _skipped(
         "replaced-by-kustomize",
         "A kustomization replaces the image with another image.",
@@ -417,6 +432,8 @@ ALLOWABLE_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if rea
 OTHER_WRITER can be overridden only for Renovate and Dependabot, and REPLACED_BY_KUSTOMIZE only if it is unknown what
 the kustomization builds.
 """
+FOLDER_REASONS: tuple[Reason, ...] = (Reason.VENDORED, Reason.TEST_DATA, Reason.EXAMPLE, Reason.ARCHIVE)
+"""The reasons that follow from the name of a folder alone. A strict check does not accept them."""
 ACCEPTABLE_REASONS: tuple[Reason, ...] = tuple(reason for reason in Reason if reason.facts.override is Override.ACCEPT)
 """The holds and refusals that an owner can accept."""
 

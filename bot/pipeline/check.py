@@ -20,7 +20,7 @@ from bot.model.check import CheckedReference, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.errors import TreeError
 from bot.model.policy import PolicyConfig, PolicyRule
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import FOLDER_REASONS, Reason
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference
 from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.scan import OfflineContext, extract_tree
@@ -39,6 +39,8 @@ def check_tree(
         TreeError: If the tree cannot be listed, or its changes cannot be determined.
         ConfigError: If the config file in the tree is not valid.
     """
+    if options.is_strict or options.is_gate:
+        policy_config = replace(policy_config, allow=FOLDER_REASONS)  # whoever adds a file chooses its folder
     if options.is_gate:
         policy_config = replace(policy_config, rules=(*policy_config.rules, PolicyRule(mandatory=True)))
     extract_result, policy_config = extract_tree(tree, context, policy_config, reads_rules=not options.is_gate)

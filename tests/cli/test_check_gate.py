@@ -61,6 +61,20 @@ def test_gate_does_not_use_rules_of_the_repository_around_the_folder(git, check_
     assert (code, "Dockerfile:1: unpinned" in out) == (4, True)
 
 
+@pytest.mark.parametrize("folder", ["vendor", "tests", "docs/examples", "archive"])
+def test_gate_judges_folders_of_tests_and_copies_like_all_others(git, check_gate, tmp_path, folder):
+    config = tmp_path / "operator.yaml"
+    config.write_text(BLOCKS)
+    write_tree(
+        git.directory, {f"{folder}/a/Dockerfile": UNPINNED, f"{folder}/b/Dockerfile": f"FROM nginx:1@{PINNED}\n"}
+    )
+    assert set(check_gate("--config", str(config))) == {
+        ("blocked", "Dockerfile"),
+        ("unpinned", f"{folder}/a/Dockerfile"),
+        ("blocked", f"{folder}/b/Dockerfile"),
+    }
+
+
 def test_gate_is_strict(git, check_gate):
     write_tree(git.directory, {"web/Dockerfile": "FROM ${IMAGE}\n"})
     assert check_gate() == [("not-evaluated", "web/Dockerfile")]

@@ -27,7 +27,7 @@ from bot.model.decision import (
 )
 from bot.model.image import Replacement, Resolution, ResolvedTag, UnresolvedTag
 from bot.model.source import EditSlot
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import FOLDER_REASONS, Reason
 
 IGNORED_HOLDS = frozenset({Reason.OLDER, Reason.SEEN_BEFORE})
 """Holds that do not apply to the replacement of a blocked digest, which is expected to be older."""
@@ -146,13 +146,18 @@ def apply_unread_lists(decision: Decision, blocklist: Blocklist) -> Decision:
             return decision
 
 
-def report_block(decision: Decision, blocklist: Blocklist) -> Decision:
-    """Return the decision, or a `BlockedReference` if an image that a kustomization replaces has a blocked digest.
+_POSSIBLY_IN_USE = frozenset({Reason.REPLACED_BY_KUSTOMIZE, *FOLDER_REASONS})
+"""Reasons to skip a reference whose digest may be deployed nevertheless."""
 
-    Outputs only count skipped references. The digest may still be deployed, for example without the kustomization.
+
+def report_block(decision: Decision, blocklist: Blocklist) -> Decision:
+    """Return the decision, or a `BlockedReference` if a skipped reference that may be in use has a blocked digest.
+
+    Outputs only count skipped references. The digest of an image that a kustomization replaces, or of a file in a
+    folder of tests, may still be deployed.
     """
     match decision:
-        case SkippedReference(reason=Reason.REPLACED_BY_KUSTOMIZE as reason, tracked_image=TrackedImage() as image):
+        case SkippedReference(reason=reason, tracked_image=TrackedImage() as image) if reason in _POSSIBLY_IN_USE:
             listed = find_listed_digest(blocklist, image.reference.image.repository, image.reference.image.digest)
             why = f"basebump does not edit it ({reason})"
             return decision if listed is None else BlockedReference(image, listed, why)

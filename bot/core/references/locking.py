@@ -6,7 +6,7 @@ only *warnings*: a rule in the config can list them in `allow`, and the value is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from bot.model.extracted_item import ExtractedReferences
@@ -21,6 +21,33 @@ _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER, Reason.REPLACED
 `other-writer` is not a warning here, because a tool that a file names as the writer of a reference continues to write
 that reference. It is a warning only for bots that search a repository on their own, because those can be configured to
 skip a reference (see `assign_to_other_bot`)."""
+
+_VENDORED = frozenset({"vendor", "node_modules", "third_party"})
+"""Folders for copies of other projects: those of Go, PHP, Ruby and others, of npm, and of Bazel's users.
+
+Only in lower case: a folder `Vendor` is more often code about vendors.
+"""
+_FOLDER_REASONS = {
+    **dict.fromkeys(
+        (
+            *("test", "tests", "testdata", "test-data", "test_data", "__tests__", "e2e", "e2e-tests"),
+            *("integration-tests", "integration_tests", "systemtest", "systemtests"),
+            *("fixture", "fixtures", "__fixtures__", "golden", "goldens", "__snapshots__"),
+        ),
+        Reason.TEST_DATA,
+    ),
+    **dict.fromkeys(("example", "examples", "sample", "samples"), Reason.EXAMPLE),
+    **dict.fromkeys(("archive", "archives", "archived", "attic", "deprecated", "obsolete"), Reason.ARCHIVE),
+}
+"""The reason for each name of a folder, in lower case."""
+_FOLDERS_OF_ENVIRONMENTS = frozenset(
+    {
+        *("overlay", "overlays", "environment", "environments", "env", "envs", "stage", "stages"),
+        *("cluster", "clusters", "deploy", "deployment", "deployments", "inventory", "inventories", "values"),
+        *("k8s", "kubernetes", "kustomize", "manifests", "helm", "gitops"),
+    }
+)
+"""Folders in which `test` is the name of an environment, as in `overlays/test`, whose images are in use."""
 
 
 def lock_reference(reference: Reference, reason: Reason, *, is_certain: bool = True) -> Reference:
@@ -66,24 +93,18 @@ def add_warning(reference: Reference, reason: Reason, note: str, *, is_certain: 
     return replace(reference, digest_slot=digest, tag_slot=tag, notes=(*reference.notes, note))
 
 
-def lock_vendored(references: ExtractedReferences) -> ExtractedReferences:
-    """Lock the digest and the tag of each image reference in a file that is a copy of another project's file.
+def lock_by_folder(references: ExtractedReferences) -> ExtractedReferences:
+    """Lock the digest and the tag of each image reference that is not in use according to the folders of its file.
 
-    A rule with `allow: [vendored]` can unlock the values. If a value was already locked because of another reason that
-    a rule can allow, the rule must allow both. If it was locked because of a reason that no rule can allow, its lock
-    stays unchanged.
+    These are copies of other projects, tests, examples and archives. A rule can allow each of these reasons. If a value
+    was already locked because of another reason that a rule can allow, the rule must allow all. If it was locked
+    because of a reason that no rule can allow, its lock stays unchanged.
     """
-    vendored = {path for path in {reference.path for reference in references} if is_vendored(path)}
-    if not vendored:
+    reasons = {path: find_folder_reasons(path) for path in {reference.path for reference in references}}
+    if not any(reasons.values()):
         return references
     return tuple(
-        replace(
-            reference,
-            digest_slot=_add_warning(reference.digest_slot, Reason.VENDORED),
-            tag_slot=_add_warning(reference.tag_slot, Reason.VENDORED),
-        )
-        if reference.path in vendored and isinstance(reference, Reference)
-        else reference
+        _add_warnings(reference, reasons[reference.path]) if isinstance(reference, Reference) else reference
         for reference in references
     )
 
@@ -109,13 +130,26 @@ def unlock_allowed(reference: Reference, reasons: Collection[Reason]) -> Referen
     return replace(reference, digest_slot=digest, tag_slot=tag)
 
 
-def is_vendored(path: FilePath) -> bool:
-    """Return True if the file is in a folder for copies of other projects.
+def find_folder_reasons(path: FilePath) -> tuple[Reason, ...]:
+    """Return the reasons that the folders of a file give, each once, in the order of the folders."""
+    *folders, _ = path.split("/")
+    reasons: dict[Reason, None] = {}
+    for parent, folder in zip(("", *folders), folders, strict=False):
+        if folder in _VENDORED:
+            reasons[Reason.VENDORED] = None
+            continue
+        reason = _FOLDER_REASONS.get(folder.lower())
+        if reason is not None and not (folder.lower() == "test" and parent.lower() in _FOLDERS_OF_ENVIRONMENTS):
+            reasons[reason] = None
+    return tuple(reasons)
 
-    These are the folders of Go, PHP, Ruby and others, of npm, and of Bazel's users.
-    """
-    whole_path = f"/{path}"
-    return "/vendor/" in whole_path or "/node_modules/" in whole_path or "/third_party/" in whole_path
+
+def _add_warnings(reference: Reference, reasons: Sequence[Reason]) -> Reference:
+    """Lock the digest and the tag of `reference` for all `reasons`, of which the first one is shown."""
+    for reason in reversed(reasons):
+        digest, tag = _add_warning(reference.digest_slot, reason), _add_warning(reference.tag_slot, reason)
+        reference = replace(reference, digest_slot=digest, tag_slot=tag)
+    return reference
 
 
 def _lock_slot(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool) -> NotEditable:

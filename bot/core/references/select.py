@@ -46,7 +46,7 @@ def select_reference(
     )
     if role is not reference.role:
         reference = replace(reference, role=role)
-    reference = unlock_allowed(reference, policy.allow)
+    reference = unlock_allowed(reference, (*policy_config.allow, *policy.allow))
     tag_ref = reference.image.to_tag_ref(policy.tag)
     tracked_image = TrackedImage(reference, tag_ref, policy) if tag_ref is not None else None
     comment = reference.ignore_comment

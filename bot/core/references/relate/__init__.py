@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bot.core.budgets import TreeBudget
-from bot.core.references.locking import lock_vendored
+from bot.core.references.locking import lock_by_folder
 from bot.model.extracted_item import ExtractedReferences
 
 if TYPE_CHECKING:  # not imported at run time, because most small trees have no cross-file facts
@@ -29,7 +29,7 @@ def apply_cross_file_facts(
 ) -> ExtractedReferences:
     """Apply all cross-file facts to the references of a tree, and return them sorted by path and line.
 
-    References in copies of other projects are locked as well.
+    References in folders of tests, examples, archives and copies of other projects are locked as well.
 
     A cross-file fact is something that one file states about images in other files. For example, a Renovate config
     states which images Renovate updates. The references to these images are then locked.
@@ -45,7 +45,7 @@ def apply_cross_file_facts(
     fact_types = {type(cross_file) for cross_file in facts}
     for relation in _list_relations(fact_types, tree_budget or TreeBudget()) if facts else ():
         references = relation(references, facts)
-    return tuple(sorted(lock_vendored(references), key=attrgetter("path", "line_number")))
+    return tuple(sorted(lock_by_folder(references), key=attrgetter("path", "line_number")))
 
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget) -> Iterator[Relation]:
