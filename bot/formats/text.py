@@ -40,8 +40,8 @@ class UnreadTextsFormat:
     """Finds texts that look like image references and that no other format reads, in files of many languages.
 
     It is not a format of the config: `scan` and `check` add it to the others. Folders of tests, examples, archives and
-    copies of other projects are left out. It extracts nothing, because the texts
-    depend on the references that the others extract from the same file.
+    copies of other projects are left out. It extracts nothing, because the texts depend on the references that the
+    others extract from the same file.
     """
 
     name = "unread-texts"

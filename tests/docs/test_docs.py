@@ -41,8 +41,9 @@ def test_files_page_names_every_format():
 def test_files_page_names_only_reasons_and_formats_that_exist():
     words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
     formats = {file_format.name for file_format in load_all_formats()}
-    options_of_others = {"exclude-paths", "target-branch", "update-types", "jib-maven-plugin", "noble-chiseled"}
-    known = {reason.value for reason in Reason} | formats | {"dockerfile-inline", "docker-compose"} | options_of_others
+    other_names = {"exclude-paths", "target-branch", "update-types", "jib-maven-plugin", "noble-chiseled"}
+    other_names |= {"dockerfile-inline", "docker-compose", "integration-tests"}
+    known = {reason.value for reason in Reason} | formats | other_names
     assert words <= known
 
 

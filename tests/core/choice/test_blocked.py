@@ -39,7 +39,7 @@ from bot.model.decision import (
 from bot.model.image import ChildManifest, RegistryRecord, Replacement, ResolvedTag, UnresolvedTag
 from bot.model.policy import Policy
 from bot.model.source import NotEditable
-from bot.model.vocabulary import Reason, ReferenceStatus
+from bot.model.vocabulary import FOLDER_REASONS, Reason, ReferenceStatus
 
 BLOCK = Block("malware", "https://sec.example.com/42")
 
@@ -237,11 +237,12 @@ def test_skipped_reference_notes_that_digest_in_file_is_blocked():
     assert add_block_note(build_tracked_image("bad"), LISTED) == build_tracked_image("bad")
 
 
-def test_blocked_digest_is_reported_even_if_kustomization_replaces_image():
+@pytest.mark.parametrize("reason", [Reason.REPLACED_BY_KUSTOMIZE, *FOLDER_REASONS])
+def test_blocked_digest_of_skipped_image_that_may_be_in_use_is_reported(reason):
     image = build_tracked_image("bad")
-    replaced = SkippedReference(image.reference, Reason.REPLACED_BY_KUSTOMIZE, image)
+    replaced = SkippedReference(image.reference, reason, image)
     reported = report_block(replaced, LISTED)
-    assert reported == BlockedReference(image, BLOCK, "basebump does not edit it (replaced-by-kustomize)")
+    assert reported == BlockedReference(image, BLOCK, f"basebump does not edit it ({reason})")
     assert build_verdict(reported).status is ReferenceStatus.BLOCKED
     assert report_block(replaced, UNREAD) == replaced
     ignored = replace(replaced, reason=Reason.IGNORED)
