@@ -21,7 +21,7 @@ from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.errors import TreeError
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.vocabulary import FOLDER_REASONS, Reason
-from bot.pipeline.checked_references import CheckOptions, build_checked_reference
+from bot.pipeline.checked_references import CheckOptions, build_checked_reference, build_fix_command
 from bot.pipeline.references.extract import ExtractResult, extract_references
 from bot.pipeline.scan import OfflineContext, extract_tree
 from bot.ports import EarlierRevision, FileTree
@@ -86,7 +86,7 @@ def _check_offline(
     return [
         build_checked_reference(
             each,
-            find_violations(each, options.fix_command, (), today, policy_config.blocklist),
+            find_violations(each, build_fix_command(each, options), (), today, policy_config.blocklist),
             options,
             is_offline=True,
         )

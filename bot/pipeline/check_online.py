@@ -34,7 +34,7 @@ from bot.model.policy import PolicyConfig
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.source import Reference
 from bot.model.vocabulary import Reason
-from bot.pipeline.checked_references import CheckOptions, build_checked_reference
+from bot.pipeline.checked_references import CheckOptions, build_checked_reference, build_fix_command
 from bot.pipeline.choice.decide_updates import DecisionResult
 from bot.pipeline.evidence.collect_evidence import fetch_contents
 from bot.pipeline.evidence.verify_signatures import verify_signatures
@@ -87,9 +87,10 @@ def check_online(
     build_times = _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else {}
     checked_references: list[CheckedReference] = []
     for decision in tree_decisions.decisions:
+        fix_command = build_fix_command(decision, options)
         violations = list(
             find_violations(
-                decision, options.fix_command, policy_config.end_of_life, context.now.date(), policy_config.blocklist
+                decision, fix_command, policy_config.end_of_life, context.now.date(), policy_config.blocklist
             )
         )
         if (image := images.get(decision.reference)) is not None:
@@ -100,7 +101,7 @@ def check_online(
             built_at = build_times.get(_get_pinned_subject(outdated))
             if built_at is None:
                 notes.append(f"build time of {format_short_reference(outdated.reference.image)} is unknown")
-            elif stale := check_build_age(outdated, built_at, max_age, context.now, options.fix_command):
+            elif stale := check_build_age(outdated, built_at, max_age, context.now, fix_command):
                 violations.append(stale)
         checked_references.append(build_checked_reference(decision, violations, options, is_offline=False, notes=notes))
     return tuple(checked_references)

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from bot.core.choice.unevaluated import find_strict_violation, find_unevaluated_reason
 from bot.core.choice.verdict import build_verdict
+from bot.core.references.locking import find_folder_reasons
 from bot.model.check import CheckedReference, Violation
-from bot.model.decision import Decision
+from bot.model.decision import Decision, RefusedUpdate
 from bot.ports import EarlierRevision
 
 
@@ -27,6 +28,17 @@ class CheckOptions:
     """True if each reference that was not evaluated is a violation."""
     is_gate: bool = False
     """True if nothing in the tree can exclude a reference: no config of the repository, and no ignore comment."""
+
+
+def build_fix_command(decision: Decision, options: CheckOptions) -> str:
+    """Return the command that updates an image reference, for the text of messages.
+
+    A strict check also judges references in folders of tests, which this command updates only if a rule allows it.
+    """
+    tracked_image = (decision.update if isinstance(decision, RefusedUpdate) else decision).tracked_image
+    allowed = tracked_image.policy.allow if tracked_image is not None else ()
+    skipped = [each for each in find_folder_reasons(decision.reference.path) if each not in allowed]
+    return f"with `allow: [{', '.join(skipped)}]` in a rule, {options.fix_command}" if skipped else options.fix_command
 
 
 def build_checked_reference(

@@ -75,6 +75,16 @@ def test_gate_judges_folders_of_tests_and_copies_like_all_others(git, check_gate
     }
 
 
+def test_gate_names_the_rule_with_which_basebump_updates_a_folder_of_tests(git, basebump, tmp_path):
+    write_tree(git.directory, {"tests/Dockerfile": UNPINNED})
+    _, out, _ = basebump("check", ".", "--offline", "--gate")
+    assert "has no digest; with `allow: [test-data]` in a rule, basebump scan . --write pins it" in out
+    config = tmp_path / "operator.yaml"
+    config.write_text("schema: 1\npolicy: [{allow: [test-data]}]\n")
+    _, out, _ = basebump("check", ".", "--offline", "--gate", "--config", config)
+    assert f"has no digest; basebump scan . --config {config} --write pins it" in out
+
+
 def test_gate_is_strict(git, check_gate):
     write_tree(git.directory, {"web/Dockerfile": "FROM ${IMAGE}\n"})
     assert check_gate() == [("not-evaluated", "web/Dockerfile")]
