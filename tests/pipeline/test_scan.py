@@ -91,7 +91,7 @@ def test_json_of_scan_has_exactly_the_documented_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
     document = json.loads(render_scan_document(scanned.report))
-    assert list(document) == ["schema", "root", "references", "unsupported", "failed"]
+    assert list(document) == ["schema", "root", "references", "unsupported", "unread_texts", "failed"]
     assert (document["schema"], document["root"], document["failed"]) == (1, "tree", [])
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
 
