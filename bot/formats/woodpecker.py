@@ -1,4 +1,7 @@
-"""Woodpecker: the images of steps, services and clone steps. Each may be a list, or a mapping by name."""
+"""Woodpecker and Crow: the images of steps, services and clone steps. Each may be a list, or a mapping by name.
+
+Crow CI reads the same syntax from files that are named after it (https://crowci.dev/v5-11/usage/workflow-syntax/).
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ _STEP_KEYS = ("steps", "services", "clone", "pipeline")
 
 FORMAT: FileFormat = YamlPathFormat(
     name="woodpecker",
-    path_pattern=re.compile(r"(?:.*/)?\.woodpecker(?:/.+)?\.ya?ml", re.DOTALL),
-    path_words=(".woodpecker.", ".woodpecker/"),
+    path_pattern=re.compile(r"(?:.*/)?\.(?:woodpecker|crow)(?:/.+)?\.ya?ml", re.DOTALL),
+    path_words=(".woodpecker.", ".woodpecker/", ".crow.", ".crow/"),
     locations=tuple(
         ImageLocation((holder, each, "image")) for holder in _STEP_KEYS for each in (ALL_ITEMS, ALL_VALUES)
     ),

@@ -15,6 +15,7 @@ from bot.formats import (
     github_actions,
     gitlab_ci,
     ko,
+    vela,
     woodpecker,
 )
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
@@ -32,6 +33,7 @@ MODULES = [
     github_actions,
     gitlab_ci,
     ko,
+    vela,
     woodpecker,
 ]
 EVERY_TABLE = pytest.mark.parametrize("table", [module.FORMAT for module in MODULES], ids=lambda each: each.name)

@@ -130,7 +130,11 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
     "bitbucket-pipelines": (FileManager("bitbucket-pipelines", ("**/*-pipelines.yml",), ("ci",)),),
     "circleci": (FileManager("circleci", ("/(^|/)\\.circleci/.+\\.ya?ml$/",), ("ci",)),),
     "drone": (FileManager("droneci", ("/(^|/)\\.drone\\.yml$/",), ("ci",)),),
-    "woodpecker": (FileManager("woodpecker", ("/^\\.woodpecker(/[^/]+)?\\.ya?ml$/",), ("ci",)),),
+    "woodpecker": (
+        FileManager("woodpecker", ("/^\\.woodpecker(/[^/]+)?\\.ya?ml$/",), ("ci",)),
+        FileManager("crow", ("/^\\.crow(/[^/]+)?\\.ya?ml$/",), ("ci",)),
+    ),
+    "vela": (FileManager("velaci", ("/(^|/)\\.vela\\.ya?ml$/",), ("ci",)),),
     "cloud-build": (FileManager("cloudbuild", ("/(^|/)cloudbuild\\.ya?ml/",), ("ci",)),),
     "devcontainer": (
         FileManager(
