@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from support.forges.claims import can_have_slow_tests, claims_table, mark_slow_forges, note_claims
 from support.forges.kill_points import summarize_kills
 from support.parts import OPTIONAL, PARTS
+from support.phase_lines import drop_phase_lines
 
 MEMORY_FOR_TEMPORARY_FILES = 4 << 30
 """Bytes that must be free, a multiple of what the tests need at any time. Without them, temporary files are on disk."""
@@ -242,12 +243,12 @@ def no_pauses(monkeypatch):
 
 @pytest.fixture
 def basebump(capsys):
-    """Run the command line in this process; return exit code, stdout and stderr."""
+    """Run the command line in this process; return exit code, stdout, and stderr without the lines about phases."""
     from bot.cli.app import main  # noqa: PLC0415 - most tests need nothing of it
 
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return code, captured.out, drop_phase_lines(captured.err)
 
     return run

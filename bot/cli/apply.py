@@ -16,6 +16,7 @@ from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.config_types.times import parse_age
 from bot.model.errors import UsageError
 from bot.model.fleet_plan import MAX_PLAN_AGE, FleetPlan
+from bot.model.phases import APPLY_PHASES
 from bot.model.report import RunReport
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.references.reader_slots import ReaderSlots
@@ -63,7 +64,7 @@ def command(
     from bot.wiring.plans import build_apply_run
 
     plan = parse_plan(_read_limited(plan_file, MAX_PLAN_BYTES + 1))
-    apply_run = build_apply_run(config_file, plan.level, create_progress(log), reader_slots)
+    apply_run = build_apply_run(config_file, plan.level, create_progress(APPLY_PHASES, log), reader_slots)
     now = apply_run.context.clock.now()
     check_plan(plan, apply_run.origin, apply_run.options.branch_prefix, now, max_age)
     report = apply_plan(plan, apply_run.fleets, apply_run.context, apply_run.options)

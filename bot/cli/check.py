@@ -22,6 +22,7 @@ from bot.cli.terminal import create_progress
 from bot.model.check import CheckReport
 from bot.model.config_types.times import parse_age
 from bot.model.errors import UsageError
+from bot.model.phases import SCAN_PHASES
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import check_tree
 from bot.pipeline.checked_references import CheckOptions
@@ -138,7 +139,7 @@ def command(
         context, policy = wiring.build_scan_context(
             config_file,
             offline=arguments.is_offline,
-            progress=create_progress(),
+            progress=create_progress(SCAN_PHASES),
             reader_slots=reader_slots,
             uses_default_scanner=False,
         )

@@ -18,6 +18,7 @@ from bot.cli.terminal import create_progress
 from bot.model.comparison import Comparison
 from bot.model.errors import UsageError
 from bot.model.image_name import ImageName
+from bot.model.phases import COMPARE_PHASES
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
 from bot.reports.compare.comparison_document import render_comparison_document
@@ -67,7 +68,7 @@ def command(old: ImageName, new: ImageName, platform: str | None, config_file: P
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
         raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")
-    context, trusts = wiring.build_compare_context(config_file, [old.host, new.host], create_progress())
+    context, trusts = wiring.build_compare_context(config_file, [old.host, new.host], create_progress(COMPARE_PHASES))
     comparison = compare_images(old, new, platform, context, trusts)
     write_result(
         lambda chosen_format: _FORMATS[chosen_format](comparison),

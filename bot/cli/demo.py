@@ -13,6 +13,7 @@ import click
 from bot.cli.terminal import create_progress
 from bot.demo.story import run_demo
 from bot.model.errors import UsageError
+from bot.model.phases import RUN_PHASES
 from bot.model.vocabulary import ExitCode
 
 
@@ -30,11 +31,11 @@ def command(keep: Path | None) -> int:
         if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
             raise UsageError(f"{keep} is not an empty folder; hint: name a folder that does not exist yet")
         keep.mkdir(parents=True, exist_ok=True)
-        has_succeeded = run_demo(keep.resolve(), click.echo, create_progress())
+        has_succeeded = run_demo(keep.resolve(), click.echo, create_progress(RUN_PHASES))
         click.echo(_describe_next_steps(keep))
     else:
         with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
-            has_succeeded = run_demo(Path(folder), click.echo, create_progress())
+            has_succeeded = run_demo(Path(folder), click.echo, create_progress(RUN_PHASES))
         click.echo(f"\nThe demo's folder was deleted. To keep it, run `{get_own_command()} demo --keep FOLDER`.")
     return ExitCode.DONE if has_succeeded else ExitCode.FAILED
 

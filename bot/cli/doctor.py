@@ -16,6 +16,7 @@ from bot.cli.terminal import create_progress
 from bot.model.diagnosis import Diagnosis
 from bot.model.errors import UsageError
 from bot.model.image_name import ImageName
+from bot.model.phases import DOCTOR_PHASES
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
 from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_lines, render_diagnosis_text
@@ -58,7 +59,7 @@ def command(
     The output has one line for each check and its result. A problem has a hint.
     """
     target, parts = build_parts(config_file, RunLevel[level.upper()], images, trial_repository)
-    diagnosis = diagnose(parts, target, create_progress())
+    diagnosis = diagnose(parts, target, create_progress(DOCTOR_PHASES))
     if trial_repository is not None and not diagnosis.has_trial:
         raise UsageError(f"no server in the config has a repository '{trial_repository}'; hint: check the name")
     write_result(

@@ -237,7 +237,7 @@ log_option = click.option(
     type=click.Choice(LogMode, case_sensitive=False),
     default="auto",
     show_default=True,
-    help="The progress on stderr: a bar on a terminal, lines of JSON, or nothing.",
+    help="The progress on stderr: a bar or lines, lines of JSON, or nothing.",
 )
 
 

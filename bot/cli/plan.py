@@ -16,6 +16,7 @@ from bot.cli.run import FleetAnswers, render_run_report
 from bot.cli.scope_options import add_scope_options
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
+from bot.model.phases import RUN_PHASES
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.references.reader_slots import ReaderSlots
@@ -77,7 +78,12 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
     if plan_file.exists() and plan_file.samefile(config_file):
         raise click.UsageError(f"--out names the config {config_file}; hint: name another file for the plan")
     fleet_run = wiring.build_fleet_context(
-        config_file, level, scope, create_progress(log), reader_slots=reader_slots, uses_public_lists=advisories
+        config_file,
+        level,
+        scope,
+        create_progress(RUN_PHASES, log),
+        reader_slots=reader_slots,
+        uses_public_lists=advisories,
     )
     origin = build_plan_origin(fleet_run.settings)
     planned_run = plan_run(fleet_run.fleets, fleet_run.context, fleet_run.options, origin)

@@ -16,6 +16,7 @@ from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, w
 from bot.cli.scope_options import add_scope_options
 from bot.cli.screen import render_run_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
+from bot.model.phases import RUN_PHASES
 from bot.model.report import RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, FailureStage, RunLevel
@@ -66,7 +67,7 @@ def command(  # noqa: PLR0913 - click passes one argument for each option
         config_file,
         level,
         scope,
-        create_progress(log),
+        create_progress(RUN_PHASES, log),
         reader_slots=reader_slots,
         uses_public_lists=advisories,
     )

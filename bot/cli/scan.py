@@ -15,6 +15,7 @@ from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, w
 from bot.cli.screen import render_scan_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.errors import TreeError, UsageError
+from bot.model.phases import SCAN_PHASES
 from bot.model.report import RunFailure, RunReport
 from bot.model.source import FilePath
 from bot.model.vocabulary import ExitCode, FailureStage
@@ -75,7 +76,10 @@ def command(
     options.require_folder(path)
     tree = WorkTree(path)
     context, policy = wiring.build_scan_context(
-        config_file, offline=arguments.is_offline, progress=create_progress(log), reader_slots=arguments.reader_slots
+        config_file,
+        offline=arguments.is_offline,
+        progress=create_progress(SCAN_PHASES, log),
+        reader_slots=arguments.reader_slots,
     )
     scan_result = scan_tree(tree, str(path), context, options.add_enclosing_rules(policy, path))
     written, failures = _write_changes(tree, scan_result) if arguments.should_write else (None, ())

@@ -1,28 +1,32 @@
-"""Diagnostics on stderr during a run: a progress bar on a terminal, or lines of JSON if they are requested."""
+"""Diagnostics on stderr during a run: a progress bar on a terminal, lines in a log, or lines of JSON on request."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import assert_never
 
+from bot.cli.phase_log import PhaseLog, estimate_rest, format_minutes
 from bot.cli.presentation import is_quiet, is_terminal, is_verbose
+from bot.model.phases import Phases
 from bot.model.report import SCHEMA, RunFailure
 from bot.model.vocabulary import ExitCode
 from bot.ports import ProgressReporter
 from bot.reports.parts.json_text import dump_json
 
-BAR_WIDTH = 30
-"""The number of characters of the bar. With its title and two numbers, the line fits a terminal of 80 columns."""
+BAR_WIDTH = 20
+"""The number of characters of the bar. With its title, two numbers and the remaining time, the line fits a terminal of
+80 columns.
+"""
 
 
 class NoProgress:
-    """Shows no progress; for logs and pipes."""
+    """Shows no progress; for quiet commands and services."""
 
     def start_phase(self, title: str, total: int) -> None: ...
 
@@ -34,14 +38,16 @@ class NoProgress:
 class ProgressBar:
     """A progress bar on one line, which is removed at the end of a phase."""
 
-    def __init__(self) -> None:
-        self._title, self._total, self._count = "", 0, 0
+    def __init__(self, read_clock: Callable[[], float] = time.monotonic) -> None:
+        """Create the bar. `read_clock` returns the current time in seconds."""
+        self._read_clock = read_clock
+        self._title, self._total, self._count, self._began = "", 0, 0, 0.0
         self._lock = threading.Lock()
 
     def start_phase(self, title: str, total: int) -> None:
         """Begin a phase of `total` steps."""
         with self._lock:
-            self._title, self._total, self._count = title, total, 0
+            self._title, self._total, self._count, self._began = title, total, 0, self._read_clock()
             self._draw()
 
     def advance(self) -> None:
@@ -67,33 +73,10 @@ class ProgressBar:
             return
         filled = BAR_WIDTH * self._count // self._total
         bar = "█" * filled + "░" * (BAR_WIDTH - filled)
-        sys.stderr.write(f"\r\x1b[K{self._title:<22} {bar} {self._count}/{self._total}")
+        rest = estimate_rest(self._count, self._total, self._read_clock() - self._began)
+        shown_rest = f", {format_minutes(rest)} left" if rest is not None else ""
+        sys.stderr.write(f"\r\x1b[K{self._title:<22} {bar} {self._count}/{self._total}{shown_rest}")
         sys.stderr.flush()
-
-
-class StepLog:
-    """Writes a line at the end of each phase: its title, the number of its steps, and its duration."""
-
-    def __init__(self) -> None:
-        self._title, self._count, self._began = "", 0, 0.0
-        self._lock = threading.Lock()
-
-    def start_phase(self, title: str, total: int) -> None:  # noqa: ARG002 - only other classes show the total
-        """Begin a phase."""
-        with self._lock:
-            self._title, self._count, self._began = title, 0, time.monotonic()
-
-    def advance(self) -> None:
-        """Count one finished step. Several threads can call this method at the same time."""
-        with self._lock:
-            self._count += 1
-
-    def finish_phase(self) -> None:
-        """Write the line about the phase."""
-        with suppress(OSError):  # a log that cannot be written must not end the run
-            seconds = time.monotonic() - self._began
-            sys.stderr.write(f"{self._title}: {self._count} in {seconds:.1f} s\n")
-            sys.stderr.flush()
 
 
 class JsonLinesLog:
@@ -146,19 +129,19 @@ def remove_progress_bar() -> None:
     _BAR.remove()
 
 
-def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
-    """Return the progress display for a run.
+def create_progress(phases: Phases, log: LogMode = LogMode.AUTO) -> ProgressReporter:
+    """Return the progress display for a command with these phases.
 
-    In the mode `auto`, a terminal shows a bar, and a log or pipe gets no progress. With `-v`, all of them get a line
-    for each phase. With `-q`, none of them gets any progress.
+    In the mode `auto`, a terminal shows a bar, and a log or pipe gets a line for each phase. With `-v`, all of them get
+    lines at the start and the end of each phase. With `-q`, none of them gets any progress.
     """
     match log:
         case LogMode.AUTO if is_quiet():
             return NoProgress()
         case LogMode.AUTO if is_verbose():
-            return StepLog()
+            return PhaseLog(phases, has_ends=True)
         case LogMode.AUTO:
-            return _BAR if is_terminal(sys.stderr) else NoProgress()
+            return _BAR if is_terminal(sys.stderr) else PhaseLog(phases)
         case LogMode.JSONL:
             return JsonLinesLog()
         case LogMode.NONE:

@@ -15,6 +15,7 @@ from bot.model.errors import UsageError
 from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
 from bot.model.image_name import DEFAULT_TAG, ImageName, TagRef
+from bot.model.phases import ProgressStep
 from bot.model.trust import TrustEntry
 from bot.pipeline.evidence.collect_evidence import assess, enrich_evidence, fetch_contents
 from bot.pipeline.evidence.verify_signatures import verify_signatures
@@ -58,7 +59,7 @@ def compare_images(
         UsageError: If neither image has the platform.
     """
     context = context.with_new_log()
-    context.progress.start_phase("Looking up images", 2)
+    context.progress.start_phase(ProgressStep.LOOK_UP_IMAGES, 2)
     old_image, new_image = (_fetch_image(reference, context) for reference in (old, new))
     context.progress.finish_phase()
     if platform is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.model.diagnosis import Check, ConfigArea, Diagnosis, DiagnosisTarget, report_problem
 from bot.model.errors import BasebumpError, ConfigError
+from bot.model.phases import ProgressStep
 from bot.ports import Diagnosable, ProgressReporter
 
 
@@ -28,7 +29,7 @@ def diagnose(parts: Sequence[DiagnosisPart], target: DiagnosisTarget, progress: 
     `target` is the kind of run that must be possible with the config, such as a run that only reports. An error in a
     part is reported as a problem of this part, and the other parts are still tested.
     """
-    progress.start_phase("Checking", len(parts))
+    progress.start_phase(ProgressStep.CHECK_CONFIG, len(parts))
     checks: list[tuple[ConfigArea, Check]] = []
     for part in parts:
         checks += [(part.area, check) for check in dict.fromkeys(_examine_part(part, target))]

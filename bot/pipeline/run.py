@@ -10,6 +10,7 @@ from bot.model.forge import GitRepository
 from bot.model.image import ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.limits import Opening
+from bot.model.phases import ProgressStep
 from bot.model.report import RepositoryReport, RunReport
 from bot.pipeline.choice.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.choice.decided_scan import DecidedScan
@@ -122,7 +123,7 @@ def _plan_repositories(
         planner = RepositoryPlanner(decided_scan.scan, options, context, decision_result.resolutions)
         return planner.plan_repository(decided_scan.decisions, decision_result.evidence)
 
-    return FORGE_POOL.run_phase("Reading proposals", plan_one, decided_scans, context.progress)
+    return FORGE_POOL.run_phase(ProgressStep.READ_PROPOSALS, plan_one, decided_scans, context.progress)
 
 
 def _sort_reports(

@@ -12,6 +12,7 @@ from bot.core.references.select import RepositoryBranch, select_reference
 from bot.formats.text import UnreadTextsFormat
 from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
 from bot.model.forge import GitRepository
+from bot.model.phases import ProgressStep
 from bot.model.policy import PolicyConfig
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import FileChange
@@ -87,6 +88,9 @@ def extract_tree(
         TreeError: If the tree cannot be listed.
         ConfigError: If the config file in the tree is not valid.
     """
+    progress = None if isinstance(context, OfflineContext) else context.progress
+    if progress is not None:
+        progress.start_phase(ProgressStep.READ_FOLDER, 1)
     extract_result = extract_references(
         GitRepository("", "", None, None, is_public=False),
         tree,
@@ -95,6 +99,9 @@ def extract_tree(
         enclosing_rules=policy_config.repository_rules,
         reader_slots=context.reader_slots,
     )
+    if progress is not None:
+        progress.advance()
+        progress.finish_phase()
     return extract_result, replace(policy_config, repository_rules=extract_result.rules)
 
 

@@ -13,6 +13,7 @@ from support.parts import ROOT
 from bot.cli import terminal
 from bot.cli.app import COMMANDS, basebump
 from bot.cli.messages import write_message
+from bot.model.phases import RUN_PHASES
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_error_message_permanently_removes_the_progress_bar(capsys, monkeypatch)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    bar = terminal.create_progress()
+    bar = terminal.create_progress(RUN_PHASES)
     bar.start_phase("Asking registries", 4)
     bar.advance()
     write_message("error: no network")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.phase_lines import drop_phase_lines
 from support.runs.worlds import write_tree
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ def interrupt_command(command: list[str], is_waiting) -> tuple[int, str]:
         except subprocess.TimeoutExpired:
             child.kill()
             raise
-    return child.returncode, errors
+    return child.returncode, drop_phase_lines(errors)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from bot.model.decision import BlockedReference, Decision, ImageUpdate, TrackedI
 from bot.model.errors import TreeError
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
+from bot.model.phases import ProgressStep
 from bot.model.policy import PolicyConfig
 from bot.model.report import RunFailure
 from bot.model.source import FilePath, Reference, SourceFile
@@ -68,7 +69,7 @@ def search_file_histories(
     pending = [each for each in searches if each.images]
     if not pending:
         return decided_scans
-    FORGE_POOL.run_phase("Reading the history of files", _HistorySearch.read, pending, context.progress)
+    FORGE_POOL.run_phase(ProgressStep.READ_HISTORIES, _HistorySearch.read, pending, context.progress)
     context.failures.add(failure for each in pending for failure in each.failures)
     extended = _add_replacements(searches, resolutions, context, policy_config)
     return [

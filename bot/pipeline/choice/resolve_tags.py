@@ -19,6 +19,7 @@ from bot.model.errors import RegistryError
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, Manifest, Resolution, ResolvedTag, TagDescriptor, UnresolvedTag
 from bot.model.image_name import Digest, TagRef
+from bot.model.phases import ProgressStep
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.choice.block_facts import BlockFinder
@@ -74,7 +75,7 @@ def resolve_tags(
     fetcher = ManifestFetcher(context.registry, context.registry_facts, policy_config.purging_hosts, cached)
     block_finder = BlockFinder(blocklist, fetcher)
     session = _ResolveSession(context, is_held, descriptors, observations, fetcher, block_finder)
-    context.progress.start_phase("Looking up tags", len(tag_refs))
+    context.progress.start_phase(ProgressStep.LOOK_UP_TAGS, len(tag_refs))
 
     def resolve_tag(tag_ref: TagRef) -> Resolution:
         try:

@@ -30,6 +30,7 @@ from bot.model.history import SupersededTag
 from bot.model.hosts import has_lifecycle_data, is_acr
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
 from bot.model.image_name import Digest, TagRef
+from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.rules import ConfiguredEndOfLife
 from bot.model.vocabulary import FailureStage, Reason
@@ -271,7 +272,7 @@ def _fetch_tag_lists(
             return error
         return None
 
-    answers = context.registry_pool.run_phase("Listing tags", fetch_tags, repositories, context.progress)
+    answers = context.registry_pool.run_phase(ProgressStep.LIST_TAGS, fetch_tags, repositories, context.progress)
     context.failures.add(registry_failures.list_failures())
     return {each: error for each, error in zip(repositories, answers, strict=True) if error is not None}
 

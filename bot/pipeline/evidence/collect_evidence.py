@@ -21,6 +21,7 @@ from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest
+from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage
@@ -84,7 +85,7 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> Mapping[Tr
 
 def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[ScanSubject, ScanOutcome]:
     """Return the scan outcome of each subject. Stored scans are reused, and new scans are stored."""
-    context.progress.start_phase("Scanning images", len(subjects))
+    context.progress.start_phase(ProgressStep.SCAN_IMAGES, len(subjects))
     outcomes: dict[ScanSubject, ScanOutcome] = {}
     tasks: list[_ScanTask] = []
     for scanner, scanner_subjects in _group_by_scanner(subjects, context.select_scanner).items():
@@ -284,7 +285,7 @@ def fetch_contents(images: Iterable[ScanSubject], context: RunContext) -> Mappin
         except RegistryError as error:
             return error
 
-    results = context.registry_pool.run_phase("Inspecting images", fetch, subjects, context.progress)
+    results = context.registry_pool.run_phase(ProgressStep.INSPECT_IMAGES, fetch, subjects, context.progress)
     outcomes = dict(zip(subjects, results, strict=True))
     context.failures.add(
         build_assess_failures(

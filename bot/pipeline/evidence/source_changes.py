@@ -13,6 +13,7 @@ from bot.core.evidence.image_changes import build_source_comparison, get_new_ver
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
 from bot.model.image_name import Digest
+from bot.model.phases import ProgressStep
 from bot.model.source_changes import SourceChanges, SourceComparison, SourceLookup
 from bot.pipeline.run_context import RunContext
 from bot.ports import SourceHistory
@@ -74,7 +75,7 @@ def _fetch_changes(
     def fetch(task: _LookupTask) -> SourceLookup:
         return history.fetch_changes(task.comparison, task.version)
 
-    found = context.scan_pool.run_phase("Looking up sources", fetch, tasks, context.progress)
+    found = context.scan_pool.run_phase(ProgressStep.LOOK_UP_SOURCES, fetch, tasks, context.progress)
     return dict(zip(tasks, found, strict=True))
 
 

@@ -9,6 +9,7 @@ from bot.core.evidence.signatures import combine_signatures
 from bot.core.evidence.trust import find_trust
 from bot.model.decision import Transition
 from bot.model.image_name import Digest
+from bot.model.phases import ProgressStep
 from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
 from bot.model.trust import TrustEntry
 from bot.pipeline.failures import build_assess_failures
@@ -45,7 +46,7 @@ def verify_signatures(
         outcomes = (each.verify(image.repository, image.digest, image.trust) for each in context.verifiers)
         return combine_signatures(each for each in outcomes if each is not None)
 
-    results = context.registry_pool.run_phase("Verifying signatures", verify_image, images, context.progress)
+    results = context.registry_pool.run_phase(ProgressStep.VERIFY_SIGNATURES, verify_image, images, context.progress)
     outcomes = dict(zip(images, results, strict=True))
     signatures = {
         transition: TransitionSignatures(

@@ -8,6 +8,7 @@ from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.model.ci import FailedCheck
 from bot.model.forge import GitRepository
 from bot.model.inventory import BranchKey
+from bot.model.phases import ProgressStep
 from bot.model.run_scope import RunScope
 from bot.model.update_stages import UpdateProgress, WaitReason
 from bot.model.vocabulary import FailureStage
@@ -50,7 +51,7 @@ def record_failed_checks(
             fleet, repository = listed[key]
             return fleet.find_failed_check(repository, heads[key])
 
-        checks = FORGE_POOL.run_phase("Reading failed checks", read, keys, context.progress) if keys else []
+        checks = FORGE_POOL.run_phase(ProgressStep.READ_FAILED_CHECKS, read, keys, context.progress) if keys else []
         context.state.failed_checks.record_checks(dict(zip(keys, checks, strict=True)), heads)
 
 

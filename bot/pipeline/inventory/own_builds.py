@@ -25,6 +25,7 @@ from bot.model.errors import RegistryError
 from bot.model.image import CachedManifest, ManifestKind, TagDescriptor
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.own_build import ConfiguredBuild, OwnBuild
+from bot.model.phases import ProgressStep
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.failures import RegistryFailures, is_definite
@@ -124,7 +125,9 @@ def _read_layers(
         return {}
     found: dict[Digest, CachedManifest] = {}
     for base, result in zip(
-        bases, context.registry_pool.run_phase("Reading base images", read, bases, context.progress), strict=True
+        bases,
+        context.registry_pool.run_phase(ProgressStep.READ_BASE_IMAGES, read, bases, context.progress),
+        strict=True,
     ):
         if result is not None:
             earlier = found.get(base.digest, result)
@@ -288,7 +291,7 @@ class _BuildReading:
         def list_digests(image: str) -> Sequence[Digest] | None:
             return self._request(image, lambda: self.context.registry_facts.list_newest_digests(image))
 
-        for image, digests in self._request_each("Listing own images", list_digests, images[:MAX_TAGS]).items():
+        for image, digests in self._request_each(ProgressStep.LIST_OWN_IMAGES, list_digests, images[:MAX_TAGS]).items():
             yield from ((image, None, each) for each in digests)
 
     def _look_up_tags(self, tag_refs: Collection[TagRef], known_digests: Mapping[TagRef, Digest]) -> set[_ImageDigest]:
@@ -302,7 +305,7 @@ class _BuildReading:
                 tag_ref.repository, lambda: self.context.registry.fetch_descriptor(tag_ref, earlier.get(tag_ref))
             )
 
-        descriptors = self._request_each("Looking up own images", look_up, selected)
+        descriptors = self._request_each(ProgressStep.LOOK_UP_OWN_IMAGES, look_up, selected)
         if descriptors:
             self.context.state.lookups.record_tags(descriptors, self.context.now)
         known = {(each.repository, known_digests[each]) for each in tag_refs if each in known_digests}
@@ -312,7 +315,7 @@ class _BuildReading:
         def read(image: _ImageDigest) -> OwnBuild | None:
             return self._request(image[0], lambda: self.context.build_reader.read_build(*image))
 
-        return list(self._request_each("Reading own images", read, digests).values())
+        return list(self._request_each(ProgressStep.READ_OWN_IMAGES, read, digests).values())
 
     def _add_task_runs(self, builds: Sequence[OwnBuild]) -> list[OwnBuild]:
         """Add what the registries state about builds that their tasks pushed.
@@ -331,7 +334,7 @@ class _BuildReading:
                 return None
 
         builders = [each for each in self.context.builders if each.registry in hosts]
-        runs = self._request_each("Reading runs of build tasks", list_runs, builders)
+        runs = self._request_each(ProgressStep.READ_TASK_RUNS, list_runs, builders)
         return add_task_runs(builds, (run for found in runs.values() for run in found))
 
     def _request_each(

@@ -17,6 +17,7 @@ from bot.core.inventory.settle import (
 from bot.core.inventory.triage import find_tag_reason
 from bot.model.decision import ImageUpdate, Transition
 from bot.model.inventory import BranchConditions, BranchKey, BranchVisit, SettledBranch, StoredRequest, VisitReason
+from bot.model.phases import ProgressStep
 from bot.model.proposal import (
     CloseStep,
     DeleteBranch,
@@ -65,7 +66,7 @@ class VisitRecorder:
         def list_requests(visit: RepositoryVisit) -> tuple[RepositoryVisit, tuple[StoredRequest, ...] | None]:
             return visit, recorder.list_requests(visit)
 
-        with_requests = FORGE_POOL.run_phase("Reading CI", list_requests, known, self._context.progress)
+        with_requests = FORGE_POOL.run_phase(ProgressStep.READ_CI, list_requests, known, self._context.progress)
         for each, listed_requests in with_requests:
             key, conditions = each.listed.key, each.listed.conditions
             if key is not None and conditions is not None:

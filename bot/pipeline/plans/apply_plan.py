@@ -17,6 +17,7 @@ from bot.core.budgets import RunBudget, TreeBudget
 from bot.model.errors import BasebumpError, EditError, PlanError
 from bot.model.fleet_plan import FleetPlan, PlannedRepository, ProposalContent
 from bot.model.forge import GitRepository
+from bot.model.phases import ProgressStep
 from bot.model.proposal import RemoteRequest
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.vocabulary import FailureStage
@@ -112,7 +113,7 @@ def apply_plan(plan: FleetPlan, fleets: Sequence[Fleet], context: ApplyContext, 
     def prepare(planned: PlannedRepository) -> RepositoryVisit | RunFailure:
         return _RepositoryCheck(planned, listed.get(planned.key), context, options, run_budget).prepare()
 
-    prepared = FORGE_POOL.run_phase("Comparing repositories", prepare, plan.repositories, context.progress)
+    prepared = FORGE_POOL.run_phase(ProgressStep.COMPARE_REPOSITORIES, prepare, plan.repositories, context.progress)
     unlisted = {each.subject for each in failures.list_all()}
     failures.add(each for each in prepared if isinstance(each, RunFailure) and each.subject not in unlisted)
     visits = [each for each in prepared if isinstance(each, RepositoryVisit)]

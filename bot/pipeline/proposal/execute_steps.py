@@ -16,6 +16,7 @@ from bot.core.proposal.refusals import report_refusals
 from bot.model.branch_ownership import BranchPush
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.forge import GitRepository, OpenedRequest
+from bot.model.phases import ProgressStep
 from bot.model.proposal import (
     CloseStep,
     DeferProposal,
@@ -91,7 +92,7 @@ def execute_visits(
     visits: Sequence[RepositoryVisit], progress: ProgressReporter, level: RunLevel
 ) -> tuple[RepositoryVisit, ...]:
     """Execute the plans one repository at a time, because forges reject parallel writes."""
-    progress.start_phase("Proposing", len(visits))
+    progress.start_phase(ProgressStep.PROPOSE, len(visits))
     executed: list[RepositoryVisit] = []
     for visit in visits:
         executed.append(visit.execute(level))

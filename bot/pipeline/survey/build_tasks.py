@@ -19,6 +19,7 @@ from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, Ot
 from bot.model.cross_file import CrossFileFact, PossibleTaskBuild, RegistryTaskBuild
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository
+from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
@@ -54,7 +55,7 @@ def list_build_tasks(context: RunContext) -> BuildTasks:
         except RegistryError as error:
             return RunFailure(builder.registry, FailureStage.SURVEY, str(error))
 
-    answers = REGISTRY_POOL.run_phase("Listing build tasks", list_tasks, context.builders, context.progress)
+    answers = REGISTRY_POOL.run_phase(ProgressStep.LIST_BUILD_TASKS, list_tasks, context.builders, context.progress)
     failures = [answer for answer in answers if isinstance(answer, RunFailure)]
     context.failures.add(failures)
     tasks = tuple(task for answer in answers if not isinstance(answer, RunFailure) for task in answer)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.model.workload import ClusterOutcome, ClusterReading, StoredCluster, StoredRunningImage, UnreadCluster
@@ -34,7 +35,9 @@ def read_clusters(context: RunContext) -> ClusterServices:
     """
     if not context.clusters.readers:
         return context.clusters
-    outcomes = REGISTRY_POOL.run_phase("Reading clusters", _read_images, context.clusters.readers, context.progress)
+    outcomes = REGISTRY_POOL.run_phase(
+        ProgressStep.READ_CLUSTERS, _read_images, context.clusters.readers, context.progress
+    )
     context.failures.add(
         RunFailure(each.cluster, FailureStage.CLUSTERS, each.detail)
         for each in outcomes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.core.budgets import RunBudget, TreeBudget
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository
+from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
@@ -66,7 +67,7 @@ def scan_fleets(
     def scan_one(listed: ListedBaseBranch) -> RepositoryScan | RunFailure:
         return _scan_repository(listed, context, build_tasks, options, TreeBudget(run_budget))
 
-    outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, triage_result.to_read, context.progress)
+    outcomes = FORGE_POOL.run_phase(ProgressStep.READ_REPOSITORIES, scan_one, triage_result.to_read, context.progress)
     context.failures.add(each for each in outcomes if isinstance(each, RunFailure))
     context.failures.add(branch_list.report_unselected(scope.names, context.failures.list_all()))
     repository_scans = [each for each in outcomes if isinstance(each, RepositoryScan)]

@@ -20,6 +20,7 @@ from bot.model.forge import ActivityScope, GitRepository
 from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName, TagRef
 from bot.model.inventory import BranchConditions, BranchKey, SettledBranch, StoredBranch, VisitReason
+from bot.model.phases import ProgressStep
 from bot.model.report import RepositoryReport
 from bot.model.stuck_update import StuckUpdate
 from bot.model.vocabulary import FailureStage
@@ -124,7 +125,9 @@ class _Triage:
         If the list of repositories has no activity, it is read for each repository.
         """
         progress = self._context.progress
-        described = FORGE_POOL.run_phase("Comparing repositories", self._describe, self._add_stuck(branches), progress)
+        described = FORGE_POOL.run_phase(
+            ProgressStep.COMPARE_REPOSITORIES, self._describe, self._add_stuck(branches), progress
+        )
         stored = self._store.load_branches({each.key for each in described if each.key is not None})
         return [replace(each, stored=stored.get(each.key)) if each.key is not None else each for each in described]
 
@@ -197,7 +200,7 @@ class _Triage:
         def list_tags(name: str) -> tuple[str, ...] | None:
             return _ask(failures, context, TagRef(name, ""), lambda: registry.list_tags(name))
 
-        descriptors = context.registry_pool.run_phase("Looking up tags", look_up, tag_refs, context.progress)
+        descriptors = context.registry_pool.run_phase(ProgressStep.LOOK_UP_TAGS, look_up, tag_refs, context.progress)
         collection = TagListCollection()
         for name, tags in zip(names, context.registry_pool.map(list_tags, names), strict=True):
             if tags is not None:
