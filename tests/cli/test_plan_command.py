@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.forges.github.stand import GitHubStand
 from support.git import DiskRepository
+from support.phase_lines import drop_phase_lines
 from support.values import digest
 
 from bot.settings.reading import reader
