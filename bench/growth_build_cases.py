@@ -107,6 +107,11 @@ BUILD_GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "jobs of CircleCI": repeat(".circleci/config.yml", "  a§: {docker: [{image: b:1}]}\n", "jobs:\n"),
         "steps of Drone": repeat(".drone.yml", "- {name: a§, image: b:1}\n", "steps:\n"),
         "steps of Woodpecker": repeat(".woodpecker.yml", "  a§: {image: b:1}\n", "steps:\n"),
+        "steps of Buildkite": repeat(".buildkite/a.yml", "- {image: a:§}\n", "steps:\n"),
+        "plugins of Buildkite": repeat(".buildkite/a.yml", "  - {docker#v§: {image: b:1}}\n", "steps:\n- plugins:\n"),
+        "a long plugin of Buildkite": repeat(
+            ".buildkite/a.yml", "plugins/docker#", "steps:\n- plugins:\n  - '", "': {image: b:1}\n"
+        ),
         "stages of Vela": repeat(".vela.yml", "  a§: {steps: [{image: b:1}]}\n", "stages:\n"),
         "steps of Cloud Build": repeat("cloudbuild.yaml", "- name: a:§\n", "steps:\n"),
         "images of ko": repeat(".ko.yaml", "  a§: b:1\n", "baseImageOverrides:\n"),

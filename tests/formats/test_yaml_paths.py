@@ -9,6 +9,7 @@ from support.soon import soon
 from bot.formats import (
     azure_pipelines,
     bitbucket_pipelines,
+    buildkite,
     circleci,
     cloud_build,
     drone,
@@ -27,6 +28,7 @@ from bot.model.vocabulary import Reason, Role
 MODULES = [
     azure_pipelines,
     bitbucket_pipelines,
+    buildkite,
     circleci,
     cloud_build,
     drone,
@@ -44,8 +46,13 @@ PATH = FilePath("ci.yml")
 def document_for(images, value):
     """Return the smallest document with `value` at a path."""
     for element in reversed(images.path):
-        value = [value] if element == ALL_ITEMS else {"of-my-own" if element == ALL_VALUES else element: value}
+        value = [value] if element == ALL_ITEMS else {key_for(images) if element == ALL_VALUES else element: value}
     return value
+
+
+def key_for(images):
+    """Return a key for ALL_VALUES in a path."""
+    return "of-my-own" if images.certain_locators is None else "docker"
 
 
 def value_for(file_format, images):

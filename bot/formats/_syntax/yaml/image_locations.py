@@ -5,6 +5,7 @@ This module does not import the YAML parser, so that formats can define their pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,3 +53,6 @@ class ImageLocation(NamedTuple):
     Hub."""
     platform: KeyPath = ()
     """The path of the image's platform, relative to the node at `path`. Empty if there is no platform."""
+    certain_locators: re.Pattern[str] | None = None
+    """Found in the locators of images of containers. An image with another locator gets the reason `unknown-field`.
+    None if all texts at the path are images of containers."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
+from bot.core.references.locking import lock_reference
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import UniqueLocators
 from bot.formats._syntax.yaml.file_reader import read_file
@@ -16,7 +17,7 @@ from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
-from bot.model.vocabulary import Role
+from bot.model.vocabulary import Reason, Role
 
 MAX_CONDITIONS = 30
 """Limit on nested conditions. People write two or three."""
@@ -156,10 +157,14 @@ class _LocatedImage(NamedTuple):
         found = reader.read(
             self.locator, self.node, self.platform, scheme, is_scheme_required=needs_scheme, hub_prefixes=prefixes
         )
-        if isinstance(found, Reference) and self.container is not self.node:
-            return replace(
-                found, related_lines=(find_key_line(reader.document, self.container, self.location.path[-1]),)
-            )
+        if not isinstance(found, Reference):
+            return found
+        certain_locators = self.location.certain_locators
+        if certain_locators is not None and certain_locators.search(self.locator) is None:
+            found = lock_reference(found, Reason.UNKNOWN_FIELD)
+        if self.container is not self.node:
+            line_number = find_key_line(reader.document, self.container, self.location.path[-1])
+            return replace(found, related_lines=(line_number,))
         return found
 
 
