@@ -8,6 +8,7 @@ from support.soon import soon
 
 from bot.formats import (
     azure_pipelines,
+    batect,
     bitbucket_pipelines,
     buildkite,
     circleci,
@@ -27,6 +28,7 @@ from bot.model.vocabulary import Reason, Role
 
 MODULES = [
     azure_pipelines,
+    batect,
     bitbucket_pipelines,
     buildkite,
     circleci,

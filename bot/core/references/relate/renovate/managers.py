@@ -127,6 +127,7 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
             "ansible", ("/(^|/)tasks/[^/]+\\.ya?ml$/",), ("ansible", "iac"), re.compile(r".*/image(?:#\d+)?(?:~\d+)?")
         ),
     ),
+    "batect": (FileManager("batect", ("/(^|/)batect(-bundle)?\\.ya?ml$/",), ("batect",)),),
     "bitbucket-pipelines": (FileManager("bitbucket-pipelines", ("**/*-pipelines.yml",), ("ci",)),),
     "circleci": (FileManager("circleci", ("/(^|/)\\.circleci/.+\\.ya?ml$/",), ("ci",)),),
     "drone": (FileManager("droneci", ("/(^|/)\\.drone\\.yml$/",), ("ci",)),),
