@@ -114,6 +114,9 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "image keys of a custom kind": repeat(
             "a.yaml", "  - image: b:§\n    osImage: c.d/e:§\n", "apiVersion: a.b/c\nkind: D\nspec:\n"
         ),
+        "templates under image keys": repeat(
+            "a.yaml", "  - {image: '{{ a }}/b:§', osImage: '${{(<<'}\n", "apiVersion: a.b/c\nkind: D\nspec:\n"
+        ),
         "nested image keys": nest("a.yaml", "{image: b:1, a: ", "c", "}", "apiVersion: a.b/c\nkind: D\nspec: "),
         "objects of custom kinds": repeat("a.yaml", "---\napiVersion: a.b/c\nkind: D\nspec: {image: b:§}\n"),
         "pods without a kind": repeat("a.yaml", "- spec: {containers: [{image: b:§}]}\n", "periodics:\n"),

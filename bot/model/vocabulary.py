@@ -273,7 +273,7 @@ class Reason(StrEnum):
     )
     UNKNOWN_FIELD = _skipped(
         "unknown-field",
-        "The key ends in `image`, but it is unknown whether its value is the image of a container.",
+        "The key suggests an image, but it is unknown whether its value is the image of a container.",
         override=Override.ALLOW,
     )
     IMMUTABLE_JOB = _skipped(

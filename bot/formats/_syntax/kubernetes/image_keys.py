@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS
+from bot.formats._syntax.reference_positions import MAX_SHOWN_TEXT, SCHEME, TEMPLATE_MARKS
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import ImageName
 
@@ -31,6 +31,16 @@ _FILE = re.compile(
     r".*\.(?:png|jpe?g|gif|svg|webp|ico|iso|img|qcow2|vmdk|vhdx?|raw|ova|tar|t?gz|xz|bz2|zst|zip)",
     re.IGNORECASE | re.DOTALL,
 )
+_OTHER_NAME = re.compile(
+    r"(?:true|false|none|default)|(?:ami|img|image|snapshot|snap)-.*|[^/]+(?:/[^/]+){2,}"
+    r"|(?:ubuntu|debian|centos|rhel|fedora|rocky|alma|suse|sles|opensuse|flatcar|coreos|windows|cos|amzn)[a-z-]*[._-]?\d.*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Names without a registry, a tag and a digest that are switches, or images of machines."""
+_PLACEHOLDER = re.compile(r"\{\{[^{}]*+\}\}|\$\{[^${}]*+\}|\$\([^$()]*+\)|\{[^{}]*+\}|<<[^<>]*+>>|%[a-z]|\$\w++")
+_FILLER = "x"
+"""A text that replaces each placeholder, so that the rest can be parsed as an image reference."""
+_UNKNOWN_HOST = "x.x"
 FIELDS_WITHOUT_IMAGES = frozenset({"metadata", "status", "data", "stringData", "binaryData"})
 """Fields at the top of an object in which a key `image` is not the image of a container."""
 KEYS_WITHOUT_IMAGES = frozenset(
@@ -71,8 +81,10 @@ def classify_image_text(group: str, key: str, text: str) -> ImageCertainty:
     An edit of the digest does not change the result from or to NONE.
     """
     text = text.removeprefix(CONTAINER_SCHEME)
-    if SCHEME.match(text) or TEMPLATE_MARKS.search(text):
+    if SCHEME.match(text):
         return ImageCertainty.NONE
+    if TEMPLATE_MARKS.search(text):
+        return _classify_template(group, key, text[:MAX_SHOWN_TEXT])
     try:
         image = ImageName.parse(text)
     except InvalidReferenceError:
@@ -82,7 +94,22 @@ def classify_image_text(group: str, key: str, text: str) -> ImageCertainty:
         return ImageCertainty.NONE  # a host with its port, or a file
     if _FILE.fullmatch(image.name) or _FILE.fullmatch(image.tag or ""):
         return ImageCertainty.NONE
-    if not has_version and not image.has_registry_host:
-        return ImageCertainty.NONE  # such as the name of a machine image
-    is_uncertain = not has_version or _UNCERTAIN_KEY.fullmatch(key) or _POLICY_GROUP.fullmatch(group)
-    return ImageCertainty.HALF if is_uncertain else ImageCertainty.FULL
+    if not has_version and not image.has_registry_host and _OTHER_NAME.fullmatch(image.name):
+        return ImageCertainty.NONE
+    return ImageCertainty.FULL if has_version and not _is_uncertain(group, key) else ImageCertainty.HALF
+
+
+def _classify_template(group: str, key: str, text: str) -> ImageCertainty:
+    """Return how likely it is that a text with placeholders becomes an image reference.
+
+    If the text has only placeholders, or other text that is not a reference, only the key shows that it is an image.
+    """
+    filled = _PLACEHOLDER.sub(_FILLER, text)
+    filled = _UNKNOWN_HOST + filled[1:] if filled.startswith(f"{_FILLER}/") else filled
+    if filled.strip(_FILLER) and not TEMPLATE_MARKS.search(filled):
+        return classify_image_text(group, key, filled)
+    return ImageCertainty.NONE if _is_uncertain(group, key) else ImageCertainty.FULL
+
+
+def _is_uncertain(group: str, key: str) -> bool:
+    return bool(_UNCERTAIN_KEY.fullmatch(key) or _POLICY_GROUP.fullmatch(group))

@@ -49,6 +49,7 @@ from bot.formats._syntax.kubernetes.shapes import (
     ShapeSearch,
     get_text_or_template,
     may_be_custom,
+    read_text_or_template,
 )
 from bot.formats._syntax.kubernetes.templated_lines import TEMPLATE_OPENER, has_object_keys, read_templated_lines
 from bot.formats._syntax.reference_positions import ReferencePosition, UniqueLocators
@@ -384,13 +385,12 @@ class _ObjectSearch:
     def _find_by_key(self, match: ShapeMatch, group: str) -> None:
         """Record the images under a key such as `image`, unless their texts are evidently not container images."""
         for image_locator, node in self.document.list_children(match.mapping, match.key, match.locator):
-            if not isinstance(node, YamlScalar) or node.tag != STRING:
-                continue
-            certainty = classify_image_text(group, match.key, node.text)
+            text = read_text_or_template(self.document, node)
+            certainty = classify_image_text(group, match.key, text)
             if certainty is not ImageCertainty.NONE:
                 is_certain = certainty is ImageCertainty.FULL and not match.is_uncertain
                 reason = None if is_certain else Reason.UNKNOWN_FIELD
-                scheme = CONTAINER_SCHEME if node.text.startswith(CONTAINER_SCHEME) else ""
+                scheme = CONTAINER_SCHEME if text.startswith(CONTAINER_SCHEME) else ""
                 later = partial(_read_image, self._image_reader, image_locator, node, scheme)
                 self._fields.append(_FoundField(later, reason, match.mapping))
 

@@ -57,7 +57,11 @@ def get_text_or_template(document: YamlDocument, node: YamlNode, key: str) -> st
     Return `{{` for an unquoted template such as `kind: {{ .Values.kind }}`, which YAML parses as a mapping.
     """
     values = document.get_values(node, key)
-    value = values[-1] if values else None
+    return read_text_or_template(document, values[-1] if values else None)
+
+
+def read_text_or_template(document: YamlDocument, value: YamlNode) -> str:
+    """Return the text of a value, `{{` for an unquoted template, or an empty string for anything else."""
     return _TEMPLATE_OPENER if _is_template(document, value) else _get_string(value)
 
 
@@ -133,7 +137,7 @@ class ShapeSearch(NamedTuple):
                     yield ShapeMatch(ShapeKind.POD, current.locator, current.node)
                     entries = {key: value for key, value in entries.items() if key not in _POD_KEYS}
                 if current.has_keys:
-                    yield from _find_keys(current, entries)
+                    yield from _find_keys(document, current, entries)
             pending += reversed(list(_list_below(document, current, entries)))
 
     def _is_pod(self, document: YamlDocument, entries: dict[str, YamlNode], key: str) -> bool:
@@ -142,13 +146,13 @@ class ShapeSearch(NamedTuple):
         )
 
 
-def _find_keys(current: _PendingNode, entries: dict[str, YamlNode]) -> Iterator[ShapeMatch]:
+def _find_keys(document: YamlDocument, current: _PendingNode, entries: dict[str, YamlNode]) -> Iterator[ShapeMatch]:
     for key, value in entries.items():
         if (
             isinstance(current.node, YamlMapping)
-            and isinstance(value, YamlScalar)
             and is_image_key(key)
             and key not in current.paths.children
+            and read_text_or_template(document, value)
         ):
             yield ShapeMatch(ShapeKind.KEY, current.locator, current.node, key, current.is_uncertain)
 
@@ -199,4 +203,4 @@ def _is_container_name(name: str) -> bool:
 
 
 def _get_string(node: YamlNode) -> str:
-    return node.value if isinstance(node, YamlScalar) and node.tag == STRING else ""
+    return node.text if isinstance(node, YamlScalar) and node.tag == STRING else ""

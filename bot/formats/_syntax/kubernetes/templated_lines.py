@@ -2,8 +2,8 @@
 
 The nesting of keys is derived from indentation alone. For a line `image: …`, the keys of the lines around it form a
 path, such as `spec.template.spec.containers[].image`. The line is read if this is the path of an image field in the
-kind of the object, or if the path ends like the path of an image field in a PodSpec. The lines of a block scalar are
-text, and are skipped.
+kind of the object, or if the path ends like the path of an image field in a PodSpec. A template under another key such
+as `sidecarImage` of a custom resource is listed, too. The lines of a block scalar are text, and are skipped.
 """
 
 from __future__ import annotations
@@ -14,6 +14,14 @@ from dataclasses import dataclass, field
 
 from bot.core.references.locking import lock_reference
 from bot.formats._syntax.kubernetes.image_fields import FieldShape
+from bot.formats._syntax.kubernetes.image_keys import (
+    FIELDS_WITHOUT_IMAGES,
+    KEYS_WITHOUT_IMAGES,
+    ImageCertainty,
+    classify_image_text,
+    is_image_key,
+    may_have_image_keys_of_any_name,
+)
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, get_group
 from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
@@ -129,7 +137,7 @@ class _TemplatedLines:
         if value and _BLOCK.fullmatch(value):
             self.is_understood = self.is_understood and key != _IMAGE
             return column
-        if key in _IMAGE_FIELD_KEYS and value:
+        if value and (key in _IMAGE_FIELD_KEYS or is_image_key(key)):
             items = [line for _, around, line in self._open_keys[-2:-1] if around == ALL_ITEMS]
             self.images.append(_ImageLine(start + match.start("value"), value, self._path, next(iter(items), None)))
         elif value.find(b"image") >= 0 and _IMAGE_KEY.search(value):
@@ -244,7 +252,9 @@ def _read_image_line(
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")
     is_image_field = _is_image_field(image.path, group_kind)
-    if TEMPLATE_MARKS.search(text) and (is_image_field or image.path[-1] == _IMAGE):
+    if TEMPLATE_MARKS.search(text) and (
+        is_image_field or image.path[-1] == _IMAGE or _may_be_custom_image(image.path, group_kind[0], text)
+    ):
         return position.make_unsupported(text, Reason.TEMPLATED)
     if match is None or not is_image_field:
         return None
@@ -254,6 +264,17 @@ def _read_image_line(
     if isinstance(found, Reference) and SET_BY_FLUX.search(match["rest"].decode(errors="replace")):
         return lock_reference(found, Reason.OTHER_WRITER)
     return found
+
+
+def _may_be_custom_image(path: KeyPath, group: str, text: str) -> bool:
+    """Return True if a template under a key such as `sidecarImage` of a custom resource may become an image."""
+    return (
+        may_have_image_keys_of_any_name(group)
+        and is_image_key(path[-1])
+        and path[0] not in FIELDS_WITHOUT_IMAGES
+        and KEYS_WITHOUT_IMAGES.isdisjoint(path)
+        and classify_image_text(group, path[-1], text) is not ImageCertainty.NONE
+    )
 
 
 def _is_image_field(path: KeyPath, group_kind: tuple[str, str]) -> bool:
