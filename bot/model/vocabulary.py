@@ -395,6 +395,11 @@ class Reason(StrEnum):
         "The text is not a valid image reference.",
         next_step="correct the text, if it is meant to be an image reference",
     )
+    REMOTE_MANIFESTS = _unsupported(
+        "remote-manifests",
+        "The kustomization builds manifests from a URL, and basebump does not read the images in them.",
+        next_step="check the rendered files, or copy the manifests into the repository",
+    )
     UNPARSABLE = _unsupported(
         "unparsable",
         "The file is not UTF-8 text, or cannot be parsed as the format that its name indicates, or Git LFS did not "

@@ -15,14 +15,14 @@ from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_be
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.kubernetes.values_file_uses import list_kustomization_uses
-from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
 from bot.model.cross_file import Kustomization
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "kustomize"
 _API_GROUP_PREFIX = "kustomize.config.k8s.io/"
@@ -52,6 +52,10 @@ _REMOTE = re.compile(
     r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|[^?]*\?(?:.*[?&])?(?:ref|version)="
 )
 """Matches the beginning of a path that is not in this tree (api/internal/git/repospec.go of kustomize)."""
+_USER = re.compile(r"(?<=://)[^/@]*+@|\A[^/@:]*+:[^/@]*+@")
+"""A user in a URL, perhaps with a password."""
+_DEFINITIONS = re.compile(r"(?:.*[/._-])?crds?(?:[/._?-].*)?", re.DOTALL)
+"""Matches a path of CustomResourceDefinitions, which contain no images."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
@@ -108,6 +112,8 @@ class _KustomizationNodes:
     values: list[ImageCandidate]
     """Images in the values of charts that the kustomization renders. The templates of these charts are unknown."""
     patches: list[InlinePatch]
+    remote_manifests: list[tuple[str, YamlScalar]]
+    """The URLs of manifests and components outside of the tree, which may contain or replace images."""
 
     @classmethod
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
@@ -136,6 +142,12 @@ class _KustomizationNodes:
                 for locator, text in document.walk(item, text_path, item_locator)
                 if isinstance(text, YamlScalar)
             ],
+            remote_manifests=[
+                (locator, node)
+                for key_path in (*_RESOURCE_PATHS, _COMPONENT_PATH)
+                for locator, node in find_nodes(*key_path)
+                if isinstance(node, YamlScalar) and _is_remote(node.value) and not _DEFINITIONS.fullmatch(node.value)
+            ],
         )
 
     def read_images(self, path: FilePath) -> Iterator[Reference | UnsupportedText]:
@@ -148,6 +160,14 @@ class _KustomizationNodes:
                     yield lock_reference(found, Reason.IMMUTABLE_JOB)
                 else:
                     yield found
+        for locator, node in self.remote_manifests:
+            line_number = self.document.get_line_number(node)
+            position = ReferencePosition(path, _FORMAT, Role.THIRD_PARTY, line_number, locator)
+            yield position.make_unsupported(_USER.sub("", node.value), Reason.REMOTE_MANIFESTS)
+
+
+def _is_remote(text: str) -> bool:
+    return _REMOTE.match(text) is not None and "\n" not in text
 
 
 def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
