@@ -11,8 +11,8 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?docker-bake[^/]*\.(?:hcl|json)", re.DOTALL)
-_KEYWORDS = (b"docker-image", b"dockerfile", b"args", b"contexts")
-"""A file without any of these words contains no image, no build argument and no name of a Dockerfile. An exception are
+_KEYWORDS = (b"docker-image", b"dockerfile", b"args", b"context", b"variable")
+"""A file without any of these words contains no image and nothing about the build of a Dockerfile. An exception are
 files in which escapes spell some of the letters."""
 _ESCAPE = re.compile(rb"\\[uU]")
 """Escapes that can represent a letter."""

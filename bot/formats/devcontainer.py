@@ -30,13 +30,15 @@ class _DevcontainerFormat:
         return read(file)
 
 
-def _is_relevant(content: bytes) -> bool:
-    r"""Return False if parsing `content` would certainly find neither an image nor a build with arguments.
+_KEYS = (b"image", b"build", b"dockerFile", b"dockerComposeFile")
 
-    A file with an image or a build contains the key `image` or `build`, unless an escape (`\u0069mage`) or UTF-16 hides
-    the key.
+
+def _is_relevant(content: bytes) -> bool:
+    r"""Return False if parsing `content` would certainly find neither an image nor a build.
+
+    A file with an image or a build contains one of the keys, unless an escape (`\u0069mage`) or UTF-16 hides the key.
     """
-    return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
+    return any(key in content for key in _KEYS) or b"\\u" in content or is_utf_16(content)
 
 
 FORMAT: FileFormat = _DevcontainerFormat()

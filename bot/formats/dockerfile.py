@@ -57,9 +57,18 @@ class _DockerfileFormat:
             return iter((UnsupportedText(file.path, 1, "", Reason.UNPARSABLE),))
         if file.content.count(b"\n") > MAX_LINES:
             return iter((UnsupportedText(file.path, 1, "", Reason.TOO_LARGE),))
+        return self._read(file)
+
+    def _read(self, file: SourceFile) -> Iterator[ExtractedItem]:
+        """Yield the images and, if there are none, the fact that build arguments can name images."""
         from bot.formats._syntax.dockerfile.reader import read_dockerfile
 
-        return read_dockerfile(file.content, file.path, self.name)
+        references = list(read_dockerfile(file.content, file.path, self.name))
+        yield from references
+        if not references and b"$" in file.content:
+            from bot.model.cross_file import DockerfileText
+
+            yield DockerfileText(file.path)
 
 
 def _can_be_dockerfile(name: str) -> bool:

@@ -17,36 +17,6 @@ from bot.model.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)
-class BuildArgumentSetting:
-    """The fact that a build file sets a build argument of a Dockerfile.
-
-    Because of this setting, the default of the argument in the Dockerfile is not used.
-    """
-
-    path: FilePath
-    line_number: int
-    dockerfile: FilePath
-    argument: str
-    value: str = ""
-    """The value that replaces the default, such as `python:3.12`; empty if it is not known."""
-    format_name: str = ""
-    """The format of the build file; empty if the value is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFileUse:
-    """The fact that a file names another file of the tree, such as the Dockerfile of a build or an included file.
-
-    The other file is read whatever its name is, because the tool reads it, too.
-    """
-
-    path: FilePath
-    named_path: FilePath
-    format_name: str
-    """The name of the format of the other file."""
-
-
-@dataclass(frozen=True, slots=True)
 class NamedBuildContext:
     """The fact that a build replaces an image in a Dockerfile by a build context with the same name.
 
@@ -188,6 +158,63 @@ InterpolatedText = tuple[LiteralText | VariableUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFileUse:
+    """The fact that a file names another file, such as an included Compose file.
+
+    If the other file is in the tree, it is read whatever its name is, because the tool reads it, too.
+    """
+
+    path: FilePath
+    line_number: int
+    format_name: str
+    """The name of the format of the other file."""
+    named_path: InterpolatedText
+    """The path of the other file, relative to the folder of this file."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildArgument:
+    """An argument that a build file sets for the build of a Dockerfile."""
+
+    name: str
+    line_number: int
+    value: InterpolatedText | None
+    """The value, which replaces the default in the Dockerfile. None if the value is an image that the same file builds.
+
+    A value that basebump cannot evaluate is a variable that nothing sets."""
+    is_optional: bool = False
+    """True if the default in the Dockerfile applies as long as nothing sets the variables in `value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileBuild:
+    """The fact that a file, such as a Compose file, builds a Dockerfile.
+
+    Several files can describe parts of the same build, such as a Compose file and its override file.
+    """
+
+    path: FilePath
+    line_number: int
+    format_name: str
+    names: tuple[str, ...] = ()
+    """The names of the build. Builds in files of the same format and folder that have a common name are merged."""
+    context: InterpolatedText = ()
+    """The folder to build; empty if it is not set."""
+    dockerfile: InterpolatedText = ()
+    """The path of the Dockerfile in the context; empty if it is not set."""
+    inline_dockerfile: bytes | None = None
+    """The Dockerfile itself if it is written in the file."""
+    arguments: tuple[BuildArgument, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileText:
+    """The fact that a file is a Dockerfile in which only build arguments can name an image."""
+
+    path: FilePath
+
+
+@dataclass(frozen=True, slots=True)
 class InterpolatedImage:
     """An image in a compose file whose text contains environment variables, such as `app:${TAG}`."""
 
@@ -230,6 +257,21 @@ class EnvironmentVariable:
 
 
 @dataclass(frozen=True, slots=True)
+class BakeVariable:
+    """The default of a variable in a bake file.
+
+    Bake merges the files of a folder. It is unknown in which order a user names them.
+    """
+
+    path: FilePath
+    line_number: int
+    variable: str
+    value: InterpolatedText
+    is_used_in_context: bool
+    """True if an image in a build context of this file contains the variable."""
+
+
+@dataclass(frozen=True, slots=True)
 class TreeBranch:
     """The branch from which the files were read. Some facts, such as a Dependabot entry, apply to only one branch."""
 
@@ -261,13 +303,15 @@ class RenovateConfig:
 
 CrossFileFact = (
     ArgoApplication
-    | BuildArgumentSetting
+    | BakeVariable
     | BuildOutput
     | ChartImage
     | ChartMetadata
     | ChartValue
     | CodeOwners
     | DependabotConfig
+    | DockerfileBuild
+    | DockerfileText
     | Kustomization
     | NamedBuildContext
     | NamedFileUse

@@ -295,6 +295,7 @@ def test_check_finds_files_that_builds_and_compose_files_name(basebump, tmp_path
         ("inc/a.txt", "unpinned", "redis:1"),
         *((f"inc/{name}.txt", "unpinned", f"redis:{name}") for name in "bcde"),
         ("web/build.txt", "unpinned", "node:22"),
+        ("compose.yaml", "not-evaluated", "${X}"),
     ]
 
 

@@ -7,10 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import builds
 from support.soon import soon
 
 from bot.formats.bake import FORMAT
-from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
+from bot.model.cross_file import NamedBuildContext
 from bot.model.path_index import index_paths
 from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
@@ -25,11 +26,7 @@ def read(text: str, path: str = "docker-bake.hcl"):
 
 
 def list_arguments(text: str, path: str = "docker-bake.hcl"):
-    return [
-        (each.dockerfile, each.argument, each.line_number)
-        for each in extract(text, path)
-        if isinstance(each, BuildArgumentSetting)
-    ]
+    return [each[:3] for each in builds.list_arguments(extract(text, path))]
 
 
 def list_contexts(text: str, path: str = "docker-bake.hcl"):
@@ -61,7 +58,6 @@ target "here" { args = { A = "" } }
 """
     assert list_arguments(text, "ci/docker-bake.hcl") == [
         ("ci/app/build/Dockerfile.prod", "NODE", 6),
-        ("ci/app/build/Dockerfile.prod", "GO", 7),
         ("ci/Dockerfile", "A", 10),
     ]
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from support.builds import list_arguments
 from support.soon import soon
 
 from bot.core.references.relate import apply_cross_file_facts
@@ -14,7 +15,6 @@ from bot.formats._syntax.compose.interpolation import InvalidInterpolationError,
 from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT
 from bot.model.cross_file import (
-    BuildArgumentSetting,
     BuildOutput,
     EnvironmentUse,
     InterpolatedImage,
@@ -151,20 +151,18 @@ def test_compose_arguments_are_assigned_to_dockerfile_of_the_service():
     build:
       args: [RUBY=3, "PYTHON"]
 """
-    assert [each for each in extract(text, "x/compose.yaml") if isinstance(each, BuildArgumentSetting)] == [
-        BuildArgumentSetting(
-            FilePath("x/compose.yaml"), 7, FilePath("x/app/build/Dockerfile"), "NODE", "22", "compose"
-        ),
-        BuildArgumentSetting(FilePath("x/compose.yaml"), 8, FilePath("x/app/build/Dockerfile"), "GO"),
-        BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "RUBY", "3", "compose"),
-        BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "PYTHON"),
+    assert list_arguments(extract(text, "x/compose.yaml")) == [
+        ("x/app/build/Dockerfile", "NODE", 7, "22"),
+        ("x/app/build/Dockerfile", "GO", 8, None),
+        ("x/Dockerfile", "RUBY", 11, "3"),
+        ("x/Dockerfile", "PYTHON", 11, None),
     ]
 
 
 @pytest.mark.parametrize("context", ["https://x.org/a.git", "git@x.org:a.git", "github.com/a/b", "../..", "/srv", "$A"])
 def test_compose_arguments_are_ignored_if_context_is_outside_repository(context):
     found = extract(write_service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
-    assert not [each for each in found if isinstance(each, BuildArgumentSetting)]
+    assert list_arguments(found) == []
 
 
 @pytest.mark.parametrize(

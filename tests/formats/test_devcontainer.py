@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.builds import list_arguments
 
 from bot.formats.devcontainer import FORMAT
-from bot.model.cross_file import BuildArgumentSetting
 from bot.model.source import FilePath, SourceFile
 
 PATH = FilePath("web/.devcontainer/devcontainer.json")
@@ -13,13 +13,6 @@ PATH = FilePath("web/.devcontainer/devcontainer.json")
 
 def read(content, path=PATH):
     return list(FORMAT.extract(SourceFile(path, content)))
-
-
-def build_settings(dockerfile, *arguments):
-    return [
-        BuildArgumentSetting(PATH, line_number, FilePath(dockerfile), name, value, "devcontainer" if value else "")
-        for line_number, name, value in arguments
-    ]
 
 
 @pytest.mark.parametrize(
@@ -34,12 +27,15 @@ def build_settings(dockerfile, *arguments):
     ],
 )
 def test_devcontainer_arguments_are_assigned_to_dockerfile_of_the_build(content, dockerfile):
-    assert read(content) == build_settings(dockerfile, (1, "V", "" if b"localEnv" in content else "1"))
+    assert list_arguments(read(content)) == [(dockerfile, "V", 1, None if b"localEnv" in content else "1")]
 
 
 def test_devcontainer_build_arguments_keep_their_line_numbers():
     content = b'{"build": {\n"dockerfile": "D",\n"args": {\n"A": "1", // why\n"B": "2",\n}}}'
-    assert read(content) == build_settings("web/.devcontainer/D", (4, "A", "1"), (5, "B", "2"))
+    assert list_arguments(read(content)) == [
+        ("web/.devcontainer/D", "A", 4, "1"),
+        ("web/.devcontainer/D", "B", 5, "2"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +52,7 @@ def test_devcontainer_build_arguments_keep_their_line_numbers():
     ],
 )
 def test_devcontainer_build_without_known_dockerfile_sets_no_arguments(content):
-    assert read(content) == []
+    assert list_arguments(read(content)) == []
 
 
 def test_devcontainer_image_key_with_unicode_escape_is_read():

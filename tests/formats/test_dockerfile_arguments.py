@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.witnesses.buildkit import ARM64, RefusedError, resolve_dockerfile
 
 from bot.core.references.edit import apply_edits, build_edit
+from bot.formats._syntax.dockerfile.reader import read_dockerfile
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import Digest, ImageName
@@ -176,6 +177,28 @@ def test_images_of_from_instructions_with_arguments_match_buildkit(text):
             assert str(found[number].image) == base.text == other.text
             assert not is_stage
         elif not base.is_open:
+            assert is_stage or base.text == "scratch" or not is_reference(base.text)
+
+
+VALUES = st.sampled_from([*REFERENCES, *TEXTS, "$V", "a\\b", '"20"'])
+
+
+@given(text=files(), values=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3))
+def test_images_of_from_instructions_with_build_arguments_match_buildkit(text, values):
+    witness = resolved(text, values)
+    if witness is None:
+        reject()
+    build_values = {name.encode(): value.encode() for name, value in values.items()}
+    references = {
+        stage_of(each): each
+        for each in read_dockerfile(text.encode(), FilePath("Dockerfile"), "dockerfile", build_values)
+        if isinstance(each, Reference) and each.locator.startswith("stage[") and "." not in each.locator
+    }
+    for number, base in enumerate(witness.bases):
+        if number in references:
+            assert str(references[number].image) == base.text
+        elif not base.is_open:
+            is_stage = base.text in witness.names[:number]
             assert is_stage or base.text == "scratch" or not is_reference(base.text)
 
 

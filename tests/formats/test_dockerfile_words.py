@@ -61,7 +61,7 @@ def words_of(text, escape):
     """Return the instruction `FROM text`, and the scope that gives it VALUES."""
     defaults = "\n".join(f"ARG {name}={value}" for name, value in VALUES.items())
     instructions = list(read_instructions(f"# escape={escape}\n{defaults}\nFROM {text}\n".encode()))
-    return instructions[-1], build_global_scope(instructions[:-1])
+    return instructions[-1], build_global_scope(instructions[:-1], {})
 
 
 def is_one_word(instruction):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from support.steps import assert_linear, count_calls, measure_peak
 
+from bot.core.references.tree_paths import MAX_PATH_LENGTH, resolve_dockerfile
 from bot.formats import load_all_formats
 from bot.formats._readers import helm
 from bot.formats._syntax.compose.interpolation import MAX_DOLLARS, MAX_LENGTH, parse_text
@@ -19,7 +20,6 @@ from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.kubernetes.templated_lines import _VALUE
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import MAX_LOCATOR
-from bot.formats._syntax.tree_paths import MAX_PATH_LENGTH, resolve_dockerfile
 from bot.formats._syntax.yaml import nodes, trees
 from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, read_documents
 from bot.model.chart_facts import ChartTemplate, ValueUse

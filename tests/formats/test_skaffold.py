@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.builds import list_arguments
 
 from bot.formats.skaffold import FORMAT
-from bot.model.cross_file import BuildArgumentSetting, BuildOutput
+from bot.model.cross_file import BuildOutput
 from bot.model.path_index import index_paths
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 
@@ -77,10 +78,7 @@ def test_skaffold_arguments_are_assigned_to_dockerfile_of_the_artifact():
           alias: BASE
         - image: b
 """
-    assert [
-        (each.dockerfile, each.argument, each.line_number)
-        for each in list_facts(text, BuildArgumentSetting, "x/skaffold.yaml")
-    ] == [
+    assert [each[:3] for each in list_arguments(extract(f"{HEAD}{text}", "x/skaffold.yaml"))] == [
         ("x/app/build/Dockerfile", "NODE", 10),
         ("x/app/build/Dockerfile", "GO", 11),
         ("x/Dockerfile", "RUBY", 14),
@@ -90,7 +88,7 @@ def test_skaffold_arguments_are_assigned_to_dockerfile_of_the_artifact():
 
 def test_skaffold_arguments_are_ignored_if_context_is_outside_repository():
     text = "build: {artifacts: [{image: a, context: ../.., docker: {buildArgs: {A: b}}}]}\n"
-    assert list_facts(text, BuildArgumentSetting) == []
+    assert list_arguments(extract(f"{HEAD}{text}")) == []
 
 
 @pytest.mark.parametrize("head", ["", "apiVersion: v1\n", "kind: Config\n", "apiVersion: skaffold\n"])

@@ -14,8 +14,8 @@ from posixpath import join
 
 from bot.core.references.git_context import parse_context
 from bot.core.references.locking import lock_reference
+from bot.core.references.tree_paths import is_remote_context, resolve_dockerfile
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
-from bot.formats._syntax.tree_paths import is_remote_context, resolve_dockerfile
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlNode, YamlScalar
 from bot.model.build_task import StepBuild

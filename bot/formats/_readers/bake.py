@@ -5,8 +5,9 @@ See https://docs.docker.com/build/bake/reference/.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.references.expansion import (
@@ -18,6 +19,7 @@ from bot.core.references.expansion import (
     resolve_interpolated,
 )
 from bot.core.references.locking import lock_reference
+from bot.core.references.tree_paths import resolve_dockerfile
 from bot.formats._syntax.bake_file import BakeBuild, BakeFile, BakeTarget, BakeText, list_builds, read_bake
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
@@ -32,12 +34,13 @@ from bot.formats._syntax.reference_positions import (
 )
 from bot.model import cross_file
 from bot.model.cross_file import (
-    BuildArgumentSetting,
+    BakeVariable,
+    BuildArgument,
+    DockerfileBuild,
     EnvironmentVariable,
     InterpolatedImage,
     InterpolatedText,
     NamedBuildContext,
-    NamedFileUse,
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
@@ -66,46 +69,75 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
     bake = read_bake(hcl)
     references: list[Reference | UnsupportedText] = []
-    inline_locators: dict[int, str] = {}
+    inline_dockerfiles: dict[int, _InlineDockerfile] = {}
     for locator, target in _assign_locators(bake.targets):
         if target.inline_dockerfile is not None:
-            inline_locators[target.inline_dockerfile.start] = f"{locator}/dockerfile-inline"
-            references += _read_inline(path, hcl, target.inline_dockerfile, f"{locator}/dockerfile-inline")
+            dockerfile = _build_inline(hcl, target.inline_dockerfile)
+            inline = _InlineDockerfile(f"{locator}/dockerfile-inline", dockerfile.content)
+            inline_dockerfiles[target.inline_dockerfile.start] = inline
+            references += dockerfile.read_images(path, _FORMAT, inline.locator)
     values = _expand_variables(path, hcl, bake)
     references += _read_contexts(path, hcl, bake, values)
     yield from sorted(references, key=lambda reference: reference.line_number)
+    builds = list(list_builds(bake.targets))
+    if len(builds) < len(bake.targets):
+        yield UnsupportedText(path, 1, "", Reason.TOO_LARGE)
     yield from dict.fromkeys(
-        fact for build in list_builds(bake.targets) for fact in _list_facts(path, hcl, build, inline_locators, values)
+        fact for build in builds for fact in _list_facts(path, hcl, build, inline_dockerfiles, values)
     )
+    context_names = {name for target in bake.targets for _, text in target.contexts for name in text.variables}
+    for name, default in bake.variables:
+        line_number = hcl.get_line_number(default.start)
+        yield BakeVariable(path, line_number, name, default.literal, is_used_in_context=name in context_names)
+
+
+@dataclass(slots=True)
+class _InlineDockerfile:
+    """An inline Dockerfile of a target."""
+
+    locator: str
+    content: bytes
 
 
 def _list_facts(
-    path: FilePath, hcl: HclFile, build: BakeBuild, inline_locators: Mapping[int, str], values: ExpandedValues
-) -> Iterator[BuildArgumentSetting | NamedBuildContext | NamedFileUse]:
-    """Yield the path, the build arguments and the named contexts of a target's Dockerfile, as facts about it.
+    path: FilePath,
+    hcl: HclFile,
+    build: BakeBuild,
+    inline_dockerfiles: Mapping[int, _InlineDockerfile],
+    values: ExpandedValues,
+) -> Iterator[DockerfileBuild | NamedBuildContext]:
+    """Yield the build of a target and its named contexts.
 
-    `inline_locators` contains the locator of each inline Dockerfile by its byte offset. `values` contains the defaults
-    of the variables in the file.
+    `inline_dockerfiles` contains each inline Dockerfile by its byte offset. `values` contains the defaults of the
+    variables in the file.
     """
-    dockerfile = build.resolve_dockerfile(path)
-    if dockerfile is not None:
-        yield NamedFileUse(path, dockerfile, "dockerfile")
-        for name, argument in build.arguments.items():
-            value = _expand_argument(argument.value, values)
-            line_number, format_name = hcl.get_line_number(argument.start), _FORMAT if value else ""
-            yield BuildArgumentSetting(path, line_number, dockerfile, name, value, format_name)
-    inline = None if build.inline_target is None else build.inline_target.inline_dockerfile
-    locator_prefix = "" if inline is None else f"{inline_locators[inline.start]}/"
-    built_file = path if inline is not None else dockerfile
+    text = None if build.inline_target is None else build.inline_target.inline_dockerfile
+    inline = None if text is None else inline_dockerfiles[text.start]
+    context, dockerfile = ((each.literal if each is not None else ()) for each in (build.context, build.dockerfile))
+    position = build.dockerfile or build.context
+    yield DockerfileBuild(
+        path,
+        hcl.get_line_number(position.start) if position is not None else 1,
+        _FORMAT,
+        (f"{posixpath.dirname(path)}/{build.target.name}",),
+        context,
+        dockerfile,
+        None if inline is None else inline.content,
+        tuple(
+            BuildArgument(name, hcl.get_line_number(argument.start), argument.value.literal)
+            for name, argument in build.arguments.items()
+            if argument.value.source != "null"
+        ),
+    )
+    paths = [expand_text(each, values) for each in (context, dockerfile)]
+    built_file: FilePath | None = path
+    if inline is None:
+        is_known = not any(each.missing_variables for each in paths)
+        built_file = resolve_dockerfile(path, paths[0].text, paths[1].text) if is_known else None
     if built_file is not None:
+        prefix = "" if inline is None else f"{inline.locator}/"
         for name, start in build.contexts.items():
-            yield NamedBuildContext(path, hcl.get_line_number(start), built_file, name, locator_prefix)
-
-
-def _expand_argument(text: BakeText, values: ExpandedValues) -> str:
-    """Return the value of a build argument with the defaults of variables; empty if it is not known."""
-    expanded = expand_text(text.text, values) if text.is_template else None
-    return "" if expanded is None or expanded.missing_variables else expanded.text
+            yield NamedBuildContext(path, hcl.get_line_number(start), built_file, name, prefix)
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
@@ -154,7 +186,7 @@ def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str,
     """
     values: dict[str, ExpandedText] = {}
     for name, default in bake.variables:
-        variable = EnvironmentVariable(path, hcl.get_line_number(default.start), name, default.text)
+        variable = EnvironmentVariable(path, hcl.get_line_number(default.start), name, default.literal)
         values[name] = expand_text(variable.value, values, variable)
     return values
 
@@ -201,7 +233,7 @@ def _remove_scheme(text: InterpolatedText) -> InterpolatedText | None:
             return None
 
 
-def _read_inline(path: FilePath, hcl: HclFile, text: BakeText, locator: str) -> Iterator[Reference | UnsupportedText]:
+def _build_inline(hcl: HclFile, text: BakeText) -> InlineDockerfile:
     dockerfile = InlineDockerfile(hcl.get_line_number(text.start), hcl.get_line_number)
     for part in text.parts:
         match part:
@@ -211,4 +243,4 @@ def _read_inline(path: FilePath, hcl: HclFile, text: BakeText, locator: str) -> 
                 dockerfile.add_piece(b"{{%b}}" % expression, None)
             case _:
                 assert_never(part)
-    return dockerfile.read_images(path, _FORMAT, locator)
+    return dockerfile

@@ -7,11 +7,13 @@ folder of the compose file may set the variables.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
+from bot.core.references.tree_paths import is_remote_context, resolve_dockerfile, resolve_in_tree
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import (
     ComposeService,
@@ -28,7 +30,6 @@ from bot.formats._syntax.reference_positions import (
     UniqueLocators,
     format_for_display,
 )
-from bot.formats._syntax.tree_paths import is_remote_context, resolve_dockerfile, resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
@@ -42,10 +43,12 @@ from bot.formats._syntax.yaml.nodes import (
     YamlScalar,
 )
 from bot.model.cross_file import (
-    BuildArgumentSetting,
+    BuildArgument,
     BuildOutput,
+    DockerfileBuild,
     EnvironmentUse,
     InterpolatedImage,
+    InterpolatedText,
     LiteralText,
     NamedBuildContext,
     NamedFileUse,
@@ -58,10 +61,9 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "compose"
 _KEYWORDS = (
     *(b"image", b"dockerfile", b"args", b"additional_contexts", b"$", b"environment", b"env_file"),
-    *(b"include", b"extends"),
+    *(b"include", b"extends", b"build"),
 )
-"""A file without any of these words contains no image, no build argument, no build context and no variable, and names
-no other file."""
+"""A file without any of these words contains no image, no build and no variable, and names no other file."""
 _FRONTEND_ARGUMENT = "BUILDKIT_SYNTAX"
 """The build argument whose value is the image of the Dockerfile frontend. It replaces the directive `# syntax=`:
 https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args."""
@@ -118,7 +120,8 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
         if isinstance(node, YamlScalar)
     }
     contexts = [fact for service in services for fact in _list_contexts(service, path, inline)]
-    arguments = [fact for service in services for fact in _list_arguments(service, path)]
+    inline_contents = {event_id: _build_inline(document, node).content for event_id, (_, node) in inline.items()}
+    builds = [fact for service in services for fact in _list_builds(service, path, inline_contents)]
     image_events = {id(image.node.event) for image in images if isinstance(image.node, YamlScalar)}
     uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output_image))
@@ -131,7 +134,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     for locator, node in inline.values():  # once per Dockerfile, even if several services share it through aliases
         found += _read_inline(document, node, path, locators.make_unique(locator))
     yield from sorted(found, key=lambda each: each.line_number)
-    yield from arguments
+    yield from dict.fromkeys(builds)
     yield from contexts
     yield from dict.fromkeys(_list_named_files(document, services, path))
     yield from (EnvironmentUse(path, variable) for variable in uses)
@@ -164,38 +167,88 @@ def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
                     yield _ServiceImage(locator, node, Role.BASE, scheme=before + scheme)
 
 
-def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    document = service.document
+def _list_builds(
+    service: ComposeService, path: FilePath, inline_contents: Mapping[int, bytes]
+) -> Iterator[DockerfileBuild]:
+    """Yield the build of a service. A service that extends another one may inherit parts of its build.
+
+    `inline_contents` contains the inline Dockerfiles of the file by `id(scalar.event)`. Raises TooDeepError if the
+    document's nodes are visited more than MAX_VISITS times.
+    """
     build = service.build
-    context, dockerfile = document.get_string(build, "context"), document.get_string(build, "dockerfile")
-    target = resolve_dockerfile(path, context, dockerfile)
-    if target is not None:
-        for argument in list_build_arguments(service):
-            name = _FORMAT if argument.value else ""
-            yield BuildArgumentSetting(path, argument.line_number, target, argument.name, argument.value, name)
+    names = [f"{posixpath.dirname(path)}/{service.name}", *_list_extended_names(service, path)]
+    if build is None and len(names) == 1:
+        return
+    contexts = [build] if isinstance(build, YamlScalar) else service.document.get_values(build, "context")
+    dockerfiles = service.document.get_values(build, "dockerfile")
+    inline = [
+        content
+        for _, node in service.walk("build", "dockerfile_inline")
+        if isinstance(node, YamlScalar)
+        for content in [inline_contents[id(node.event)]]
+    ]
+    position = (dockerfiles or contexts or [service.node])[-1]
+    yield DockerfileBuild(
+        path,
+        service.document.get_line_number(position),
+        _FORMAT,
+        tuple(names),
+        _parse_last(contexts),
+        _parse_last(dockerfiles),
+        inline[-1] if inline else None,
+        tuple(
+            BuildArgument(each.name, each.line_number, _parse_value(each.value))
+            if each.has_value
+            else BuildArgument(each.name, each.line_number, (VariableUse(each.name),), is_optional=True)
+            for each in list_build_arguments(service)
+            if each.name != _FRONTEND_ARGUMENT or not each.has_value  # its value is read as an image of this file
+        ),
+    )
+
+
+def _list_extended_names(service: ComposeService, path: FilePath) -> Iterator[str]:
+    """Yield the name of the service that a service extends, with the folder of its file."""
+    for _, node in service.walk("extends"):
+        if isinstance(node, YamlScalar):
+            yield f"{posixpath.dirname(path)}/{node.value}"
+        else:
+            file = service.document.get_string(node, "file")
+            extended_path = resolve_in_tree(path, file) if file else path
+            name = service.document.get_string(node, "service")
+            if extended_path is not None and name:
+                yield f"{posixpath.dirname(extended_path)}/{name}"
+
+
+def _parse_last(nodes: Sequence[YamlNode]) -> InterpolatedText:
+    """Return the text of the last of several nodes with the same key; empty if it is not a text."""
+    match nodes[-1:]:
+        case [YamlScalar(value=value)] if value:
+            return _parse_value(value)
+        case _:
+            return ()
+
+
+def _parse_value(text: str) -> InterpolatedText:
+    """Return a text split at its variables. A text that Compose would reject is a variable that nothing sets."""
+    try:
+        return parse_text(text, None)
+    except InvalidInterpolationError:
+        return (VariableUse(text),)
 
 
 def _list_named_files(
     document: YamlDocument, services: Iterable[ComposeService], path: FilePath
 ) -> Iterator[NamedFileUse]:
-    """Yield the files of the tree that a compose file names: Dockerfiles, included files and those of `extends`.
+    """Yield the files that a compose file includes, and the files of the services that it extends.
 
-    A path that contains a variable is left out. Raises TooDeepError if the document's nodes are visited more than
-    MAX_VISITS times.
+    Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
     """
-    for service in services:
-        context, dockerfile = (document.get_string(service.build, key) for key in ("context", "dockerfile"))
-        target = resolve_dockerfile(path, context, dockerfile)
-        if target is not None and dockerfile:
-            yield NamedFileUse(path, target, "dockerfile")
     named = [node for service in services for _, node in service.walk("extends", "file")]
     for keys in _INCLUDED_PATHS:
         named += [node for _, node in document.walk(document.root, keys, "")]
     for node in named:
-        if isinstance(node, YamlScalar) and "$" not in node.value and not is_remote_context(node.value):
-            included = resolve_in_tree(path, node.value)
-            if included:
-                yield NamedFileUse(path, included, _FORMAT)
+        if isinstance(node, YamlScalar) and node.value and not is_remote_context(node.value):
+            yield NamedFileUse(path, document.get_line_number(node), _FORMAT, _parse_value(node.value))
 
 
 def _list_contexts(
@@ -287,11 +340,15 @@ def _read_inline(
     The images are editable only if the file contains the lines of the Dockerfile literally. A block scalar with `|`
     contains them literally, but a text in quotes does not.
     """
+    yield from _build_inline(document, node).read_images(path, _FORMAT, locator)
+
+
+def _build_inline(document: YamlDocument, node: YamlScalar) -> InlineDockerfile:
     dockerfile = InlineDockerfile(document.get_line_number(node), document.source.get_line_number)
     for line, offset in _split_lines(document, node):
         _add_line(dockerfile, line, offset)
         dockerfile.add_piece(b"\n", None)
-    yield from dockerfile.read_images(path, _FORMAT, locator)
+    return dockerfile
 
 
 def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str, int | None]]:

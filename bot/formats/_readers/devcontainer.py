@@ -9,11 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
+from bot.core.references.tree_paths import resolve_dockerfile
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, JsonValue, JsonWord, read_json
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
-from bot.formats._syntax.tree_paths import resolve_dockerfile
-from bot.model.cross_file import BuildArgumentSetting, NamedBuildContext
+from bot.model.cross_file import (
+    BuildArgument,
+    DockerfileBuild,
+    InterpolatedText,
+    LiteralText,
+    NamedBuildContext,
+    NamedFileUse,
+    VariableUse,
+)
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
@@ -28,6 +36,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
         case JsonFile(root=JsonObject() as root) as json:
             yield from _read_images(json, root, file.path)
             yield from _list_build_facts(json, root, file.path)
+            yield from _list_compose_files(json, root, file.path)
         case JsonFile():
             return
         case BrokenFile() as broken:
@@ -73,29 +82,48 @@ def _read_text(value: JsonValue, position: ReferencePosition) -> Reference | Uns
 
 def _list_build_facts(
     json: JsonFile, root: JsonObject, path: FilePath
-) -> Iterator[BuildArgumentSetting | NamedBuildContext]:
-    """Yield the build arguments and the named build contexts that the file sets for its Dockerfile.
+) -> Iterator[DockerfileBuild | NamedBuildContext]:
+    """Yield the build of the file's Dockerfile, and its named build contexts.
 
     See the image-specific properties at https://containers.dev/implementors/json_reference/#image-specific.
     """
     builds = [build for build in root.list_values("build") if isinstance(build, JsonObject)][-1:]
+    named = [*root.list_values("dockerFile"), *(value for build in builds for value in build.list_values("dockerfile"))]
+    dockerfile = next((each for each in named[-1:] if isinstance(each, JsonString)), None)
+    if dockerfile is None:
+        return
+    arguments = tuple(
+        BuildArgument(name.value, json.line_offsets.get_line_number(name.start), _parse_value(value))
+        for build in builds
+        for each in build.list_values("args")
+        for name, value in (each.items if isinstance(each, JsonObject) else ())
+    )
+    line_number = json.line_offsets.get_line_number(dockerfile.start)
+    yield DockerfileBuild(path, line_number, _FORMAT, dockerfile=_parse_value(dockerfile), arguments=arguments)
+    built_file = resolve_dockerfile(path, None, dockerfile.value)
+    if built_file is None:
+        return
     for build in builds:
-        dockerfile_values = [*root.list_values("dockerFile"), *build.list_values("dockerfile")][-1:]
-        dockerfile = next(
-            (resolve_dockerfile(path, None, each.value) for each in dockerfile_values if isinstance(each, JsonString)),
-            None,
-        )
-        if dockerfile is None:
-            continue
-        for arguments in build.list_values("args"):
-            for name, node in arguments.items if isinstance(arguments, JsonObject) else ():
-                line_number = json.line_offsets.get_line_number(name.start)
-                value = node.value if isinstance(node, JsonString) and not TEMPLATE_MARKS.search(node.value) else ""
-                format_name = _FORMAT if value else ""
-                yield BuildArgumentSetting(path, line_number, dockerfile, name.value, value, format_name)
         for options in build.list_values("options"):
             for start, name_text in _list_context_names(options):
-                yield NamedBuildContext(path, json.line_offsets.get_line_number(start), dockerfile, name_text)
+                yield NamedBuildContext(path, json.line_offsets.get_line_number(start), built_file, name_text)
+
+
+def _parse_value(value: JsonValue) -> InterpolatedText:
+    """Return a text. If it contains a variable such as `${localEnv:NAME}`, it is a variable that nothing sets."""
+    if not isinstance(value, JsonString):
+        return ()
+    has_variable = "${" in value.value or TEMPLATE_MARKS.search(value.value)
+    return (VariableUse(value.value),) if has_variable else (LiteralText(value.value, None),)
+
+
+def _list_compose_files(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[NamedFileUse]:
+    """Yield the Compose files that the container consists of."""
+    for value in root.list_values("dockerComposeFile"):
+        for each in value.items if isinstance(value, JsonArray) else (value,):
+            if isinstance(each, JsonString) and each.value:
+                line_number = json.line_offsets.get_line_number(each.start)
+                yield NamedFileUse(path, line_number, "compose", _parse_value(each))
 
 
 def _list_context_names(options: JsonValue) -> Iterator[tuple[int, str]]:

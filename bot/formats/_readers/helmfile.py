@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bot.core.references.tree_paths import resolve_in_tree
 from bot.formats._syntax.helm.actions import MAX_ACTIONS
-from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlScalar
 from bot.model.chart_facts import ValuesFileUse

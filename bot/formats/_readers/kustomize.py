@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.core.references.locking import lock_reference
+from bot.core.references.tree_paths import resolve_in_tree
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_below, read_images
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.kubernetes.values_file_uses import list_kustomization_uses
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
-from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
 from bot.model.cross_file import Kustomization

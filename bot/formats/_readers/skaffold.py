@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
 
+from bot.core.references.tree_paths import resolve_in_tree
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
-from bot.formats._syntax.tree_paths import resolve_dockerfile, resolve_in_tree
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, KeyPath
 from bot.formats._syntax.yaml.nodes import (
     BrokenSection,
@@ -26,7 +26,14 @@ from bot.formats._syntax.yaml.nodes import (
     read_documents,
 )
 from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat
-from bot.model.cross_file import BuildArgumentSetting, BuildOutput
+from bot.model.cross_file import (
+    BuildArgument,
+    BuildOutput,
+    DockerfileBuild,
+    InterpolatedText,
+    LiteralText,
+    VariableUse,
+)
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 
@@ -89,8 +96,8 @@ def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
     return _API_GROUP_PREFIX.encode() in document.source.raw or is_utf_16(document.source.raw)
 
 
-def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
-    """Yield a `BuildOutput` with the names of the images that a document builds, and the build arguments that it sets.
+def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | DockerfileBuild]:
+    """Yield a `BuildOutput` with the names of the images that a document builds, and the builds of Dockerfiles.
 
     Yield nothing if the document is nested too deeply.
     """
@@ -100,12 +107,12 @@ def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput 
         ]
         artifacts += _find_patched_artifacts(document)
         names = frozenset(name for artifact in artifacts if (name := document.get_string(artifact, "image")))
-        arguments = [remark for artifact in artifacts for remark in _list_arguments(document, artifact, file)]
+        builds = [build for artifact in artifacts for build in _list_builds(document, artifact, file)]
         deployed_paths = tuple(dict.fromkeys(_list_deployed_paths(document, file)))
     except TooDeepError:
         return
     yield BuildOutput(file, names, deployed_paths)
-    yield from arguments
+    yield from builds
 
 
 def _find_nodes(document: YamlDocument, path: KeyPath) -> list[YamlNode]:
@@ -135,8 +142,8 @@ def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[Fil
                     yield tree_path
 
 
-def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    """Yield the build arguments that Skaffold sets when it builds an artifact.
+def _list_builds(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[DockerfileBuild]:
+    """Yield the builds of an artifact.
 
     If an artifact A requires an artifact B, Skaffold passes the image of B as a build argument to the build of A. The
     name of this argument is the `alias` of B in `requires`.
@@ -144,15 +151,29 @@ def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) 
     context = document.get_string(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.get_values(artifact, name)]
     for _, builder in builders or [("", None)]:
-        dockerfile = resolve_dockerfile(path, context, document.get_string(builder, "dockerfile"))
-        if dockerfile is None:
-            continue
-        for _, node in document.walk(builder, ("buildArgs",), ""):
-            for name, value in document.get_entries(node).items():
-                text = value.text if isinstance(value, YamlScalar) and not TEMPLATE_MARKS.search(value.text) else ""
-                format_name = _FORMAT if text else ""
-                line_number = document.get_line_number(value)
-                yield BuildArgumentSetting(path, line_number, dockerfile, name, text, format_name)
-        for _, alias in document.walk(artifact, ("requires", ALL_ITEMS, "alias"), ""):
-            if isinstance(alias, YamlScalar):
-                yield BuildArgumentSetting(path, document.get_line_number(alias), dockerfile, alias.value)
+        dockerfiles = document.get_values(builder, "dockerfile")
+        arguments = [
+            BuildArgument(name, document.get_line_number(value), _parse_value(value))
+            for _, node in document.walk(builder, ("buildArgs",), "")
+            for name, value in document.get_entries(node).items()
+        ]
+        arguments += [
+            BuildArgument(alias.value, document.get_line_number(alias), None)
+            for _, alias in document.walk(artifact, ("requires", ALL_ITEMS, "alias"), "")
+            if isinstance(alias, YamlScalar)
+        ]
+        yield DockerfileBuild(
+            path,
+            document.get_line_number(dockerfiles[-1] if dockerfiles else artifact),
+            _FORMAT,
+            context=(LiteralText(context, None),) if context else (),
+            dockerfile=_parse_value(dockerfiles[-1]) if dockerfiles else (),
+            arguments=tuple(arguments),
+        )
+
+
+def _parse_value(node: YamlNode) -> InterpolatedText:
+    """Return the text of a node. If Skaffold computes it from a template, it is a variable that nothing sets."""
+    if not isinstance(node, YamlScalar):
+        return ()
+    return (VariableUse(node.text),) if TEMPLATE_MARKS.search(node.text) else (LiteralText(node.text, None),)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
 from bot.formats._syntax.hcl.reader import (
@@ -22,10 +23,9 @@ from bot.formats._syntax.hcl.reader import (
 )
 from bot.formats._syntax.hcl.tokens import HclInterpolation, HclLiteral, HclTemplate
 from bot.formats._syntax.reference_positions import format_for_display
-from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.model import cross_file
 from bot.model.cross_file import InterpolatedText
-from bot.model.source import FilePath, Span
+from bot.model.source import Span
 
 UNKNOWN_TEXT = "${}"
 """Placeholder for a value that an expression computes."""
@@ -35,6 +35,7 @@ _MAX_VISITS = 50_000
 step, and so is each of its arguments, contexts and `inherits`. These steps count again for every target that inherits
 from the target. The largest files need a few hundred steps."""
 
+_NUMBER_OR_BOOLEAN = re.compile(r"\d+(?:\.\d+)?|true|false", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -58,6 +59,39 @@ class BakeText(NamedTuple):
         variable, so the value is treated as unknown.
         """
         return tuple(map(_convert_part, self.parts))
+
+    @property
+    def is_known(self) -> bool:
+        """True if the value is a string, a number or a boolean."""
+        return self.is_template or _NUMBER_OR_BOOLEAN.fullmatch(self.source) is not None
+
+    @property
+    def literal(self) -> InterpolatedText:
+        """The value like `text`, with a number or a boolean as a literal."""
+        if self.is_known and not self.is_template:
+            return (cross_file.LiteralText(self.source, None),)
+        return self.text
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names that the expressions in the value may use."""
+        return frozenset(
+            name
+            for part in self.parts
+            if isinstance(part, HclInterpolation)
+            for name in _NAME.findall(part.expression.decode(errors="replace"))
+        )
+
+    def hide_variables(self, names: AbstractSet[str]) -> BakeText:
+        """Return the value with unknown expressions in place of those that use a variable in `names`."""
+        parts = tuple(
+            replace(part, expression=part.expression + b" of a matrix")
+            if isinstance(part, HclInterpolation)
+            and not names.isdisjoint(_NAME.findall(part.expression.decode(errors="replace")))
+            else part
+            for part in self.parts
+        )
+        return self._replace(parts=parts)
 
     @property
     def value(self) -> str:
@@ -85,9 +119,18 @@ class BakeTarget:
     """The value of `dockerfile-inline`."""
     arguments: list[tuple[str, BakeArgument]] = field(default_factory=list)
     """The build arguments with their names."""
-    context: str | None = None
-    dockerfile: str | None = None
+    context: BakeText | None = None
+    dockerfile: BakeText | None = None
     inherits: list[str] = field(default_factory=list)
+
+    def hide_variables(self, names: AbstractSet[str]) -> None:
+        """Make all values unknown that use one of the variables, because a matrix gives them several values."""
+        self.contexts = [(name, text.hide_variables(names)) for name, text in self.contexts]
+        self.arguments = [
+            (name, argument._replace(value=argument.value.hide_variables(names))) for name, argument in self.arguments
+        ]
+        self.context = self.context and self.context.hide_variables(names)
+        self.dockerfile = self.dockerfile and self.dockerfile.hide_variables(names)
 
 
 class BakeFile(NamedTuple):
@@ -95,7 +138,7 @@ class BakeFile(NamedTuple):
 
     targets: tuple[BakeTarget, ...]
     variables: tuple[tuple[str, BakeText], ...]
-    """The variables whose default is a string, each with its default."""
+    """The variables whose default is a string, a number or a boolean, each with its default."""
     used_names: frozenset[str]
     """Names that are used anywhere except in the contexts of targets."""
 
@@ -121,13 +164,26 @@ def read_bake(hcl: HclFile) -> BakeFile:
         if block.labels and (value := block.body.get_value("default")) is not None
     ]
     defaults += [(attribute.name, attribute.value) for attribute in body.attributes if attribute.name is not None]
-    variables = [(name, text) for name, value in defaults if (text := _make_text(hcl, value)).is_template]
+    variables = [(name, text) for name, value in defaults if (text := _make_text(hcl, value)).is_known]
     contexts = {text.start for target in targets for _, text in target.contexts}
     used_names = frozenset(name for text in _list_expressions(hcl, body, contexts) for name in _NAME.findall(text))
     return BakeFile(tuple(targets), tuple(variables), used_names)
 
 
 def _read_target(hcl: HclFile, block: HclBlock) -> BakeTarget:
+    target = _read_values(hcl, block)
+    matrix_names = {
+        item.name or UNKNOWN_TEXT
+        for attribute in block.body.attributes
+        if attribute.name == "matrix" and isinstance(attribute.value, HclObject)
+        for item in attribute.value.items
+    }
+    if matrix_names:
+        target.hide_variables(matrix_names)
+    return target
+
+
+def _read_values(hcl: HclFile, block: HclBlock) -> BakeTarget:
     target = BakeTarget(" ".join(block.labels))
     for attribute in block.body.attributes:
         value = attribute.value
@@ -145,9 +201,9 @@ def _read_target(hcl: HclFile, block: HclBlock) -> BakeTarget:
             case "dockerfile-inline", HclTemplate():
                 target.inline_dockerfile = _make_text(hcl, value)
             case "context", _:
-                target.context = _make_text(hcl, value).value
+                target.context = _make_text(hcl, value)
             case "dockerfile", _:
-                target.dockerfile = _make_text(hcl, value).value
+                target.dockerfile = _make_text(hcl, value)
             case _:
                 pass
     return target
@@ -202,8 +258,9 @@ def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iter
 class BakeBuild:
     """The build of one target, with everything that the target inherits."""
 
-    context: str | None = None
-    dockerfile: str | None = None
+    target: BakeTarget
+    context: BakeText | None = None
+    dockerfile: BakeText | None = None
     inline_target: BakeTarget | None = None
     """The target that contains the inline Dockerfile, or None if the Dockerfile is a separate file."""
     arguments: dict[str, BakeArgument] = field(default_factory=dict)
@@ -222,20 +279,13 @@ class BakeBuild:
         for name, text in target.contexts:
             self.contexts.setdefault(name, text.start)
 
-    def resolve_dockerfile(self, path: FilePath) -> FilePath | None:
-        """Return the path of the Dockerfile, or None if it is inline, unknown or not in the repository.
-
-        `path` is the path of the bake file.
-        """
-        return None if self.inline_target is not None else resolve_dockerfile(path, self.context, self.dockerfile)
-
 
 def list_builds(targets: Sequence[BakeTarget]) -> Iterator[BakeBuild]:
     """Yield the build of each target. The list ends early after _MAX_VISITS steps."""
     by_name = {target.name: target for target in targets}
     visits = 0
     for target in targets:
-        build = BakeBuild()
+        build = BakeBuild(target)
         for each in _resolve_inheritance(target, by_name):
             visits += 1 + len(each.arguments) + len(each.contexts) + len(each.inherits)
             if visits > _MAX_VISITS:

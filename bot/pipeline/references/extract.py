@@ -41,6 +41,7 @@ MAX_NAMED_FILES = 1_000
 """The maximum number of files in one tree that are read because other files name them. A forge may need a request for
 each of them. A public repository with the deployments of a whole cluster names about a hundred values files."""
 
+_DOCKERFILE = "dockerfile"
 _HELM = "helm"
 _KUBERNETES = "kubernetes"
 
@@ -97,16 +98,14 @@ def select_included_files(
     """
     if not any(each.facts for each in readings):
         return []
-    # The imports are here, so that small trees without facts load neither module.
+    # The imports are here, so that small trees without facts load none of the modules.
+    from bot.core.references.relate.dockerfile_builds import resolve_builds, resolve_named_files
     from bot.formats import FormatWithGlobs
-    from bot.model.cross_file import NamedFileUse
 
-    facts = (fact for each in readings for fact in each.facts)
-    uses = {
-        (links.targets.get(each.named_path, each.named_path), each.format_name)
-        for each in facts
-        if isinstance(each, NamedFileUse)
-    }
+    facts = [fact for each in readings for fact in each.facts]
+    named = [(path, use.format_name) for use, path in resolve_named_files(facts) if path is not None]
+    named += [(path, _DOCKERFILE) for build in resolve_builds(facts) for path in build.dockerfiles]
+    uses = {(links.targets.get(path, path), format_name) for path, format_name in named}
     uses -= {(each.file.path, each.file_format.name) for each in readings}
     formats_by_name = {each.name: each for each in formats}
     return [
@@ -412,9 +411,25 @@ def relate_references(
         from bot.model.cross_file import TreeBranch
 
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
-    references = apply_cross_file_facts((reading.extracted for reading in readings), facts, tree_budget)
+    built = _list_built_images(readings, facts) if facts else ()
+    extracted = (*(reading.extracted for reading in readings), built)
+    references = apply_cross_file_facts(extracted, facts, tree_budget)
     commented_readings = [reading for reading in readings if reading.may_have_ignore_comments]
     return _add_ignore_comments(references, commented_readings) if commented_readings else references
+
+
+def _list_built_images(readings: Sequence[FileReading], facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Return the images that builds use instead of the defaults in Dockerfiles, and names that are not resolved."""
+    from bot.core.references.relate.dockerfile_builds import list_unresolved_names, resolve_builds
+
+    unresolved = list_unresolved_names(facts)
+    builds = resolve_builds(facts)
+    if not builds:
+        return unresolved
+    from bot.pipeline.references.built_images import list_built_images
+
+    contents = {each.file.path: each.file.content for each in readings if each.file_format.name == _DOCKERFILE}
+    return (*unresolved, *list_built_images(builds, contents))
 
 
 def _add_ignore_comments(references: ExtractedReferences, readings: Sequence[FileReading]) -> ExtractedReferences:

@@ -60,7 +60,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
         from bot.core.references.relate.values_files import merge_values_files
 
         yield partial(merge_values_files, tree_budget=tree_budget)
-    if cross_file.BuildArgumentSetting in fact_types:
+    if cross_file.DockerfileBuild in fact_types:
         from bot.core.references.relate.arguments import add_argument_notes
 
         yield add_argument_notes

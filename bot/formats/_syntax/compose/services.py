@@ -40,6 +40,7 @@ class ComposeService(NamedTuple):
     """
 
     document: YamlDocument
+    name: str
     locator: str
     node: YamlNode
 
@@ -80,15 +81,15 @@ class ComposeService(NamedTuple):
         return self.document.walk(self.node, path, self.locator)
 
 
-class BuildArgument(NamedTuple):
-    """An argument that a service sets in `build.args`, or a build context in `build.additional_contexts`."""
+class ComposeSetting(NamedTuple):
+    """An entry of `environment`, `build.args` or `build.additional_contexts`."""
 
     name: str
     line_number: int
     has_value: bool
     """True if the file contains the value. Otherwise the environment variable of the same name provides it."""
     value: str = ""
-    """The value; empty if the file does not contain it as a text without variables."""
+    """The value, which may contain variables; empty if it is not a text."""
 
 
 def list_services(document: YamlDocument) -> Iterator[ComposeService]:
@@ -108,10 +109,10 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
                 continue
             for service_locator, node in document.walk(parent, (key,), locator):
                 if isinstance(node, YamlMapping):
-                    yield ComposeService(document, service_locator, node)
+                    yield ComposeService(document, key, service_locator, node)
 
 
-def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
+def list_build_arguments(service: ComposeService) -> Iterator[ComposeSetting]:
     """Yield the arguments in the `build.args` of a service, which may be a mapping or a list.
 
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
@@ -120,7 +121,7 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
     yield from (each for _, node in service.walk("build", "args") for each in _list_settings(document, node))
 
 
-def list_build_contexts(service: ComposeService) -> Iterator[BuildArgument]:
+def list_build_contexts(service: ComposeService) -> Iterator[ComposeSetting]:
     """Yield the `build.additional_contexts` of a service, a mapping or a list of `NAME=value`.
 
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
@@ -161,7 +162,7 @@ def list_environment_uses(
                 yield node.value
 
 
-def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[BuildArgument]:
+def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[ComposeSetting]:
     """Yield the entries of `environment`, `args` or `additional_contexts`.
 
     In a list, an entry is `NAME=value` or `NAME`. In a mapping, it is `NAME: value`.
@@ -170,10 +171,10 @@ def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[BuildArgu
         line_number = document.get_line_number(value)
         if not isinstance(node, YamlSequence):
             text = value.value if isinstance(value, YamlScalar) and not _is_null(value) else ""
-            yield BuildArgument(key, line_number, not _is_null(value), "" if "$" in text else text)
+            yield ComposeSetting(key, line_number, not _is_null(value), text)
         elif isinstance(value, YamlScalar):
             name, equals, text = value.value.partition("=")
-            yield BuildArgument(name, line_number, bool(equals), "" if "$" in text else text)
+            yield ComposeSetting(name, line_number, bool(equals), text)
 
 
 def _is_null(node: YamlNode) -> bool:

@@ -30,6 +30,11 @@ class InlineDockerfile:
     _offsets: list[int | None] = field(default_factory=list)
     """The offset of each piece in the file, or None if the piece is not in the file literally."""
 
+    @property
+    def content(self) -> bytes:
+        """The text of the Dockerfile."""
+        return bytes(self._text)
+
     def add_piece(self, piece: bytes, offset: int | None) -> None:
         """Append a piece of the text. `offset` is its file offset, or None if the file does not contain it verbatim."""
         if piece:
@@ -42,7 +47,7 @@ class InlineDockerfile:
 
         `path` is the path of the outer file. The locator of each image starts with `locator`.
         """
-        content = bytes(self._text)
+        content = self.content
         lines = LineOffsets(content)
         for found in read_dockerfile(content, path, format_name):
             line_number = self._map_line_number(lines.get_line_start(found.line_number))

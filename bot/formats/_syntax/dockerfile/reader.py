@@ -9,7 +9,7 @@ frontend/dockerfile/parser/line_parsers.go.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import dropwhile, islice, pairwise, takewhile
 
@@ -19,6 +19,7 @@ from bot.formats._syntax.dockerfile.expansion import (
     ArgDefault,
     ArgScope,
     ArgumentUse,
+    ByteRun,
     VariableEffect,
     WordError,
     WordExpansion,
@@ -28,7 +29,7 @@ from bot.formats._syntax.dockerfile.instruction_lines import SPACE
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction, read_instructions
 from bot.formats._syntax.dockerfile.mentions import BuildStages, ImageMention, list_mentions
 from bot.formats._syntax.dockerfile.slots import ComposedReference, SlotClaims, compose_reference
-from bot.formats._syntax.dockerfile.words import expand_word
+from bot.formats._syntax.dockerfile.words import PREDEFINED, expand_word
 from bot.formats._syntax.reference_positions import ReferencePosition, format_for_display
 from bot.model.cost_limits import MAX_FILE_REFERENCES
 from bot.model.source import FilePath, Reference, UnsupportedText
@@ -43,13 +44,28 @@ _WORDS = {
 """A word between spaces, with its quotes and escapes, by the escape character of the file."""
 
 
-def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScope:
-    """Return the arguments that every `FROM` can use, with their defaults.
+BuildValues = Mapping[bytes, bytes | None]
+"""The values of build arguments by their names. None if the value is unknown."""
 
-    `instructions` are the `ARG` instructions above the first `FROM`.
+FRONTEND_ARGUMENT = b"BUILDKIT_SYNTAX"
+"""The build argument whose value is the image of the Dockerfile frontend. It replaces the directive `# syntax=`:
+https://docs.docker.com/reference/dockerfile/#buildkit-built-in-build-args."""
+
+
+def build_global_scope(instructions: Iterable[DockerfileInstruction], build_values: BuildValues) -> ArgScope:
+    """Return the arguments that every `FROM` can use, with their defaults or the values that a build sets.
+
+    `instructions` are the `ARG` instructions above the first `FROM`. A build also replaces the values that the builder
+    sets itself, such as `TARGETARCH` (defaultArgs in dockerfile2llb/platform.go).
     """
     scope = ArgScope()
+    for name in PREDEFINED & build_values.keys():
+        _set_build_value(scope, _PREDEFINED_INDEX, name, build_values[name])
     for index, (instruction, name, value) in enumerate(_list_definitions(instructions)):
+        if name in build_values:
+            _set_build_value(scope, index, name, build_values[name])
+            scope.first_lines[index] = instruction.first_line_number
+            continue
         if value is None:
             continue
         try:
@@ -59,6 +75,19 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
         scope.defaults[name] = ArgDefault(index, expansion)
         scope.first_lines[index] = instruction.first_line_number
     return scope
+
+
+_PREDEFINED_INDEX = -1
+"""The index of the values that a build sets for variables without an `ARG` instruction."""
+
+
+def _set_build_value(scope: ArgScope, index: int, name: bytes, value: bytes | None) -> None:
+    if value is None:
+        expansion = WordExpansion((), (ArgumentUse(name, None, VariableEffect.UNSET, 0, 0),))
+    else:
+        expansion = WordExpansion((ByteRun(value, None, 0, None),) if value else ())
+    scope.defaults[name] = ArgDefault(index, expansion)
+    scope.first_lines.setdefault(index, 1)
 
 
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
@@ -104,12 +133,16 @@ _VARIABLE_NAME = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 
 
-def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Reference | UnsupportedText]:
+def read_dockerfile(
+    content: bytes, path: FilePath, format_name: str, build_values: BuildValues | None = None
+) -> Iterator[Reference | UnsupportedText]:
     """Yield every image that the Dockerfile `content` names, in the order of the file. Never raises.
 
     Slots (the byte ranges of edits) and line numbers count from the start of `content`. No slot extends over several
     lines, and locators are unique in `content`. If the file exceeds a limit, yield only an `UnsupportedText` for the
     whole file.
+
+    `build_values` are the arguments that a build sets, which replace the defaults. The slots are then meaningless.
     """
     try:
         instructions = list(read_instructions(content, _KEYWORDS))
@@ -120,7 +153,7 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
         yield UnsupportedText(path, 1, "", Reason.TOO_LARGE)
         return
     yield from _read_syntax(content, path, format_name)
-    yield from _DockerfileReader(instructions, path, format_name).read_images()
+    yield from _DockerfileReader(instructions, path, format_name, build_values or {}).read_images()
 
 
 def _count_defaults(instructions: Iterable[DockerfileInstruction]) -> int:
@@ -140,8 +173,15 @@ def _read_syntax(content: bytes, path: FilePath, format_name: str) -> Iterator[R
 class _DockerfileReader:
     """Reads the image references in the instructions of one Dockerfile."""
 
-    def __init__(self, instructions: Sequence[DockerfileInstruction], path: FilePath, format_name: str) -> None:
+    def __init__(
+        self,
+        instructions: Sequence[DockerfileInstruction],
+        path: FilePath,
+        format_name: str,
+        build_values: BuildValues,
+    ) -> None:
         self._instructions = instructions
+        self._build_values = build_values
         self._path = path
         self._format_name = format_name
         self._stages = BuildStages(instructions)
@@ -176,7 +216,9 @@ class _DockerfileReader:
     def _scope(self) -> ArgScope:
         if self._global_scope is None:
             above = takewhile(lambda each: each.keyword != "from", self._instructions)
-            self._global_scope = build_global_scope(each for each in above if each.keyword == "arg")
+            self._global_scope = build_global_scope(
+                (each for each in above if each.keyword == "arg"), self._build_values
+            )
         return self._global_scope
 
     def _read_mention(self, mention: ImageMention) -> Reference | UnsupportedText | ComposedReference | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.formats._syntax.tree_paths import resolve_in_tree
+from bot.core.references.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.nodes import STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
 from bot.model.source import FilePath
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bot.core.references.tree_paths import resolve_in_tree
 from bot.formats._syntax.kubernetes.object_texts import find_texts, resolve_from_root
-from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, KeyPath, YamlDocument, YamlNode
 from bot.model.chart_facts import ValuesFileUse
 from bot.model.source import FilePath
