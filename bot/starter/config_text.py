@@ -77,6 +77,12 @@ _EXAMPLES = {
 """The entry of `forges` for the user to complete, if the folder is not a clone of a repository on a forge."""
 
 
+def _list_base_branches(translations: Sequence[BotTranslation]) -> tuple[str, ...]:
+    """Return the branches that all other bots together update; empty if one of them updates the default branch."""
+    branches = [each.base_branches for each in translations if each.rules]
+    return tuple(dict.fromkeys(name for names in branches for name in names)) if all(branches) else ()
+
+
 def write_config_text(findings: FolderFindings) -> str:
     """Return the text of a config file. The file is valid, and ends with a line break."""
     sections = [
@@ -103,7 +109,7 @@ def _write_forges(findings: FolderFindings) -> Iterator[str]:
     if forge is not None and forge.kind is not None:
         yield from _comment("The repositories for which `basebump run` opens proposals.")
         yield "forges:"
-        yield from _write_forge(forge, forge.kind, is_in_workflow=findings.workflow is not None)
+        yield from _write_forge(forge, forge.kind, findings)
         return
     yield from _comment(
         "The repositories for which `basebump run` opens proposals. `scan` and `check` do not need this section."
@@ -118,12 +124,13 @@ def _write_forges(findings: FolderFindings) -> Iterator[str]:
     example = _EXAMPLES[kind] if forge is None or kind == "azure" else forge
     if kind == "github" and example.url is not None:
         example = replace(example, url=f"{example.url}/api/v3")
-    lines = _write_forge(example, kind, is_in_workflow=findings.workflow is not None)
+    lines = _write_forge(example, kind, findings)
     yield from (f"#{line}" for line in ("forges:", *lines))
 
 
-def _write_forge(forge: ForgeRepository, kind: str, *, is_in_workflow: bool) -> Iterator[str]:
+def _write_forge(forge: ForgeRepository, kind: str, findings: FolderFindings) -> Iterator[str]:
     """Yield the lines of one entry of `forges`."""
+    is_in_workflow = findings.workflow is not None
     yield f"  - kind: {kind}"
     if forge.url is not None:
         yield f"    url: {_format_text(forge.url)}"
@@ -134,6 +141,8 @@ def _write_forge(forge: ForgeRepository, kind: str, *, is_in_workflow: bool) -> 
         yield from _comment("The name of the environment variable that holds the token, and never the token itself.", 4)
         yield f"    token_env: {(_JOB_TOKEN_VARIABLES if is_in_workflow else _TOKEN_VARIABLES)[kind]}"
     yield f"    repositories: [{_format_text(forge.name)}]"
+    if base_branches := _list_base_branches(findings.translations):
+        yield f"    base_branches: {_format_value(base_branches)}"
 
 
 def _write_registries(registries: Sequence[FoundRegistry]) -> Iterator[str]:

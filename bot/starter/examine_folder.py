@@ -21,6 +21,7 @@ from bot.model.path_index import index_paths
 from bot.model.report import RunReport, Verdict
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileTree
+from bot.settings.reading.positions import read_line_numbers
 from bot.settings.reading.validation import validate
 from bot.settings.reading.yaml_file import MAX_BYTES, parse_document
 from bot.settings.sections.policy import declare_rule
@@ -36,32 +37,37 @@ _DELAYS = frozenset({"schedule", "min_age"})
 def keep_valid_rules(translation: BotTranslation) -> BotTranslation:
     """Return the translation without keys that basebump's config would refuse; these become untranslated settings.
 
-    For example, a label of the other bot can be longer than basebump allows. The restrictions of such a rule stay. If
-    a condition is refused, the rule ignores all images. If a delay is refused, nothing is merged automatically.
+    For example, a label of the other bot can be longer than basebump allows. The other keys of such a rule stay. If a
+    condition of a restriction is refused, the rule ignores all images. If a delay is refused, nothing is merged
+    automatically.
     """
     rules: list[TranslatedRule] = []
     refused: list[UntranslatedSetting] = []
-    can_automerge = True
+    can_automerge, base_branches = True, translation.base_branches
     for rule in translation.rules:
         reason = _find_problem(rule)
         if not reason:
             rules.append(rule)
             continue
         refused.append(UntranslatedSetting(rule.origin, reason))
-        can_automerge = can_automerge and _DELAYS.isdisjoint(rule.keys)
-        if not _SAFETY_KEYS.isdisjoint(rule.keys):
-            rules.append(_keep_restrictions(rule))
-    kept = tuple(rules if can_automerge else drop_automerge(rules))
+        kept = replace(rule, keys={key: value for key, value in rule.keys.items() if _is_valid_key(rule, key)})
+        can_automerge = can_automerge and _DELAYS.isdisjoint(rule.keys.keys() - kept.keys.keys())
+        if not kept.keys and "base_branch" in rule.match:
+            base_branches = ()
+        if not _SAFETY_KEYS.isdisjoint(rule.keys.keys() - kept.keys.keys()):
+            kept = TranslatedRule(rule.origin, {"ignore": True})
+        rules.append(kept)
+    kept_rules = tuple(rules if can_automerge else drop_automerge(rules))
     return replace(
         translation,
-        rules=tuple(each for each in kept if each.keys),
+        rules=tuple(each for each in kept_rules if each.keys),
         untranslated=(*translation.untranslated, *refused),
+        base_branches=base_branches,
     )
 
 
-def _keep_restrictions(rule: TranslatedRule) -> TranslatedRule:
-    kept = replace(rule, keys={key: value for key, value in rule.keys.items() if key in _SAFETY_KEYS})
-    return replace(rule, keys={"ignore": True}, match={}) if _find_problem(kept) else kept
+def _is_valid_key(rule: TranslatedRule, key: str) -> bool:
+    return not _find_problem(replace(rule, keys={key: rule.keys[key]}))
 
 
 def _find_problem(rule: TranslatedRule) -> str:
@@ -178,7 +184,7 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str
     entries = {each.path: each for each in tree.list_entries()}
     # The rules of Dependabot come first, because all of them have a condition. Some rules of Renovate have no
     # condition, so they would apply before any later rule.
-    translations = [*_translate_dependabot(tree, entries), *_translate_renovate(tree, entries, images)]
+    translations = [*_translate_dependabot(tree, entries, images), *_translate_renovate(tree, entries, images)]
     return FolderFindings(
         find_forge(remote), _list_registries(verdicts), tuple(map(keep_valid_rules, translations)), workflow
     )
@@ -213,7 +219,9 @@ def _translate_renovate(
         yield _make_unread_translation("Renovate", path)
 
 
-def _translate_dependabot(tree: FileTree, entries: Mapping[FilePath, TreeEntry]) -> Iterator[BotTranslation]:
+def _translate_dependabot(
+    tree: FileTree, entries: Mapping[FilePath, TreeEntry], images: set[str]
+) -> Iterator[BotTranslation]:
     for path in DEPENDABOT.select_paths(index_paths(entries.keys())):
         content = _read_file(tree, entries[path])
         try:
@@ -221,7 +229,7 @@ def _translate_dependabot(tree: FileTree, entries: Mapping[FilePath, TreeEntry])
         except ConfigError:
             yield _make_unread_translation("Dependabot", path)
             continue
-        translation = translate_dependabot(path, document)
+        translation = translate_dependabot(path, document, images, read_line_numbers(content))
         if translation is not None:
             yield translation
 

@@ -171,6 +171,7 @@ class _RenovateTranslator:
             tuple(drop_hidden_keys(rules)),
             tuple(self._untranslated),
             f"Add this as the last item of `packageRules` in {self._path}:\n{HANDOVER_RULE}",
+            base_branches=next((each.match.get("base_branch", ()) for each in scope), ()),
         )
 
     def _translate_ignored(self, layers: list[ConfigLayer]) -> Iterator[TranslatedRule]:

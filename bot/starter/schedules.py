@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
+from bot.model.config_types.times import validate_timezone
 from bot.starter.translation import UntranslatableError
 
 _FIELDS = 5
@@ -83,6 +84,14 @@ def translate_interval(interval: str, settings: Mapping[str, str]) -> str | None
             if len(fields) == _FIELDS:
                 return check_cron(f"* * {' '.join(fields[2:])}")
     raise UntranslatableError(f"the interval `{interval}` has no known crontab expression")
+
+
+def check_timezone(name: str) -> str:
+    """Return the name of a time zone. Raises UntranslatableError if there is no such time zone."""
+    try:
+        return validate_timezone(name)
+    except ValueError:
+        raise UntranslatableError(f"`{name}` is not a time zone") from None
 
 
 def check_cron(cron: str) -> str:

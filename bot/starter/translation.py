@@ -48,6 +48,8 @@ class BotTranslation:
     untranslated: tuple[UntranslatedSetting, ...]
     handover: str
     """A sentence and lines with the change that makes the other bot ignore images."""
+    base_branches: tuple[str, ...] = ()
+    """The branches that the other bot updates; empty if it updates the default branch."""
 
 
 class UntranslatableError(Exception):

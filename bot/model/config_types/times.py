@@ -38,7 +38,8 @@ def _validate_cron(value: str) -> str:
     return value
 
 
-def _validate_timezone(value: str) -> str:
+def validate_timezone(value: str) -> str:
+    """Return the name of a time zone unchanged. Raises ValueError if there is no such time zone."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - as above
 
     try:
@@ -106,4 +107,4 @@ Day = Annotated[date, Parse(_parse_day, {"title": "date", "type": "string", "for
 PositiveAge = Annotated[Age, Check(_require_positive)]
 PositiveDuration = Annotated[Duration, Check(_require_positive)]
 Cron = Annotated[str, Check(_validate_cron)]
-Timezone = Annotated[str, Check(_validate_timezone)]
+Timezone = Annotated[str, Check(validate_timezone)]

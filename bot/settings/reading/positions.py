@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import yaml
@@ -17,17 +17,32 @@ def add_positions(content: bytes, problems: Iterable[ConfigProblem]) -> tuple[Co
     If a key is not in the file, the problem gets the position of the mapping in which the key is missing. Problems that
     have a position keep it. If the content is not valid YAML, the problems are returned unchanged.
     """
-    try:
-        root = yaml.compose(content[:MAX_BYTES].decode("utf-8-sig"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):  # `problems` contains the error
-        root = None
-    if root is None:
+    root = _compose(content)
+    if root is None:  # `problems` contains the error
         return tuple(problems)
     located = (
         each if each.position is not None or not each.key else replace(each, position=_find_position(root, each.key))
         for each in problems
     )
     return tuple(sorted(located, key=_get_place))
+
+
+def read_line_numbers(content: bytes) -> Callable[[str], int | None]:
+    """Return a function that returns the line number of a key such as `updates[0].ignore`, or of its nearest parent.
+
+    The line number is None if the content is not valid YAML.
+    """
+    root = _compose(content)
+    return lambda key: None if root is None else _find_position(root, key).line
+
+
+def _compose(content: bytes) -> yaml.Node | None:
+    """Return the root of the first bytes of a YAML file; None if they are not valid YAML."""
+    try:
+        root: yaml.Node | None = yaml.compose(content[:MAX_BYTES].decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        return None
+    return root
 
 
 def _get_place(problem: ConfigProblem) -> tuple[bool, int, int]:

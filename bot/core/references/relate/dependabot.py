@@ -158,15 +158,15 @@ def _can_update(update: DependabotUpdate, reference: Reference) -> bool:
     update_types = list_version_updates(image, knows_codenames=False)
     update_types |= list_digest_updates(image, adds_digests=False)
     name = image.name.partition("/")[2] if image.has_registry_host else image.name
-    if update.allowed_names and not any(_is_name_match(name, pattern) for pattern in update.allowed_names):
+    if update.allowed_names and not any(is_name_match(name, pattern) for pattern in update.allowed_names):
         return False
     for ignored in update.ignored_images:
-        if update_types and _is_name_match(name, ignored.name):
+        if update_types and is_name_match(name, ignored.name):
             update_types -= ignored.update_types
     return bool(update_types)
 
 
-def _is_name_match(name: str, pattern: str) -> bool:
+def is_name_match(name: str, pattern: str) -> bool:
     """Return True if `name` matches `pattern`, in which `*` stands for any text. Case is ignored."""
     first, *parts = pattern.lower().split("*")
     rest = name.lower()
