@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
 from bot.core.evidence.private_evidence import WITHHELD_SCAN
-from bot.model.evidence import Evidence, Finding, NotScanned, Severity, UnscannedReason
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, Severity, UnscannedReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,12 @@ def summarise_effect(evidence: Iterable[Evidence]) -> UpdateEffect | None:
         len(deltas),
         any(each.delta is None and each.old is not None for each in found),
     )
+
+
+def count_kept_fixes(evidence: Sequence[Evidence]) -> int:
+    """Count the vulnerabilities that one update fixes, and that the new image of another update still has."""
+    fixed = {finding.id for each in evidence if each.delta is not None for finding in each.delta.fixed}
+    return len(fixed & {finding.id for each in evidence if isinstance(each.new, Scan) for finding in each.new.findings})
 
 
 def describe_unknown_effects(evidence: Sequence[Evidence]) -> tuple[str, ...]:

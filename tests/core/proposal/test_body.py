@@ -172,6 +172,31 @@ def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen(
     assert "before? | 3 not known |" in render_proposal_body(moves, unread)
 
 
+def test_group_counts_fixes_that_another_image_of_the_group_still_has():
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
+    kept = build_evidence(scan(LOW, CRITICAL), scan(), moves[0]) | build_evidence(scan(LOW), scan(LOW), moves[1])
+    text = render_proposal_body(moves, kept)
+    assert (
+        "fixes 2 known vulnerabilities (1 critical) and adds none, each counted once. 1 of them stays in another "
+        in text
+    )
+    fixed = build_evidence(scan(LOW, CRITICAL), scan(), moves[0]) | build_evidence(scan(LOW), scan(), moves[1])
+    assert "in another of these images" not in render_proposal_body(moves, fixed)
+
+
+def test_group_names_the_lines_of_each_image():
+    httpd, nginx = (update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
+    nginx = replace(
+        nginx,
+        tracked_image=replace(
+            nginx.tracked_image, reference=replace(nginx.reference, path="web/Dockerfile", line_number=7)
+        ),
+    )
+    text = render_proposal_body((httpd, nginx), build_evidence(None, None, httpd, nginx))
+    assert re.search(r"^- \[`httpd:1`\].*, in `Dockerfile` line 1\. Why now:", text, re.MULTILINE)
+    assert re.search(r"^- \[`nginx:1`\].*, in `web/Dockerfile` line 7\. Why now:", text, re.MULTILINE)
+
+
 def test_folds_of_many_images_are_in_one_fold():
     moves = tuple(update(f"image-{number}:1@{digest('old')}", "new") for number in range(10))
     known = {}
@@ -423,6 +448,21 @@ def test_date_of_old_list_of_exploited_vulnerabilities_is_in_the_heading(listed,
     assert f"| | {heading} | Critical |" in render_proposal_body(known=known)
 
 
+@pytest.mark.parametrize(
+    ("listed", "heading"),
+    [(date(2026, 11, 20), "Exploited"), (date(2025, 2, 5), "Exploited (KEV of 2025-02-05)")],
+)
+def test_date_of_old_list_of_exploited_vulnerabilities_is_in_the_heading_of_a_group(listed, heading):
+    database = datetime(2026, 12, 2, tzinfo=UTC)
+    old, new = (replace(each, scanner=replace(each.scanner, database=database)) for each in (scan(CRITICAL), scan()))
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
+    known = {
+        each: replace(evidence, list_versions=ListVersions(kev_date=listed))
+        for each, evidence in build_evidence(old, new, *moves).items()
+    }
+    assert f"| Image | {heading} | Critical |" in render_proposal_body(moves, known)
+
+
 def test_body_counts_what_the_new_image_has_if_the_update_adds_vulnerabilities():
     text = render_proposal_body(known=build_evidence(scan(LOW), scan(LOW, CRITICAL)))
     assert "1 stays unfixed (a fix exists, but is not in the new image), so the new image has 2.**" in text
@@ -528,7 +568,7 @@ def test_body_counts_repositories_that_passed_ci_failed_ci_or_merged_the_update(
     assert f"| Checks | {text} · {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(outcome))
     assert f"| Checks | {waiting} |\n" in render_proposal_body(known=build_fleet_evidence(FleetOutcome()))
     several = {**build_fleet_evidence(outcome), **build_evidence(None, None, PIN)}
-    assert f" Tested: {text}." in render_proposal_body((MOVE, PIN), several)
+    assert f" Checks: {text}." in render_proposal_body((MOVE, PIN), several)
 
 
 def test_ci_outcomes_in_other_repositories_do_not_change_fingerprint():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.effect import UpdateEffect, summarise_effect
+from bot.core.evidence.effect import UpdateEffect, count_kept_fixes, summarise_effect
 from bot.core.markdown import Link, Plain, Text, build_sentence, is_safe_url, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.merged_options import collect_schedules, determine_on_close
@@ -130,6 +130,8 @@ class TotalView:
     """True if the vulnerability changes of some images are unknown."""
     fixed_detail: Plain | None
     """The worst severity of the fixed vulnerabilities, such as `16 critical, 2 exploited`; None if there are none."""
+    kept_count: int
+    """The number of fixed vulnerabilities that another image of the proposal still has after its update."""
     introduced_text: Plain
     """The number of new vulnerabilities with the worst severity, such as `2 (1 critical)`."""
 
@@ -260,6 +262,10 @@ class TransitionView:
     """The changed contents; None if the contents of either image are unknown."""
     trust: TrustView | None
     """The signatures of both images; None if no entry of `trust` matches the image."""
+    files: tuple[FileView, ...]
+    """The files of the proposal in which the image is updated."""
+    files_cut: int
+    """The number of files that are missing in the list `files`."""
     name: Plain
     """The reference, as in `reference`, for places where a code span is not possible."""
     page: Link | Text
@@ -309,10 +315,11 @@ def build_proposal_view(
     max_images = max(_ROWS_PER_LIST * rows, 1)
     worst_first = sorted(transitions, key=lambda each: _get_order(by_transition[each][0], evidence[each]))
     shown = {
-        each: _build_transition_view(each, by_transition[each][0], notes[each], evidence[each], rows)
+        each: _build_transition_view(each, by_transition[each], notes[each], evidence[each], rows)
         for each in worst_first[:max_images]
     }
     effect = summarise_effect(evidence[each] for each in transitions)
+    kept_count = count_kept_fixes([evidence[each] for each in transitions])
     return ProposalView(
         version=VERSION,
         is_first=is_first,
@@ -320,8 +327,8 @@ def build_proposal_view(
         update_type=determine_update_type(transitions),
         transitions=tuple(shown.values()),
         transitions_cut=len(transitions) - len(shown),
-        total=_build_total(effect, MIN_IMAGES_FOR_TOTAL),
-        overall=_build_total(effect, 1),
+        total=_build_total(effect, kept_count, MIN_IMAGES_FOR_TOTAL),
+        overall=_build_total(effect, kept_count, 1),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
         left_out=tuple(map(Text, protected_files[:rows])),
@@ -387,8 +394,9 @@ def _group_equal(
 
 
 def _build_transition_view(
-    transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence, rows: int
+    transition: Transition, updates: Sequence[ImageUpdate], notes: Sequence[str], evidence: Evidence, rows: int
 ) -> TransitionView:
+    update, files = updates[0], tuple(_list_files(updates))
     old, new, contents = transition.old, transition.new, evidence.contents
     reference = f"{update.reference.image.name}:{transition.tag_ref.tag}"
     return TransitionView(
@@ -418,6 +426,8 @@ def _build_transition_view(
         packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
         contents=build_contents_view(contents, rows),
         trust=build_trust_view(evidence.signatures) if evidence.signatures is not None else None,
+        files=files[:rows],
+        files_cut=max(0, len(files) - rows),
         name=Plain(reference),
         page=link_repository(reference, transition),
         reasons=list_reasons(update, transition, evidence),
@@ -440,7 +450,7 @@ def _build_platform_view(platform: str, evidence: Evidence, rows: int) -> Platfo
     return PlatformView(Text(platform), before, build_scan_view(evidence.new, None, rows))
 
 
-def _build_total(effect: UpdateEffect | None, minimum: int) -> TotalView | None:
+def _build_total(effect: UpdateEffect | None, kept_count: int, minimum: int) -> TotalView | None:
     if effect is None or effect.compared_count < minimum:
         return None
     return TotalView(
@@ -450,6 +460,7 @@ def _build_total(effect: UpdateEffect | None, minimum: int) -> TotalView | None:
         introduced_count=effect.added.count,
         introduced_exploited=effect.added.exploited,
         is_partial=effect.is_partial,
+        kept_count=kept_count,
         fixed_detail=Plain(effect.fixed.detail) if effect.fixed.detail else None,
         introduced_text=Plain(str(effect.added)),
     )
