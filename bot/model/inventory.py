@@ -18,7 +18,7 @@ from bot.model.forge import GitRepository
 from bot.model.image_name import Digest, TagRef
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
-    from bot.model.proposal import RequestState, Target
+    from bot.model.proposal import ClosedBy, DeclineScope, RequestState, Target
     from bot.model.report import RepositoryReport
 
 
@@ -117,6 +117,11 @@ class StoredRequest:
     opened_at: datetime | None = None
     ended_at: datetime | None = None
     """The time at which the pull request was merged or closed; None if it is open, or if the time is unknown."""
+    closed_by: ClosedBy | None = None
+    """Who closed the pull request without merging it; None if nobody did, or if it is unknown."""
+    declines: DeclineScope | None = None
+    """What the last visit did not propose, because a person closed this pull request; None if it proposed everything.
+    """
     fixes: Mapping[str, int] | None = None
     """The number of distinct vulnerabilities that the pull request fixes, by severity.
 

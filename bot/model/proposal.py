@@ -177,6 +177,27 @@ class RequestState(StrEnum):
     BRANCH = "branch"
 
 
+class ClosedBy(StrEnum):
+    """Who closed a pull request of basebump without merging it. The words are stored in the state."""
+
+    PERSON = "person"
+    BASEBUMP = "basebump"
+    """basebump withdrew the pull request, because its update was no longer desired."""
+    BRANCH_DELETION = "branch-deletion"
+    """The forge closed the pull request, because its branch was deleted. This does not decline the proposal."""
+
+
+class DeclineScope(StrEnum):
+    """What basebump does not propose again after a person closed a pull request. The words are stored in the state."""
+
+    DIGEST = "digest"
+    """Exactly the digests of the pull request."""
+    LATER_DIGESTS = "later-digests"
+    """All later digests of its tags, too, according to the policy."""
+    REPOSITORY = "repository"
+    """All updates in the repository, because the pull request was the first one."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteRequest:
     """A branch of basebump on the forge, with its pull or merge request if there is one."""
@@ -234,6 +255,15 @@ class RemoteRequest:
     according to the state."""
     is_as_marked: bool = True
     """False if the branch contains digests that the mark in the body does not name."""
+
+    @property
+    def closed_by(self) -> ClosedBy | None:
+        """Who closed the pull request without merging it; None if it is open or merged."""
+        if self.state is not RequestState.CLOSED:
+            return None
+        if self.mark.is_withdrawn:
+            return ClosedBy.BASEBUMP
+        return ClosedBy.BRANCH_DELETION if self.is_closed_by_branch_deletion else ClosedBy.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +372,18 @@ class NoChangeReason(StrEnum):
     """CI fails with the newer digest in other repositories of the fleet."""
     TAKEN = "taken"
     """The branch contains commits that basebump did not create."""
+
+    @property
+    def decline_scope(self) -> DeclineScope | None:
+        """What a person declined by closing the pull request; None if the reason is not a closed pull request."""
+        return _DECLINE_SCOPES.get(self)
+
+
+_DECLINE_SCOPES = {
+    NoChangeReason.DECLINED: DeclineScope.DIGEST,
+    NoChangeReason.MUTED: DeclineScope.LATER_DIGESTS,
+    NoChangeReason.OPTED_OUT: DeclineScope.REPOSITORY,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class WaitReason(StrEnum):
     """The reason why an update waits, in the order of the stages. Reasons why the next stage is unknown come last."""
 
     NOT_PROPOSED = "not-proposed"
+    DECLINED = "declined"
     HELD = "held"
     REVIEW = "review"
     BUILD_FAILED = "build-failed"
@@ -134,6 +135,7 @@ _UNKNOWN = frozenset(
 
 WAIT_SENTENCES: dict[WaitReason, str] = {
     WaitReason.NOT_PROPOSED: "A newer digest is available, and no pull request for it is open.",
+    WaitReason.DECLINED: "A newer digest is available, and a person closed a pull request that declines it.",
     WaitReason.HELD: "A newer digest is available, and the policy or a gate does not allow it now.",
     WaitReason.REVIEW: "The pull request was not merged yet.",
     WaitReason.BUILD_FAILED: "CI of the base branch failed after the merge.",
@@ -158,6 +160,7 @@ WAIT_SENTENCES: dict[WaitReason, str] = {
 
 _STATES_WITHOUT_STAGE: Mapping[WaitReason, str] = {
     WaitReason.NOT_PROPOSED: "not proposed",
+    WaitReason.DECLINED: "declined",
     WaitReason.HELD: "held",
     WaitReason.NOT_PINNED: "not pinned",
 }
@@ -332,15 +335,22 @@ class StageFunnel:
     """The uses in each of `stages`."""
     not_proposed: int
     """The uses for which a newer digest is available that no pull request proposes."""
+    declined: int
+    """The uses for which a newer digest is available that a person declined by closing a pull request."""
     held: int
     """The uses for which a newer digest is available that the policy or a gate does not allow now."""
     unknown: int
     """The uses with an unknown stage, because their files contain no digest."""
 
     @property
+    def not_updated(self) -> int:
+        """The number of uses for which a newer digest is available without an open pull request."""
+        return self.not_proposed + self.declined + self.held
+
+    @property
     def uses(self) -> int:
         """The number of uses of the image."""
-        return self.not_proposed + self.held + self.unknown + sum(each.uses for each in self.counts.values())
+        return self.not_updated + self.unknown + sum(each.uses for each in self.counts.values())
 
     @property
     def stuck(self) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
+from bot.model.proposal import DeclineScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,16 @@ class RequestLink:
     number: int
     url: str | None
     opened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeclinedRequest:
+    """A pull request that a person closed without merging it, so that basebump does not propose its update again."""
+
+    link: RequestLink
+    closed_at: datetime | None
+    """The time of the close; None if it is unknown."""
+    scope: DeclineScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class ImageUsage:
     archived or removed."""
     requests: tuple[RequestLink, ...] = ()
     """The open pull requests that update this image in this base branch."""
+    declined: DeclinedRequest | None = None
+    """The pull request because of which an available update is not proposed; None if there is none."""
 
     @property
     def title(self) -> str:

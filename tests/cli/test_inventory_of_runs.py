@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from support.forges.azure.stand import AzureStand
@@ -66,6 +67,29 @@ def test_declined_proposal_does_not_hide_the_next_open_proposal_of_an_image(base
         assert basebump("run", "--config", path, "--level", "propose")[0] == 0
     (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
     assert [each["number"] for each in usage["requests"]] == [2]
+
+
+def test_usage_command_explains_that_a_person_declined_the_update(basebump, fleet):
+    _, path, _, _ = fleet
+    assert basebump("close", "web", "#1", "-c", path)[0] == 0
+    assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    out = basebump("usage", "python:3.12", "-c", path)[1]
+    assert re.search(r"  declined on \d{4}-\d\d-\d\d: pull request #1 was closed without a merge", out)
+    assert "basebump does not propose this digest again." in out
+    assert "no pull request for it is open" not in out
+    (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert (usage["requests"], usage["declined"]["number"], usage["declined"]["scope"]) == ([], 1, "digest")
+    assert usage["updates"][-1]["waits_for"]["reason"] == "declined"
+
+
+def test_usage_command_does_not_call_a_newer_digest_declined(basebump, fleet, loopback):
+    _, path, _, _ = fleet
+    assert basebump("close", "web", "#1", "-c", path)[0] == 0
+    assert basebump("run", "--config", path, "--level", "propose")[0] == 0
+    loopback.move("python", "3.12", "newest")
+    assert basebump("run", "--config", path, "--level", "report")[0] == 0
+    (usage,) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
+    assert (usage["declined"], usage["updates"][-1]["waits_for"]["reason"]) == (None, "not-proposed")
 
 
 def test_history_command_names_the_merged_pull_request_on_azure_repos(basebump, configure, serve, loopback):

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.service.work import LEASE, WEB, interrupt_work, request_work
 from support.service.year import PUBLIC, SENDERS, build_ports, open_year
-from support.visits import build_visit
+from support.visits import NEW, OLD, build_request, build_verdict, build_visit
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.inventory import BranchKey
+from bot.model.proposal import ClosedBy, DeclineScope, RequestState
+from bot.model.vocabulary import ReferenceStatus
 from bot.model.work import MAX_INTERRUPTIONS, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.serve.access import FOREIGN_HOST, USER_MISSING
 from bot.serve.http import HttpRequest, Response, Router
@@ -173,6 +175,35 @@ def test_image_page_shows_references_digests_and_evidence(year):
     text = read(year, "/images/python:3.12-slim")
     for words in ("Where it is used", "services/0/Dockerfile:1", "What the next digests change", "CVE-2026-3094"):
         assert words in text
+
+
+@pytest.mark.parametrize("path", ["/images/docker.io/library/python:3.12", "/repositories/github/github.com/acme/web"])
+def test_page_explains_that_a_person_declined_the_update(tmp_path, path):
+    database = Database.sqlite(tmp_path / "state.db")
+    outdated = build_verdict(f"python:3.12@{OLD}", ReferenceStatus.UPDATE, new_digest=NEW)
+    closed = build_request(
+        12, RequestState.CLOSED, ended_at=NOW, closed_by=ClosedBy.PERSON, declines=DeclineScope.DIGEST
+    )
+    DatabaseInventoryStore(database).record_visits([build_visit(outdated, requests=(closed,))], {}, NOW)
+    text = read(database, path)
+    assert "declined on 2026-11-25: pull request #12 was closed without a merge" in text
+    assert "does not propose this digest again, unless somebody sets the label `basebump-again`" in text
+
+
+@pytest.mark.parametrize(
+    ("closed_by", "words"),
+    [
+        (ClosedBy.PERSON, "declined"),
+        (ClosedBy.BASEBUMP, "withdrawn by basebump"),
+        (ClosedBy.BRANCH_DELETION, "closed, because its branch was deleted"),
+        (None, "closed"),
+    ],
+)
+def test_list_of_closed_proposals_shows_who_closed_them(tmp_path, closed_by, words):
+    database = Database.sqlite(tmp_path / "state.db")
+    closed = build_request(12, RequestState.CLOSED, ended_at=NOW, closed_by=closed_by)
+    DatabaseInventoryStore(database).record_visits([build_visit("python:3.12", requests=(closed,))], {}, NOW)
+    assert f" {words} 0 s ago" in read(database, "/proposals", show="closed")
 
 
 @pytest.mark.parametrize("path", ["/images/nothing", "/images/NOT an image", "/repositories/github/github.com/acme/no"])

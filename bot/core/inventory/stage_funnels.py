@@ -71,6 +71,7 @@ def _summarise(image: str, updates: Sequence[UpdateProgress], scope: StageScope,
         stages=stages,
         counts={stage: _count([each for each in updates if each.stage is stage], now) for stage in stages},
         not_proposed=reasons.count(WaitReason.NOT_PROPOSED),
+        declined=reasons.count(WaitReason.DECLINED),
         held=reasons.count(WaitReason.HELD),
         unknown=reasons.count(WaitReason.NOT_PINNED),
     )

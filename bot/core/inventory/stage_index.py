@@ -16,7 +16,7 @@ from bot.model.fleet_history import BranchRequest, DigestMove, HeldDigest
 from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.own_build import StoredBuild
-from bot.model.proposal import RequestState
+from bot.model.proposal import DeclineScope, RequestState
 from bot.model.stage_facts import StageFacts
 from bot.model.update_stages import ImageUse
 from bot.model.workload import RunningImage, RunningImages, Workload
@@ -26,11 +26,15 @@ _ImageKey = tuple[BranchKey, str]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTarget:
-    """The digest that an open pull request proposes for an image reference."""
+class ProposedTarget:
+    """The digest that a pull request proposes for an image reference."""
 
     request: StoredRequest
     digest: Digest
+
+
+_RequestsByImage = Mapping[_ImageKey, Mapping[str, ProposedTarget]]
+"""The pull requests of each image in each base branch by the tag that they write."""
 
 
 class StageIndex:
@@ -46,7 +50,10 @@ class StageIndex:
         self._spans: dict[_ImageKey, list[HeldDigest]] = defaultdict(list)
         for held in facts.history.held:
             self._spans[held.key, held.repository].append(held)
-        self._open = _group_open_requests(facts.history.requests)
+        requests = facts.history.requests
+        self._open = _group_requests(each for each in requests if each.request.state is RequestState.OPEN)
+        self._declined = _group_requests(each for each in requests if each.request.declines is not None)
+        self._opted_out = {each.key for each in requests if each.request.declines is DeclineScope.REPOSITORY}
         self._uses: dict[_ImageKey, list[ImageUse]] = defaultdict(list)
         for stored in facts.uses:
             self._uses[stored.use.key, stored.use.repository].append(stored.use)
@@ -133,13 +140,21 @@ class StageIndex:
         """Return the times in which a base branch held digests of a repository."""
         return self._spans.get((key, repository), ())
 
-    def find_open_target(self, use: ImageUse) -> OpenTarget | None:
-        """Return the digest that an open pull request proposes for an image reference; None if there is none.
+    def find_open_target(self, use: ImageUse) -> ProposedTarget | None:
+        """Return the digest that an open pull request proposes for an image reference; None if there is none."""
+        return self._find_target(self._open, use)
+
+    def is_declined(self, use: ImageUse) -> bool:
+        """Return True if the last visit did not propose an update, because a person closed a pull request."""
+        return use.key in self._opted_out or self._find_target(self._declined, use) is not None
+
+    def _find_target(self, grouped: _RequestsByImage, use: ImageUse) -> ProposedTarget | None:
+        """Return the digest that one of the pull requests proposes for an image reference.
 
         If a pull request writes a tag that the branch does not use yet, it changes the tag of all references without a
         pull request of their own.
         """
-        requests = self._open.get((use.key, use.repository), {})
+        requests = grouped.get((use.key, use.repository), {})
         exact = requests.get(use.tag or "")
         if exact is not None:
             return exact
@@ -215,14 +230,10 @@ def _list_current_moves(facts: StageFacts) -> Iterable[DigestMove]:
     return (each for each in list_moves(facts.history) if each.held.ended_at is None)
 
 
-def _group_open_requests(requests: Iterable[BranchRequest]) -> Mapping[_ImageKey, Mapping[str, OpenTarget]]:
-    """Return the open pull requests of each image in each base branch by the tag that they write.
-
-    If several pull requests write the same tag, the last one counts.
-    """
-    grouped: dict[_ImageKey, dict[str, OpenTarget]] = defaultdict(dict)
+def _group_requests(requests: Iterable[BranchRequest]) -> _RequestsByImage:
+    """Return the pull requests by image and tag. If several pull requests write the same tag, the last one counts."""
+    grouped: dict[_ImageKey, dict[str, ProposedTarget]] = defaultdict(dict)
     for each in sorted(requests, key=lambda each: (each.key, each.request.number, each.request.branch)):
-        if each.request.state is RequestState.OPEN:
-            for repository, tag, digest in sorted(parse_targets(each.request.targets)):
-                grouped[each.key, repository][tag] = OpenTarget(each.request, Digest(digest))
+        for repository, tag, digest in sorted(parse_targets(each.request.targets)):
+            grouped[each.key, repository][tag] = ProposedTarget(each.request, Digest(digest))
     return grouped

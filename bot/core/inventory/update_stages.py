@@ -13,7 +13,7 @@ from typing import assert_never
 
 from bot.core.inventory.rebuilds import ImageRelation, MergedUpdate, find_rebuild, find_relation
 from bot.core.inventory.running_groups import RunningGroup
-from bot.core.inventory.stage_index import OpenTarget, StageIndex
+from bot.core.inventory.stage_index import ProposedTarget, StageIndex
 from bot.model.fleet_history import DigestMove
 from bot.model.image_name import Digest
 from bot.model.inventory import StoredRequest
@@ -73,13 +73,14 @@ def _find_later_update(stored: StoredUse, index: StageIndex) -> UpdateProgress |
     if target is not None and target.digest != stored.use.digest:
         return _build_proposed(stored, target)
     if stored.status in UPDATABLE_STATUSES:
-        return UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.NOT_PROPOSED, None))
+        reason = WaitReason.DECLINED if index.is_declined(stored.use) else WaitReason.NOT_PROPOSED
+        return UpdateProgress(stored.use, None, (), UpdateWait(reason, None))
     if stored.status in HELD_STATUSES:
         return UpdateProgress(stored.use, None, (), UpdateWait(WaitReason.HELD, None))
     return None
 
 
-def _build_proposed(stored: StoredUse, target: OpenTarget) -> UpdateProgress:
+def _build_proposed(stored: StoredUse, target: ProposedTarget) -> UpdateProgress:
     request = target.request
     reached = ReachedStage(UpdateStage.PROPOSED, request.opened_at or stored.read_at, request.opened_at is not None)
     return UpdateProgress(

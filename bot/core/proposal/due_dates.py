@@ -24,7 +24,7 @@ from bot.model.due_date import DueClass, DueDate, DuePeriods
 from bot.model.evidence import Evidence, Scan, Severity, Urgency
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
-from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.proposal import ClosedBy, RemoteRequest, RequestState
 
 NEAR = timedelta(days=3)
 """How long before its due date a proposal no longer waits for limits and schedules. It covers a weekend."""
@@ -144,8 +144,7 @@ def find_recorded_due_date(requests: Iterable[RemoteRequest]) -> DueDate | None:
             case RequestState.OPEN:
                 return each.mark.due
             case RequestState.CLOSED:
-                is_continued = each.is_closed_by_branch_deletion and not each.mark.is_withdrawn
-                return each.mark.due if is_continued else None
+                return each.mark.due if each.closed_by is ClosedBy.BRANCH_DELETION else None
             case RequestState.MERGED:
                 return None
             case RequestState.BRANCH:

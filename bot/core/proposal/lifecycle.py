@@ -22,6 +22,7 @@ from bot.core.proposal.requested_actions import parse_checkboxes
 from bot.model.dashboard import RequestedAction
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
+    ClosedBy,
     CloseStep,
     DeleteBranch,
     NoChange,
@@ -91,7 +92,9 @@ def next_step(
         and (refusal := _find_refusal(desired, closed_requests)) is not None
     ):
         return refusal
-    withdrawn_request = closed_requests[0] if closed_requests and closed_requests[0].mark.is_withdrawn else None
+    withdrawn_request = (
+        closed_requests[0] if closed_requests and closed_requests[0].closed_by is ClosedBy.BASEBUMP else None
+    )
     was_merged = any(each.state is RequestState.MERGED for each in requests)
     is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
     return OpenStep(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
@@ -115,7 +118,7 @@ def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -
     declined_request = next((each for each in closed_requests if _is_declining(each, desired)), None)
     if declined_request is not None:
         return NoChange(desired.branch, NoChangeReason.DECLINED, declined_request)
-    if desired.is_onboarding and (closed_request := next(filter(_is_closed_by_user, closed_requests), None)):
+    if desired.is_onboarding and (closed_request := next(filter(_is_declined, closed_requests), None)):
         return NoChange(desired.branch, NoChangeReason.OPTED_OUT, closed_request)
     muting_request = next((each for each in closed_requests if _is_muting(each, desired)), None)
     if muting_request is not None and not desired.is_urgent:
@@ -253,13 +256,8 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
 
 
-def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
-    """Return True if a user closed a pull request.
-
-    Return False if basebump withdrew the pull request, or if the pull request was closed because its branch was
-    deleted.
-    """
-    return not closed_request.mark.is_withdrawn and not closed_request.is_closed_by_branch_deletion
+def _is_declined(closed_request: RemoteRequest) -> bool:
+    return closed_request.closed_by is ClosedBy.PERSON
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
@@ -268,11 +266,11 @@ def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
     This is the case if a user closed the pull request, the pull request proposed updates of the same tags, and the
     policy sets `on_close: line`.
     """
-    is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
+    is_muting_close = _is_declined(closed_request) and desired.on_close is OnClose.LINE
     return is_muting_close and _get_tags(desired.targets) <= _get_tags(closed_request.mark.targets)
 
 
 def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if a user closed a pull request that proposed exactly the same tags and digests as `desired`."""
     declined_targets = set(closed_request.mark.targets)
-    return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)
+    return _is_declined(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

@@ -37,7 +37,8 @@ class Box:
         return f"- [ ] <!-- basebump:{words} -->"
 
 
-ACTION_LABELS = {f"basebump-{ask}": ask for ask in (RequestedAction.REBASE, RequestedAction.AGAIN)}
+AGAIN_LABEL = f"basebump-{RequestedAction.AGAIN}"
+ACTION_LABELS = {f"basebump-{RequestedAction.REBASE}": RequestedAction.REBASE, AGAIN_LABEL: RequestedAction.AGAIN}
 """The action that each label on a pull request stands for.
 
 `open` has no label, because a waiting proposal has no pull request.

@@ -13,7 +13,7 @@ from bot.model.decision import ImageUpdate, Transition
 from bot.model.errors import ForgeError
 from bot.model.evidence import Evidence
 from bot.model.inventory import StoredRequest
-from bot.model.proposal import BodyMark, Proposal, RemoteRequest, RequestState
+from bot.model.proposal import BodyMark, DeclineScope, Proposal, RemoteRequest, RequestState
 from bot.pipeline.proposal.execute_steps import RepositoryVisit
 from bot.pipeline.run_context import RunContext
 from bot.pipeline.survey.triage import ListedBaseBranch
@@ -34,8 +34,9 @@ class RequestRecorder:
             return None
         updates = {each.branch: each.updates for each in visit.plan.branch_plans}
         heads_before = visit.listed.stored.open_request_heads if visit.listed.stored is not None else {}
+        declines = [each.decline for each in visit.plan.branch_plans if each.decline is not None]
         found = [
-            _build_stored_request(request, self._find_fixes(updates.get(request.branch, ())), head)
+            _build_stored_request(request, self._find_fixes(updates.get(request.branch, ())), head, declines)
             for request, head in (
                 *((request, _get_own_head(request)) for request in requests),
                 *((request, heads_before[request.branch]) for request in self._list_ended(visit.listed, requests)),
@@ -131,7 +132,12 @@ def _add_due_date(request: StoredRequest, mark: BodyMark) -> StoredRequest:
     return replace(request, due_at=due.at, due_for=due.fixes, due_until=due.until)
 
 
-def _build_stored_request(request: RemoteRequest, fixes: RequestFixes | None, head: str | None) -> StoredRequest:
+def _build_stored_request(
+    request: RemoteRequest,
+    fixes: RequestFixes | None,
+    head: str | None,
+    declines: Iterable[tuple[RemoteRequest, DeclineScope]],
+) -> StoredRequest:
     mark = request.mark
     stored = StoredRequest(
         branch=request.branch,
@@ -141,6 +147,8 @@ def _build_stored_request(request: RemoteRequest, fixes: RequestFixes | None, he
         url=request.url,
         opened_at=request.opened_at,
         ended_at=request.closed_at,
+        closed_by=request.closed_by,
+        declines=next((scope for declined, scope in declines if declined == request), None),
         fixes=fixes.counts if fixes is not None else None,
         head=head,
         fix_published_at=fixes.published_at if fixes is not None else None,

@@ -36,6 +36,7 @@ from bot.model.image import Resolution
 from bot.model.image_name import TagRef
 from bot.model.inventory import BranchKey
 from bot.model.proposal import (
+    DeclineScope,
     NoChange,
     NoChangeReason,
     NoProposal,
@@ -138,6 +139,14 @@ class BranchPlan:
         """
         step = self.step
         return step.request if isinstance(step, NoChange) and step.reason in _WAITING else None
+
+    @property
+    def decline(self) -> tuple[RemoteRequest, DeclineScope] | None:
+        """The closed pull request because of which the update is not proposed, and what it declines, if any."""
+        step = self.step
+        if not isinstance(step, NoChange) or step.request is None or step.reason.decline_scope is None:
+            return None
+        return step.request, step.reason.decline_scope
 
     @property
     def muted_request(self) -> RemoteRequest | None:

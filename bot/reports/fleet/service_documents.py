@@ -165,6 +165,7 @@ def _build_proposal(listed: RequestSummary, now: datetime, *, shows_fixes: bool)
         "ci": request.ci.value,
         "opened_at": format_time(request.opened_at),
         "ended_at": format_time(request.ended_at),
+        "closed_by": request.closed_by.value if request.closed_by is not None else None,
         "due_at": format_time(request.due_at),
         "overdue": request.state is RequestState.OPEN and request.due_at is not None and request.due_at <= now,
     }

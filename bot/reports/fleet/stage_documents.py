@@ -162,6 +162,7 @@ def _build_funnel(funnel: StageFunnel) -> JsonValue:
         "image": funnel.image,
         "uses": funnel.uses,
         "not_proposed": funnel.not_proposed,
+        "declined": funnel.declined,
         "held": funnel.held,
         "unknown": funnel.unknown,
         "stuck": funnel.stuck,

@@ -18,16 +18,17 @@ from bot.reports.parts.styled_lines import Line, Style, StyledLine
 MAX_RUNNING = 50
 """The maximum number of containers that are listed for one image. The JSON output lists all containers."""
 _TEXT = Style.EXPLANATION
+_SHOWN_ELSEWHERE = frozenset({WaitReason.DECLINED, WaitReason.NOT_PINNED})
 
 
 def describe_progress(progress: UpdateProgress, stages: FleetStages, now: datetime, indent: str) -> Iterator[Line]:
     """Yield lines about how far an update got, and why the update waits.
 
-    Nothing is yielded for an open pull request or a file without a digest, because other lines show them. Nothing is
-    yielded either for a merged update if no stage follows the merge.
+    Nothing is yielded for an open or declined pull request or a file without a digest, because other lines show them.
+    Nothing is yielded either for a merged update if no stage follows the merge.
     """
     wait = progress.wait
-    if progress.stage is UpdateStage.PROPOSED or (wait is not None and wait.reason is WaitReason.NOT_PINNED):
+    if progress.stage is UpdateStage.PROPOSED or (wait is not None and wait.reason in _SHOWN_ELSEWHERE):
         return
     state = progress.describe_state(stages.scope)
     if wait is None:

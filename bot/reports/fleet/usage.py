@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bot.core.markdown import make_console_line
+from bot.core.markdown import MAX_MESSAGE_LINE, make_console_line
 from bot.core.transition import shorten_digest
 from bot.model.image_name import Digest, ImageName
 from bot.model.inventory import BranchKey
 from bot.model.report import SCHEMA
 from bot.model.update_stages import UpdateProgress
-from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
+from bot.model.usage import DeclinedRequest, ImageUsage, InventoryCoverage, RequestLink
 from bot.reports.fleet.stage_documents import build_stages, build_updates
 from bot.reports.fleet.stage_lines import (
     describe_progress,
@@ -24,6 +24,7 @@ from bot.reports.fleet.stage_lines import (
     summarise_funnels,
 )
 from bot.reports.parts.csv_text import render_records
+from bot.reports.parts.decline_words import describe_decline, describe_decline_effect
 from bot.reports.parts.inventory_document import (
     BRANCH_COLUMNS,
     build_branch,
@@ -72,6 +73,7 @@ _COLUMNS = (
     *BRANCH_COLUMNS,
     *("path", "line", "format", "written", "tag", "digest", "status"),
     *("reason", "since", "since_first_visit", "read_at", "seen_at", "owners", "request_numbers", "request_urls"),
+    *("declined_number", "declined_url", "declined_closed_at", "declined_scope"),
     *("stage", "stage_since", "waits_for"),
 )
 
@@ -165,6 +167,8 @@ def render_usage_lines(answer: UsageAnswer, now: datetime) -> list[Line]:
             lines += _render_updates(updates.get(_get_position(each), ()), answer.stages)
         requests = dict.fromkeys(request for usage in usages for request in usage.requests)
         lines += [_render_request(each) for each in requests]
+        declined = dict.fromkeys(usage.declined for usage in usages if usage.declined is not None)
+        lines += [line for each in declined for line in _render_declined(each, usages[0].key.forge)]
         lines += _render_unlisted(usages[0].seen_at, now)
         lines.append("")
     stages = [*_render_running(answer), *_render_funnels(answer)]
@@ -229,6 +233,12 @@ def _render_request(request: RequestLink) -> Line:
     return StyledLine(f"  {number} is open", f": {make_console_line(request.url)}" if request.url else "", Style.GOOD)
 
 
+def _render_declined(declined: DeclinedRequest, forge: str) -> Iterator[Line]:
+    url = f": {declined.link.url}" if declined.link.url else ""
+    yield StyledLine("  ", make_console_line(f"{describe_decline(declined)}{url}", MAX_MESSAGE_LINE), Style.WARNING)
+    yield StyledLine("    ", describe_decline_effect(declined, forge), Style.EXPLANATION)
+
+
 def _locate(usage: ImageUsage) -> str:
     location = f"{make_console_line(usage.path)}:{usage.line_number}"
     return make_console_line(location, len(location))  # with the path `:`, the line would begin with `::`
@@ -254,6 +264,18 @@ def _build_usage(usage: ImageUsage) -> dict[str, JsonValue]:
             {"number": each.number, "url": each.url, "opened_at": format_time(each.opened_at)}
             for each in usage.requests
         ],
+        "declined": _build_declined(usage.declined) if usage.declined is not None else None,
+    }
+
+
+def _build_declined(declined: DeclinedRequest) -> JsonValue:
+    link = declined.link
+    return {
+        "number": link.number,
+        "url": link.url,
+        "opened_at": format_time(link.opened_at),
+        "closed_at": format_time(declined.closed_at),
+        "scope": declined.scope.value,
     }
 
 

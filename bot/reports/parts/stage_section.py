@@ -161,7 +161,7 @@ def sort_funnels(funnels: Iterable[StageFunnel]) -> Sequence[StageFunnel]:
 
 
 def _count_waiting(funnel: StageFunnel) -> int:
-    return funnel.not_proposed + funnel.held + sum(each.waiting for each in funnel.counts.values())
+    return funnel.not_updated + sum(each.waiting for each in funnel.counts.values())
 
 
 def build_bars(funnels: Iterable[StageFunnel], scope: StageScope) -> tuple[StageBar, ...]:
@@ -206,7 +206,8 @@ def list_columns(scope: StageScope) -> tuple[FunnelColumn, ...]:
 
 
 def _build_first_cell(funnel: StageFunnel) -> FunnelCell:
-    return FunnelCell(funnel.not_proposed + funnel.held, f"{funnel.held:,} held" if funnel.held else "")
+    words = ((funnel.declined, "declined"), (funnel.held, "held"))
+    return FunnelCell(funnel.not_updated, ", ".join(f"{number:,} {word}" for number, word in words if number))
 
 
 def _build_cell_builder(stage: UpdateStage) -> Callable[[StageFunnel], FunnelCell]:

@@ -34,6 +34,7 @@ def count_states(funnels: Iterable[StageFunnel], stages: Iterable[UpdateStage]) 
     funnels = tuple(funnels)
     return (
         ("not proposed", StageCount(waiting=sum(each.not_proposed for each in funnels))),
+        ("declined", StageCount(waiting=sum(each.declined for each in funnels))),
         ("held", StageCount(waiting=sum(each.held for each in funnels))),
         *((stage.value, _add_counts([each.counts.get(stage, StageCount()) for each in funnels])) for stage in stages),
         ("not pinned", StageCount(unknown=sum(each.unknown for each in funnels))),

@@ -14,9 +14,10 @@ from bot.model.history import TagObservation
 from bot.model.image_name import ImageName
 from bot.model.inventory import BranchKey
 from bot.model.report import RepositoryReport
-from bot.model.usage import ImageUsage
+from bot.model.usage import DeclinedRequest, ImageUsage
 from bot.reports.fleet.history import HistoryAnswer
 from bot.reports.fleet.stored_answers import answer_image_history
+from bot.reports.parts.decline_words import describe_decline, describe_decline_effect
 from bot.reports.parts.stage_section import build_bars
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
@@ -49,7 +50,7 @@ _TAG_COLUMN = Column("Tag")
 """The column that is shown only on pages of images without a tag."""
 _USE_COLUMNS = (
     *(Column("Repository"), Column("File"), _TAG_COLUMN, Column("Digest"), Column("Since"), Column("Status")),
-    Column("Open proposal"),
+    Column("Proposal"),
 )
 _DIGEST_COLUMNS = (
     *(Column("Digest"), _TAG_COLUMN, Column("First seen"), Column("Last seen")),
@@ -169,6 +170,12 @@ def _build_use_table(
     )
 
 
+def show_declined(declined: DeclinedRequest, forge: str) -> Cell:
+    """Return a cell that says who declined an update, and what basebump does not propose again."""
+    link = link_outside(describe_decline(declined), declined.link.url)
+    return build_cell(link, note=describe_decline_effect(declined, forge))
+
+
 def _remove_tags(table: Table) -> Table:
     """Return the table without the column of tags, because all rows have the same tag."""
     index = table.columns.index(_TAG_COLUMN)
@@ -189,7 +196,7 @@ def _build_use_row(usage: ImageUsage, report: RepositoryReport | None, now: date
         show_digest(usage.digest),
         Cell((*((Part(since),) if since else ()), *show_time(usage.since, now).parts)),
         show_status(usage.status, usage.reason),
-        build_cell(*requests),
+        build_cell(*requests) if usage.declined is None else show_declined(usage.declined, usage.key.forge),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.core.inventory.declines import find_decline
 from bot.core.inventory.history import list_moves
 from bot.model.fleet_history import DigestMove, FleetHistory, MoveOrigin
 from bot.model.fleet_overview import BranchSummary
@@ -27,7 +28,7 @@ from bot.serve.pages.cells import (
 )
 from bot.serve.pages.content import Cell, Column, PageContent, PageLink, Part, Table
 from bot.serve.pages.evidence import EVIDENCE_LEFT_OUT, build_evidence_tables, load_shown_evidence
-from bot.serve.pages.image import link_file, show_status
+from bot.serve.pages.image import link_file, show_declined, show_status
 from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.repository_tables import build_branch_list
 from bot.serve.pages.request_tables import show_ci, show_state
@@ -79,7 +80,7 @@ def build_repository(ports: PagePorts, request: HttpRequest, parts: Mapping[str,
         tables=(
             build_branch_list(branches, now, name="branches", heading="Base branches"),
             *list_stuck_tables(ports, stages),
-            _build_reference_table(reports),
+            _build_reference_table(reports, history),
             *build_evidence_tables(evidence, now),
             _build_request_table(requests, now, shows_fixes=shows_fixes),
             _build_move_table(list_moves(history), request, now),
@@ -110,21 +111,26 @@ def _get_request_order(request: StoredRequest) -> tuple[bool, float, int]:
     return request.state is not RequestState.OPEN, -opened, -request.number
 
 
-def _build_reference_table(reports: Mapping[BranchKey, RepositoryReport]) -> Table:
+def _build_reference_table(reports: Mapping[BranchKey, RepositoryReport], history: FleetHistory) -> Table:
     found = [(key, report, verdict) for key, report in sorted(reports.items()) for verdict in report.verdicts]
     left_out = len(found) - MAX_REFERENCES
     return Table(
         name="references",
         heading="Image references",
         columns=_REFERENCE_COLUMNS,
-        rows=[_build_reference_row(*each) for each in found[:MAX_REFERENCES]],
+        rows=[
+            _build_reference_row(key, report, verdict, [each.request for each in history.requests if each.key == key])
+            for key, report, verdict in found[:MAX_REFERENCES]
+        ],
         empty="The last visit found no image references.",
         note=f"{left_out:,} more are not shown." if left_out > 0 else "",
     )
 
 
-def _build_reference_row(key: BranchKey, report: RepositoryReport, verdict: Verdict) -> tuple[Cell, ...]:
-    reference = verdict.reference
+def _build_reference_row(
+    key: BranchKey, report: RepositoryReport, verdict: Verdict, requests: Sequence[StoredRequest]
+) -> tuple[Cell, ...]:
+    reference, declined = verdict.reference, find_decline(verdict, requests)
     image = reference.image
     name = f"{image.repository}:{image.tag}" if image.tag else image.repository
     return (
@@ -134,8 +140,12 @@ def _build_reference_row(key: BranchKey, report: RepositoryReport, verdict: Verd
         show_digest(image.digest),
         show_status(verdict.status, verdict.reason),
         show_digest(verdict.new_digest) if verdict.new_digest is not None else Cell(),
-        show_text(verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")),
+        show_declined(declined, key.forge) if declined is not None else show_text(_explain(verdict)),
     )
+
+
+def _explain(verdict: Verdict) -> str:
+    return verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")
 
 
 def _build_request_table(requests: Sequence[StoredRequest], now: datetime, *, shows_fixes: bool) -> Table:
@@ -148,7 +158,7 @@ def _build_request_table(requests: Sequence[StoredRequest], now: datetime, *, sh
         rows=[
             (
                 build_cell(link_request(each)),
-                show_state(each.state),
+                show_state(each),
                 show_targets(each),
                 show_fixes(each.fixes, is_shown=shows_fixes),
                 show_ci(each.ci),

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from bot.model.ci import CiOutcome
 from bot.model.fleet_overview import RequestFilter, RequestSummary
+from bot.model.inventory import StoredRequest
 from bot.model.proposal import RequestState
+from bot.reports.parts.decline_words import describe_request_state
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     build_cell,
@@ -42,7 +44,7 @@ _HEADINGS = {
 }
 _COLUMNS = (Column("Proposal"), Column("Repository"), Column("Image"), Column("Fixes"))
 _OPEN_COLUMNS = (*_COLUMNS, Column("CI"), Column("Opened"), Column("Due"))
-_ENDED_COLUMNS = (*_COLUMNS, Column("CI"), Column("Opened"), Column("Ended"))
+_ENDED_COLUMNS = (*_COLUMNS, Column("CI"), Column("Opened"), Column("State"), Column("Ended"))
 _CI_STYLES = {CiOutcome.PASSED: CellStyle.GOOD, CiOutcome.FAILED: CellStyle.ALARM}
 
 
@@ -106,7 +108,7 @@ def _build_row(ports: PagePorts, listed: RequestSummary, now: datetime, *, has_e
         show_fixes(request.fixes, is_shown=ports.can_show_fixes(is_public=listed.is_public)),
         show_ci(request.ci),
         show_time(request.opened_at, now),
-        show_time(request.ended_at, now) if has_ended else show_due(request.due_at, now),
+        *((show_state(request), show_time(request.ended_at, now)) if has_ended else (show_due(request.due_at, now),)),
     )
 
 
@@ -116,5 +118,6 @@ def show_ci(outcome: CiOutcome) -> Cell:
     return show_text(outcome.value, _CI_STYLES.get(outcome, CellStyle.PLAIN))
 
 
-def show_state(state: RequestState) -> Cell:
-    return show_text(state.value, CellStyle.GOOD if state is RequestState.MERGED else CellStyle.PLAIN)
+def show_state(request: StoredRequest) -> Cell:
+    style = CellStyle.GOOD if request.state is RequestState.MERGED else CellStyle.PLAIN
+    return show_text(describe_request_state(request), style)

@@ -15,8 +15,8 @@ from bot.model.fleet_history import BranchRequest, FleetHistory, HeldDigest
 from bot.model.history import TagObservation
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
-from bot.model.proposal import RequestState
-from bot.state.inventory.rows import parse_ci
+from bot.model.proposal import ClosedBy, RequestState
+from bot.state.inventory.rows import parse_ci, parse_decline_scope
 from bot.state.tables import TAG_OBSERVATIONS, split_into_batches
 from bot.state.tables.inventory import (
     BRANCH_KEY_COLUMNS,
@@ -169,6 +169,8 @@ def build_request(row: Row[Any]) -> BranchRequest:
         url=row.url,
         opened_at=row.opened_at,
         ended_at=row.ended_at,
+        closed_by=ClosedBy(row.closed_by) if row.closed_by in set(ClosedBy) else None,
+        declines=parse_decline_scope(row.declines),
         fixes=json.loads(row.fixes) if row.fixes is not None else None,
         head=row.head,
         ci=parse_ci(row.ci),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 from bot.model.fleet_history import FleetHistory
 from bot.model.image_name import DEFAULT_TAG, Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey
-from bot.model.proposal import RequestState
-from bot.model.usage import ImageUsage, InventoryCoverage, RequestLink
+from bot.model.proposal import DeclineScope, RequestState
+from bot.model.usage import DeclinedRequest, ImageUsage, InventoryCoverage, RequestLink
+from bot.model.vocabulary import UPDATABLE_STATUSES
 from bot.state.database import Database
 from bot.state.inventory.history import read_image_history, read_patch_history, read_repository_history
+from bot.state.inventory.rows import parse_decline_scope
 from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
 from bot.state.tables.inventory import (
     BRANCHES,
@@ -29,10 +32,20 @@ from bot.state.tables.inventory import (
     TAGS,
 )
 
-_Requests = dict[tuple[int, str], list[RequestLink]]
-"""Open requests by the number of the branch and the tag that they update."""
 _ANY_TAG = "*"
-"""The key of requests that change a tag. It is not a valid tag."""
+"""The key of requests that change a tag, or that are about all tags. It is not a valid tag."""
+
+
+@dataclass(slots=True)
+class _TagRequests:
+    """The pull requests that update a tag in a base branch."""
+
+    open: list[RequestLink] = field(default_factory=list)
+    declined: DeclinedRequest | None = None
+
+
+_Requests = dict[tuple[int, str], _TagRequests]
+"""Requests by the number of the branch and the tag that they update."""
 
 
 class DatabaseInventoryReader:
@@ -44,7 +57,7 @@ class DatabaseInventoryReader:
     def list_usages(self, image: ImageName) -> Sequence[ImageUsage]:
         with self._database.open_for_reading() as connection:
             rows = list(connection.execute(_select_usages(image)))
-            requests = _load_open_requests(connection, image)
+            requests = _load_requests(connection, image)
         usages = [_build_usage(row, requests) for row in rows]
         return sorted(usages, key=_get_sort_key)
 
@@ -134,8 +147,8 @@ def _is_digest(digest: Digest | None) -> ColumnElement[bool]:
     return true() if digest is None else DIGESTS.c.digest == digest
 
 
-def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
-    """Return the open pull requests that update an image, in the branches that use the image with any tag.
+def _load_requests(connection: Connection, image: ImageName) -> _Requests:
+    """Return the open and the declined pull requests that update an image, in the branches that use it with any tag.
 
     A request that writes a tag that the branch does not use yet changes another tag. It belongs to all tags for which
     there is no other request.
@@ -146,26 +159,47 @@ def _load_open_requests(connection: Connection, image: ImageName) -> _Requests:
         .where(TAGS.c.repository == image.repository)
     )
     users = uses.with_only_columns(IMAGE_REFERENCES.c.branch)
-    is_open = (REQUESTS.c.state == RequestState.OPEN.value, REQUESTS.c.branch.in_(users))
-    columns = (REQUESTS.c[name] for name in ("branch", "targets", "number", "url", "opened_at"))
-    requests: _Requests = defaultdict(list)
-    for branch, targets, number, url, opened_at in connection.execute(select(*columns).where(*is_open)):
-        names = (target.rpartition("@")[0].rpartition(":") for target in json.loads(targets))
-        for tag in {tag for repository, _, tag in names if repository == image.repository}:
-            requests[branch, tag].append(RequestLink(number, url, opened_at))
+    is_open = REQUESTS.c.state == RequestState.OPEN.value
+    is_shown = (or_(is_open, REQUESTS.c.declines.is_not(None)), REQUESTS.c.branch.in_(users))
+    names = ("branch", "targets", "number", "url", "opened_at", "ended_at", "state", "declines")
+    requests: _Requests = defaultdict(_TagRequests)
+    for row in connection.execute(select(*(REQUESTS.c[name] for name in names)).where(*is_shown)):
+        for tag in _list_updated_tags(row, image):
+            _add_request(requests[row.branch, tag], row)
     used_tags: dict[int, set[str]] = defaultdict(set)
     for batch in split_into_batches(sorted({branch for branch, _ in requests})):
         for branch, tag in connection.execute(uses.where(IMAGE_REFERENCES.c.branch.in_(batch))):
             used_tags[branch].add(tag)
     for branch, tag in list(requests):
-        if tag not in used_tags[branch]:
-            requests[branch, _ANY_TAG] += requests.pop((branch, tag))
+        if tag not in used_tags[branch] and tag != _ANY_TAG:
+            moved, others = requests.pop((branch, tag)), requests[branch, _ANY_TAG]
+            others.open += moved.open
+            others.declined = others.declined or moved.declined
     return requests
+
+
+def _list_updated_tags(row: Row[Any], image: ImageName) -> set[str]:
+    """Return the tags of an image that a request updates."""
+    if parse_decline_scope(row.declines) is DeclineScope.REPOSITORY:
+        return {_ANY_TAG}
+    names = (target.rpartition("@")[0].rpartition(":") for target in json.loads(row.targets))
+    return {tag for repository, _, tag in names if repository == image.repository}
+
+
+def _add_request(requests: _TagRequests, row: Row[Any]) -> None:
+    link, scope = RequestLink(row.number, row.url, row.opened_at), parse_decline_scope(row.declines)
+    if row.state == RequestState.OPEN.value:
+        requests.open.append(link)
+    elif scope is not None:
+        requests.declined = DeclinedRequest(link, row.ended_at, scope)
 
 
 def _build_usage(row: Row[Any], requests: _Requests) -> ImageUsage:
     since = row.first_seen or row.read_at
-    open_requests = requests.get((row.branch, row.tag)) or requests.get((row.branch, _ANY_TAG)) or ()
+    exact, others = requests.get((row.branch, row.tag)), requests.get((row.branch, _ANY_TAG))
+    found = [each for each in (exact, others) if each is not None]
+    open_requests = next((each.open for each in found if each.open), ())
+    is_declined = row.status in UPDATABLE_STATUSES and not open_requests
     return ImageUsage(
         key=BranchKey(row.forge, row.host, row.repository, row.base_branch),
         path=row.path,
@@ -182,4 +216,5 @@ def _build_usage(row: Row[Any], requests: _Requests) -> ImageUsage:
         read_at=row.read_at,
         seen_at=row.seen_at,
         requests=tuple(open_requests),
+        declined=next((each.declined for each in found if each.declined), None) if is_declined else None,
     )

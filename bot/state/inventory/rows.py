@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select
 from bot.model.ci import CiOutcome
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
+from bot.model.proposal import DeclineScope
 from bot.state.tables import split_into_batches
 from bot.state.tables.inventory import BRANCHES, DIGESTS, TAGS
 
@@ -74,6 +75,13 @@ class RowNumbers:
 def parse_ci(word: str | None) -> CiOutcome:
     """Return the outcome of CI in a row. NULL, and the words of later releases, stand for an unknown outcome."""
     return CiOutcome(word) if word in set(CiOutcome) else CiOutcome.UNKNOWN
+
+
+def parse_decline_scope(word: str | None) -> DeclineScope | None:
+    """Return what a closed pull request declines. Words of later releases stand for its digests."""
+    if word is None:
+        return None
+    return DeclineScope(word) if word in set(DeclineScope) else DeclineScope.DIGEST
 
 
 def is_storable(text: str) -> bool:

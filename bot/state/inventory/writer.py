@@ -226,9 +226,9 @@ class VisitWriter:
                 _build_request_row(each.branch, key, request, before.get(key), self._at) for key, request in now.items()
             ]
             rows += [
-                {**row, "state": RequestState.CLOSED.value, "ended_at": self._at}
+                {**row, "declines": None, **(_close_row(self._at) if row["state"] == RequestState.OPEN.value else {})}
                 for key, row in before.items()
-                if key not in now and row["state"] == RequestState.OPEN.value
+                if key not in now and (row["state"] == RequestState.OPEN.value or row["declines"] is not None)
             ]
         write_rows(self._connection, REQUESTS, rows)
 
@@ -317,12 +317,19 @@ def _build_request_row(
         "url": make_storable(request.url) if request.url else known.get("url"),
         "opened_at": request.opened_at or known.get("opened_at"),
         "ended_at": None if request.state is RequestState.OPEN else ended_at,
+        "closed_by": request.closed_by.value if request.closed_by is not None else None,
+        "declines": request.declines.value if request.declines is not None else None,
         "targets": targets,
         "fixes": fixes or known.get("fixes"),
         "fix_published_at": request.fix_published_at if fixes is not None else known.get("fix_published_at"),
         **_build_due_columns(request, known),
         **_build_ci_columns(request, known),
     }
+
+
+def _close_row(at: datetime) -> dict[str, Any]:
+    """Return the changed columns of an open pull request that the forge no longer lists."""
+    return {"state": RequestState.CLOSED.value, "ended_at": at}
 
 
 def _build_due_columns(request: StoredRequest, known: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,8 @@ REQUESTS = define_table(
     Column("url", Text),
     Column("opened_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    Column("closed_by", Text),
+    Column("declines", Text),
     Column("targets", Text, nullable=False),  # a JSON list
     Column("fixes", Text),  # a JSON object
     Column("head", Text),

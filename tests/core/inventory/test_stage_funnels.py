@@ -16,15 +16,17 @@ from support.stages import (
     build_stored_use,
 )
 from support.values import digest
-from support.visits import API, NEW, NOW, OLD, PYTHON, WEB
+from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 
 from bot.core.inventory.stage_funnels import find_fleet_stages
 from bot.core.inventory.stage_index import StageIndex
-from bot.model.fleet_history import FleetHistory
+from bot.model.fleet_history import BranchRequest, FleetHistory
+from bot.model.proposal import DeclineScope, RequestState
 from bot.model.update_stages import StageCount, StageScope, UnwantedReason, UpdateStage, UseKind, WaitReason
 from bot.model.workload import ClusterProblem, UnreadCluster
 
 PROPOSED, MERGED, REBUILT, RUNNING = UpdateStage
+DOCS = replace(API, repository="acme/docs")
 
 
 def build_rest(**more):
@@ -38,12 +40,16 @@ def test_each_use_of_image_is_counted_in_stage_of_latest_update():
         build_rest(),
         build_rest(status="update", path="a/Dockerfile"),
         build_rest(status="skipped", path="b/Dockerfile", digest=None),
+        build_rest(status="update", key=DOCS),
     ]
-    (funnel,) = find_fleet_stages(build_facts(*uses, builds=[build_own(base=OLD)]), NOW).funnels
-    assert (funnel.image, funnel.stages, funnel.uses) == (str(PYTHON), tuple(UpdateStage), 5)
+    closed = build_request(3, RequestState.CLOSED, declines=DeclineScope.DIGEST)
+    history = build_history(requests=[BranchRequest(DOCS, closed)])
+    facts = build_facts(*uses, builds=[build_own(base=OLD)], history=history)
+    (funnel,) = find_fleet_stages(facts, NOW).funnels
+    assert (funnel.image, funnel.stages, funnel.uses) == (str(PYTHON), tuple(UpdateStage), 6)
     assert funnel.counts[MERGED] == StageCount(done=1, waiting=1, stuck=1)
     assert (funnel.counts[PROPOSED], funnel.counts[RUNNING]) == (StageCount(), StageCount())
-    assert (funnel.not_proposed, funnel.held, funnel.unknown, funnel.stuck) == (1, 1, 1, 1)
+    assert (funnel.not_proposed, funnel.declined, funnel.held, funnel.unknown, funnel.stuck) == (1, 1, 1, 1, 1)
 
 
 def test_funnel_has_only_stages_that_image_can_reach():

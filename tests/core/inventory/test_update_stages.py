@@ -30,6 +30,7 @@ from bot.core.inventory.update_stages import find_progress, get_use_kind
 from bot.model.build_link import BuildLink, LinkEvidence
 from bot.model.fleet_history import BranchRequest
 from bot.model.own_build import BaseEvidence
+from bot.model.proposal import DeclineScope, RequestState
 from bot.model.update_stages import (
     FailedCheck,
     ReachedStage,
@@ -85,6 +86,23 @@ def test_reference_without_digest_has_no_stage():
     progress = follow(build_stored_use(status="skipped", digest=None))
     assert (progress.stage, get_reason(progress)) == (None, WaitReason.NOT_PINNED)
     assert get_reason(follow(build_stored_use(status="update", digest=None))) is WaitReason.NOT_PROPOSED
+
+
+@pytest.mark.parametrize(
+    ("scope", "targets", "reason"),
+    [
+        (DeclineScope.DIGEST, (f"{PYTHON}@{THIRD}",), WaitReason.DECLINED),
+        (DeclineScope.LATER_DIGESTS, (f"{PYTHON}@{THIRD}",), WaitReason.DECLINED),
+        (DeclineScope.REPOSITORY, (f"docker.io/library/node:22@{THIRD}",), WaitReason.DECLINED),
+        (DeclineScope.DIGEST, (f"docker.io/library/node:22@{THIRD}",), WaitReason.NOT_PROPOSED),
+        (None, (f"{PYTHON}@{THIRD}",), WaitReason.NOT_PROPOSED),
+    ],
+)
+def test_update_is_declined_if_a_closed_pull_request_declines_its_image(scope, targets, reason):
+    request = build_request(2, RequestState.CLOSED, targets=targets, declines=scope)
+    history = build_history(requests=[BranchRequest(WEB, request)])
+    assert get_reason(follow(build_stored_use(status="update"), history=history)) is reason
+    assert get_reason(follow(build_stored_use(UseKind.OTHER), history=history)) is None
 
 
 def test_pull_request_for_an_unused_tag_proposes_to_change_the_tag_in_the_file():

@@ -45,6 +45,7 @@ def test_image_uses_are_counted_by_stage():
     uses = read(build_scene())["stage_uses"]
     assert uses == {
         ("not-proposed",): 0,
+        ("declined",): 0,
         ("held",): 1,
         ("proposed",): 1,
         ("merged",): 3,

@@ -35,6 +35,7 @@ def test_stage_bars_count_each_use_once_and_stuck_updates_separately():
     bars = {bar.label: bar.counts for bar in build_stage_section(build_scene(), 50).bars}
     assert bars == {
         "not proposed": (0, 0, 0, 0),
+        "declined": (0, 0, 0, 0),
         "held": (0, 1, 0, 0),
         "proposed": (0, 0, 1, 0),
         "merged": (1, 0, 2, 0),

@@ -13,8 +13,8 @@ from bot.model.fleet_history import FleetHistory
 from bot.model.history import TagObservation
 from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName
-from bot.model.proposal import RequestState
-from bot.model.usage import InventoryCoverage, RequestLink
+from bot.model.proposal import DeclineScope, RequestState
+from bot.model.usage import DeclinedRequest, InventoryCoverage, RequestLink
 from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.state.database import Database
 from bot.state.inventory.reader import DatabaseInventoryReader
@@ -91,6 +91,38 @@ def test_usage_names_open_pull_requests_that_update_the_tag(state_location, inve
     inventory.record_visits([build_visit("python:3.12", "python:3.13", requests=requests)], {}, state_location.now)
     found = {usage.tag: usage.requests for usage in reader.list_usages(ImageName.parse("python"))}
     assert found == {"3.12": (RequestLink(2, "https://x/2", state_location.now),), "3.13": ()}
+
+
+@pytest.mark.parametrize(
+    ("scope", "targets", "declined"),
+    [
+        (DeclineScope.DIGEST, (f"{PYTHON}@{NEW}",), {"3.12"}),
+        (DeclineScope.LATER_DIGESTS, (f"docker.io/library/python:3.14@{NEW}",), {"3.12", "3.13"}),
+        (DeclineScope.REPOSITORY, (f"docker.io/library/node:22@{NEW}",), {"3.12", "3.13"}),
+        (None, (f"{PYTHON}@{NEW}",), set()),
+    ],
+)
+def test_usage_names_the_closed_pull_request_that_declines_the_update(
+    state_location, inventory, reader, scope, targets, declined
+):
+    request = build_request(2, RequestState.CLOSED, targets=targets, ended_at=state_location.now, declines=scope)
+    found = [build_verdict(f"python:{tag}", ReferenceStatus.UPDATE, path=tag) for tag in ("3.12", "3.13")]
+    inventory.record_visits(
+        [build_visit(*found, build_verdict("python:3.12"), requests=(request,))], {}, state_location.now
+    )
+    usages = [each for each in reader.list_usages(ImageName.parse("python")) if each.declined is not None]
+    assert {(each.tag, each.status) for each in usages} == {(tag, "update") for tag in declined}
+    expected = {DeclinedRequest(RequestLink(2, None, None), state_location.now, scope)} if declined else set()
+    assert {each.declined for each in usages} == expected
+
+
+def test_pull_request_stops_declining_an_update_when_it_is_no_longer_listed(state_location, inventory, reader):
+    outdated = build_verdict("python:3.12", ReferenceStatus.UPDATE)
+    closed = build_request(2, RequestState.CLOSED, ended_at=state_location.now, declines=DeclineScope.DIGEST)
+    for at, requests in ((state_location.now, (closed,)), (state_location.now + DAY, ())):
+        inventory.record_visits([build_visit(outdated, requests=requests)], {}, at)
+    (usage,) = reader.list_usages(ImageName.parse("python"))
+    assert (usage.requests, usage.declined) == ((), None)
 
 
 def test_pull_request_that_changes_the_tag_is_shown_for_tags_without_pull_request(state_location, inventory, reader):
