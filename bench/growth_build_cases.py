@@ -115,6 +115,7 @@ BUILD_GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "stages of Vela": repeat(".vela.yml", "  a§: {steps: [{image: b:1}]}\n", "stages:\n"),
         "steps of Cloud Build": repeat("cloudbuild.yaml", "- name: a:§\n", "steps:\n"),
         "containers of batect": repeat("batect.yml", "  a§: {image: b:1}\n", "containers:\n"),
+        "platforms of Molecule": repeat("molecule.yml", "- {image: a:§}\n", "platforms:\n"),
         "images of ko": repeat(".ko.yaml", "  a§: b:1\n", "baseImageOverrides:\n"),
     },
 }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.path_formats import ImageLocation, ImageLock, YamlPathFormat
+from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
@@ -25,8 +26,8 @@ _STEPS: tuple[KeyPath, ...] = tuple((*steps, *nested) for steps in _STEP_LISTS f
 """The second is the path of the steps in a group (https://buildkite.com/docs/pipelines/configure/step-types/group-step)."""
 _PLUGIN_LISTS: tuple[KeyPath, ...] = (("plugins", ALL_ITEMS), ("plugins",))
 _DOCKER_PLUGIN = re.compile(r"plugins/(?:\d+/)?(?:buildkite-plugins/)?docker(?:#[^/]*)?/image(?:[#~]\d+)*\Z")
-"""The end of the locator of an image in which the plugin `docker` runs a step. Another plugin with an image may start a
-container, or build, sign or publish the image. See https://github.com/buildkite-plugins/docker-buildkite-plugin."""
+"""The end of the locator of an image in which the plugin `docker` runs a step. See
+https://github.com/buildkite-plugins/docker-buildkite-plugin."""
 _POD_IMAGES: tuple[KeyPath, ...] = (
     *(
         ("kubernetes", spec, containers, ALL_ITEMS, "image")
@@ -51,13 +52,18 @@ def _find_agent_image(_document: YamlDocument, node: YamlNode) -> YamlNode:
     return node
 
 
+def _find_plugin_lock(_document: YamlDocument, _node: YamlNode, locator: str) -> ImageLock | None:
+    """Return a lock for the image of any plugin but `docker`, which may build, sign or publish the image."""
+    return None if _DOCKER_PLUGIN.search(locator) else ImageLock(Reason.UNKNOWN_FIELD)
+
+
 def _list_step_images(step: KeyPath) -> tuple[ImageLocation, ...]:
     """Return the locations of the images of the step at `step`."""
     plugins = tuple((*step, *plugin) for plugin in _PLUGIN_LISTS)
     return (
         ImageLocation((*step, "image")),
         ImageLocation((*step, "agents", "image"), _find_agent_image),
-        *(ImageLocation((*plugin, ALL_VALUES, "image"), certain_locators=_DOCKER_PLUGIN) for plugin in plugins),
+        *(ImageLocation((*plugin, ALL_VALUES, "image"), find_lock=_find_plugin_lock) for plugin in plugins),
         *(ImageLocation((*plugin, *path)) for plugin in plugins for path in _POD_IMAGES),
     )
 

@@ -17,6 +17,7 @@ from bot.formats import (
     github_actions,
     gitlab_ci,
     ko,
+    molecule,
     vela,
     woodpecker,
 )
@@ -37,6 +38,7 @@ MODULES = [
     github_actions,
     gitlab_ci,
     ko,
+    molecule,
     vela,
     woodpecker,
 ]
@@ -54,13 +56,15 @@ def document_for(images, value):
 
 def key_for(images):
     """Return a key for ALL_VALUES in a path."""
-    return "of-my-own" if images.certain_locators is None else "docker"
+    return "docker" if "plugins" in images.path else "of-my-own"
 
 
 def value_for(file_format, images):
     """Return a value that names IMAGE, for the end of a path in a table."""
     if images.path[-1] == ALL_ITEMS and file_format.name == "azure-pipelines":
         return {"container": "alias", "image": IMAGE}
+    if file_format.name == "molecule":
+        return {"image": IMAGE, "pre_build_image": True}
     return images.scheme + IMAGE
 
 

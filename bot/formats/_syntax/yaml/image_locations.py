@@ -5,12 +5,12 @@ This module does not import the YAML parser, so that formats can define their pa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.formats._syntax.yaml.key_paths import KeyPath
+from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
     from bot.formats._syntax.yaml.nodes import YamlDocument, YamlNode
@@ -38,6 +38,18 @@ def _get_self_or_value(key: str, document: YamlDocument, node: YamlNode) -> Yaml
     return None if document.list_keys(node) else node
 
 
+class ImageLock(NamedTuple):
+    """The reason why an image at a path is not edited, and a note that explains it; an empty note is left out."""
+
+    reason: Reason
+    note: str = ""
+
+
+def return_no_lock(_document: YamlDocument, _node: YamlNode, _locator: str) -> ImageLock | None:
+    """Return None, because all images at the path can be edited. The default of `ImageLocation.find_lock`."""
+    return None
+
+
 class ImageLocation(NamedTuple):
     """A path at which the YAML documents of a format contain images, such as `services.*.image`."""
 
@@ -53,6 +65,6 @@ class ImageLocation(NamedTuple):
     Hub."""
     platform: KeyPath = ()
     """The path of the image's platform, relative to the node at `path`. Empty if there is no platform."""
-    certain_locators: re.Pattern[str] | None = None
-    """Found in the locators of images of containers. An image with another locator gets the reason `unknown-field`.
-    None if all texts at the path are images of containers."""
+    find_lock: Callable[[YamlDocument, YamlNode, str], ImageLock | None] = return_no_lock
+    """Returns why the image in the node at the path is not edited, or None if it can be edited. The last parameter is
+    the locator of the image."""

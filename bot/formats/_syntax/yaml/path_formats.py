@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.yaml.image_locations import ImageLocation, find_self_or_key
+from bot.formats._syntax.yaml.image_locations import ImageLocation, ImageLock, find_self_or_key
 from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.model.extracted_item import ExtractedItem
 from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 
-__all__ = ["ImageLocation", "YamlPathFormat", "find_self_or_key"]
+__all__ = ["ImageLocation", "ImageLock", "YamlPathFormat", "find_self_or_key"]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
-from bot.model.vocabulary import Reason, Role
+from bot.model.vocabulary import Role
 
 MAX_CONDITIONS = 30
 """Limit on nested conditions. People write two or three."""
@@ -159,9 +159,9 @@ class _LocatedImage(NamedTuple):
         )
         if not isinstance(found, Reference):
             return found
-        certain_locators = self.location.certain_locators
-        if certain_locators is not None and certain_locators.search(self.locator) is None:
-            found = lock_reference(found, Reason.UNKNOWN_FIELD)
+        lock = self.location.find_lock(reader.document, self.container, self.locator)
+        if lock is not None:
+            found = replace(lock_reference(found, lock.reason), notes=(lock.note,) if lock.note else ())
         if self.container is not self.node:
             line_number = find_key_line(reader.document, self.container, self.location.path[-1])
             return replace(found, related_lines=(line_number,))
