@@ -39,6 +39,8 @@ _OWNER_ONLY = 0o600
 _WRITES = "basebump_writes"
 
 FOLDER_ADVICE = "make sure that its folder exists, and that basebump may write to the folder and the file"
+CREATING_COMMAND = "`basebump run` with this config"
+"""The command that creates and migrates a state."""
 TABLES_ADVICE = "let its user create tables in the schema, and read and write them"
 _DAMAGED = "move the file away, so that basebump creates a new one; minimum ages then start again"
 _DAMAGED_SERVER = "restore a backup, or use an empty database; minimum ages then start again"
@@ -112,12 +114,35 @@ class Database:
         return cls(engine, str(path))
 
     @classmethod
+    def sqlite_for_queries(cls, path: Path) -> Database:
+        """Open a database in an existing file for commands that change nothing, while other processes may write to it.
+
+        To read beside writers, SQLite needs files next to the database. In a read-only folder, it reads without them.
+        """
+        if not os.access(path.absolute().parent, os.W_OK):
+            return cls.sqlite_read_only(path)
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        engine = create_engine(
+            "sqlite://",
+            poolclass=NullPool,
+            creator=lambda: sqlite3.connect(address, uri=True, timeout=BUSY, isolation_level=None),
+        )
+        event.listen(engine, "connect", _forbid_writes)
+        event.listen(engine, "begin", _begin)
+        return cls(engine, str(path))
+
+    @classmethod
+    def postgresql_for_queries(cls, address: str) -> Database:
+        """Open a database on a server for commands that change nothing. The errors are those of `postgresql`."""
+        return cls.postgresql_unmigrated(address, is_read_only=True)
+
+    @classmethod
     def postgresql(cls, address: str) -> Database:
         """Open a database on a server, and create or migrate its tables. Raises StateError."""
         return cls.postgresql_unmigrated(address).migrate()
 
     @classmethod
-    def postgresql_unmigrated(cls, address: str) -> Database:
+    def postgresql_unmigrated(cls, address: str, *, is_read_only: bool = False) -> Database:
         """Open a database on a server without creating or migrating its tables.
 
         Raises StateError if the PostgreSQL driver is not installed.
@@ -131,7 +156,7 @@ class Database:
                 f"cannot use the state in {shown}: the PostgreSQL driver is missing; hint: install "
                 "`basebump[postgresql]`"
             ) from error
-        return cls(engine, shown)
+        return cls(engine.execution_options(postgresql_readonly=is_read_only), shown)
 
     def keep_connections(self) -> Database:
         """Return a database that keeps its connections to a server, for processes that make many queries.
@@ -158,18 +183,24 @@ class Database:
             try:
                 migrate_tables(connection)
             except NewerSchemaError as error:
-                message = (
-                    f"cannot use the state in {self._display_name}: {error}; hint: update basebump, or "
-                    "configure another database"
-                )
-                raise UnusableStateError(message) from error
+                raise self._refuse_newer(error) from error
         return self
 
-    def migrate_for_reading(self) -> Database:
-        """Do the same as `migrate`, but do not wait for writers if the tables are already those of this release."""
+    def check_version(self) -> Database:
+        """Return the database if its tables are those of this release. Raises StateError, and migrates nothing."""
+        supported_version = 1 + len(MIGRATIONS)
         with self.open_for_reading() as connection:
-            is_current = get_version(connection) == 1 + len(MIGRATIONS)
-        return self if is_current else self.migrate()
+            found_version = get_version(connection)
+        if found_version is None:
+            raise StateError(f"there is no state in {self._display_name} yet; hint: {CREATING_COMMAND} creates it")
+        if found_version > supported_version:
+            raise self._refuse_newer(NewerSchemaError(found_version, supported_version))
+        if found_version < supported_version:
+            raise StateError(
+                f"cannot read the state in {self._display_name}: its tables have version {found_version}, and this "
+                f"release reads version {supported_version}; hint: {CREATING_COMMAND} migrates them"
+            )
+        return self
 
     def check_pages(self) -> None:
         """Check every page of an SQLite file. Raises UnusableStateError if a page is damaged.
@@ -241,6 +272,12 @@ class Database:
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise self._describe_damage(error) from error
 
+    def _refuse_newer(self, error: NewerSchemaError) -> UnusableStateError:
+        return UnusableStateError(
+            f"cannot use the state in {self._display_name}: {error}; hint: update basebump, or configure another "
+            "database"
+        )
+
     def _describe_damage(self, error: Exception) -> UnusableStateError:
         hint = _DAMAGED if self._engine.dialect.name == "sqlite" else _DAMAGED_SERVER
         return UnusableStateError(
@@ -278,6 +315,10 @@ def _prepare(connection: Any, _: object) -> None:
     with suppress(sqlite3.OperationalError):  # SQLite does not wait if another process is changing the mode
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _forbid_writes(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _begin(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.state.database import FOLDER_ADVICE, TABLES_ADVICE, Database
-from bot.state.migration import MIGRATIONS, get_version
+from bot.state.migration import MIGRATIONS, NewerSchemaError, get_version
 
 READ_ACTION, WRITE_ACTION = "read the state", "write the state"
 _CAN_CREATE_TABLES = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
@@ -71,12 +71,9 @@ def _check_version(display_name: str, database: Database) -> Check:
     if found_version is None:
         return report_ok(display_name, READ_ACTION, "the database has no tables yet; the next run creates them")
     if found_version > supported_version:
-        message = (
-            f"the tables have version {found_version}, but this release supports only versions up to "
-            f"{supported_version}"
-        )
+        error = NewerSchemaError(found_version, supported_version)
         return report_problem(
-            display_name, READ_ACTION, f"{message}; hint: update basebump, or configure another database"
+            display_name, READ_ACTION, f"{error}; hint: update basebump, or configure another database"
         )
     if found_version < supported_version:
         return report_ok(

@@ -21,6 +21,12 @@ A migration never changes after its release. Therefore no migration uses a `Tabl
 class NewerSchemaError(Exception):
     """Raised if a later release of basebump created or migrated the tables."""
 
+    def __init__(self, found_version: int, supported_version: int) -> None:
+        super().__init__(
+            f"the tables have version {found_version}, but this release supports only versions up to "
+            f"{supported_version}"
+        )
+
 
 def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Create the tables if they do not exist, or migrate the tables of an earlier release.
@@ -35,10 +41,7 @@ def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIG
         connection.execute(insert(SCHEMA_VERSION).values(version=supported_version))
         return
     if found_version > supported_version:
-        raise NewerSchemaError(
-            f"the tables have version {found_version}, but this release supports only versions up to "
-            f"{supported_version}"
-        )
+        raise NewerSchemaError(found_version, supported_version)
     for migrate in migrations[found_version - 1 :]:
         migrate(connection)
     if found_version < supported_version:

@@ -29,16 +29,16 @@ def open_fleet(config_file: Path) -> StoredFleet:
 
 
 def open_fleet_of(settings: Settings) -> StoredFleet:
-    """Return the readers of the state in these settings. Tables of an earlier release are migrated.
+    """Return the readers of the state in these settings. Nothing is written, created or migrated.
 
     Raises:
         UsageError: If the config has no state.
-        StateError: If no run created the state yet, or if it cannot be used.
+        StateError: If no run created the state yet, if it cannot be used, or if another release wrote it.
     """
     from bot.state.inventory.reader import DatabaseInventoryReader
-    from bot.wiring.state import create_stage_reader, open_database
+    from bot.wiring.state import create_stage_reader, open_database_for_queries
 
-    database = open_database(settings, must_exist=True)
+    database = open_database_for_queries(settings)
     if database is None:
         raise UsageError(
             f"{settings.source} has no `state`, so basebump does not remember which images are used; hint: add "

@@ -51,7 +51,7 @@ def open_service_stores(config_file: Path, signal: WorkSignal) -> ServiceStores:
     from bot.wiring.state import open_database
 
     settings = load(config_file, requires_forges=True)
-    database = open_database(settings, must_exist=False)
+    database = open_database(settings)
     if database is None:
         raise UsageError(
             f"{config_file} has no `state`, which holds the pending work of the service; hint: add `state: "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def open_state_stores(settings: Settings) -> StateStores:
     """Open the stores of the state. Raises StateError if the database cannot be used."""
-    database = open_database(settings, must_exist=False)
+    database = open_database(settings)
     if database is None:
         return create_no_state()
     from bot.pipeline.run_context import StateStores
@@ -69,13 +69,10 @@ def create_no_state() -> StateStores:
     )
 
 
-def open_database(settings: Settings, *, must_exist: bool) -> Database | None:
-    """Open the database of the state, and migrate its tables; None if no state is configured.
+def open_database(settings: Settings) -> Database | None:
+    """Open the database of the state, and create or migrate its tables; None if no state is configured.
 
-    If `must_exist` is False, the database and its tables are created if necessary.
-
-    Raises:
-        StateError: If the database cannot be used, or if `must_exist` is True and no run created it yet.
+    Raises StateError if the database cannot be used.
     """
     from bot.settings.sections.state import StateFile, StateServer
 
@@ -85,14 +82,31 @@ def open_database(settings: Settings, *, must_exist: bool) -> Database | None:
 
     match settings.state:
         case StateFile(path):
-            if must_exist and not path.exists():
-                raise StateError(f"there is no state in {path} yet; hint: `basebump run` with this config creates it")
-            database = Database.sqlite_unmigrated(path)
+            return Database.sqlite(path)
         case StateServer(url):
-            database = Database.postgresql_unmigrated(url)
-        case _:
-            assert_never(settings.state)
-    return database.migrate_for_reading() if must_exist else database.migrate()
+            return Database.postgresql(url)
+    assert_never(settings.state)
+
+
+def open_database_for_queries(settings: Settings) -> Database | None:
+    """Open the database of the state for commands that change nothing; None if no state is configured.
+
+    Raises StateError if the database cannot be used, if no run created it yet, or if another release wrote it.
+    """
+    from bot.settings.sections.state import StateFile, StateServer
+
+    if settings.state is None:
+        return None
+    from bot.state.database import CREATING_COMMAND, Database
+
+    match settings.state:
+        case StateFile(path):
+            if not path.exists():
+                raise StateError(f"there is no state in {path} yet; hint: {CREATING_COMMAND} creates it")
+            return Database.sqlite_for_queries(path).check_version()
+        case StateServer(url):
+            return Database.postgresql_for_queries(url).check_version()
+    assert_never(settings.state)
 
 
 def create_stage_reader(database: Database, settings: Settings) -> StageReader:

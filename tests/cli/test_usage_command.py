@@ -123,3 +123,12 @@ def test_usage_command_marks_repository_that_recent_runs_did_not_find_on_the_for
     assert out.count(remark) == 1
     (api, web) = json.loads(basebump("usage", "python:3.12", "-c", path, "--format", "json")[1])["usages"]
     assert api["seen_at"] > web["seen_at"]
+
+
+def test_usage_command_writes_nothing_to_the_state_and_its_folder(basebump, fleet, tmp_path):
+    def describe_files() -> dict[str, tuple[int, bytes]]:
+        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
+
+    before = describe_files()
+    assert basebump("usage", "python", "-c", fleet)[0] == 0
+    assert describe_files() == before

@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, update
 from support.visits import API, NEW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
+from bot.model.errors import StateError
 from bot.model.fleet_history import FleetHistory
 from bot.model.history import TagObservation
 from bot.model.image import TagDescriptor
@@ -18,8 +20,11 @@ from bot.model.usage import DeclinedRequest, InventoryCoverage, RequestLink
 from bot.model.vocabulary import Reason, ReferenceStatus
 from bot.state.database import Database
 from bot.state.inventory.reader import DatabaseInventoryReader
+from bot.state.migration import MIGRATIONS, get_version
+from bot.state.tables import METADATA, SCHEMA_VERSION
 
 DAY = timedelta(days=1)
+PRESENT = 1 + len(MIGRATIONS)
 
 
 @pytest.fixture
@@ -190,17 +195,56 @@ def test_patch_history_has_only_branches_with_recent_fixes(state_location, inven
     assert reader.load_patch_history(state_location.now + 5 * DAY) == FleetHistory()
 
 
-def open_for_reading(location) -> Database:
-    unmigrated = location.opening.replace("(", "_unmigrated(", 1)
-    return eval(unmigrated, {"Database": Database, "Path": Path}).migrate_for_reading()
+def open_unchecked(location) -> Database:
+    opening = location.opening.replace("(", "_for_queries(", 1)
+    return eval(opening, {"Database": Database, "Path": Path})
+
+
+def open_for_queries(location) -> Database:
+    return open_unchecked(location).check_version()
 
 
 def test_inventory_can_be_read_while_a_run_writes(state_location, inventory):
     inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
     with state_location.database().open_for_writing():
-        reader = DatabaseInventoryReader(open_for_reading(state_location))
+        reader = DatabaseInventoryReader(open_for_queries(state_location))
         assert len(reader.list_usages(ImageName.parse("python"))) == 1
 
 
-def test_reading_an_empty_database_creates_the_missing_tables(state_location):
-    assert DatabaseInventoryReader(open_for_reading(state_location)).load_coverage().branches == 0
+def test_reader_sees_a_visit_that_is_recorded_after_it_was_opened(state_location, inventory):
+    inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
+    reader = DatabaseInventoryReader(open_for_queries(state_location))
+    assert reader.list_usages(ImageName.parse("node")) == []
+    inventory.record_visits([build_visit("node:22")], {}, state_location.now + DAY)
+    assert len(reader.list_usages(ImageName.parse("node"))) == 1
+
+
+def test_database_for_queries_refuses_writes(state_location):
+    state_location.database()
+    with pytest.raises(StateError), open_for_queries(state_location).open_for_writing() as connection:
+        connection.execute(delete(SCHEMA_VERSION))
+
+
+def test_reading_an_empty_database_creates_no_tables(state_location):
+    with state_location.database().open_for_writing() as connection:
+        METADATA.drop_all(connection)
+    with pytest.raises(StateError, match=r"there is no state in .*; hint: `basebump run`"):
+        open_for_queries(state_location)
+    with open_unchecked(state_location).open_for_reading() as connection:
+        assert get_version(connection) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (PRESENT - 1, r"its tables have version \d+, .*; hint: `basebump run` with this config migrates them"),
+        (PRESENT + 1, "supports only versions up to .*; hint: update basebump"),
+    ],
+)
+def test_reading_the_state_of_another_release_is_refused_and_migrates_nothing(state_location, version, message):
+    with state_location.database().open_for_writing() as connection:
+        connection.execute(update(SCHEMA_VERSION).values(version=version))
+    with pytest.raises(StateError, match=message):
+        open_for_queries(state_location)
+    with open_unchecked(state_location).open_for_reading() as connection:
+        assert get_version(connection) == version
