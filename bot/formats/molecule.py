@@ -58,6 +58,6 @@ def _find_lock(document: YamlDocument, node: YamlNode, _locator: str) -> ImageLo
 FORMAT: FileFormat = YamlPathFormat(
     name="molecule",
     path_pattern=re.compile(r"(?:.*/)?(?:molecule|\.config/molecule/config)\.ya?ml", re.DOTALL),
-    path_words=("molecule.y", "molecule/config.y"),
+    path_words=("molecule.y", ".config/molecule/"),
     locations=(ImageLocation(("platforms", ALL_ITEMS), _find_image, platform=("platform",), find_lock=_find_lock),),
 )
