@@ -184,7 +184,10 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str
     entries = {each.path: each for each in tree.list_entries()}
     # The rules of Dependabot come first, because all of them have a condition. Some rules of Renovate have no
     # condition, so they would apply before any later rule.
-    translations = [*_translate_dependabot(tree, entries, images), *_translate_renovate(tree, entries, images)]
+    translations = [
+        *_translate_dependabot(tree, entries, images),
+        *_translate_renovate(tree, entries, images, {each.reference.path for each in verdicts}),
+    ]
     return FolderFindings(
         find_forge(remote), _list_registries(verdicts), tuple(map(keep_valid_rules, translations)), workflow
     )
@@ -205,7 +208,7 @@ def _format_location(verdict: Verdict) -> str:
 
 
 def _translate_renovate(
-    tree: FileTree, entries: Mapping[FilePath, TreeEntry], images: set[str]
+    tree: FileTree, entries: Mapping[FilePath, TreeEntry], images: set[str], paths: set[FilePath]
 ) -> Iterator[BotTranslation]:
     path = find_config_path(entries.keys())
     if path is None:
@@ -214,7 +217,7 @@ def _translate_renovate(
     file = SourceFile(path, _read_file(tree, entries[path]))
     config = parse_config(file, is_package=is_package)
     if isinstance(config, dict):
-        yield translate_renovate(path, config, images, list_line_numbers(file, is_package=is_package))
+        yield translate_renovate(path, config, images, list_line_numbers(file, is_package=is_package), paths)
     elif not is_package:
         yield _make_unread_translation("Renovate", path)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from bot.core.globs import is_any_glob_match
 from bot.core.references.relate.renovate.patterns import PatternMatcher, UnsupportedPatternError, expand_braces
 from bot.model.config_types.texts import validate_image_glob
 from bot.model.image_name import DOCKER_HUB
@@ -67,8 +68,22 @@ def is_name_match(repository: str, patterns: Sequence[str], matcher: PatternMatc
     return matcher.match_all_spellings(patterns, list_spellings(repository))
 
 
+def convert_conditions(patterns: Sequence[str] | None, matcher: PatternMatcher, values: Collection[str]) -> GlobRange:
+    """Return the globs for the patterns of paths or branches in a package rule, which ignore case.
+
+    `values` are the known paths or branches.
+    """
+    globs = convert_globs(patterns)
+    if not patterns or not globs.wide:
+        return globs
+    wide = dict.fromkeys(re.sub("[A-Z]", "?", each) for each in globs.wide)
+    known = [each for each in sorted(values) if matcher.is_list_match(patterns, each) is not False]
+    wide |= dict.fromkeys(each for each in known if not is_any_glob_match(tuple(wide), each))
+    return GlobRange(tuple(wide), globs.narrow)
+
+
 def convert_globs(patterns: Sequence[str] | None) -> GlobRange:
-    """Return the globs for the patterns of paths or branches in a package rule."""
+    """Return the globs for the patterns of paths or branches."""
     if patterns is None:
         return GlobRange()
     wide: dict[str, None] = {}

@@ -23,7 +23,7 @@ from bot.formats._syntax.renovate.presets import (
 from bot.formats._syntax.renovate.settings import read_package_rule
 from bot.model.source import FilePath
 from bot.model.updater import BotUpdateType, PackageRule, UpdateTypeSettings
-from bot.starter.image_globs import convert_globs, convert_names, is_name_match
+from bot.starter.image_globs import convert_conditions, convert_globs, convert_names, is_name_match
 from bot.starter.permissions import (
     ALL_PARTS,
     INCLUDED,
@@ -122,7 +122,11 @@ class _Statement:
 
 
 def translate_renovate(
-    path: FilePath, config: ConfigLayer, images: Collection[str], lines: Mapping[str, int] | None = None
+    path: FilePath,
+    config: ConfigLayer,
+    images: Collection[str],
+    lines: Mapping[str, int] | None = None,
+    paths: Collection[FilePath] = (),
 ) -> BotTranslation:
     """Translate the config at `path`. The result allows nothing that the config forbids.
 
@@ -132,13 +136,16 @@ def translate_renovate(
         images: The canonical repositories of all images in the folder. Some package rules name packages without the
             datasource of images. Such a rule is translated only if it names one of these images.
         lines: The line numbers of the options and the package rules, such as `packageRules[2]`.
+        paths: The paths of all files with images in the folder.
     """
-    return _RenovateTranslator(path, images, lines or {}).translate(config)
+    return _RenovateTranslator(path, images, lines or {}, paths).translate(config)
 
 
 class _RenovateTranslator:
-    def __init__(self, path: FilePath, images: Collection[str], lines: Mapping[str, int]) -> None:
-        self._path = path
+    def __init__(
+        self, path: FilePath, images: Collection[str], lines: Mapping[str, int], paths: Collection[FilePath]
+    ) -> None:
+        self._path, self._paths = path, frozenset(paths)
         self._images = frozenset(images)
         self._lines = lines
         self._matcher = PatternMatcher(TreeBudget(), path)
@@ -150,11 +157,14 @@ class _RenovateTranslator:
 
     def translate(self, config: ConfigLayer) -> BotTranslation:
         expanded, other_presets = _expand_presets(config)
-        resolved, unread_presets = resolve_presets({**config, "extends": list[PlainValue](other_presets)})
+        resolved, _ = resolve_presets({**config, "extends": list[PlainValue](other_presets)})
         layers = [*resolved[:-1], *expanded, config]
         self._timezone = next((zone for each in reversed(layers) if (zone := _get_text(each, "timezone"))), "UTC")
         self._labels = next((list_texts(each["labels"]) for each in reversed(layers) if "labels" in each), [])
-        self._report_presets([*unread_presets, *other_presets])
+        unread_presets = [each for each in dict.fromkeys(other_presets) if not is_examined_preset(each)]
+        if unread_presets:
+            reason = f"these presets were not examined: {', '.join(unread_presets)}; only digests are updated"
+            self._forbid_automerge("extends", reason)
         initial, last_rules = self._translate_layers(layers, has_unread_presets=bool(unread_presets))
         statements = [*self._list_manager_statements(layers), *self._list_rule_statements(layers, config)]
         scope = list(self._list_scope_steps(layers))
@@ -258,7 +268,8 @@ class _RenovateTranslator:
         names = convert_names(rule.names, self._matcher, self._images)
         if not formats or names.wide is None or not self._is_about_known_images(rule):
             return None
-        files, branches = convert_globs(rule.files), convert_globs(rule.branches)
+        files = convert_conditions(rule.files, self._matcher, self._paths)
+        branches = convert_conditions(rule.branches, self._matcher, ())
         has_formats = not (has_all_formats(certain_formats) and has_all_formats(formats))
         wide = {
             "image": names.wide,
@@ -416,10 +427,6 @@ class _RenovateTranslator:
         self._can_automerge = False
         self._report(origin, f"{reason}; nothing is merged automatically")
 
-    def _report_presets(self, presets: list[str]) -> None:
-        if others := [each for each in dict.fromkeys(presets) if not is_examined_preset(each)]:
-            self._report("extends", f"these presets were not examined: {', '.join(others)}")
-
     def _report(self, origin: str, reason: str) -> None:
         self._untranslated.append(UntranslatedSetting(self._locate(origin), reason))
 
@@ -439,7 +446,10 @@ def _expand_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
     """Return the settings of the presets in `_PRESET_LAYERS` and `_SCHEDULES`, and the names of all other presets."""
     layers: list[ConfigLayer] = []
     others: list[str] = []
+    ignored = frozenset(list_texts(config.get("ignorePresets")))
     for preset in list_texts(config.get("extends")):
+        if preset in ignored:
+            continue
         match = _PRESET.fullmatch(preset)
         name = match["name"] if match else ""
         arguments = [each.strip() for each in (match["arguments"] or "").split(",")] if match else []

@@ -138,7 +138,7 @@ def test_images_of_dependabot_entry_are_ignored_on_branches_other_than_the_targe
     ]
 
 
-def test_target_branches_of_dependabot_become_base_branches_if_every_entry_has_one():
+def test_target_branches_of_all_dependabot_entries_become_base_branches():
     entries = [{"package-ecosystem": "docker", "directory": f"/{each}", "target-branch": each} for each in "ab"]
     assert translate(*entries).base_branches == ("a", "b")
     mixed = translate(*entries, {"package-ecosystem": "docker", "directory": "/"})
@@ -197,7 +197,7 @@ def test_dependabot_setting_without_equivalent_is_reported(options, origin):
     assert first.origin == f"{origin}updates[0] of .github/dependabot.yml"
 
 
-def test_dependabot_settings_are_reported_with_their_lines(tmp_path, basebump):
+def test_dependabot_settings_are_reported_with_line_numbers(tmp_path, basebump):
     config = """\
 version: 2
 updates:

@@ -165,8 +165,34 @@ def test_delay_without_equivalent_stops_automerge(option):
     assert list_rules({"automerge": True, "packageRules": [rule], **option}) == []
 
 
-def test_unread_preset_limits_updates_to_digests():
-    assert translate({"extends": ["local>acme/all"]}).rules[-1].keys == {"update": "digest"}
+@pytest.mark.parametrize("preset", ["local>acme/all", "schedule:automergeDaily", ":onlyNpm", "acme", "config:other"])
+def test_unread_preset_limits_updates_to_digests_without_automerge(preset):
+    rule = {"matchPackageNames": ["nginx"], "automerge": True}
+    translation = translate({"extends": [preset], "automerge": True, "packageRules": [rule]})
+    assert [dict(each.keys) for each in translation.rules] == [{"update": "digest"}]
+    (untranslated,) = translation.untranslated
+    assert preset in untranslated.reason
+
+
+@pytest.mark.parametrize("preset", ["group:monorepos", ":semanticCommits", "mergeConfidence:all-badges"])
+def test_preset_without_restrictions_keeps_automerge(preset):
+    translation = translate({"extends": [preset], "automerge": True})
+    assert translation.untranslated == ()
+    assert translation.rules[-2].keys == {"automerge": {"max_update": "major"}}
+
+
+def test_ignored_preset_permits_no_automerge():
+    assert list_rules({"extends": [":automergeAll"], "ignorePresets": [":automergeAll"]}) == []
+
+
+def test_recommended_preset_limits_images_of_java_to_digests():
+    java, config = "docker.io/library/eclipse-temurin", {"extends": ["config:recommended"]}
+    first, *_ = [
+        (dict(each.match), dict(each.keys)) for each in translate(config, [java]).rules if "image" in each.match
+    ]
+    assert java in first[0]["image"]
+    assert first[1] == {"update": "digest"}
+    assert not [each for each in translate(config).rules if "image" in each.match]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +243,7 @@ def test_known_renovate_presets_are_expanded_and_others_reported():
         "path": ("**/__fixtures__/**", "**/__tests__/**", "**/examples/**", "**/test/**", "**/tests/**")
     }
     (untranslated,) = translation.untranslated
-    assert untranslated.reason.endswith(": local>acme/all")
+    assert ": local>acme/all; " in untranslated.reason
 
 
 def test_labels_added_by_package_rule_are_combined_with_global_labels():

@@ -22,11 +22,28 @@ _BUILT_IN = re.compile(
     r"(?:abandonments|compatibility|config|customManagers|default|docker|global|group|helpers|mergeConfidence|monorepo"
     r"|npm|packages|preview|regexManagers|replacements|schedule|security|workarounds)?:\w[\w.()/,:*@ -]*"
 )
+_HARMLESS = re.compile(
+    r"(?:group|monorepo|packages|replacements|customManagers|regexManagers|npm|compatibility|abandonments|global|preview"
+    r"|mergeConfidence):.*"
+    r"|helpers:pinGitHubActionDigests\w*|security:(?:openssf-scorecard|minimumReleaseAgeNpm)"
+    r"|:(?:(?:disable)?[dD]ependencyDashboard|semantic\w*(?:\(.*\))?|gitSignOff|configMigration|enablePreCommit"
+    r"|(?:enable|disable)VulnerabilityAlerts(?:WithLabel\(.*\))?|(?:maintain|update)LockFiles\w*"
+    r"|pin(?:Versions|Dependencies|DevDependencies|OnlyDevDependencies|SkipCi|AllExceptPeerDependencies)"
+    r"|preserveSemverRanges|autodetect\w+|automerge(?:Branch|Pr|Linters|Testers|Types)|skipStatusChecks"
+    r"|(?:separate|combine)\w*Releases|pr(?:Hourly|Concurrent)Limit\w+|disableRateLimiting|ignoreUnstable|respectLatest"
+    r"|widenPeerDependencies|disable(?:Peer|Dev)Dependencies)"
+)
+"""Matches the built-in presets that neither forbid nor delay updates of images, nor their automatic merge."""
 _TESTS = ("vendor", "examples", "__tests__", "test", "tests", "__fixtures__")
 DEFAULT_IGNORED_PATHS = ("**/node_modules/**", "**/bower_components/**")
 """The default of `ignorePaths`."""
 _DOCKER: ConfigLayer = {"matchDatasources": ["docker"]}
-_RECOMMENDED: ConfigLayer = {"extends": [":ignoreModulesAndTests"]}
+_RECOMMENDED: ConfigLayer = {"extends": [":ignoreModulesAndTests", "workarounds:all"]}
+_JAVA_IMAGES = (
+    *("adoptopenjdk", "amazoncorretto", "eclipse-temurin", "java", "java-jre", "openjdk", "sapmachine"),
+    *("azul/*", "bellsoft/*", "cimg/openjdk"),
+)
+"""The images of Java for which Renovate's recommended presets allow only versions with long-term support."""
 _PRESETS: Mapping[str, ConfigLayer] = {
     "config:recommended": _RECOMMENDED,
     "config:base": _RECOMMENDED,
@@ -34,6 +51,10 @@ _PRESETS: Mapping[str, ConfigLayer] = {
     "config:js-lib": _RECOMMENDED,
     "config:best-practices": {"extends": ["config:recommended", "docker:pinDigests"]},
     ":ignoreModulesAndTests": {"ignorePaths": [*DEFAULT_IGNORED_PATHS, *(f"**/{folder}/**" for folder in _TESTS)]},
+    "workarounds:all": {"extends": ["workarounds:javaLTSVersions"]},
+    "workarounds:javaLTSVersions": {
+        "packageRules": [{"matchPackageNames": list[PlainValue](_JAVA_IMAGES), "allowedVersions": "LTS"}]
+    },
     ":includeNodeModules": {"ignorePaths": []},
     ":disableRenovate": {"enabled": False},
     ":enableRenovate": {"enabled": True},
@@ -65,8 +86,8 @@ def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
 
 
 def is_examined_preset(preset: str) -> bool:
-    """Return True if `preset` is built in and its settings that affect images are known here."""
-    return _normalise_preset(preset) in _PRESETS
+    """Return True if `preset` is built in, and all of its settings that restrict updates of images are known here."""
+    return (name := _normalise_preset(preset)) in _PRESETS or _HARMLESS.fullmatch(name) is not None
 
 
 def list_texts(value: PlainValue) -> list[str]:
