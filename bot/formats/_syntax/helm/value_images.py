@@ -8,6 +8,8 @@ not distinguished. The items of a list are treated as values under the key of th
 - A mapping with `repository` and with a tag or a digest, if its key ends in `images`, if the mapping or list around it
   has a key that ends in `image` or `images`, or if the mapping contains another key that only images have, such as
   `pullPolicy`. An example is `images: {web: {repository: web, tag: "1"}}`.
+- A mapping with `repository` and `tag` under any other key, such as `provisioner`. If the repository has no path and no
+  registry, or may be a repository of source code or of charts, it is unknown whether the mapping is an image.
 - A mapping without `repository` under a key that ends in `image`, if it has a `tag`, and a `name` or `repo` whose value
   contains a slash. If a mapping has a `registry`, its `name` is treated as `repository`.
 - A text with a tag or a digest, if its key ends in `image`, or the key of the mapping or list around it ends in
@@ -30,7 +32,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bot.core.references.chart_names import is_registry_key
-from bot.core.references.locking import lock_reference
+from bot.core.references.locking import add_warning, lock_reference
 from bot.formats._syntax.helm.values_walk import (
     KeyMeaning,
     ValuesCollection,
@@ -138,6 +140,13 @@ _UNCERTAIN_REGISTRY_NOTE = "it is unknown whether the chart puts global.imageReg
 _DEFAULT_REGISTRY_KEYS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
 """Key paths below which charts have a default registry for images that name no registry. Without this registry, these
 images would be on Docker Hub."""
+_SOURCE_KEY = re.compile(
+    r".*(?:git|github|chart|source|repo|module|plugin|package|release)s?", re.IGNORECASE | re.DOTALL
+)
+_SOURCE_ENTRIES = frozenset({"url", "branch", "revision", "ref", "chart"})
+_SOURCE_NAME = re.compile(r"(?:[^/]*\.)?(?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|gitea\.com)/.*|.*\.git")
+"""Signs of a repository of source code or of charts: the key of a mapping, its entries, and its repository."""
+_OTHER_KEY_NOTE = "its key does not name an image"
 _HOST = re.compile(r"(?=[^/]*[.:])[^/]*+/|localhost/")
 """The start of an image name that contains a host."""
 _WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
@@ -167,6 +176,8 @@ class ImageCandidate(NamedTuple):
     has_uncertain_registry: bool
     """True if there is a registry that some charts put before all images, and other charts only before some images."""
     hex_digest: str = ""
+    may_be_other: bool = False
+    """True if it is unknown whether a mapping under another key than `image` is an image."""
 
     @property
     def name_values(self) -> tuple[str, ...]:
@@ -250,8 +261,21 @@ def read_images(
             path, format_name, Role.THIRD_PARTY, image.line_number, image.locator, related_lines=image.related_lines
         )
         found = _read_candidate(image, position, shared)
+        if image.may_be_other:
+            found = _lock_other_key(found)
         if found is not None:
             yield found
+
+
+def _lock_other_key(found: Reference | UnsupportedText | None) -> Reference | None:
+    """Lock a reference that may be something other than an image, unless its digest shows that it is an image.
+
+    Return None for texts that are evidently not images, such as the address of a packaged chart.
+    """
+    if not isinstance(found, Reference) or found.digest_slot == NotEditable(Reason.NOT_AN_IMAGE):
+        return None
+    is_pinned = found.image.digest is not None
+    return found if is_pinned else add_warning(found, Reason.UNKNOWN_FIELD, _OTHER_KEY_NOTE)
 
 
 def _read_candidate(
@@ -320,7 +344,10 @@ class _CandidateSearch:
         name_key = find_name_key(collection)
         if not isinstance(value, YamlMapping) or name_key is None:
             return None
-        if not self._is_image(parent, collection, has_tag=tag_key is not None):
+        is_named = self._is_image(parent, collection, has_tag=tag_key is not None)
+        if not is_named and not (
+            name_key == "repository" and is_tag(get_source_value(entries.get("tag")).partition("@")[0])
+        ):
             return None
         name, registry = self._read_part(value, name_key), self._read_part(value, "registry")
         tag, digest = self._read_part(value, tag_key), self._read_part(value, "digest")
@@ -336,10 +363,11 @@ class _CandidateSearch:
             keys_by_part=_map_part_keys(collection.keys, "registry", name_key, tag_key or TAG_KEYS[0], "digest"),
             is_in_list=collection.is_in_list,
             is_text=False,
-            is_certain=True,
+            is_certain=is_named,
             has_uncertain_registry=self._has_uncertain_registry(own_registry, name.text),
             related_lines=tuple(dict.fromkeys([find_key_line(self.document, value), *others])),
             hex_digest=get_source_value(entries.get(_HEX_DIGEST)),
+            may_be_other=not is_named and _may_be_source(collection, name.text),
         )
 
     @staticmethod
@@ -410,6 +438,14 @@ class _CandidateSearch:
 
     def _has_uncertain_registry(self, own_registry: str, name: str) -> bool:
         return self.global_registry not in {"", own_registry} and not (not own_registry and _HOST.match(name))
+
+
+def _may_be_source(collection: ValuesCollection, repository: str) -> bool:
+    """Return True if a mapping with a tag may name something other than an image, such as source code."""
+    has_source_key = _SOURCE_KEY.fullmatch(collection.keys[-1]) is not None
+    has_source_entry = not _SOURCE_ENTRIES.isdisjoint(collection.entries)
+    is_source = has_source_key or has_source_entry or _SOURCE_NAME.fullmatch(repository) is not None
+    return is_source or "/" not in repository
 
 
 def _map_part_keys(parent_keys: tuple[str, ...], *keys: str | None) -> dict[ImagePart, tuple[str, ...]]:
