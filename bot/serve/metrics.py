@@ -23,6 +23,7 @@ from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.reports.parts.prometheus_text import MetricType, render_family, render_histogram
 from bot.reports.parts.stage_metrics import render_stage_metrics
 from bot.reports.parts.stage_section import StageReport
+from bot.serve.config_watch import ConfigWatch
 from bot.serve.http import HttpRequest, Response, Route
 from bot.serve.json_log import BUG, STATE_ERROR, JsonLog
 from bot.serve.kept_answer import KeptAnswer
@@ -44,6 +45,16 @@ class _StateFigures:
     """The numbers of open requests whose due date has passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredProcess:
+    """The process whose metrics are collected."""
+
+    log: JsonLog
+    config: ConfigWatch
+    started_at: datetime
+    command: str = "serve"
+
+
 class ServiceMetrics:
     """Collects the metrics of one process. Several threads can use it."""
 
@@ -51,20 +62,17 @@ class ServiceMetrics:
         self,
         reader: DatabaseMetricsReader,
         deliveries: DeliveryTally,
-        log: JsonLog,
-        started_at: datetime,
+        process: MeasuredProcess,
         sweep_interval: timedelta,
         stages: KeptAnswer[StageReport] | None = None,
-        command: str = "serve",
     ) -> None:
-        """Prepare the metrics of a process that runs `command`.
+        """Prepare the metrics of a process.
 
         If `stages` is None, the metrics of stages are left out: the config has neither clusters nor builds, or the
         metrics are those of a worker.
         """
-        self._stages, self._command = stages, command
-        self._reader, self._deliveries, self._log = reader, deliveries, log
-        self._started_at, self._sweep_interval = started_at, sweep_interval
+        self._reader, self._deliveries, self._stages = reader, deliveries, stages
+        self._process, self._sweep_interval = process, sweep_interval
         self._work = WorkTally(reader)
         self._lock = threading.Lock()
         self._has_last_times = False
@@ -106,23 +114,25 @@ class ServiceMetrics:
                     self._has_last_times = True
             return _StateFigures(self._reader.compute_pending_figures(), self._reader.count_overdue_requests())
         except StateError as error:
-            self._log.write_error(error, path="/metrics")
+            self._process.log.write_error(error, path="/metrics")
             return None
 
     def _render_process(self, *, is_usable: bool) -> Iterator[str]:
-        labels = {"version": __version__, "command": self._command}
+        labels = {"version": __version__, "command": self._process.command}
         yield from render_family("build_info", "Version of basebump, and the command of this process.", [(labels, 1)])
         yield from _render_number(
-            "service_start_timestamp_seconds", "Start of this process.", self._started_at.timestamp()
+            "service_start_timestamp_seconds", "Start of this process.", self._process.started_at.timestamp()
         )
         yield from _render_number(
             "state_usable", "1 if the state could be read for these metrics, or else 0.", is_usable
         )
+        is_valid = self._process.config.find_invalid_since() is None
+        yield from _render_number("config_valid", "1 if the config is valid, or else 0.", is_valid)
         for name, event, meaning in (
             ("state_errors_total", STATE_ERROR, "Failures to read or write the state in this process."),
             ("bugs_total", BUG, "Errors in basebump itself in this process, which its log describes."),
         ):
-            yield from render_family(name, meaning, [({}, self._log.count_entries(event))], MetricType.COUNTER)
+            yield from render_family(name, meaning, [({}, self._process.log.count_entries(event))], MetricType.COUNTER)
 
     def _render_work(self) -> Iterator[str]:
         work = self._work

@@ -41,12 +41,13 @@ from bot.serve.access import guard_from_web_sites
 from bot.serve.api import list_api_routes
 from bot.serve.app import EVENTS_PATH, Application
 from bot.serve.claim_keeper import ClaimKeeper
+from bot.serve.config_watch import ConfigWatch
 from bot.serve.http import HttpRequest, Response, Route, Router
 from bot.serve.http_server import HeaderProof, build_server
 from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
 from bot.serve.kept_answer import keep_fix_trends, keep_stages
-from bot.serve.metrics import ServiceMetrics
+from bot.serve.metrics import MeasuredProcess, ServiceMetrics
 from bot.serve.pages import list_page_routes
 from bot.serve.pages.ports import PagePorts
 from bot.serve.poll_job import PollJob
@@ -56,7 +57,7 @@ from bot.serve.tag_job import TagJob, list_visits
 from bot.serve.visit_job import VisitJob
 from bot.serve.work_tally import DeliveryTally
 from bot.serve.worker import WorkLoop
-from bot.settings import Settings
+from bot.settings import Settings, load
 from bot.settings.sections.serve import ServeSection, SocketAddress
 from bot.settings.sections.state import StateFile, StateServer
 from bot.state.inventory.event_inventory import DatabaseEventInventory
@@ -158,9 +159,10 @@ class Health:
         list_ended_threads: Callable[[], Sequence[str]],
         is_stopping: Callable[[], bool],
         log: JsonLog,
+        config: ConfigWatch,
     ) -> None:
         """Create probes. `list_ended_threads` returns the names of threads that ended although they should run."""
-        self._queue, self._log = queue, log
+        self._queue, self._log, self._config = queue, log, config
         self._list_ended_threads, self._is_stopping = list_ended_threads, is_stopping
 
     def list_routes(self) -> Iterable[Route]:
@@ -176,7 +178,11 @@ class Health:
         return _build_response(LIVE, self._list_thread_problems())
 
     def _answer_ready(self, _request: HttpRequest, _parts: Mapping[str, str]) -> Response:
-        """Fail if the process cannot store deliveries or do work."""
+        """Fail if the process cannot store deliveries or do work.
+
+        While the config is invalid, work fails and is tried again, but deliveries are stored. Therefore the probe
+        succeeds, and only its text names the problem: another process would have the same config.
+        """
         problems = self._list_thread_problems()
         if self._is_stopping():
             problems.append(STOPPING)
@@ -185,7 +191,9 @@ class Health:
         except StateError as error:
             self._log.write_error(error, path="/readyz")
             problems.append(STATE_UNUSABLE)
-        return _build_response(READY, problems)
+        invalid_since = self._config.find_invalid_since()
+        remark = f"config: invalid since {invalid_since:%Y-%m-%dT%H:%M:%SZ}\n" if invalid_since is not None else ""
+        return _build_response(READY + remark.encode(), problems)
 
     def _list_thread_problems(self) -> list[str]:
         if self._is_stopping():
@@ -225,6 +233,7 @@ class Service:
         """Create the service. `signal` wakes its loops if the config has no `queue`."""
         self._options, self._stores, self._signal, self._log = options, stores, signal, log
         self._clock, self._stop = SystemClock(), threading.Event()
+        self._config = ConfigWatch(lambda: load(options.config_file, requires_forges=True), self._clock, log)
         self._worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._threads: list[threading.Thread] = []
         self._lock: IO[bytes] | None = None
@@ -288,8 +297,8 @@ class Service:
         Raises OSError if the address cannot be used.
         """
         serve = replace(self._stores.settings.serve, listen=address, user_header=None)
-        deliveries, started_at = DeliveryTally(self._stores.log, ()), self._clock.now()
-        metrics = ServiceMetrics(self._stores.metrics, deliveries, self._log, started_at, serve.sweep, command="work")
+        deliveries, measured = DeliveryTally(self._stores.log, ()), self._measure("work")
+        metrics = ServiceMetrics(self._stores.metrics, deliveries, measured, serve.sweep)
         return self._start_server(address, self._list_monitoring_routes(metrics, serve))
 
     def _start_server(
@@ -387,15 +396,19 @@ class Service:
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
         ports = build_page_ports(stores, self._clock)
-        started_at, serve = self._clock.now(), stores.settings.serve
-        metrics = ServiceMetrics(stores.metrics, deliveries, self._log, started_at, serve.sweep, ports.stages)
+        serve = stores.settings.serve
+        metrics = ServiceMetrics(stores.metrics, deliveries, self._measure("serve"), serve.sweep, ports.stages)
         yield from self._list_monitoring_routes(metrics, serve)
         yield from list_page_routes(ports)
         yield from list_api_routes(ports)
 
+    def _measure(self, command: str) -> MeasuredProcess:
+        return MeasuredProcess(self._log, self._config, self._clock.now(), command)
+
     def _list_monitoring_routes(self, metrics: ServiceMetrics, serve: ServeSection) -> Iterable[Route]:
         """Yield the routes of the probes and the metrics."""
-        yield from Health(self._stores.queue, self._list_ended_threads, self._stop.is_set, self._log).list_routes()
+        health = Health(self._stores.queue, self._list_ended_threads, self._stop.is_set, self._log, self._config)
+        yield from health.list_routes()
         metrics.begin()
         for each in metrics.list_routes():  # metrics contain names of registries
             yield replace(each, handler=guard_from_web_sites(each.handler, serve))

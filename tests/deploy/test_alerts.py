@@ -15,9 +15,10 @@ from support.stage_scene import build_scene
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import FinishedWork, PollWork, SweepWork, WorkPriority, WorkReason, WorkRequest
+from bot.serve.config_watch import ConfigWatch
 from bot.serve.json_log import JsonLog
 from bot.serve.kept_answer import KeptAnswer
-from bot.serve.metrics import ServiceMetrics
+from bot.serve.metrics import MeasuredProcess, ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
 from bot.state.work.metrics_reader import DatabaseMetricsReader
@@ -91,9 +92,9 @@ def metrics_text(tmp_path) -> str:
     deliveries = DeliveryTally(DatabaseServiceLog(database), ["registry"])
     stages = KeptAnswer("stages", lambda _: build_scene(), clock)
     stages.load(timedelta(seconds=20))
-    metrics = ServiceMetrics(
-        DatabaseMetricsReader(database), deliveries, JsonLog(clock, StringIO()), AT, timedelta(hours=12), stages
-    )
+    log = JsonLog(clock, StringIO())
+    measured = MeasuredProcess(log, ConfigWatch(lambda: None, clock, log), AT)
+    metrics = ServiceMetrics(DatabaseMetricsReader(database), deliveries, measured, timedelta(hours=12), stages)
     metrics.begin()
     deliveries.record_delivery(Delivery("registry", "1", AT, DeliveryOutcome.ACCEPTED, ""), ())
     for key in (PollWork("docker.io"), SweepWork()):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
+from support.service.year import SceneClock
 
+from bot.model.errors import UsageError
+from bot.serve.config_watch import CHECK_INTERVAL, ConfigWatch
 from bot.serve.http import HttpRequest, Router
 from bot.serve.json_log import JsonLog
 from bot.serve.service import Health
@@ -23,8 +28,16 @@ class BreakableProcess:
         self.ended: list[str] = []
         self.is_stopping = False
         queue = DatabaseWorkQueue(Database.sqlite_unmigrated(path))
-        log = JsonLog(SystemClock(), StringIO())
-        self.router = Router(Health(queue, lambda: self.ended, lambda: self.is_stopping, log).list_routes())
+        self.config_error: UsageError | None = None
+        self.log_lines = StringIO()
+        log = JsonLog(SystemClock(), self.log_lines)
+        self.clock = SceneClock(datetime(2026, 11, 25, 12, tzinfo=UTC))
+        watch = ConfigWatch(self.read_config, self.clock, log)
+        self.router = Router(Health(queue, lambda: self.ended, lambda: self.is_stopping, log, watch).list_routes())
+
+    def read_config(self) -> None:
+        if self.config_error is not None:
+            raise self.config_error
 
     def probe(self, path: str) -> tuple[int, str]:
         response = self.router.answer(HttpRequest("GET", path))
@@ -62,3 +75,26 @@ def test_stopping_service_is_live_but_not_ready(process):
     process.ended += ["events", "background"]
     assert process.probe("/livez") == (200, "live\n")
     assert process.probe("/readyz") == (503, "the service is stopping\n")
+
+
+def test_service_with_invalid_config_is_ready_and_says_since_when_the_config_is_invalid(process):
+    assert process.probe("/readyz") == (200, "ready\n")
+    process.config_error = UsageError("line 3: unknown key; hint: remove it")
+    process.clock.time += CHECK_INTERVAL
+    for _ in range(2):
+        assert process.probe("/readyz") == (200, "ready\nconfig: invalid since 2026-11-25T12:00:10Z\n")
+        process.clock.time += CHECK_INTERVAL
+    process.config_error = None
+    assert process.probe("/readyz") == (200, "ready\n")
+    entries = [json.loads(line) for line in process.log_lines.getvalue().splitlines()]
+    assert [(each["event"], each.get("error")) for each in entries] == [
+        ("config-invalid", "line 3: unknown key; hint: remove it"),
+        ("config-valid", None),
+    ]
+
+
+def test_config_is_read_at_most_every_ten_seconds(process):
+    process.probe("/readyz")
+    process.config_error = UsageError("invalid")
+    process.clock.time += CHECK_INTERVAL / 2
+    assert process.probe("/readyz") == (200, "ready\n")

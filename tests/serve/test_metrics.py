@@ -18,7 +18,7 @@ from support.visits import build_request, build_visit
 from bot import __version__
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.due_date import DueClass
-from bot.model.errors import StateError
+from bot.model.errors import StateError, UsageError
 from bot.model.unfinished_update import UnfinishedUpdate
 from bot.model.work import (
     PollWork,
@@ -27,10 +27,11 @@ from bot.model.work import (
 )
 from bot.reports.parts.stage_section import StageReport
 from bot.serve import work_tally
+from bot.serve.config_watch import ConfigWatch
 from bot.serve.http import HttpRequest, Router
 from bot.serve.json_log import JsonLog
 from bot.serve.kept_answer import KeptAnswer
-from bot.serve.metrics import CONTENT_TYPE, ServiceMetrics
+from bot.serve.metrics import CONTENT_TYPE, MeasuredProcess, ServiceMetrics
 from bot.serve.work_tally import DeliveryTally
 from bot.state.database import Database
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -49,10 +50,17 @@ class MetricsScene:
     """The state of a service, and the metrics of a process."""
 
     def __init__(self, path) -> None:
-        self.path = path
+        self.path, self.is_config_valid = path, True
         database = Database.sqlite(path)
         self.queue, self.records = DatabaseWorkQueue(database), DatabaseServiceLog(database)
         self.start()
+
+    def build_watch(self) -> ConfigWatch:
+        def read_config() -> None:
+            if not self.is_config_valid:
+                raise UsageError("invalid")
+
+        return ConfigWatch(read_config, SystemClock(), self.log)
 
     def start(self, scene: StageReport | None = None) -> None:
         """Begin with a new process. `scene` are the stages of the fleet, by default those of `build_scene`."""
@@ -61,7 +69,8 @@ class MetricsScene:
         self.deliveries = DeliveryTally(self.records, ["registry", "forge"])
         stages = KeptAnswer("stages", lambda _: scene or build_scene(), SystemClock())
         stages.load(timedelta(seconds=20))
-        self.metrics = ServiceMetrics(reader, self.deliveries, self.log, AT, timedelta(hours=12), stages)
+        measured = MeasuredProcess(self.log, self.build_watch(), AT)
+        self.metrics = ServiceMetrics(reader, self.deliveries, measured, timedelta(hours=12), stages)
         self.metrics.begin()
 
     def break_state(self) -> None:
@@ -306,3 +315,9 @@ def test_monitoring_docs_list_every_metric_with_type_and_labels(service):
     page = (ROOT / "docs" / "service-monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(basebump_[a-z_]+)` \| ([a-z]+) \| (.*?) ?\|", page, re.MULTILINE)
     assert {name: (kind, labels) for name, kind, labels in rows} == names
+
+
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_metric_of_the_config_is_zero_while_the_config_is_invalid(service, is_valid):
+    service.is_config_valid = is_valid
+    assert service.value("config_valid") == is_valid

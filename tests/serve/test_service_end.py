@@ -106,6 +106,20 @@ def test_service_process_answers_probes_and_serves_metrics(fleet):
     assert service.end() == 0
 
 
+def test_service_with_a_config_that_became_invalid_stays_ready_and_says_so(fleet):
+    service, valid = fleet.start(), fleet.config.read_text()
+    assert get(fleet, "/readyz").text == "ready\n"
+    fleet.config.write_text("schema: 1\nforges: nonsense\n")
+    wait_until(lambda: get(fleet, "/readyz").text.startswith("ready\nconfig: invalid since 20"))
+    assert get(fleet, "/readyz").status_code == 200
+    assert "basebump_config_valid 0" in get(fleet, "/metrics").text
+    [entry] = service.entries("config-invalid")
+    assert "forges" in entry["error"]
+    fleet.config.write_text(valid)
+    wait_until(lambda: get(fleet, "/readyz").text == "ready\n")
+    assert service.end() == 0
+
+
 def get(fleet, path: str, **headers: str) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
