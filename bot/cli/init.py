@@ -54,7 +54,9 @@ def command(path: Path, workflow: str | None) -> None:
     _check_site(findings)
     files = {CONFIG_NAME: write_config_text(findings)}
     if workflow:
-        files[WORKFLOWS[workflow].path] = WORKFLOWS[workflow].write_text(CONFIG_NAME)
+        files[WORKFLOWS[workflow].path] = WORKFLOWS[workflow].write_text(
+            CONFIG_NAME, findings.list_schedules(), has_dispatch=bool(findings.dispatched_workflows)
+        )
     if needs_state(findings) and not os.path.lexists(path / STATE_IGNORE_PATH):
         files[STATE_IGNORE_PATH] = STATE_IGNORE_TEXT
     _create_files(path, files)

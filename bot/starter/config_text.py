@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from bot.model.hosts import is_acr
+from bot.model.limits import ProposalSchedule
 from bot.settings.sections.forges import AZURE_JOB_TOKEN
 from bot.starter.translation import BotTranslation, RuleValue, TranslatedRule
 
@@ -68,6 +69,21 @@ class FolderFindings:
     translations: Sequence[BotTranslation]
     workflow: str | None = None
     """The key in `WORKFLOWS` of the workflow file that is also written; None if only the config is written."""
+    ci_workflows: Sequence[str] = ()
+    """The names of the workflows of GitHub Actions that check pull requests and can be started by basebump."""
+
+    @property
+    def dispatched_workflows(self) -> Sequence[str]:
+        """The workflows that basebump starts for each proposal.
+
+        The token of a job opens pull requests without starting workflows.
+        """
+        return self.ci_workflows if self.workflow == "github" else ()
+
+    def list_schedules(self) -> list[ProposalSchedule]:
+        """Return the schedules of all translated rules."""
+        values = [rule.keys.get("schedule") for each in self.translations for rule in each.rules]
+        return [ProposalSchedule(each["cron"], each["timezone"]) for each in values if isinstance(each, Mapping)]
 
 
 _EXAMPLES = {
@@ -143,6 +159,9 @@ def _write_forge(forge: ForgeRepository, kind: str, findings: FolderFindings) ->
     yield f"    repositories: [{_format_text(forge.name)}]"
     if base_branches := _list_base_branches(findings.translations):
         yield f"    base_branches: {_format_value(base_branches)}"
+    if findings.dispatched_workflows:
+        yield from _comment("basebump starts these workflows, because the token of a job does not trigger them.", 4)
+        yield f"    dispatch: {_format_value(tuple(findings.dispatched_workflows))}"
 
 
 def _write_registries(registries: Sequence[FoundRegistry]) -> Iterator[str]:

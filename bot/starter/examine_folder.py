@@ -25,6 +25,7 @@ from bot.settings.reading.positions import read_line_numbers
 from bot.settings.reading.validation import validate
 from bot.settings.reading.yaml_file import MAX_BYTES, parse_document
 from bot.settings.sections.policy import declare_rule
+from bot.starter.ci_workflows import list_ci_workflows
 from bot.starter.config_text import AZURE_SERVICES, FolderFindings, ForgeRepository, FoundRegistry
 from bot.starter.dependabot import translate_dependabot
 from bot.starter.renovate import translate_renovate
@@ -189,7 +190,11 @@ def examine_folder(tree: FileTree, report: RunReport, remote: str, workflow: str
         *_translate_renovate(tree, entries, images, {each.reference.path for each in verdicts}),
     ]
     return FolderFindings(
-        find_forge(remote), _list_registries(verdicts), tuple(map(keep_valid_rules, translations)), workflow
+        find_forge(remote),
+        _list_registries(verdicts),
+        tuple(map(keep_valid_rules, translations)),
+        workflow,
+        list_ci_workflows(tree, entries),
     )
 
 

@@ -46,6 +46,11 @@ def _suggest_workflow(findings: FolderFindings) -> Iterator[str]:
     if findings.workflow is not None:
         written = WORKFLOWS[findings.workflow]
         yield f"{written.page} in basebump's repository describes the next steps, such as permissions."
+        if findings.workflow == "github" and not findings.dispatched_workflows:
+            yield (
+                "No CI will run for proposals: no workflow has the triggers `pull_request` and `workflow_dispatch`, "
+                f"so `dispatch` is missing in the config. {written.page} explains it."
+            )
         return
     kind = findings.forge.kind if findings.forge is not None else None
     workflow = WORKFLOWS.get(kind) if kind is not None else None

@@ -1,19 +1,21 @@
-"""Writes the file with which a CI service runs basebump on every working day."""
+"""Writes the file with which a CI service runs basebump on every working day, or on every day if necessary."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.model.limits import ProposalSchedule
 from bot.starter.action_reference import ACTION_COMMENT, ACTION_REFERENCE
 from bot.starter.config_text import STATE_PATH
+from bot.starter.workflow_cron import choose_run_times
 
 _GITHUB = """\
-# This workflow runs basebump on every working day. docs/github-action.md in basebump's repository explains it.
+# This workflow runs basebump on every {day}. docs/github-action.md in basebump's repository explains it.
 name: basebump
 on:
   schedule:
-    - cron: "17 5 * * 1-5"
+    - cron: "{cron}"{cron_comment}
   workflow_dispatch:
 permissions: {{}}
 concurrency:
@@ -28,23 +30,23 @@ jobs:
       contents: write # pushes branches
       pull-requests: write # opens and edits pull requests
       statuses: write # sets the status basebump/evidence
-      actions: write # starts the workflows that `dispatch` in the config names
-    steps:
+{dispatch_permission}    steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
         with:
           persist-credentials: false
 {action_comment}      - uses: {action}
         with:
           config: {config}
+          scanner: trivy
           state: {state}
 """
 _AZURE = """\
-# This pipeline runs basebump on every working day. docs/azure-pipelines.md in basebump's repository explains it.
+# This pipeline runs basebump on every {day}. docs/azure-pipelines.md in basebump's repository explains it.
 trigger: none
 pr: none
 schedules:
-  - cron: "17 5 * * 1-5"
-    displayName: Working days
+  - cron: "{cron}"{cron_comment}
+    displayName: {days}
     branches:
       include: [main, master] # must contain the default branch
     always: true # also if nothing changed in this repository
@@ -102,6 +104,7 @@ jobs:
         displayName: Show the summary
         condition: succeededOrFailed()
 """
+_DISPATCH_PERMISSION = "      actions: write # starts the workflows that `dispatch` in the config names\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +121,30 @@ class Workflow:
     """The path of the page about the CI service in basebump's repository."""
     template: str
 
-    def write_text(self, config_path: str) -> str:
-        """Return the content of the file. `config_path` is the path of the config in the repository."""
+    def write_text(
+        self, config_path: str, schedules: Sequence[ProposalSchedule] = (), *, has_dispatch: bool = False
+    ) -> str:
+        """Return the content of the file.
+
+        Args:
+            config_path: The path of the config in the repository.
+            schedules: The schedules in the config. basebump runs at least once while each of them is open.
+            has_dispatch: True if basebump starts workflows according to the config.
+        """
         folder, _, _ = STATE_PATH.rpartition("/")
-        basebump = {"action_comment": ACTION_COMMENT, "action": ACTION_REFERENCE}
-        return self.template.format(config=config_path, state=STATE_PATH, state_folder=folder, **basebump)
+        times = choose_run_times(schedules)
+        return self.template.format(
+            config=config_path,
+            state=STATE_PATH,
+            state_folder=folder,
+            action_comment=ACTION_COMMENT,
+            action=ACTION_REFERENCE,
+            cron=times.cron,
+            cron_comment=f" # UTC; chosen for the schedules in {config_path}" if schedules else "",
+            day="day" if times.is_on_every_day else "working day",
+            days="Every day" if times.is_on_every_day else "Working days",
+            dispatch_permission=_DISPATCH_PERMISSION if has_dispatch else "",
+        )
 
 
 WORKFLOWS: Mapping[str, Workflow] = {

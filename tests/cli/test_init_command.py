@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from support.git import DiskRepository
 from support.runs.worlds import write_tree
+from support.witnesses.workflows import run_actionlint, run_zizmor
 
 DOCKERFILE = "FROM node:22\nFROM contoso.azurecr.io/base:1\n"
 RENOVATE = {"extends": ["config:recommended"], "labels": ["deps"]}
@@ -74,6 +76,64 @@ def test_github_workflow_written_by_init_command_uses_the_new_config_and_state(f
     assert "config: basebump.yaml" in workflow
     assert "\nstate: sqlite:///.basebump/state.db\n" in config
     assert "state: .basebump/state.db" in workflow
+
+
+CI = "on:\n  pull_request:\n  workflow_dispatch:\njobs: {}\n"
+
+
+def init_on_github(folder, basebump, **workflows):
+    """Write workflows and run `init`; return the written workflow, the text of the config, and the output."""
+    write_tree(folder, {f".github/workflows/{name}.yml": text for name, text in workflows.items()})
+    add_remote(folder, "https://github.com/acme/web")
+    code, out, err = basebump("init", folder, "--workflow", "github")
+    assert code == 0, err
+    assert basebump("config", "check", folder / "basebump.yaml")[0] == 0
+    workflow = yaml.safe_load((folder / ".github/workflows/basebump.yml").read_text(encoding="utf-8"))
+    return workflow, (folder / "basebump.yaml").read_text(encoding="utf-8"), out
+
+
+def test_github_workflow_starts_ci_only_if_it_can_be_started_by_hand(folder, basebump):
+    deploy = CI.replace("  pull_request:\n", "  push:\n")
+    needs_input = CI.replace("dispatch:\n", "dispatch:\n    inputs: {version: {required: true}}\n")
+    workflow, config, out = init_on_github(
+        folder, basebump, ci=CI, deploy=deploy, special=needs_input, lint="on: [pull_request, workflow_dispatch]\n"
+    )
+    assert "    dispatch: [ci.yml, lint.yml]\n" in config
+    assert workflow["jobs"]["propose"]["permissions"]["actions"] == "write"
+    assert "No CI will run" not in out
+
+
+def test_github_workflow_has_no_permission_to_start_workflows_if_none_can_be_started(folder, basebump):
+    workflow, config, out = init_on_github(folder, basebump, ci=CI.replace("  workflow_dispatch:\n", ""))
+    assert "dispatch" not in config
+    assert workflow["jobs"]["propose"]["permissions"].keys() == {"contents", "pull-requests", "statuses"}
+    assert "No CI will run for proposals: " in out
+
+
+def test_github_workflow_installs_trivy(folder, basebump):
+    workflow, _, _ = init_on_github(folder, basebump)
+    assert workflow["jobs"]["propose"]["steps"][1]["with"]["scanner"] == "trivy"
+
+
+@pytest.mark.parametrize("service", ["github", "azure"])
+def test_workflow_runs_while_the_translated_schedule_is_open(folder, basebump, service):
+    write_tree(folder, {"renovate.json": json.dumps({"extends": ["schedule:earlyMondays"]})})
+    assert basebump("init", folder, "--workflow", service)[0] == 0
+    path = {"github": ".github/workflows/basebump.yml", "azure": ".azure-pipelines/basebump.yml"}[service]
+    text = (folder / path).read_text(encoding="utf-8")
+    assert '- cron: "17 2 * * 1-5" # UTC; chosen for the schedules in basebump.yaml\n' in text
+
+
+@pytest.mark.real("actionlint")
+@pytest.mark.real("zizmor")
+@pytest.mark.parametrize("check", [run_actionlint, run_zizmor])
+@pytest.mark.parametrize("workflows", [{}, {"ci": CI}])
+def test_linters_report_no_problems_in_the_written_github_workflow(folder, basebump, check, workflows):
+    init_on_github(folder, basebump, **workflows)
+    path = folder / ".github/workflows/basebump.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace("OWNER/basebump@COMMIT", f"acme/basebump@{'1' * 40}"))
+    done = check(path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def add_remote(folder, url):

@@ -35,7 +35,7 @@ _OWNER = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _TOPIC = r"[a-z0-9][a-z0-9-]{0,49}"
 _NOT_IN_REF = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/"
 """Text that git does not allow in the name of a branch: https://git-scm.com/docs/git-check-ref-format"""
-_WORKFLOW = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml"
+WORKFLOW_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml"
 _GROUP = r"[A-Za-z][A-Za-z0-9 ._-]{0,49}"
 _TRAILER = r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
 _LOGIN = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
@@ -126,7 +126,7 @@ Topic = Annotated[str, match_pattern(_TOPIC, "topic", "is not a topic; hint: use
 AppId = Annotated[int, _build_id_parser("must be the number that GitHub calls the App ID, without quotes")]
 WorkItemId = Annotated[int, _build_id_parser("must be the number of a work item, without quotes")]
 WorkflowFile = Annotated[
-    str, match_pattern(_WORKFLOW, "workflow", "must be the name of a file in .github/workflows, such as `ci.yml`")
+    str, match_pattern(WORKFLOW_NAME, "workflow", "must be the name of a file in .github/workflows, such as `ci.yml`")
 ]
 
 ProjectPath = Annotated[
