@@ -35,7 +35,7 @@ def command(config_file: Path, level: RunLevel) -> None:
     seconds at the latest. A second signal ends it at once. Unfinished work is done after the next start.
     """
     from bot.queues.thread_signal import ThreadSignal
-    from bot.serve.json_log import JsonLog
+    from bot.serve.json_log import JsonLog, write_library_messages
     from bot.serve.service import Service, ServiceOptions
     from bot.wiring import SystemClock
     from bot.wiring.service import open_service_stores
@@ -44,6 +44,7 @@ def command(config_file: Path, level: RunLevel) -> None:
     work_signal = ThreadSignal()
     log = JsonLog(SystemClock())
     stores = open_service_stores(config_file, work_signal)
+    write_library_messages(log)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
     with service.lock_state():
         url = _start(service, stores.settings)

@@ -47,7 +47,7 @@ def command(config_file: Path, level: RunLevel, address: SocketAddress | None) -
     A second signal ends it at once. Other processes then do the unfinished work.
     """
     from bot.queues.thread_signal import ThreadSignal
-    from bot.serve.json_log import JsonLog
+    from bot.serve.json_log import JsonLog, write_library_messages
     from bot.serve.service import Service, ServiceOptions
     from bot.wiring import SystemClock
     from bot.wiring.service import open_service_stores
@@ -60,6 +60,7 @@ def command(config_file: Path, level: RunLevel, address: SocketAddress | None) -
         raise UsageError(
             f"{config_file} has no `queue`, so `basebump serve` does the work itself; hint: add `queue: postgresql`"
         )
+    write_library_messages(log)
     service = Service(ServiceOptions(config_file, level, NoProgress()), stores, work_signal, log)
     described = {"config": str(config_file), "level": level.word}
     if address is not None:
