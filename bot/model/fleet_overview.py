@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,16 @@ class ListedEntries(Generic[Entry]):
     total: int
 
 
+class ImageOrder(StrEnum):
+    """The order of a list of images. Blocked images come first, except in the order of names."""
+
+    RISK = "risk"
+    """By the vulnerabilities that open proposals fix, the most severe ones first."""
+    NAME = "name"
+    USE = "use"
+    """By the number of base branches that use the image, the largest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSummary:
     """A tag, and how the fleet uses it according to the last visits."""
@@ -45,6 +55,11 @@ class ImageSummary:
     """The number of references without a digest."""
     blocked: int = 0
     """The number of references to images that must not be used."""
+    has_proposals: bool = False
+    """True if a proposal for the tag is open."""
+    fixes: Mapping[str, int] | None = None
+    """The highest number of vulnerabilities that an open proposal for the tag fixes, by severity; None if no proposal
+    is open, or if it is not known what the proposals fix."""
 
     @property
     def name(self) -> str:
@@ -70,6 +85,8 @@ class BranchSummary:
     """True if the last visit left nothing to do."""
     is_public: bool
     """True if the last visit found that everyone can read the repository; False if it is private or not known."""
+    owners: tuple[str, ...]
+    """The owners of the files with image references according to CODEOWNERS, sorted."""
     due_at: datetime | None
     """The time at which the result of the visit may change although nothing else changes; None if there is no such
     time.

@@ -31,7 +31,7 @@ class SweepJob:
             visits = sorted({VisitWork(found.forge, found.server, found.name) for found in result.to_read})
             requests = (WorkRequest(visit, WorkPriority.SWEEP, WorkReason.SWEEP, each.trace) for visit in visits)
             reasons = ", ".join(f"{count} {_describe(reason)}" for reason, count in sorted(result.reasons.items()))
-            summary = f"{describe_repositories(len(visits))} a visit, of {result.branch_count} base branches"
+            summary = f"{describe_repositories(len(visits))} to be read, of {result.branch_count} base branches"
             errors = [failure.error for failure in result.failures[:1]]
             if (
                 result.has_unread_clusters

@@ -15,7 +15,7 @@ from bot.resources import read_config
 from bot.serve.access import USER_MISSING
 from bot.serve.api import ANSWERS, list_api_routes
 from bot.serve.http import HttpRequest, Response, Router
-from bot.settings.sections.serve import ServeSection
+from bot.settings.sections.serve import ServeSection, SocketAddress
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = ServeSection(events=SENDERS, user_header="X-Forwarded-Email")
@@ -136,7 +136,8 @@ def test_api_responses_link_to_the_next_page_until_the_last_page(year, monkeypat
 
 
 def test_api_withholds_findings_of_private_repositories_without_a_user(year):
-    anonymous = read(year, "/proposals", settings=ServeSection(), headers={})["proposals"]
+    everybody = ServeSection(listen=SocketAddress("0.0.0.0", 8080))
+    anonymous = read(year, "/proposals", settings=everybody, headers={})["proposals"]
     assert all(each["fixes"] is None and each["fixes_withheld"] for each in anonymous)
     assert any(each["fixes"] for each in read(year, "/proposals")["proposals"])
     web = "/repositories/github/github.com/acme/web"

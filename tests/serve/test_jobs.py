@@ -97,7 +97,7 @@ def test_sweep_requests_visits_only_of_new_and_changed_repositories(job_scene):
         job_scene.add_repository(name)
     [swept] = SweepJob(job_scene.build_run, HOUR)(job_scene.claim(SweepWork()))
     assert {each.key.repository for each in swept.requests} == {"web", "api"}
-    assert swept.result.startswith("2 repositories need a visit, of 2 base branches; 2 new or unfinished;")
+    assert swept.result.startswith("2 repositories need to be read, of 2 base branches; 2 new or unfinished;")
     assert swept.repeat_after == HOUR
     list(job_scene.visit_job()(job_scene.claim(*(each.key for each in swept.requests))))
     [again] = SweepJob(job_scene.build_run, HOUR)(job_scene.claim(SweepWork()))

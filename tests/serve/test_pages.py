@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.service.work import LEASE, WEB, interrupt_work, request_work
 from support.service.year import PUBLIC, SENDERS, build_ports, open_year
-from support.visits import NEW, OLD, build_request, build_verdict, build_visit
+from support.visits import API, NEW, OLD, build_request, build_verdict, build_visit
 
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.inventory import BranchKey
@@ -27,6 +27,8 @@ from bot.state.work.service_log import DatabaseServiceLog
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = ServeSection(events=SENDERS, user_header="X-Forwarded-Email")
+OPEN = ServeSection(listen=SocketAddress("0.0.0.0", 8080))
+"""A service that everybody can reach."""
 NAMED = {"x-forwarded-email": "kim@example.com"}
 LEFT_OUT = FINDINGS_LEFT_OUT.partition("`")[0]
 EXAMPLES = {
@@ -100,10 +102,16 @@ def test_pages_show_findings_of_private_repositories_only_to_users(year):
     named = read(year, "/proposals", show="fixes")
     assert "1 exploited" in named
     assert LEFT_OUT not in named
-    anonymous = read(year, "/proposals", show="fixes", settings=ServeSection(), headers={})
+    anonymous = read(year, "/proposals", show="fixes", settings=OPEN, headers={})
     assert "1 exploited" not in anonymous
     assert LEFT_OUT in anonymous
     assert "acme/web (main)" in anonymous
+
+
+def test_pages_show_numbers_of_fixes_to_everybody_on_this_machine(year):
+    local = read(year, "/proposals", show="fixes", settings=ServeSection(), headers={})
+    assert "1 exploited" in local
+    assert LEFT_OUT not in local
 
 
 def test_pages_show_evidence_without_user_only_for_images_of_public_repositories(year):
@@ -175,6 +183,39 @@ def test_image_page_shows_references_digests_and_evidence(year):
     text = read(year, "/images/python:3.12-slim")
     for words in ("Where it is used", "services/0/Dockerfile:1", "What the next digests change", "CVE-2026-3094"):
         assert words in text
+
+
+def test_images_page_sorts_by_risk_and_links_to_other_orders(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    names = ("golang:1", "node:22", "python:3.12", "redis:7")
+    fixes = {"node:22": {"critical": 2}, "python:3.12": {"exploited": 1, "high": 3}, "redis:7": None}
+    requests = [
+        build_request(index, branch=name, targets=(f"docker.io/library/{name}@{NEW}",), fixes=fixes[name])
+        for index, name in enumerate(fixes, 1)
+    ]
+    visits = [build_visit(*names, requests=tuple(requests)), build_visit("golang:1", "redis:7", key=API)]
+    DatabaseInventoryStore(database).record_visits(visits, {}, NOW)
+
+    def list_images(**query: str) -> list[str]:
+        return re.findall(
+            r'<th scope="row">.*?library/([a-z]+:[0-9.]+)<', get(database, "/images", **query).body.decode()
+        )
+
+    assert list_images() == list_images(sort="nonsense") == ["python:3.12", "node:22", "golang:1", "redis:7"]
+    assert list_images(sort="name") == ["golang:1", "node:22", "python:3.12", "redis:7"]
+    assert list_images(sort="use") == ["golang:1", "redis:7", "node:22", "python:3.12"]
+    page = get(database, "/images", q="o", sort="name").body.decode()
+    assert 'href="?q=o&amp;sort=use"' in page
+    text = read(database, "/images")
+    assert "1 exploited 3 high" in text
+    assert "not known" in text
+    anonymous = read(database, "/images", settings=OPEN, headers={})
+    assert "exploited" not in anonymous
+    assert "not shown" in anonymous
+
+
+def test_repositories_page_shows_owners(year):
+    assert re.search(r"acme/web \(main\) @acme/(web|data|platform) ", read(year, "/repositories", q="web"))
 
 
 @pytest.mark.parametrize("path", ["/images/docker.io/library/python:3.12", "/repositories/github/github.com/acme/web"])

@@ -12,7 +12,7 @@ from bot.core.transition import shorten_digest
 from bot.model.image_name import Digest
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.patch_times import FixSeverity
-from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey
+from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkReason
 from bot.serve.pages.content import Cell, CellStyle, Part, ShownTime
 
 NO_HOST = "-"
@@ -31,6 +31,12 @@ _UNITS = (
     (timedelta(), timedelta(seconds=1), "s"),
 )
 """For each unit of a relative time: the shortest time for which it is used, its length, and its name."""
+_REASONS: Mapping[str, str] = {
+    WorkReason.DUE: "a waiting time ended",
+    WorkReason.SWEEP: "regular reading",
+    WorkReason.POLL: "regular lookup",
+}
+"""The reasons whose words are the service's own names for its parts. The others are plain words already."""
 _SEVERITY_STYLES: Mapping[FixSeverity, CellStyle] = {
     FixSeverity.EXPLOITED: CellStyle.CRITICAL,
     FixSeverity.CRITICAL: CellStyle.CRITICAL,
@@ -155,7 +161,7 @@ def show_work(key: WorkKey) -> Cell:
             return Cell((Part("look up"), link_image(str(tag_ref))))
         case VisitWork(forge, host, repository):
             address = build_repository_address(forge, host, repository)
-            return Cell((Part("visit"), Part(make_one_line(repository), address=address)))
+            return Cell((Part("read"), Part(make_one_line(repository), address=address)))
         case SweepWork():
             return Cell((Part("list all repositories"),))
         case PollWork(host):
@@ -166,6 +172,11 @@ def show_work(key: WorkKey) -> Cell:
 def join_words(words: Iterable[str]) -> str:
     """Return the values of an enumeration as readable words, such as `image pushed` for `image-pushed`."""
     return ", ".join(each.replace("-", " ") for each in words)
+
+
+def show_reason(reason: str) -> Cell:
+    """Return why work was requested, in words for readers who do not know the parts of the service."""
+    return show_text(_REASONS.get(reason) or join_words([reason]))
 
 
 def show_identifier(text: str) -> Cell:

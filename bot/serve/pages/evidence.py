@@ -83,7 +83,7 @@ def build_evidence_tables(shown: ShownEvidence, now: datetime) -> Iterator[Table
         columns=_COLUMNS,
         rows=[_build_row(transition, evidence, now) for transition, evidence in shown.evidence.items()],
         empty="",
-        note="According to the scans of the last visits.",
+        note="According to the last scans.",
     )
     findings = list(_list_fixed(shown.evidence.values()))
     if findings:

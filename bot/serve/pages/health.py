@@ -44,13 +44,14 @@ def build_health(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, s
 
 def _list_facts(ports: PagePorts, now: datetime) -> list[tuple[str, Cell]]:
     coverage, last_sweep = ports.inventory.load_coverage(), ports.log.find_last_sweep()
+    never = show_text("not finished yet", CellStyle.WARNING)
     queue, settings = ports.queue.compute_figures(), ports.settings
     oldest = describe_span(queue.oldest_due_age) if queue.due else "nothing is due"
     return [
         ("Base branches", show_text(f"{coverage.branches:,}")),
         ("With unread files", show_count(coverage.branches_with_unread_files, CellStyle.WARNING)),
         ("Oldest data", show_time(coverage.oldest_read_at, now) if coverage.oldest_read_at else show_text("none")),
-        ("Last complete list", show_time(last_sweep, now) if last_sweep else show_text("none yet", CellStyle.WARNING)),
+        ("Last complete list", show_time(last_sweep, now) if last_sweep else never),
         ("Lists all repositories", show_text(f"every {describe_span(settings.sweep)}")),
         ("Looks up each tag", show_text(f"every {describe_span(settings.poll)}")),
         ("Oldest due work", show_text(oldest)),
@@ -101,7 +102,7 @@ def _build_host_table(hosts: Sequence[HostSummary], now: datetime) -> Table:
             for each in hosts
         ],
         empty="No work was done in the last 24 hours.",
-        note="Visits and lookups in the last 24 hours." if hosts else "",
+        note="Repositories that were read and tags that were looked up in the last 24 hours." if hosts else "",
     )
 
 

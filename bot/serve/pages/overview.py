@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot.model.fleet_overview import ListSection, RequestFigures, RequestFilter
+from bot.model.fleet_overview import ImageOrder, ListSection, RequestFigures, RequestFilter
 from bot.model.usage import InventoryCoverage
 from bot.model.work import QueueFigures
 from bot.reports.fleet.patch_times import PatchReport
@@ -13,7 +13,7 @@ from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_time_part, describe_span
 from bot.serve.pages.content import Figure, PageContent, PageLink, Part, Table
 from bot.serve.pages.event_tables import build_delivery_table
-from bot.serve.pages.image_tables import build_image_list
+from bot.serve.pages.image_tables import HEADINGS, build_image_list
 from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts, link_rest
 from bot.serve.pages.request_tables import fill_request_table, list_notices
 from bot.serve.pages.stage_tables import (
@@ -52,7 +52,7 @@ def build_overview(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str,
 
 def _build_lead(ports: PagePorts, coverage: InventoryCoverage, now: datetime) -> list[Part]:
     if coverage.oldest_read_at is None:
-        return [Part("The state contains no base branches yet. They appear after the first sweep.")]
+        return []
     last_sweep = ports.log.find_last_sweep()
     swept = [Part("Last complete list of repositories:"), build_time_part(last_sweep, now)] if last_sweep else []
     return [
@@ -103,12 +103,17 @@ def _describe_unknown(requests: RequestFigures) -> str:
 
 def _build_median_figure(report: PatchReport | None) -> Figure:
     median = report.trends.points[-1].median if report is not None and report.trends is not None else None
-    value = describe_span(median) if median is not None else "none yet"
-    return Figure("Time to patch", value, "median of 30 days", PageLink.TRENDS.address)
+    if report is None:
+        value, note = "…", "being computed"
+    elif median is None:
+        value, note = "none", "no fix was merged in 30 days"
+    else:
+        value, note = describe_span(median), "median of 30 days"
+    return Figure("Time to patch", value, note, PageLink.TRENDS.address)
 
 
 def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:
-    images = ports.fleet.find_images("", _PREVIEW)
+    images = ports.fleet.find_images("", _PREVIEW, ImageOrder.RISK)
     waiting, deliveries = ports.log.list_pending(PREVIEW_ROWS), ports.log.list_deliveries(PREVIEW_ROWS)
     return (
         _build_request_table(ports, RequestFilter.OVERDUE, "Overdue proposals", "No proposal is overdue."),
@@ -120,9 +125,10 @@ def _build_tables(ports: PagePorts, now: datetime) -> tuple[Table, ...]:
         ),
         build_waiting_table(waiting, now, more=Part("The whole queue", address=PageLink.QUEUE.address)),
         build_image_list(
+            ports,
             images.entries,
             name="images",
-            heading="Images, blocked ones first, then the most used",
+            heading=HEADINGS[ImageOrder.RISK],
             more=link_rest(images, PageLink.IMAGES.address),
         ),
         build_delivery_table(deliveries, now, more=Part("All deliveries", address=PageLink.EVENTS.address)),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from bot.inventory_ports import InventoryReader, StageReader
+from bot.model.config_types.addresses import is_loopback
 from bot.model.evidence import Evidence
 from bot.model.fleet_overview import Entry, ListedEntries, ListSection
 from bot.ports import Clock
@@ -67,9 +68,11 @@ class PagePorts:
     def can_show_fixes(self, *, is_public: bool) -> bool:
         """Return True if the page is allowed to show what a proposal fixes.
 
-        `is_public` is about the proposal's repository.
+        `is_public` is about the proposal's repository. On a loopback address, everybody on this machine may see the
+        numbers of fixes. What is fixed is evidence, and remains private.
         """
-        return self.has_users or (is_public and not self.has_private_scanners)
+        is_local = is_loopback(self.settings.listen[0])
+        return self.has_users or is_local or (is_public and not self.has_private_scanners)
 
     def can_show_evidence(self, evidence: Evidence, *, is_public: bool) -> bool:
         """Return True if the page is allowed to show the evidence for an update in a repository."""

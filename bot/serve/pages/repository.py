@@ -54,7 +54,7 @@ _MOVE_COLUMNS = (
 _ORIGINS = {
     MoveOrigin.BASEBUMP: "basebump",
     MoveOrigin.OTHER: "others",
-    MoveOrigin.FIRST_VISIT: "found by the first visit",
+    MoveOrigin.FIRST_VISIT: "not known: it was there at first",
 }
 
 
@@ -122,7 +122,7 @@ def _build_reference_table(reports: Mapping[BranchKey, RepositoryReport], histor
             _build_reference_row(key, report, verdict, [each.request for each in history.requests if each.key == key])
             for key, report, verdict in found[:MAX_REFERENCES]
         ],
-        empty="The last visit found no image references.",
+        empty="basebump found no image references when it last read the repository.",
         note=f"{left_out:,} more are not shown." if left_out > 0 else "",
     )
 

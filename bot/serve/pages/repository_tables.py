@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.core.markdown import describe_rest, make_one_line
 from bot.model.fleet_overview import BranchSummary
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, link_repository, show_count, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, SearchField, Table
 from bot.serve.pages.ports import ListPage, PagePorts, parse_words
 
+MAX_OWNERS = 3
+"""The maximum number of owners of one base branch that are shown."""
 _COLUMNS = (
-    *(Column("Repository"), Column("Forge"), Column("References", is_number=True)),
+    *(Column("Repository"), Column("Owners"), Column("Forge"), Column("References", is_number=True)),
     *(Column("Can be updated", is_number=True), Column("Not pinned", is_number=True)),
-    *(Column("Open proposals", is_number=True), Column("Last visit"), Column("State")),
+    *(Column("Open proposals", is_number=True), Column("Last read"), Column("State")),
 )
 
 
@@ -51,6 +54,7 @@ def build_branch_list(
         rows=[
             (
                 build_cell(link_repository(each.key)),
+                _show_owners(each.owners),
                 show_text(each.key.host or each.key.forge),
                 show_count(each.references),
                 show_count(each.outdated),
@@ -67,9 +71,14 @@ def build_branch_list(
     )
 
 
+def _show_owners(owners: Sequence[str]) -> Cell:
+    shown = ", ".join(map(make_one_line, owners[:MAX_OWNERS]))
+    return Cell((Part(shown),), describe_rest(len(owners), MAX_OWNERS)) if owners else Cell()
+
+
 def show_branch_state(branch: BranchSummary) -> Cell:
     """Return the status of a base branch: up to date, outdated, or to be read again."""
-    state = Part("settled", CellStyle.GOOD) if branch.is_settled else Part("to be read again")
+    state = Part("nothing to do", CellStyle.GOOD) if branch.is_settled else Part("to be read again")
     return Cell(
         (state, *((Part("unread files", CellStyle.WARNING, is_badge=True),) if branch.has_unread_files else ()))
     )

@@ -36,6 +36,7 @@ def build_search(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, st
         title=f"Search: {words}" if words else "Search",
         tables=(
             build_image_list(
+                ports,
                 images.entries,
                 name="images",
                 heading="Images",

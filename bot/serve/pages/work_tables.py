@@ -11,9 +11,9 @@ from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import (
     build_time_part,
     describe_span,
-    join_words,
     show_count,
     show_identifier,
+    show_reason,
     show_text,
     show_time,
     show_work,
@@ -31,6 +31,13 @@ _FINISHED_COLUMNS = (
     *(Column("Work"), Column("Result"), Column("Why"), Column("Proposals", is_number=True)),
     *(Column("Took", is_number=True), Column("Ended"), Column("Trace")),
 )
+_PRIORITIES: Mapping[WorkPriority, str] = {
+    WorkPriority.SWEEP: "regular",
+    WorkPriority.CHANGE: "change",
+    WorkPriority.CRITICAL: "critical fix",
+    WorkPriority.EXPLOITED: "exploited fix",
+    WorkPriority.USER: "asked by a user",
+}
 FINISHED = "finished"
 """The value of the parameter `show` for the list of finished work."""
 
@@ -152,7 +159,7 @@ def build_finished_table(rows: Sequence[FinishedWork], now: datetime, *, pager: 
             (
                 show_work(each.key),
                 _show_result(each),
-                show_text(join_words([each.reason])),
+                show_reason(each.reason),
                 show_count(each.opened),
                 show_text(describe_span(max(each.ended_at - each.started_at, timedelta()))),
                 show_time(each.ended_at, now),
@@ -175,7 +182,7 @@ def _show_request(work: PendingWork, now: datetime) -> tuple[Cell, ...]:
     """Return the cells about the request for a piece of work: its cause, priority and times."""
     return (
         show_work(work.key),
-        show_text(join_words([work.reason])),
+        show_reason(work.reason),
         _show_priority(work.priority),
         show_time(work.requested_at, now),
     )
@@ -183,7 +190,7 @@ def _show_request(work: PendingWork, now: datetime) -> tuple[Cell, ...]:
 
 def _show_priority(priority: WorkPriority) -> Cell:
     is_urgent = priority in {WorkPriority.CRITICAL, WorkPriority.EXPLOITED}
-    return show_text(priority.name.lower(), CellStyle.CRITICAL if is_urgent else CellStyle.PLAIN)
+    return show_text(_PRIORITIES[priority], CellStyle.CRITICAL if is_urgent else CellStyle.PLAIN)
 
 
 def _show_due(work: PendingWork, now: datetime) -> Cell:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 
 from bot.model.fleet_overview import (
     BranchSummary,
+    ImageOrder,
     ImageSummary,
     ListedEntries,
     ListSection,
@@ -60,8 +62,10 @@ class DatabaseFleetReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find_images(self, words: str, section: ListSection) -> ListedEntries[ImageSummary]:
-        """Return the tags whose name contains `words` in any case: blocked ones first, and then the most used ones."""
+    def find_images(
+        self, words: str, section: ListSection, order: ImageOrder = ImageOrder.USE
+    ) -> ListedEntries[ImageSummary]:
+        """Return the tags whose name contains `words` in any case."""
         name = TAGS.c.repository + ":" + TAGS.c.tag
         is_match = name.icontains(words, autoescape=True) if words else true()
         branches = func.count(IMAGE_REFERENCES.c.branch.distinct()).label("branch_count")
@@ -71,12 +75,18 @@ class DatabaseFleetReader:
             .where(is_match)
             .group_by(TAGS.c.id, TAGS.c.repository, TAGS.c.tag)
         )
-        order = (_BLOCKED_COUNT.desc(), branches.desc(), TAGS.c.repository, TAGS.c.tag)
+        by_name = (TAGS.c.repository, TAGS.c.tag)
+        columns = by_name if order is ImageOrder.NAME else (_BLOCKED_COUNT.desc(), branches.desc(), *by_name)
+        part = slice(section.offset, section.offset + section.limit)
         with self._database.open_for_reading() as connection:
+            fixes = _load_image_fixes(connection)
+            if order is ImageOrder.RISK:
+                rows = connection.execute(query.order_by(*columns)).all()
+                found = sorted((_build_image(row, fixes) for row in rows), key=_get_risk_order)
+                return ListedEntries(tuple(found[part]), len(found))
             total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-            rows = connection.execute(query.order_by(*order).offset(section.offset).limit(section.limit))
-            found = tuple(ImageSummary(repository, tag or None, *counts) for repository, tag, *counts in rows)
-        return ListedEntries(found, total)
+            page = connection.execute(query.order_by(*columns).offset(section.offset).limit(section.limit))
+            return ListedEntries(tuple(_build_image(row, fixes) for row in page), total)
 
     def find_branches(self, words: str, section: ListSection) -> ListedEntries[BranchSummary]:
         """Return the base branches of the repositories whose name contains `words` in any case, sorted by name."""
@@ -146,6 +156,44 @@ class DatabaseFleetReader:
         )
 
 
+_FixesByImage = Mapping[tuple[str, str], Mapping[str, int] | None]
+"""The vulnerabilities that open proposals fix, by the repository and the tag of the image."""
+
+
+def _load_image_fixes(connection: Connection) -> _FixesByImage:
+    """Return the highest numbers of vulnerabilities that open proposals for an image fix; None if they are unknown."""
+    fixes: dict[tuple[str, str], Counter[str] | None] = {}
+    for targets, counts in connection.execute(select(REQUESTS.c.targets, REQUESTS.c.fixes).where(_IS_OPEN)):
+        for target in json.loads(targets):
+            repository, _, tag = target.partition("@")[0].rpartition(":")
+            known = fixes.setdefault((repository, tag), None)
+            if counts is not None:
+                found: Counter[str] = Counter(json.loads(counts))
+                fixes[repository, tag] = found | (known or Counter())
+    return fixes
+
+
+def _build_image(row: Row[Any], fixes: _FixesByImage) -> ImageSummary:
+    key = (row.repository, row.tag)
+    return ImageSummary(
+        row.repository,
+        row.tag or None,
+        row.branch_count,
+        row.reference_count,
+        row.outdated_count,
+        row.unpinned_count,
+        row.blocked_count,
+        has_proposals=key in fixes,
+        fixes=fixes.get(key),
+    )
+
+
+def _get_risk_order(image: ImageSummary) -> tuple[int, ...]:
+    """Return the key that sorts images by blocked references, and then by the severity of waiting fixes."""
+    fixes = image.fixes or {}
+    return -image.blocked, *(-fixes.get(each.value, 0) for each in FixSeverity)
+
+
 def _build_condition(request_filter: RequestFilter, now: datetime) -> ColumnElement[bool]:
     match request_filter:
         case RequestFilter.OPEN:
@@ -200,6 +248,10 @@ def _load_branches(connection: Connection, ids: Collection[int]) -> tuple[Branch
     branch = IMAGE_REFERENCES.c.branch
     references = select(branch, *_COUNTS).where(branch.in_(ids)).group_by(branch)
     requests = select(REQUESTS.c.branch, func.count().label("open_count")).where(REQUESTS.c.branch.in_(ids), _IS_OPEN)
+    owners = select(branch, IMAGE_REFERENCES.c.owners).where(branch.in_(ids), IMAGE_REFERENCES.c.owners != "")
+    owners_by_branch: dict[int, set[str]] = defaultdict(set)
+    for number, names in connection.execute(owners.distinct()):
+        owners_by_branch[number].update(names.split())
     counts = {row.branch: row for row in connection.execute(references)}
     open_counts = {row.branch: row for row in connection.execute(requests.group_by(REQUESTS.c.branch))}
     return tuple(
@@ -214,6 +266,7 @@ def _load_branches(connection: Connection, ids: Collection[int]) -> tuple[Branch
             has_unread_files=row.has_unread_files,
             is_settled=bool(row.is_settled),
             is_public=bool(row.is_public),
+            owners=tuple(sorted(owners_by_branch[row.id])),
             due_at=row.due_at,
         )
         for row in connection.execute(query)
