@@ -48,7 +48,7 @@ from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
 from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.metrics import MeasuredProcess, ServiceMetrics
-from bot.serve.pages import list_page_routes
+from bot.serve.pages import build_missing_handler, list_page_routes
 from bot.serve.pages.ports import PagePorts
 from bot.serve.poll_job import PollJob
 from bot.serve.receiver import ConfiguredSender, Receiver
@@ -289,7 +289,9 @@ class Service:
             for each in list_senders(self._stores.settings)
             if each.kind.is_forge
         }
-        return self._start_server(self._stores.settings.serve.listen, self._list_routes(), large_paths)
+        ports = build_page_ports(self._stores, self._clock)
+        router = Router(self._list_routes(ports), build_missing_handler(ports))
+        return self._start_server(self._stores.settings.serve.listen, router, large_paths)
 
     def start_monitoring(self, address: SocketAddress) -> str:
         """Start an HTTP server with the probes and metrics of `basebump work`, and return its URL.
@@ -299,14 +301,14 @@ class Service:
         serve = replace(self._stores.settings.serve, listen=address, user_header=None)
         deliveries, measured = DeliveryTally(self._stores.log, ()), self._measure("work")
         metrics = ServiceMetrics(self._stores.metrics, deliveries, measured, serve.sweep)
-        return self._start_server(address, self._list_monitoring_routes(metrics, serve))
+        return self._start_server(address, Router(self._list_monitoring_routes(metrics, serve)))
 
     def _start_server(
-        self, address: SocketAddress, routes: Iterable[Route], large_paths: Mapping[str, HeaderProof] | None = None
+        self, address: SocketAddress, router: Router, large_paths: Mapping[str, HeaderProof] | None = None
     ) -> str:
         host, port = address
         socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
-        server = build_server(Application(Router(routes), self._log), host, port, large_paths or {})
+        server = build_server(Application(router, self._log), host, port, large_paths or {})
         threading.Thread(target=server.run, name="server", daemon=True).start()
         return f"http://{address}"
 
@@ -387,7 +389,7 @@ class Service:
             WorkKind.POLL: PollJob(self._build_run, inventory, serve.poll, self._clock),
         }
 
-    def _list_routes(self) -> Iterable[Route]:
+    def _list_routes(self, ports: PagePorts) -> Iterable[Route]:
         stores, senders = self._stores, list_senders(self._stores.settings)
         deliveries = DeliveryTally(stores.log, [each.name for each in senders])
         builds = stores.settings.builds
@@ -395,7 +397,6 @@ class Service:
         receiver = Receiver(senders, stores.inventory, deliveries, self._clock, self._log, own_tags)
         yield Route.build("POST", f"{EVENTS_PATH}{{name}}", receiver.receive)
         yield Route.build("OPTIONS", f"{EVENTS_PATH}{{name}}", receiver.receive)
-        ports = build_page_ports(stores, self._clock)
         serve = stores.settings.serve
         metrics = ServiceMetrics(stores.metrics, deliveries, self._measure("serve"), serve.sweep, ports.stages)
         yield from self._list_monitoring_routes(metrics, serve)

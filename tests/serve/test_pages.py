@@ -17,7 +17,7 @@ from bot.model.vocabulary import ReferenceStatus
 from bot.model.work import MAX_INTERRUPTIONS, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.serve.access import FOREIGN_HOST, USER_MISSING
 from bot.serve.http import HttpRequest, Response, Router
-from bot.serve.pages import PAGES, list_page_routes
+from bot.serve.pages import PAGES, build_missing_handler, list_page_routes
 from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
 from bot.settings.sections.serve import ServeSection, SocketAddress
 from bot.state.database import Database
@@ -47,7 +47,9 @@ def get(database, path: str, *, settings=USERS, headers=NAMED, **query) -> Respo
     ports = build_ports(database, NOW, settings)
     if path == "/":  # on a busy machine, computing the fixes takes longer than the page waits
         ports.trends.load(timedelta(minutes=1))
-    return Router(list_page_routes(ports)).answer(HttpRequest("GET", path, query, headers))
+    return Router(list_page_routes(ports), build_missing_handler(ports)).answer(
+        HttpRequest("GET", path, query, headers)
+    )
 
 
 def read(database, path: str, **more) -> str:
@@ -252,6 +254,31 @@ def test_pages_of_unknown_images_and_repositories_have_status_404(year, path):
     response = get(year, path)
     assert response.status == 404
     assert b"Not found" in response.body
+
+
+def test_unknown_address_has_a_page_for_browsers_and_a_line_for_programs(year):
+    browser = NAMED | {"accept": "text/html,application/xhtml+xml"}
+    page = get(year, "/nonsense", headers=browser)
+    assert (page.status, page.content_type) == (404, "text/html; charset=utf-8")
+    assert 'href="/images"' in page.body.decode()
+    assert "There is no page at this address" in page.body.decode()
+    assert get(year, "/nonsense", headers={"accept": "text/html"}).status == 403
+    assert (get(year, "/nonsense").status, get(year, "/nonsense").body) == (404, b"not found\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/images", "/repositories", "/proposals", "/trends"])
+def test_pages_of_an_empty_state_say_when_and_how_data_appears(tmp_path, path):
+    database = Database.sqlite(tmp_path / "state.db")
+    text = read(database, path)
+    assert "basebump has not read a repository yet. It first lists all repositories" in text
+    assert "within a minute after basebump serve was started" in text
+    queue = DatabaseWorkQueue(database)
+    request_work(queue, WEB)
+    assert "starts as soon as a worker is free" in read(database, path)
+    queue.claim_work("a", list(WorkKind), 1, timedelta(minutes=1))
+    assert "It is working on this now" in read(database, path)
+    DatabaseInventoryStore(database).record_visits([build_visit("python:3.12")], {}, NOW)
+    assert "has not read a repository" not in read(database, path)
 
 
 def test_search_finds_images_and_repositories_in_any_case(year):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from bot.resources import read_template
 from bot.serve.access import guard
 from bot.serve.http import Handler, HttpRequest, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
+from bot.serve.pages.empty_state import explain_empty_state
 from bot.serve.pages.event_tables import build_events
 from bot.serve.pages.health import build_health
 from bot.serve.pages.image import build_image
@@ -18,7 +20,7 @@ from bot.serve.pages.renderer import PageRenderer
 from bot.serve.pages.repository import build_repository
 from bot.serve.pages.repository_tables import build_repositories
 from bot.serve.pages.request_tables import build_proposals
-from bot.serve.pages.search import build_search, build_trends
+from bot.serve.pages.search import build_missing_page, build_search, build_trends
 from bot.serve.pages.stage_tables import build_stages
 from bot.serve.pages.work_tables import build_queue
 
@@ -40,18 +42,38 @@ PAGES: Mapping[str, PageBuilder] = {
     "/repositories/{forge}/{path...}": build_repository,
 }
 """The pages by their paths."""
+_FLEET_PAGES = frozenset(PageLink) - {PageLink.QUEUE, PageLink.EVENTS, PageLink.HEALTH}
+"""The pages that are empty until a repository was read."""
+
+
+_NO_SUCH_PAGE = "There is no page at this address. The search finds images and repositories by their names."
 
 
 def list_page_routes(ports: PagePorts) -> Iterable[Route]:
     """Yield the routes of all pages, of their stylesheet and of their icon."""
-    renderer = PageRenderer(read_template, has_stages=ports.stages is not None)
+    renderer = _create_renderer(ports)
     for path, build in PAGES.items():
         yield Route.build("GET", path, guard(_build_handler(ports, renderer, build), ports.settings))
     yield from renderer.list_file_routes()
 
 
+def build_missing_handler(ports: PagePorts) -> Handler:
+    """Return the handler that answers the requests of browsers for pages that do not exist."""
+    return guard(
+        _build_handler(ports, _create_renderer(ports), lambda *_: build_missing_page(_NO_SUCH_PAGE)), ports.settings
+    )
+
+
+def _create_renderer(ports: PagePorts) -> PageRenderer:
+    return PageRenderer(read_template, has_stages=ports.stages is not None)
+
+
 def _build_handler(ports: PagePorts, renderer: PageRenderer, build: PageBuilder) -> Handler:
     def answer(request: HttpRequest, parts: Mapping[str, str]) -> Response:
-        return renderer.render(build(ports, request, parts), request)
+        content = build(ports, request, parts)
+        is_empty = content.link is PageLink.OVERVIEW or not any(table.rows for table in content.tables)
+        if content.link in _FLEET_PAGES and is_empty:
+            content = replace(content, notices=(*content.notices, *explain_empty_state(ports)))
+        return renderer.render(content, request)
 
     return answer

@@ -64,6 +64,6 @@ def build_trends(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, s
     )
 
 
-def build_missing_page(sentence: str, link: PageLink) -> PageContent:
-    """Return the page that is shown if the URL names an image or a repository that the state does not contain."""
+def build_missing_page(sentence: str, link: PageLink | None = None) -> PageContent:
+    """Return the page that is shown if the URL names nothing that exists, with the reason."""
     return PageContent(title="Not found", link=link, lead=(Part(sentence),), status=_NOT_FOUND)
