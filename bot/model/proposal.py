@@ -347,6 +347,8 @@ class DeferProposal:
 
     proposal: Proposal
     reason: DeferralReason
+    detail: str = ""
+    """A sentence with details, such as when the schedule next allows opening the proposal; may be empty."""
 
 
 class NoChangeReason(StrEnum):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -15,6 +16,10 @@ from bot.model.limits import Opening, ProposalLimits, ProposalSchedule
 from bot.model.proposal import DeferProposal, DeferralReason, OpenStep, Proposal
 
 _IMMEDIATE_ACTIONS = frozenset({RequestedAction.OPEN, RequestedAction.AGAIN})
+MAX_WAIT = timedelta(days=366)
+"""How far ahead the next opening of a schedule is searched."""
+MAX_SEARCH_STEPS = 2_000
+"""Limit on the times that are compared with the schedules. Two schedules on different days need two steps a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,8 @@ def defer_proposals(
         if why is None:
             open_counts.add(queues[index], proposal)
         else:
-            deferred[index][proposal.branch] = DeferProposal(proposal, why)
+            detail = _describe_opening(proposal, now) if why is DeferralReason.SCHEDULE else ""
+            deferred[index][proposal.branch] = DeferProposal(proposal, why, detail)
     return deferred
 
 
@@ -141,6 +147,52 @@ def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
     """
     minute = now.astimezone(ZoneInfo(schedule.timezone)).replace(second=0, microsecond=0)
     return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
+
+
+def find_opening_time(schedules: Sequence[ProposalSchedule], now: datetime) -> datetime | None:
+    """Return the first minute, from now on, at which all schedules allow opening proposals.
+
+    The result is in the time zone of the schedules, or in UTC if they have several. Return None if there is no such
+    minute within MAX_WAIT, or if it is not found within MAX_SEARCH_STEPS.
+    """
+    timezones = {each.timezone for each in schedules}
+    timezone = ZoneInfo(timezones.pop() if len(timezones) == 1 else "UTC")
+    time = now.astimezone(UTC).replace(second=0, microsecond=0)
+    for _ in range(MAX_SEARCH_STEPS):
+        times = [_find_open_minute(each, time) for each in schedules]
+        latest = max((each for each in times if each is not None), default=time)
+        if None in times or latest > now + MAX_WAIT:
+            return None
+        if latest == time:
+            return time.astimezone(timezone)
+        time = latest
+    return None
+
+
+def _find_open_minute(schedule: ProposalSchedule, begin: datetime) -> datetime | None:
+    """Return the first minute from `begin` on at which a schedule is open, in UTC; None if there is none."""
+    local = begin.astimezone(ZoneInfo(schedule.timezone))
+    found = next(CronSim(schedule.cron, local - timedelta(seconds=1)), None)
+    return None if found is None else found.astimezone(UTC)
+
+
+def _describe_opening(proposal: Proposal, now: datetime) -> str:
+    """Return a sentence with the time at which the schedules of a proposal next allow opening it."""
+    return _describe_opening_time(proposal.schedules, proposal.waits_until, now.replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=1024)
+def _describe_opening_time(schedules: tuple[ProposalSchedule, ...], waits_until: datetime | None, now: datetime) -> str:
+    opening = find_opening_time(schedules, now)
+    if waits_until is not None and (opening is None or waits_until < opening):
+        return f"Because of its due date, it can be opened from {_format_time(waits_until.astimezone(UTC))} on."
+    if opening is None:
+        return f"No time within {MAX_WAIT.days} days is in all of its schedules."
+    return f"The schedule next allows it on {_format_time(opening)}."
+
+
+def _format_time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d} at {time:%H:%M} ({time.tzinfo})"
 
 
 def _get_sort_key(proposal: Proposal) -> tuple[int, bool, int, int, datetime, datetime, str]:

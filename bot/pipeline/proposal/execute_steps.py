@@ -250,7 +250,8 @@ class StepExecutor:
             case NoChange():
                 return self._report_no_change(step, desired)
             case DeferProposal():
-                return _report_proposal(step.proposal, ProposalOutcome.DEFERRED, note=step.reason.sentence)
+                note = f"{step.reason.sentence} {step.detail}".rstrip()
+                return _report_proposal(step.proposal, ProposalOutcome.DEFERRED, note=note)
         assert_never(step)
 
     def _open_request(self, step: OpenStep) -> ProposalReport:

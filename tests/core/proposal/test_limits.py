@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.values import digest
 
-from bot.core.proposal.limits import OpenQueue, defer_proposals, is_schedule_open
+from bot.core.proposal.limits import OpenQueue, defer_proposals, find_opening_time, is_schedule_open
 from bot.core.proposal.opening import NEVER
 from bot.model.due_date import DueClass, DueDate
 from bot.model.limits import ProposalLimits, ProposalSchedule
@@ -150,6 +152,62 @@ def test_proposal_is_opened_only_if_all_schedules_are_open():
         NONE, [build_open_request("a", schedules=(morning,)), build_open_request("b", schedules=(morning, sunday))], 0
     )
     assert list_deferrals(only) == [{"b": DeferralReason.SCHEDULE}]
+
+
+@pytest.mark.parametrize(
+    ("schedules", "expected"),
+    [
+        ([("* 6-9 * * MON", "UTC")], "2026-11-23T06:30+00:00"),
+        ([("* 8-9 * * MON", "Europe/Berlin")], "2026-11-23T08:00+01:00"),
+        ([("* 5-6 * * MON", "Europe/Berlin")], "2026-11-30T05:00+01:00"),
+        ([("* 6 1 4 *", "Europe/Berlin")], "2027-04-01T06:00+02:00"),
+        ([("* 6-9 * * *", "UTC"), ("* * * * SUN", "UTC")], "2026-11-29T06:00+00:00"),
+        ([("* 6-9 * * *", "Europe/Berlin"), ("* * * * SUN", "UTC")], "2026-11-29T05:00+00:00"),
+        ([("* * * * SUN", "UTC"), ("* * * * MON", "UTC")], None),
+        ([("* * 29 2 *", "UTC")], None),
+    ],
+)
+def test_opening_time_is_first_minute_in_all_schedules(schedules, expected):
+    found = find_opening_time([ProposalSchedule(*each) for each in schedules], MONDAY.replace(second=59))
+    assert (None if found is None else found.isoformat(timespec="minutes")) == expected
+
+
+crons = st.builds(
+    "* {} * * {}".format, st.sampled_from(["2", "3-4", "8-20", "*", "0,23"]), st.sampled_from(["*", "0", "1-5"])
+)
+zones = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+
+
+@given(
+    st.lists(st.builds(ProposalSchedule, crons, zones), min_size=1, max_size=2),
+    st.datetimes(datetime(2026, 10, 20), datetime(2026, 10, 30), timezones=st.just(UTC)),  # noqa: DTZ001 - see timezones
+)
+@settings(max_examples=20)
+def test_no_minute_before_the_opening_time_is_in_all_schedules(schedules, time):
+    now = time.replace(second=0, microsecond=0)
+    found = find_opening_time(schedules, now)
+    end = now + timedelta(days=2) if found is None else min(found, now + timedelta(days=2))
+    assert found is None or all(is_schedule_open(each, found) for each in schedules)
+    minutes = (now + timedelta(minutes=each) for each in range(0, (end - now) // timedelta(minutes=1), 7))
+    assert not any(all(is_schedule_open(each, minute) for each in schedules) for minute in minutes)
+
+
+@pytest.mark.parametrize(
+    ("more", "detail"),
+    [
+        ({}, "The schedule next allows it on 2026-11-29 at 08:00 (Europe/Berlin)."),
+        (
+            {"waits_until": MONDAY + timedelta(days=2)},
+            "Because of its due date, it can be opened from 2026-11-25 at 06:30 (UTC) on.",
+        ),
+        ({"schedules": (ProposalSchedule("* * 29 2 *"),)}, "No time within 366 days is in all of its schedules."),
+    ],
+)
+def test_deferral_because_of_schedule_contains_the_next_opening_time(more, detail):
+    schedules = (ProposalSchedule("* 8 * * SUN", "Europe/Berlin"),)
+    step = build_open_request("a", **{"schedules": schedules, **more})
+    (deferred,) = defer_proposals([build_queue(NONE, [step], 0)], MONDAY)
+    assert (deferred["a"].reason, deferred["a"].detail) == (DeferralReason.SCHEDULE, detail)
 
 
 @pytest.mark.parametrize(

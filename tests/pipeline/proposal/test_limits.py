@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -70,7 +71,8 @@ def test_pull_requests_are_updated_but_not_opened_outside_the_schedule(tmp_path,
     updated_registry.move("nginx", "1", "newer")
     report = updated_registry.run([stand.fleet()])
     assert list_outcomes(report) == ["refreshed", "deferred", "deferred"]
-    assert report.repositories[0].proposals[1].note.startswith("Its schedule ")
+    note = report.repositories[0].proposals[1].note
+    assert re.match(r"Its schedule .* The schedule next allows it on \d{4}-01-01 at 00:00 \(UTC\)\.", note)
 
 
 def test_update_below_required_severity_waits_but_open_pull_request_is_updated(tmp_path, updated_registry):
