@@ -39,6 +39,15 @@ MISALIGNED_NUMBERS = """
 [...document.querySelectorAll("td.count")].filter((cell) => getComputedStyle(cell).textAlign !== "right")
   .map((cell) => cell.textContent)
 """
+BROKEN_WORDS = """
+[...document.querySelectorAll(".scroll td, .scroll th")].filter((cell) => cell.checkVisibility())
+  .filter((cell) => getComputedStyle(cell).overflowWrap === "anywhere").map((cell) => cell.textContent)
+"""
+"""Cells whose words the browser may break although the table could be wider."""
+SCROLLED_TABLES = """
+[...document.querySelectorAll(".scroll")].filter((table) => table.scrollWidth > table.clientWidth + 1)
+  .map((table) => table.getAttribute("aria-labelledby"))
+"""
 TIMES_WITHOUT_TITLE = (
     "document.querySelectorAll('td time:not([title]), dd time:not([title]), .lead time:not([title])').length"
 )
@@ -66,6 +75,13 @@ def address(tmp_path_factory):
 def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("browser")) as started:
         yield started
+
+
+@pytest.mark.parametrize("path", ["/", "/images", "/repositories", "/queue", "/proposals?show=fixes"])
+def test_tables_fit_a_narrow_window_without_broken_words(chromium, address, path):
+    chromium.show(address + path, width=1012)
+    assert chromium.evaluate(BROKEN_WORDS) == []
+    assert chromium.evaluate(SCROLLED_TABLES) == []
 
 
 @pytest.mark.parametrize("mode", MODES)

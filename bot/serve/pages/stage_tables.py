@@ -57,7 +57,7 @@ MAX_STUCK = 50
 MAX_DIGESTS = 20
 """The maximum number of running digests of an image that are shown."""
 _STUCK_COLUMNS = (
-    *(Column("Image"), Column("State"), Column("Since"), Column("Repository"), Column("File")),
+    *(Column("Image"), Column("State"), Column("Since"), Column("Repository")),
     *(Column("Why"), Column("Proposal")),
 )
 _RUNNING_COLUMNS = (Column("Image"), Column("Digest"), Column("Where it runs"))
@@ -203,8 +203,7 @@ def _build_stuck_row(ports: PagePorts, progress: UpdateProgress, scope: StageSco
             Part(progress.describe_state(scope), CellStyle.WARNING), note="" if progress.is_latest else LATER_UPDATE
         ),
         show_time(progress.since, now),
-        build_cell(link_repository(use.key)),
-        build_cell(Part(make_one_line(f"{use.path}:{use.line_number}"), is_code=True)),
+        build_cell(link_repository(use.key), note=f"{use.path}:{use.line_number}"),
         build_cell(*why, *failed),
         build_cell(*number),
     )

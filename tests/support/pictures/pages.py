@@ -93,5 +93,5 @@ def _render_page(kind: str, content: str) -> str:
     links = _link_style_sheet() if kind == "proposal" else ""
     style = f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
     head = f'<meta charset="utf-8"><title>basebump</title>{links}{style}'
-    mode = 'data-color-mode="light" data-light-theme="light"'
+    mode = 'data-color-mode="auto" data-light-theme="light" data-dark-theme="dark"'
     return f'<!doctype html><html lang="en" {mode}><head>{head}</head><body class="{kind}">{content}</body></html>'
