@@ -23,7 +23,8 @@ _SEVERITY = re.compile(
     r"(?:(?<![\w.-])\d+ (?:known )?|\A *(?:- )?)(exploited|critical|high|medium|low)(?![\w-])(?=[ ,;).]|\Z)"
 )
 """Matches a number of findings (`3 critical`), and a severity in the first column of a table."""
-_COLUMN_GAP = re.compile(r"(?<=\S) {3,}(?=\S)")
+_COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+_GAP = "  "
 HANGING_INDENT = 2
 """The number of extra blanks before the second and each further row of a wrapped line."""
 
@@ -40,16 +41,15 @@ def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] 
 def render_run_for_screen(report: RunReport) -> str:
     """Render the text output of `run` for stdout.
 
-    A terminal gets colours, and a table of all repositories at the end. A log gets a collapsible section for each
+    A terminal gets colours, and a table of all repositories. A log gets a collapsible section for each
     repository, if the CI service supports such sections.
     """
-    from bot.reports.run.overview import render_overview
     from bot.reports.run.report_text import render_run_lines
 
     if not is_terminal(sys.stdout):
         return show_lines(render_run_lines(report, choose_fold(os.environ), is_brief=is_quiet()), sys.stdout)
-    table = "" if is_quiet() else render_overview(report, shutil.get_terminal_size().columns)
-    return "\n\n".join(filter(None, (show_lines(render_run_lines(report, is_brief=is_quiet()), sys.stdout), table)))
+    width = find_screen_width(sys.stdout)
+    return show_lines(render_run_lines(report, is_brief=is_quiet(), screen_width=width), sys.stdout)
 
 
 def choose_fold(environment: Mapping[str, str]) -> Fold:
@@ -111,20 +111,38 @@ def _show_line(line: StyledLine, columns: int | None, *, has_colours: bool) -> I
 def _wrap_text(line: StyledLine, columns: int) -> list[str]:
     """Return the text in pieces. The first piece fits after `line.head`, and the others fit after the indent.
 
-    Before the text is wrapped, the alignment of table columns is removed: two blanks replace each gap. No word is
-    broken.
+    The alignment of table columns is removed: two blanks replace each gap. A column that does not fit the rest of a row
+    begins the next row. It is wrapped between words only if it fits no row.
     """
     if len(line.head) + len(line.text) <= columns:
         return [line.text]
-    text, indent = _COLUMN_GAP.sub("  ", line.text), _choose_indent(line, columns)
-    wrapper = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False)
-    wrapper.initial_indent, wrapper.subsequent_indent = "." * len(line.head), "." * indent
-    first_word = text.partition(" ")[0]
-    if len(line.head) + len(first_word) > columns >= indent + len(first_word):
-        wrapper.initial_indent = wrapper.subsequent_indent
-        return ["", *(each[indent:] for each in wrapper.wrap(text))]
+    indent = _choose_indent(line, columns)
+    first_word = line.text.partition(" ")[0]
+    is_below_head = len(line.head) + len(first_word) > columns >= indent + len(first_word)
+    rows, room = ([""], columns - indent) if is_below_head else ([], columns - len(line.head))
+    row = ""
+    for cell in _COLUMN_GAP.split(line.text):
+        extended = f"{row}{_GAP}{cell}" if row else cell
+        if len(extended) <= room:
+            row = extended
+        elif row and len(cell) <= columns - indent:
+            rows.append(row)
+            row, room = cell, columns - indent
+        else:
+            *wrapped, row = _wrap_words(extended, room, columns - indent)
+            rows += wrapped
+            room = columns - indent if wrapped else room
+    return [*rows, row]
+
+
+def _wrap_words(text: str, first_width: int, width: int) -> list[str]:
+    """Return the text in rows of at most `width` characters, and the first row with `first_width`. Break no word."""
+    longest = max(first_width, width, 1)
+    wrapper = textwrap.TextWrapper(longest, break_long_words=False, break_on_hyphens=False)
+    first_indent, indent = longest - max(first_width, 0), longest - max(width, 0)
+    wrapper.initial_indent, wrapper.subsequent_indent = "." * first_indent, "." * indent
     first, *others = wrapper.wrap(text) or [wrapper.initial_indent]
-    return [first[len(line.head) :], *(each[indent:] for each in others)]
+    return [first[first_indent:], *(each[indent:] for each in others)]
 
 
 def _choose_indent(line: StyledLine, columns: int) -> int:

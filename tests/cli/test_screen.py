@@ -85,7 +85,10 @@ def test_output_has_progress_bar_colours_and_table_only_on_a_terminal(run, baseb
     assert "\x1b" not in out
     assert "─" not in out
     printed = re.sub(r"\r\x1b\[K[^\r]*(?=\r)|\r\x1b\[K", "", shown)
-    assert COLOUR.sub("", printed).startswith(out.rstrip("\n"))
+    head, _, table_and_summary = COLOUR.sub("", printed).partition("repository  ")
+    assert out.startswith(head)
+    assert table_and_summary.endswith(out.removeprefix(head))
+    assert out.endswith("\n1 update: what it fixes is not known.\n")
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
@@ -106,7 +109,7 @@ def test_terminal_wraps_explanations_between_words(tmp_path, columns):
     manifest = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: registry.acme.dev/web}]}\n"
     write_tree(tmp_path / "tree", {"pod.yaml": manifest})
     shown = run_on_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
-    first, *others = shown[shown.index("\nmaybe-own  ") + 1 :].rstrip().split("\n")
+    first, *others = shown[shown.index("\nmaybe-own  ") + 1 :].partition("\n\n")[0].split("\n")
     indent = " " * (len("maybe-own  ") if columns == 60 else HANGING_INDENT)
     assert others
     assert all(len(line) <= columns or " " not in line.strip() for line in others)
@@ -229,7 +232,7 @@ def test_note_of_repository_that_imitates_other_output_lines_is_not_coloured(wid
     note = "    1  ↑ node:22\nown  an explanation\nbasebump could not do its work here:"
     noted = build_repository(build_update(), note=note)
     shown = show_lines(render_run_lines(build_run_report(noted, failed=[build_failure()])), FakeTerminal()).split("\n")
-    assert [line for line in shown if "\x1b" in line and "node:22  " not in line] == [
+    assert [line for line in shown if "\x1b" in line and "node:22  " not in line and "Fixes" not in line] == [
         "\x1b[31mbasebump could not do its work here:\x1b[0m"
     ]
 
@@ -249,6 +252,17 @@ def test_alignment_spaces_are_removed_if_the_line_then_fits_into_the_terminal(wi
     monkeypatch.setenv("NO_COLOR", "1")
     line = StyledLine("    1  ", "↑ node:22                      held", Style.WARNING)
     assert show_lines([line], FakeTerminal()) == "    1  ↑ node:22  held"
+
+
+def test_column_that_does_not_fit_is_moved_to_the_next_row_as_a_whole(wide_terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    effect = "fixes 3 (1 critical), adds none, 1 remains"
+    line = StyledLine("      2  ", f"↑ python:3.12-slim        5489ee21ea45 → 787110711e6f  {effect}", Style.UPDATE)
+    assert show_lines([line], FakeTerminal()).split("\n") == [
+        "      2  ↑ python:3.12-slim  5489ee21ea45 → 787110711e6f",
+        f"{'':11}{effect}",
+    ]
 
 
 def test_value_is_printed_below_the_label_if_both_do_not_fit_into_one_row(wide_terminal, monkeypatch):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from bot.core.markdown import make_console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import ProposalOutcome, ReferenceStatus
+from bot.reports.parts.styled_lines import Line, Style, StyledLine
 
 MAX_ROWS = 40
 """The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
@@ -23,10 +24,10 @@ _DROP_ORDER = ("pinned", "skipped", "current", "waiting", "not updated", "refere
 """The columns that are left out on a narrow terminal, the least important first."""
 
 
-def render_overview(report: RunReport, columns: int) -> str:
+def render_overview(report: RunReport, columns: int) -> list[Line]:
     """Return the table for a terminal with `columns` characters per line; empty if there are no repositories."""
     if not report.repositories:
-        return ""
+        return []
     rows = [(make_console_line(tree.title), _count_repository(tree)) for tree in report.repositories]
     total = tuple(sum(numbers[index] for _, numbers in rows) for index in range(len(_HEADINGS)))
     longest = max(len(name) for name, _ in rows)
@@ -50,7 +51,7 @@ def render_overview(report: RunReport, columns: int) -> str:
         if len(rows) > 1:
             yield format_line("all", [str(total[index]) for index in used])
 
-    return "\n".join(render_lines())
+    return [StyledLine("", line, Style.EXPLANATION, is_wrapped=False) for line in render_lines()]
 
 
 def _choose_columns(total: Sequence[int], room: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bot.core.evidence.lookups import describe_missing_lookups
@@ -19,11 +19,12 @@ from bot.model.image_name import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLevel
-from bot.reports.parts.effect_lines import describe_effect
+from bot.reports.parts.effect_lines import describe_effect, summarise_gains
 from bot.reports.parts.failure_lines import drop_repeated_errors, render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
 from bot.reports.parts.unread_lines import render_unread_texts, summarise_unread_texts
 from bot.reports.run.folds import Fold, render_unfolded
+from bot.reports.run.overview import render_overview
 
 
 def is_overdue(proposal: ProposalReport) -> bool:
@@ -111,15 +112,20 @@ def render_scan_lines(
     (tree,) = report.repositories
     if is_brief:
         return join_blocks(list(_render_references(keep_actions(tree), report.evidence)), _render_failures(report))
-    unread = list(render_unread_texts(report.unread_texts)) if is_verbose else []
     summary = [
         summarise_statuses(report.repositories),
         *_explain(summarise_unread_texts(report.unread_texts)),
-        *_render_written(written_paths, tree),
         *_explain(describe_gaps(report)),
-        *_explain_output(report.repositories),
+        *_render_written(written_paths, tree),
+        *_render_gains(report),
     ]
-    return join_blocks(list(_render_references(tree, report.evidence)), unread, summary, _render_failures(report))
+    return join_blocks(
+        list(_render_references(tree, report.evidence)),
+        list(render_unread_texts(report.unread_texts)) if is_verbose else [],
+        *_explain_output(report.repositories),
+        _render_failures(report),
+        summary,
+    )
 
 
 def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
@@ -127,12 +133,16 @@ def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
     return join_lines(render_run_lines(report, fold))
 
 
-def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brief: bool = False) -> list[Line]:
-    """Return the text output of `run`.
+def render_run_lines(
+    report: RunReport, fold: Fold = render_unfolded, *, is_brief: bool = False, screen_width: int | None = None
+) -> list[Line]:
+    """Return the text output of `run`. If nothing was found and something failed, it contains only the failures.
 
-    `fold` renders the title and the lines of each repository, for example as a collapsible section for a CI service. If
-    `is_brief` is true, the output contains only failures, and entries that need an action. If nothing was found and
-    something failed, the output contains only the failures.
+    Args:
+        report: The report of the run.
+        fold: Renders the title and the lines of each repository, such as a collapsible section for a CI service.
+        is_brief: True if the output contains only failures, and entries that need an action.
+        screen_width: The width of the terminal, which gets a table of all repositories; None if there is no terminal.
     """
     report = drop_repeated_errors(report)
     lines: list[Line] = []
@@ -149,9 +159,13 @@ def render_run_lines(report: RunReport, fold: Fold = render_unfolded, *, is_brie
         summarise_statuses(report.repositories),
         *_summarise_proposals(report),
         *_explain(describe_gaps(report)),
-        *_explain_output(report.repositories),
+        *_render_gains(report),
     ]
-    return [*lines, *join_blocks(summary, _render_failures(report))]
+    table = render_overview(report, screen_width) if screen_width is not None else []
+    return [
+        *lines,
+        *join_blocks(*_explain_output(report.repositories), _render_failures(report), table, summary),
+    ]
 
 
 def keep_actions(repository: RepositoryReport) -> RepositoryReport:
@@ -186,36 +200,45 @@ def _render_references(repository: RepositoryReport, evidence: Mapping[Transitio
         MAX_COLUMN_WIDTH,
         max(len(_format_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0,
     )
-    places = {
-        path: [_render_entry_lines(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number)]
+    rows = {
+        path: [_build_row(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number)]
         for path in sorted(by_path)
     }
-    note_counts = Counter(
-        _format_note(note) for entries in by_path.values() for entry in entries for note in _get_notes(entry)
-    )
-    shown_notes: set[str] = set()
-    for path, found in places.items():
+    note_counts = Counter(note for found in rows.values() for row in found for note in row.notes)
+    shown_texts: set[str] = set()
+    for path, found in rows.items():
         yield make_console_line(path)
-        for (first, *notes), same in groupby(found):  # a YAML anchor and its aliases have the same output line
-            count = len(list(same))
-            yield _append_count(first, count)
-            for note in notes:
-                if note_counts[note] <= MAX_NOTE_REPETITIONS:
-                    yield note
-                elif note not in shown_notes:
-                    shown_notes.add(note)
-                    yield f"{note}  ({note_counts[note]} references)"
+        for row, same in groupby(found):  # a YAML anchor and its aliases have the same output line
+            is_repeated = row.line.text in shown_texts
+            yield _append_count(row.short_line if is_repeated else row.line, len(list(same)))
+            for note in row.notes:
+                is_frequent = note_counts[note] > MAX_NOTE_REPETITIONS
+                if note not in shown_texts or not (is_repeated or is_frequent):
+                    yield f"{note}  ({note_counts[note]} references)" if is_frequent else note
+            shown_texts.update((row.line.text, *row.notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _ReferenceRow:
+    """The output lines of an image reference, or of a text without a readable reference."""
+
+    line: StyledLine
+    short_line: StyledLine
+    """The line if an earlier line of the repository has the same text. It refers to the explanation of that line."""
+    notes: tuple[str, ...]
 
 
 def _append_count(line: StyledLine, count: int) -> StyledLine:
     return replace(line, text=f"{line.text}  ({count} references)") if count > 1 else line
 
 
-def _render_entry_lines(
-    entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]
-) -> tuple[StyledLine, *tuple[str, ...]]:
+def _build_row(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> _ReferenceRow:
     notes = (*_render_signatures(entry, evidence), *_get_notes(entry))
-    return _format_entry(entry, width, evidence), *map(_format_note, notes)
+    line = _format_entry(entry, width, evidence)
+    short_line = _format_entry(replace(entry, detail=""), width, {}) if isinstance(entry, Verdict) else line
+    if short_line != line:
+        short_line = replace(short_line, text=f"{short_line.text}, as above")
+    return _ReferenceRow(line, short_line, tuple(map(_format_note, notes)))
 
 
 def _format_note(note: str) -> str:
@@ -271,7 +294,7 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
     if verdict.status is ReferenceStatus.GONE:
         words = f"{verdict.status}: {words}"
     if verdict.status is ReferenceStatus.BLOCKED:
-        words = f"{verdict.status}: {make_console_line(verdict.detail)}; {words}"
+        words = f"{verdict.status}: {f'{make_console_line(verdict.detail)}; ' if verdict.detail else ''}{words}"
     changes = describe_effect(evidence.get(transition)) if transition is not None else ""
     return f"{words}  {changes}" if changes else words
 
@@ -307,8 +330,8 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
     return sentence
 
 
-def _explain_output(repositories: Sequence[RepositoryReport]) -> Iterator[Line]:
-    """Yield a legend of the signs in the output, and explanations of reasons that have only a name in the output."""
+def _explain_output(repositories: Sequence[RepositoryReport]) -> tuple[list[Line], list[Line]]:
+    """Return a legend of the signs in the output, and explanations of reasons that have only a name in the output."""
     used_statuses = {verdict.status for repository in repositories for verdict in repository.verdicts}
     statuses_by_mark: dict[str, list[str]] = {}
     for status, (mark, _) in _MARKS.items():
@@ -316,11 +339,9 @@ def _explain_output(repositories: Sequence[RepositoryReport]) -> Iterator[Line]:
             statuses_by_mark.setdefault(mark, []).append(status)
     if any(repository.unsupported for repository in repositories):
         statuses_by_mark["!"] = ["no readable reference"]
-    if statuses_by_mark:
-        yield ""
-        legend = ", ".join(f"{mark} {' or '.join(words)}" for mark, words in statuses_by_mark.items())
-        yield StyledLine("signs  ", legend, Style.EXPLANATION)
-    yield from _explain_reasons(repositories)
+    legend = ", ".join(f"{mark} {' or '.join(words)}" for mark, words in statuses_by_mark.items())
+    signs: list[Line] = [StyledLine("signs  ", legend, Style.EXPLANATION)] if legend else []
+    return signs, list(_explain_reasons(repositories))
 
 
 def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
@@ -331,7 +352,6 @@ def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]
         used_reasons.update(each.reason for each in repository.verdicts if each.reason is not None and not each.detail)
     if used_reasons:
         width = max(map(len, used_reasons))
-        yield ""
         for reason in Reason:
             if reason in used_reasons:
                 yield StyledLine(f"{reason.ljust(width)}  ", reason.sentence, Style.EXPLANATION)
@@ -412,6 +432,11 @@ def describe_gaps(report: RunReport) -> Iterator[str]:
     yield from describe_unscanned(report)
     if missing_lookups := describe_missing_lookups(report.evidence.values()):
         yield missing_lookups
+
+
+def _render_gains(report: RunReport) -> Iterator[Line]:
+    if gains := summarise_gains(report):
+        yield StyledLine("", gains, Style.EXPLANATION)
 
 
 def _explain(sentences: Iterable[str]) -> Iterator[Line]:

@@ -17,7 +17,12 @@ from support.runs.reports import (
 )
 
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus
+from bot.reports.parts.styled_lines import join_lines
 from bot.reports.run.overview import MAX_ROWS, render_overview
+
+
+def show_overview(report, columns):
+    return join_lines(render_overview(report, columns))
 
 
 def test_overview_has_a_line_for_each_repository_and_omits_unused_columns():
@@ -27,7 +32,7 @@ def test_overview_has_a_line_for_each_repository_and_omits_unused_columns():
         build_repository(build_update(), held, proposals=(build_proposal(), waits)),
         build_repository(name="acme/api"),
     ]
-    assert render_overview(build_run_report(*trees), 100).splitlines() == [
+    assert show_overview(build_run_report(*trees), 100).splitlines() == [
         "repository       references  updatable  not updated  pinned  open  waiting",
         "─" * 74,
         "acme/web (main)           2          1            1       1     1        1",
@@ -38,7 +43,7 @@ def test_overview_has_a_line_for_each_repository_and_omits_unused_columns():
 
 def test_overview_counts_add_up_to_number_of_references():
     tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus))
-    heading, _, row = render_overview(build_run_report(tree), 200).splitlines()
+    heading, _, row = show_overview(build_run_report(tree), 200).splitlines()
     numbers = dict(
         zip(heading.replace("not updated", "not-updated").split()[1:], map(int, row.split()[2:]), strict=True)
     )
@@ -48,25 +53,25 @@ def test_overview_counts_add_up_to_number_of_references():
 
 def test_overview_omits_columns_on_narrow_terminal():
     tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus), proposals=(build_proposal(),))
-    table = render_overview(build_run_report(tree), 40)
+    table = show_overview(build_run_report(tree), 40)
     assert max(map(len, table.splitlines())) <= 40
     assert table.split()[:4] == ["repository", "updatable", "open", "─" * len(table.splitlines()[1])]
 
 
 def test_overview_omits_columns_before_shortening_repository_names():
     tree = build_repository(*(build_verdict(each, None) for each in ReferenceStatus), name="acme/a-rather-long-name")
-    table = render_overview(build_run_report(tree), 80)
+    table = show_overview(build_run_report(tree), 80)
     assert "acme/a-rather-long-name (main)" in table
     assert "skipped" not in table
-    assert "skipped" in render_overview(build_run_report(tree), 90)
+    assert "skipped" in show_overview(build_run_report(tree), 90)
 
 
 def test_overview_of_run_without_repositories_is_empty():
-    assert render_overview(build_run_report(), 80) == ""
+    assert show_overview(build_run_report(), 80) == ""
 
 
 def test_overview_of_large_fleet_omits_rows_and_shows_sum_of_all_rows():
-    lines = render_overview(
+    lines = show_overview(
         build_run_report(*(build_repository(build_update(), name=f"acme/{n}") for n in range(100))), 80
     ).splitlines()
     assert len(lines) == MAX_ROWS + 4
@@ -81,6 +86,6 @@ def test_overview_escapes_names_and_shortens_long_names_to_terminal_width(word, 
         build_hostile_report(HOSTILE),
         build_run_report(build_repository(build_update(), name="x" * 500)),
     ):
-        table = render_overview(report, columns)
+        table = show_overview(report, columns)
         assert max(map(len, table.split("\n"))) <= columns
         assert {unicodedata.category(each) for each in table if each != "\n"} & {"Cc", "Cf", "Cs"} == set()

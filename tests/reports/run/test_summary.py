@@ -37,7 +37,8 @@ def test_summary_shows_counts_and_tables_of_references_and_proposals():
         build_run_report(build_repository(*references, unsupported=(build_unsupported_text(),), proposals=(opened,)))
     )
     assert shown.startswith(
-        "**Fixes 1 (1 critical), adds none.**\n\n4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 "
+        "**Fixes 1 (1 critical), adds none, in 1 update; 1 image has a newer digest that is held.**\n\n"
+        "4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 "
     )
     assert "| `acme/web` (`main`) | [Update node:22](https://github.com/acme/web/pull/7) | opened |  |" in shown
     assert "| `Dockerfile:1` | `node:22` | update | `" in shown
@@ -69,7 +70,7 @@ def test_summary_lists_proposals_that_add_critical_vulnerabilities_first():
         build_run_report(build_repository(build_update(), proposals=(harmless, build_proposal())), evidence=worse)
     )
     assert shown.startswith(
-        "**Fixes none, adds 1 (1 critical); 1 proposal adds a critical or exploited vulnerability.**\n"
+        "**Fixes none, adds 1 (1 critical), in 1 update; 1 proposal adds a critical or exploited vulnerability.**\n"
     )
     assert shown.index("Update node:22") < shown.index("Update redis:7")
 
