@@ -33,6 +33,7 @@ HEALTHY = {
     'basebump_build_info{command="work"}': "1x2400",
     "basebump_service_start_timestamp_seconds": "0x2400",
     "basebump_state_usable": "1x2400",
+    "basebump_config_valid": "1x2400",
     "basebump_state_errors_total": "0x2400",
     "basebump_bugs_total": "0x2400",
     "basebump_sweep_interval_seconds": "43200x2400",
@@ -57,6 +58,7 @@ HEALTHY = {
 PROBLEMS = {
     "BasebumpDown": {'basebump_build_info{command="serve"}': "_x2400"},
     "BasebumpStateErrors": {"basebump_state_errors_total": "0+5x2400"},
+    "BasebumpConfigInvalid": {"basebump_config_valid": "0x2400"},
     "BasebumpBug": {"basebump_bugs_total": "0+5x2400"},
     "BasebumpQueueNotMoving": {'basebump_queue_oldest_due_seconds{kind="visit"}': "0+300x2400"},
     "BasebumpNoSweep": {'basebump_last_success_timestamp_seconds{kind="sweep"}': "0x2400"},
