@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support.forges.claims import can_have_slow_tests, claims_table, mark_slow_forges, note_claims
 from support.forges.kill_points import summarize_kills
-from support.parts import OPTIONAL, PARTS
+from support.parts import OPTIONAL, PARTS, REQUIREMENTS
 from support.phase_lines import drop_phase_lines
 
 MEMORY_FOR_TEMPORARY_FILES = 4 << 30
@@ -71,9 +71,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("real"):
         (part,) = mark.args
         if PARTS[part]() is None:
+            needs = REQUIREMENTS.get(part, "")
             if os.environ.get("CI") and part not in OPTIONAL:
-                pytest.fail(f"{part} is not installed on this machine, and CI is set", pytrace=False)
-            pytest.skip(f"optional: {part} is not installed on this machine")
+                pytest.fail(f"{part} is not available on this machine, and CI is set{needs}", pytrace=False)
+            pytest.skip(f"optional: {part} is not available on this machine{needs}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

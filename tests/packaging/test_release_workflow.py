@@ -50,6 +50,14 @@ def test_github_workflow_matches_the_schema(path):
     assert list_problems("workflow", path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_scheduled_workflow_does_not_run_in_a_copy_of_the_repository(path):
+    workflow = read_yaml(path.read_text(encoding="utf-8"))
+    guard = "github.event_name != 'schedule' || vars.RUN_SCHEDULES == 'true'"
+    if "schedule" in workflow["on"]:
+        assert [job.get("if") for job in workflow["jobs"].values()] == [guard] * len(workflow["jobs"])
+
+
 @pytest.mark.real("zizmor")
 def test_zizmor_reports_no_problems_in_the_workflows():
     done = run_zizmor(*WORKFLOWS)

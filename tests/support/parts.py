@@ -103,10 +103,22 @@ def find_postgresql() -> Path | None:
 
 
 def find_buildah() -> str | None:
-    """Return Debian's buildah; None to who may not change roots, without which it builds nothing here."""
+    """Return Debian's buildah; None if it cannot build anything here (see REQUIREMENTS)."""
     unpacked, on_path = ROOT / ".parts" / "buildah" / "usr" / "bin" / "buildah", shutil.which("buildah")
     found = on_path or (str(unpacked) if unpacked.exists() else None)
-    return found if os.geteuid() == 0 else None
+    return found if os.geteuid() == 0 and is_root_mounted() else None
+
+
+def is_root_mounted(mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Return True if `/` is a mount point. In a folder that became the root by chroot, it is not.
+
+    buildah cannot change the root of a container there. If the mounts cannot be read, return True.
+    """
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return True
+    return any(line.split()[4:5] == ["/"] for line in lines)
 
 
 def find_debian_pair() -> Path | None:
@@ -150,6 +162,9 @@ def find_zensical() -> str | None:
     installed = ROOT / ".venv-site" / "bin" / "zensical"
     return str(installed) if installed.exists() else None
 
+
+REQUIREMENTS = {"buildah": "; it needs the user root, and `/` must be a mount point"}
+"""What a part needs besides being installed, for the reason of a skip."""
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
     "actionlint": find_actionlint,
