@@ -11,6 +11,7 @@ from support.soon import soon
 
 from bot.core.references.relate import apply_cross_file_facts
 from bot.formats._readers.compose import _read_document
+from bot.formats._syntax.compose.file_names import list_compose_files
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, list_variable_names, parse_text
 from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT
@@ -48,11 +49,36 @@ def list_variable_uses(text: str):
     return {each.variable for each in extract(text) if isinstance(each, EnvironmentUse)}
 
 
-def test_compose_files_are_selected_by_name():
+def test_compose_files_are_recognised_by_name():
     chosen = ["compose.yaml", "a/compose.prod.yml", "docker-compose.YML", "docker-compose-ci.yaml", "docker-stack.yml"]
     others = ["my-compose.yaml", "docker-compose.yml.j2", "compose/app.yaml", "compose.json", "stack.yml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.select_paths(index_paths(paths)) == chosen
+    assert list_compose_files(index_paths(paths)) == chosen
+
+
+SERVICE = "services:\n  db:\n    image: postgres:18\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "count"),
+    [
+        ("stack.yml", SERVICE, 1),
+        ("dev-services.yaml", f"x-base: {{image: a}}\n{SERVICE}  web: {{build: .}}\nnetworks: {{}}\n", 1),
+        ("a.yaml", f"---\n{SERVICE}---\nservices: [{{image: evil}}]\n", 1),
+        ("a.yaml", f"steps: []\n{SERVICE}", 0),
+        ("a.yaml", f"apiVersion: v1\nkind: A\n{SERVICE}", 0),
+        ("a.yaml", f"{SERVICE}  evil: {{class: image}}\n", 0),
+        ("a.yaml", "services:\n  evil: {build: 'image: .'}\n", 0),
+        ("a.yaml", f"{SERVICE}\tbroken: [\n", 0),
+        ("values.yaml", SERVICE, 0),
+        (".woodpecker/test.yaml", SERVICE, 0),
+        (".drone.yml", SERVICE, 0),
+    ],
+)
+def test_compose_file_with_other_name_is_recognised_by_content(path, text, count):
+    items = FORMAT.extract(SourceFile(FilePath(path), text.encode()))
+    found = [each for each in items if isinstance(each, Reference | UnsupportedText)]
+    assert [each.written for each in found] == ["postgres:18"] * count
 
 
 IMAGES = ["nginx", "nginx:1.27", "ghcr.io/acme/web:v2", f"redis:7@sha256:{'a' * 64}", "localhost:5000/x"]

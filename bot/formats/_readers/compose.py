@@ -17,6 +17,7 @@ from bot.core.references.tree_paths import is_remote_context, resolve_dockerfile
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import (
     ComposeService,
+    is_compose_document,
     list_build_arguments,
     list_build_contexts,
     list_environment_uses,
@@ -38,9 +39,11 @@ from bot.formats._syntax.yaml.nodes import (
     ALL_VALUES,
     STRING,
     KeyPath,
+    TooDeepError,
     YamlDocument,
     YamlNode,
     YamlScalar,
+    read_documents,
 )
 from bot.model.cross_file import (
     BuildArgument,
@@ -85,6 +88,20 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     the images that it builds. For example, a build argument can set the tag in a `FROM` of a Dockerfile.
     """
     return read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
+
+
+def read_unnamed(file: SourceFile) -> Iterator[ExtractedItem]:
+    """Yield the same as `read` for the documents of a file with another name that are evidently compose files.
+
+    Nothing is yielded for other documents, and for those that cannot be parsed.
+    """
+    for document in read_documents(file.content, _is_relevant):
+        if isinstance(document, YamlDocument):
+            try:
+                found = list(_read_document(document, file.path)) if is_compose_document(document) else []
+            except TooDeepError:
+                found = [UnsupportedText(file.path, document.get_line_number(document.root), "", Reason.TOO_LARGE)]
+            yield from found
 
 
 def _is_relevant(content: bytes) -> bool:

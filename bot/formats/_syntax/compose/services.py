@@ -26,6 +26,9 @@ _SERVICES = "services"
 _NON_SERVICE_KEYS = frozenset({"version", "name", "include", "networks", "volumes", "configs", "secrets", "models"})
 """Top-level keys that are not services. In a file without `services`, the format of 2014, every other key is a
 service."""
+_TOP_LEVEL_KEYS = _NON_SERVICE_KEYS | {_SERVICES}
+_SERVICE_KINDS = frozenset({"image", "build", "extends"})
+"""The keys of which every service has at least one."""
 _FRAGMENT_PREFIX = "x-"
 _RESET_TAG = "!reset"
 """The tag that removes the value from another file (https://docs.docker.com/reference/compose-file/merge/)."""
@@ -110,6 +113,19 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
             for service_locator, node in document.walk(parent, (key,), locator):
                 if isinstance(node, YamlMapping):
                     yield ComposeService(document, key, service_locator, node)
+
+
+def is_compose_document(document: YamlDocument) -> bool:
+    """Return True if a document of a file with any name is evidently a compose file.
+
+    All its keys are keys of compose files, every service has an image or a build, and at least one has an image.
+    """
+    entries = document.get_entries(document.root)
+    services = list(document.get_entries(entries.get(_SERVICES)).values())
+    kinds = [_SERVICE_KINDS & document.get_entries(each).keys() for each in services]
+    has_only_known_keys = all(key in _TOP_LEVEL_KEYS or key.startswith(_FRAGMENT_PREFIX) for key in entries)
+    is_mapping = isinstance(document.root, YamlMapping) and isinstance(entries.get(_SERVICES), YamlMapping)
+    return is_mapping and has_only_known_keys and all(kinds) and any("image" in each for each in kinds)
 
 
 def list_build_arguments(service: ComposeService) -> Iterator[ComposeSetting]:
