@@ -68,7 +68,8 @@ def convert_folder(folder: str) -> str:
         raise UntranslatableError(f"basebump's globs cannot express `{folder}`")
     if steps[-2:] == ["**", "*"]:
         steps.pop()
-    return convert_path_glob("/".join(steps if steps[-1:] == ["**"] else [*steps, "*"]))
+    convert_path_glob(folder or "/")  # so that a message contains the folder as it is written
+    return "/".join(steps if steps[-1:] == ["**"] else [*steps, "*"])
 
 
 def convert_excluded_path(pattern: str) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ def test_dependabot_config_without_images_is_not_translated():
     ("options", "paths"),
     [
         ({"directory": "/"}, ("*",)),
+        ({"directory": ""}, ("*",)),
         ({"directory": "/services/web/"}, ("services/web/*",)),
         ({"directories": ["/a", "/b/*", "/c/**"]}, ("a/*", "b/*/*", "c/**")),
     ],
@@ -148,6 +149,7 @@ def test_target_branches_of_all_dependabot_entries_become_base_branches():
 def test_files_in_folders_that_no_glob_expresses_are_ignored_unless_another_entry_covers_them():
     entries = [{"package-ecosystem": "docker", "directory": each} for each in ("/{a,b}", "/c")]
     rules = [(dict(each.match), dict(each.keys)) for each in translate(*entries).rules]
+    assert "`/{a,b}`" in translate(*entries).untranslated[0].reason
     assert rules == [
         ({**FORMATS, "path": ("c/*",)}, {"ignore": False, "update": "major"}),
         (FORMATS, {"ignore": True}),
