@@ -183,7 +183,7 @@ KEYS_OF_OTHERS = {
     "azure-pipelines.md": {"always"},
     "check.md": {"with"},
     "doctor.md": {"checks"},
-    "files.md": {"additional_contexts", "basebump", "name", "db", "enabled", "renovate", "digest"},
+    "files.md": {"additional_contexts", "basebump", "name", "db", "enabled", "pre_build_image", "renovate", "digest"},
     "forge-github.md": {"contents", "metadata", "permissions", "pull_requests"},
     "forges.md": {"known", "merge"},
     "github-action.md": {"level", "shard", "extras", "scanner"},
