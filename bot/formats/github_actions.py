@@ -1,12 +1,20 @@
-"""GitHub Actions: the container, service and `docker://` step images of workflows, and the images of actions."""
+"""GitHub Actions: the container, service and `docker://` step images of workflows, and the images of actions.
+
+Some actions start a container from an image in their inputs.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import partial
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
+
+if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
+    from bot.formats._syntax.yaml.nodes import YamlDocument, YamlNode
 
 _FILES = re.compile(
     r"""
@@ -19,6 +27,27 @@ _FILES = re.compile(
 """Workflows and the metadata files of actions. The runners of Gitea and Forgejo read the same files. The metadata file
 of an action is named `action.yml` and may be in any folder."""
 _DOCKER = "docker://"
+_STEP_PATHS: tuple[KeyPath, ...] = (("jobs", ALL_VALUES, "steps", ALL_ITEMS), ("runs", "steps", ALL_ITEMS))
+_ACTIONS_WITH_IMAGES = (
+    ("image", frozenset({"addnab/docker-run-action", "docker/setup-qemu-action", "engineerd/setup-kind"}), ""),
+    ("node_image", frozenset({"helm/kind-action"}), ""),
+    ("driver-opts", frozenset({"docker/setup-buildx-action"}), "image="),
+)
+"""Inputs with an image, the actions that start a container from it, and the text before the image. An image in an input
+of another action may be the result of a build."""
+
+
+def _find_input(name: str, actions: frozenset[str], document: YamlDocument, step: YamlNode) -> YamlNode:
+    """Return the input `name` of a step that uses one of `actions`, or None if the input has several lines."""
+    from bot.formats._syntax.yaml.nodes import YamlScalar
+
+    action = (document.get_string(step, "uses") or "").partition("@")[0].lower()
+    inputs = [each for values in document.get_values(step, "with") for each in document.get_values(values, name)]
+    if action not in actions or not inputs:
+        return None
+    node = inputs[-1]
+    return node if isinstance(node, YamlScalar) and "\n" not in node.value.strip() else None
+
 
 FORMAT: FileFormat = YamlPathFormat(
     name="github-actions",
@@ -39,5 +68,10 @@ FORMAT: FileFormat = YamlPathFormat(
         # https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax
         ImageLocation(("runs", "image"), scheme=_DOCKER),
         ImageLocation(("runs", "steps", ALL_ITEMS, "uses"), scheme=_DOCKER),
+        *(
+            ImageLocation(path, partial(_find_input, name, actions), scheme=scheme, inner_keys=("with", name))
+            for path in _STEP_PATHS
+            for name, actions, scheme in _ACTIONS_WITH_IMAGES
+        ),
     ),
 )

@@ -59,5 +59,9 @@ FORMAT: FileFormat = YamlPathFormat(
     name="molecule",
     path_pattern=re.compile(r"(?:.*/)?(?:molecule|\.config/molecule/config)\.ya?ml", re.DOTALL),
     path_words=("molecule.y", ".config/molecule/"),
-    locations=(ImageLocation(("platforms", ALL_ITEMS), _find_image, platform=("platform",), find_lock=_find_lock),),
+    locations=(
+        ImageLocation(
+            ("platforms", ALL_ITEMS), _find_image, platform=("platform",), find_lock=_find_lock, inner_keys=("image",)
+        ),
+    ),
 )

@@ -65,6 +65,10 @@ def value_for(file_format, images):
         return {"container": "alias", "image": IMAGE}
     if file_format.name == "molecule":
         return {"image": IMAGE, "pre_build_image": True}
+    if images.inner_keys:
+        action = {"image": "docker/setup-qemu-action", "node_image": "helm/kind-action"}
+        name = images.inner_keys[-1]
+        return {"uses": f"{action.get(name, 'docker/setup-buildx-action')}@v3", "with": {name: images.scheme + IMAGE}}
     return images.scheme + IMAGE
 
 
@@ -106,7 +110,7 @@ def test_yaml_prefilter_finds_keys_written_with_escapes(table):
 @EVERY_TABLE
 def test_yaml_file_is_parsed_only_if_all_keys_of_a_path_occur(table):
     for images in table.locations:
-        keys = " ".join(element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES))
+        keys = " ".join(images.keys)
         (found,) = read(table, f"# {keys} {images.scheme}\n? [never closed\n".encode())
         assert found.reason is Reason.UNPARSABLE
         assert read(table, f"# {keys.upper()}\n? [never closed\n".encode()) == []
@@ -115,7 +119,7 @@ def test_yaml_file_is_parsed_only_if_all_keys_of_a_path_occur(table):
 @EVERY_TABLE
 def test_words_of_a_yaml_path_that_are_not_keys_do_not_cause_parsing(table):
     for images in table.locations:
-        keys = [element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES)]
+        keys = list(images.keys)
         words = f"# {' '.join(keys)} {images.scheme}\n[never closed\n"
         assert read(table, words.encode()) == []
         (found,) = read(table, f"# {' '.join(f'{key}:' for key in keys)} {images.scheme}\n[never closed\n".encode())

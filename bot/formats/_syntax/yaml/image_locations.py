@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.formats._syntax.yaml.key_paths import KeyPath
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
@@ -68,3 +68,10 @@ class ImageLocation(NamedTuple):
     find_lock: Callable[[YamlDocument, YamlNode, str], ImageLock | None] = return_no_lock
     """Returns why the image in the node at the path is not edited, or None if it can be edited. The last parameter is
     the locator of the image."""
+    inner_keys: tuple[str, ...] = ()
+    """Keys below the path that lead to the image. A file without these keys is not parsed."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys that every file with an image at this path contains."""
+        return frozenset({*self.path, *self.inner_keys} - {ALL_ITEMS, ALL_VALUES})

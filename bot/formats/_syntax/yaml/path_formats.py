@@ -10,7 +10,7 @@ from functools import cached_property
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.image_locations import ImageLocation, ImageLock, find_self_or_key
 from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
-from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.key_paths import KeyPath
 from bot.model.extracted_item import ExtractedItem
 from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
@@ -66,18 +66,15 @@ class YamlPathFormat:
         `image`, and the scheme of the location if the scheme is required.
         """
         schemes = (each.scheme.rstrip(":/") if _needs_scheme(each) else "" for each in self.locations)
-        keys = (
-            {*each.path, scheme} - {ALL_ITEMS, ALL_VALUES, ""}
-            for each, scheme in zip(self.locations, schemes, strict=True)
-        )
+        keys = ({*each.keys, scheme} - {""} for each, scheme in zip(self.locations, schemes, strict=True))
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     @cached_property
     def _patterns(self) -> tuple[tuple[re.Pattern[bytes], ...], ...]:
         """Patterns for the keys and the required scheme of each location. The `:` of a scheme can be an escape."""
         return tuple(
-            tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in {*each.path} - {ALL_ITEMS, ALL_VALUES})
-            + ((re.compile(re.escape(each.scheme.rstrip(":/").encode()) + rb"[:\\]"),) if _needs_scheme(each) else ())
+            tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in each.keys)
+            + ((_compile_scheme(each.scheme),) if _needs_scheme(each) else ())
             for each in self.locations
         )
 
@@ -107,6 +104,11 @@ class YamlPathFormat:
 
 def _needs_scheme(location: ImageLocation) -> bool:
     return bool(location.scheme) and location.is_scheme_required
+
+
+def _compile_scheme(scheme: str) -> re.Pattern[bytes]:
+    name = scheme.rstrip(":/")
+    return re.compile(re.escape(name.encode()) + (b"" if name == scheme else rb"[:\\]"))
 
 
 def _encode_utf_16(word: bytes) -> bytes:

@@ -68,7 +68,7 @@ class TableReader(NamedTuple):
         for location in self.locations:
             for locator, node in self._walk(document, document.root, location.path, str(document.index)):
                 image = location.find_image(document, node)
-                if _has_custom_tag(image):
+                if image is None or _has_custom_tag(image):
                     continue
                 platform = _find_platform(document, node, location.platform)
                 # Two paths can have the same locator because a key may contain a `/`.

@@ -224,6 +224,7 @@ def test_azure_pipelines_manager_of_renovate_is_disabled_by_default():
         build_reference("nginx:1.27", "compose.yaml", "compose", "0/services/a/build/dockerfile_inline>stage[0]"),
         build_reference("nginx:1.27", ".env", "compose", "0/services/a/image"),
         build_reference("nginx:1.27", "action.yml", "github-actions", "0/runs/image"),
+        build_reference("nginx:1.27", ".github/workflows/a.yml", "github-actions", "0/jobs/a/steps/0"),
         build_reference("nginx:1.27", "values-prod.yaml", "helm", "0/image"),
         build_reference("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
     ],

@@ -109,7 +109,7 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
                 "/(^|/)action\\.ya?ml$/",
             ),
             ("ci",),
-            re.compile(r"\d+/(?!runs/image).*"),
+            re.compile(r"\d+/(?!runs/image|.*/steps/\d+(?:~\d+)?\Z).*"),  # without the inputs of actions
         ),
     ),
     "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it also reads files that `.gitlab-ci.yml` includes
