@@ -141,3 +141,12 @@ def _has_identified_database(scanner: ScannerIdentity) -> bool:
 def sort_worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings sorted by descending severity."""
     return tuple(sorted(findings, key=lambda finding: (-finding.severity, *get_finding_key(finding))))
+
+
+def sort_for_readers(findings: Iterable[Finding], evidence: Evidence) -> list[Finding]:
+    """Return the findings in the order of all outputs: exploited ones first, then by severity, then by EPSS score."""
+    exploited_ids, scores = evidence.exploited_ids or frozenset(), evidence.epss_scores or {}
+    return sorted(
+        sort_worst_first(findings),
+        key=lambda finding: (finding.id not in exploited_ids, -finding.severity, -scores.get(finding.id, 0.0)),
+    )

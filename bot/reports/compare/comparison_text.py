@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner, sort_for_readers
+from bot.core.evidence.effect import summarise_effect
 from bot.core.evidence.image_changes import (
     SourceOrigin,
     build_source_comparison,
@@ -69,6 +70,7 @@ def render_comparison_lines(comparison: Comparison, screen_width: int | None = N
         _render_packages(comparison.evidence.package_changes, screen_width),
         _render_scan_sources(comparison),
         render_failures(comparison.failed),
+        _render_verdict(comparison),
     )
     return join_blocks(*map(list, sections))
 
@@ -137,7 +139,7 @@ def _render_findings(evidence: Evidence, screen_width: int | None) -> Iterator[L
         if index:
             yield ""
         yield f"{title}: {count_distinct(findings)}"
-        rows = [_build_finding_row(each, evidence) for each in findings]
+        rows = [_build_finding_row(each, evidence) for each in sort_for_readers(findings, evidence)]
         yield from render_table(_FINDING_COLUMNS, rows, screen_width)
 
 
@@ -205,6 +207,30 @@ def _render_packages(changes: Sequence[PackageChange] | None, screen_width: int 
         yield f"Packages: {', '.join(counts)}"
         rows = [(each.kind.value, each.name, _join_values(each.old), _join_values(each.new)) for each in changes]
         yield from render_changes(rows, screen_width)
+
+
+def _render_verdict(comparison: Comparison) -> Iterator[Line]:
+    """Render the sentence that ends the output: whether the update is worth it, and what speaks against it."""
+    evidence, delta = comparison.evidence, comparison.evidence.delta
+    effect = summarise_effect([evidence])
+    cautions: list[str] = []
+    if describe_rollback(evidence):
+        cautions.append("it is a rollback, which `run` refuses")
+    if effect is not None and (effect.added.critical or effect.added.exploited):
+        cautions.append(f"it adds {effect.added}")
+    if evidence.contents is not None and has_become_root(evidence.contents):
+        cautions.append("the new image starts as root")
+    if comparison.is_same:
+        words, style = "nothing to update, because both are the same image", Style.EXPLANATION
+    elif cautions:
+        words, style = f"look before you merge: {', and '.join(cautions)}", Style.BAD
+    elif effect is None or delta is None:
+        words, style = "not known, because the images could not be compared", Style.WARNING
+    elif effect.fixed.count:
+        words, style = f"worth it: {effect}", Style.GOOD
+    else:
+        words, style = f"nothing to gain: {effect}", Style.EXPLANATION
+    yield StyledLine("Verdict: ", f"{words}.", style)
 
 
 def _render_scan_sources(comparison: Comparison) -> Iterator[str]:

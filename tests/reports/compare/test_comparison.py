@@ -93,6 +93,40 @@ def test_comparison_shows_exploitation_and_epss_score_of_each_finding():
     assert "| 91.3\u00a0% |" in render_markdown(listed)
 
 
+def test_comparison_lists_exploited_findings_first_then_by_severity_and_epss_score():
+    critical, unlikely, likely = (finding(f"CVE-1900-000{n}", Severity.CRITICAL) for n in (1, 2, 3))
+    exploited = finding("CVE-1900-0009", Severity.MEDIUM)
+    listed = build_comparison(
+        scan(critical, unlikely, likely, exploited),
+        scan(),
+        exploited_ids=frozenset({exploited.id}),
+        epss_scores={likely.id: 0.9, unlikely.id: 0.1},
+    )
+    order = [exploited, likely, unlikely, critical]
+    for shown in (render_comparison_text(listed), render_markdown(listed)):
+        positions = [shown.index(each.id) for each in order]
+        assert positions == sorted(positions)
+
+
+WORSE = finding("CVE-1900-0003", Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("scans", "verdict"),
+    [
+        ((scan(CRITICAL, HIGH), scan(HIGH)), "worth it: fixes 1 (1 critical), adds none."),
+        ((scan(HIGH), scan(HIGH)), "nothing to gain: fixes none, adds none."),
+        ((scan(HIGH), scan(WORSE)), "look before you merge: it adds 1 (1 critical)."),
+        (
+            (scan(HIGH), NotScanned(UnscannedReason.FAILED)),
+            "not known, because the images could not be compared.",
+        ),
+    ],
+)
+def test_comparison_ends_with_the_verdict(scans, verdict):
+    assert render_comparison_text(build_comparison(*scans)).endswith(f"\n\nVerdict: {verdict}")
+
+
 def test_json_key_exploited_is_null_if_kev_list_was_not_read():
     unread = build_comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "`kev`" in render_comparison_text(unread)

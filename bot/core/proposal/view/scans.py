@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, sort_for_readers
 from bot.core.evidence.effect import summarise_findings
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key
 from bot.core.evidence.packages import VersionLookup, build_version_lookup
@@ -206,7 +206,7 @@ def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -
     `delta` contains the changes, and `evidence` both scans.
     """
     lists = (delta.fixed, delta.introduced, delta.remaining)
-    fixed, introduced, remaining = (_sort_exploited_first(each, evidence)[:rows] for each in lists)
+    fixed, introduced, remaining = (sort_for_readers(each, evidence)[:rows] for each in lists)
     before, after = (_build_lookup(outcome) for outcome in (evidence.old, evidence.new))
     fixed_summary = summarise_findings(delta.fixed, evidence.exploited_ids)
     fixed_groups = group_by_package(delta.fixed, evidence, after, rows)
@@ -258,12 +258,6 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
         reason=Text(suppressed.reason),
         author=Text(suppressed.author),
     )
-
-
-def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
-    """Return `findings` with exploited vulnerabilities moved to the front. Apart from this, the order is kept."""
-    exploited_ids = evidence.exploited_ids or frozenset()
-    return sorted(findings, key=lambda finding: finding.id not in exploited_ids)
 
 
 def _build_lookup(outcome: ScanOutcome | None) -> VersionLookup:
