@@ -248,6 +248,9 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
         "JSON": repeat("docker-bake.json", '"a§": {"contexts": {"b": "docker-image://a:${c}"}},', '{"target": {', "}}"),
         "JSON items": repeat("docker-bake.json", "1,", '{"args": [', "1]}"),
         "resources": repeat("main.tf", 'resource "docker_image" "a§" {\nname = "b:1"\n}\n'),
+        "containers of modules": repeat(
+            "main.tf", 'a§ = { image = "b" }\n', 'module "a" {\ncontainer_definitions = {\n', "}\n}\n"
+        ),
         "blocks": repeat("main.tf", 'container {\nimage = "a"\n}\n', 'resource "kubernetes_pod" "a" {\n', "}\n"),
         "a long label with blocks": multiply(
             "main.tf", "a", 'container {\nimage = "a"\n}\n', 'resource "kubernetes_pod" "{}" {\n', "}\n"

@@ -52,6 +52,8 @@ class _ResourceRule(NamedTuple):
     """Name of an attribute whose value is a list of containers as JSON."""
     manifest_attribute: str = ""
     """Name of an attribute whose value is a Kubernetes object, which may contain lists of containers at any depth."""
+    module_attribute: str = ""
+    """Name of an attribute of a module, nested at any depth, whose value is a list or a map of containers."""
     is_digest_looked_up: bool = False
     """True if Terraform looks up the current digest of the tag in the attribute whenever it runs."""
 
@@ -72,6 +74,8 @@ _RESOURCE_RULES = (
     _ResourceRule(re.compile("azurerm_container_(?:app|app_job|group)"), block_types=_CONTAINER_BLOCKS),
     # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_task_definition
     _ResourceRule(re.compile("aws_ecs_task_definition"), json_attribute="container_definitions"),
+    # https://registry.terraform.io/modules/terraform-aws-modules/ecs/aws/latest
+    _ResourceRule(re.compile(".*", re.DOTALL), frozenset({"module"}), module_attribute="container_definitions"),
 )
 
 
@@ -113,6 +117,9 @@ class _TerraformReader:
             yield from self._read_image(f"{at}.image", inner.get_value("image"))
         if rule.json_attribute:
             yield from self._read_encoded(f"{locator}.{rule.json_attribute}", body.get_value(rule.json_attribute))
+        for attribute in body.attributes if rule.module_attribute else ():
+            at = extend_locator(locator, f".{attribute.name}")
+            yield from self._read_module_value(at, attribute.name, attribute.value, rule.module_attribute)
         if rule.manifest_attribute:
             manifest = body.get_value(rule.manifest_attribute)
             references = self._read_manifest(f"{locator}.{rule.manifest_attribute}", manifest)
@@ -121,6 +128,27 @@ class _TerraformReader:
                 lock_reference(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Reference) else each
                 for each in references
             )
+
+    def _read_module_value(
+        self, locator: str, name: str | None, value: HclExpression, container_name: str
+    ) -> Iterator[Reference | UnsupportedText]:
+        """Yield the images of containers in an argument of a module.
+
+        `container_name` is the name of the argument or the key that contains containers. `name` is that of `value`.
+        """
+        if name == container_name and not isinstance(value, HclObject):
+            yield from self._read_containers(locator, value)
+            yield from self._read_encoded(locator, value)
+            return
+        for item in value.items if isinstance(value, HclObject) else ():
+            at = extend_locator(locator, f"/{item.name or '*'}")
+            if name == container_name:
+                containers = item.value.items if isinstance(item.value, HclObject) else ()
+                for each in containers:
+                    if each.name == "image":
+                        yield from self._read_image(f"{at}.image", each.value)
+            else:
+                yield from self._read_module_value(at, item.name, item.value, container_name)
 
     def _read_manifest(self, locator: str, value: HclExpression | None) -> Iterator[Reference | UnsupportedText]:
         match value:
