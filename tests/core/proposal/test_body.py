@@ -168,6 +168,12 @@ def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen(
     assert screen.count("| the same 1 | none | 1 | fixes 1 critical |") == 2
     same = {each: replace(found, contents=TransitionContents(image, image)) for each, found in known.items()}
     assert "before? | yes, all 3 |" in render_proposal_body(moves, same)
+    larger = TransitionContents(image, replace(image, size=3_000))
+    grown = {
+        each: replace(found, contents=larger if "redis" in each.tag_ref.repository else found.contents)
+        for each, found in same.items()
+    }
+    assert "before? | 2 yes · `redis:1`: ⚠️ 1.0 kB → 3.0 kB |" in render_proposal_body(moves, grown)
     unread = build_evidence(None, None, *moves)
     assert "before? | 3 not known |" in render_proposal_body(moves, unread)
 
