@@ -183,11 +183,7 @@ KEYS_OF_OTHERS = {
     "azure-pipelines.md": {"always"},
     "check.md": {"with"},
     "doctor.md": {"checks"},
-<<<<<<< HEAD
     "files.md": {"additional_contexts", "basebump", "name", "db", "enabled", "pre_build_image", "renovate", "digest"},
-=======
-    "files.md": {"additional_contexts", "basebump", "name", "db", "enabled", "renovate", "digest", "pre_build_image"},
->>>>>>> 78c7c49a (feat(formats): read images in the inputs of known actions)
     "forge-github.md": {"contents", "metadata", "permissions", "pull_requests"},
     "forges.md": {"known", "merge"},
     "github-action.md": {"level", "shard", "extras", "scanner"},
