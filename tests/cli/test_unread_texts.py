@@ -43,6 +43,8 @@ def test_texts_are_counted_in_summary_and_listed_if_verbose(tmp_path, basebump, 
     assert HEADING not in out
     _, out, _ = basebump(command, folder, "--offline", "-v")
     assert f"{HEADING}\n  pod.yaml:6: ghcr.io/acme/web:1\n  unknown.json:1: nginx:1.27\n" in out
+    assert "2 texts look like image references and are not read." in out
+    assert "-v" not in out
     _, out, _ = basebump(command, folder, "--offline", "-q")
     assert "look" not in out
 

@@ -25,11 +25,12 @@ def render_counts(counts: CheckCounts) -> dict[str, JsonValue]:
     }
 
 
-def describe_counts(report: CheckReport) -> str:
+def describe_counts(report: CheckReport, *, lists_unread_texts: bool = False) -> str:
     """Return sentences with the number of image references.
 
     An example is `2 image references: 1 pinned, 1 unpinned.` References that could not be looked up, and texts that
-    contain no readable reference, are not part of this sum. They have separate sentences.
+    contain no readable reference, are not part of this sum. They have separate sentences. `lists_unread_texts` is True
+    if the output lists the texts that are not read.
     """
     counts = report.counts
     subject = f"{format_count(counts.found, 'image reference')}"
@@ -41,7 +42,7 @@ def describe_counts(report: CheckReport) -> str:
     if counts.unreadable:
         verb = "contains" if counts.unreadable == 1 else "contain"
         sentences.append(f"{format_count(counts.unreadable, 'text')} {verb} no readable reference.")
-    sentences += summarise_unread_texts(report.unread_texts)
+    sentences += summarise_unread_texts(report.unread_texts, is_listed=lists_unread_texts)
     return " ".join(sentences)
 
 

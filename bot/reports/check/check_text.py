@@ -45,7 +45,8 @@ def render_check_lines(report: CheckReport, *, is_brief: bool = False, is_verbos
     entries, failures = list(_list_entries(report, has_notes=not is_brief)), list(render_failures(report.failed))
     if is_brief:
         return join_blocks(entries, failures)
-    summary = [_explain("", describe_counts(report)), _explain("", describe_result(report))]
+    counts = describe_counts(report, lists_unread_texts=is_verbose)
+    summary = [_explain("", counts), _explain("", describe_result(report))]
     unread = list(render_unread_texts(report.unread_texts)) if is_verbose else []
     return join_blocks(entries, list(_list_unevaluated(report)), unread, failures, summary)
 

@@ -15,8 +15,11 @@ MAX_PATH = 1_000
 """The maximum number of characters of a path that are shown."""
 
 
-def summarise_unread_texts(texts: Sequence[UnreadText]) -> Iterator[str]:
-    """Yield a sentence with the number of texts; nothing if there are none."""
+def summarise_unread_texts(texts: Sequence[UnreadText], *, is_listed: bool = False) -> Iterator[str]:
+    """Yield a sentence with the number of texts; nothing if there are none.
+
+    If `is_listed` is true, the output lists the texts, so the sentence does not name the option for this.
+    """
     if texts:
         count = f"At least {len(texts)}" if len(texts) == MAX_TREE_UNREAD_TEXTS else f"{len(texts)}"
         words = (
@@ -24,7 +27,8 @@ def summarise_unread_texts(texts: Sequence[UnreadText]) -> Iterator[str]:
             if len(texts) == 1
             else "texts look like image references and are"
         )
-        yield f"{count} {words} not read (-v lists {'it' if len(texts) == 1 else 'them'})."
+        option = "" if is_listed else f" (-v lists {'it' if len(texts) == 1 else 'them'})"
+        yield f"{count} {words} not read{option}."
 
 
 def render_unread_texts(texts: Sequence[UnreadText]) -> Iterator[Line]:

@@ -114,7 +114,7 @@ def render_scan_lines(
         return join_blocks(list(_render_references(keep_actions(tree), report.evidence)), _render_failures(report))
     summary = [
         summarise_statuses(report.repositories),
-        *_explain(summarise_unread_texts(report.unread_texts)),
+        *_explain(summarise_unread_texts(report.unread_texts, is_listed=is_verbose)),
         *_explain(describe_gaps(report)),
         *_render_written(written_paths, tree),
         *_render_gains(report),
