@@ -16,7 +16,7 @@ from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, Reference, SourceFile, UnreadText, UnsupportedText
 from bot.ports import FileFormat
 
-_ENDINGS = (".yaml", ".yml", ".hcl", ".tf", ".tofu", ".toml")
+_ENDINGS = (".yaml", ".yml", ".hcl", ".tf", ".tofu", ".toml", ".nomad")
 """Endings of the files in which images are values of keys. Names of JSON files have a pattern of their own."""
 _JSON_FILE = re.compile(rf"(?:.*/)?{JSON_NAME}", re.IGNORECASE | re.DOTALL)
 

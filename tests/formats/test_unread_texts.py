@@ -6,11 +6,12 @@ import pytest
 from support.soon import soon
 from support.steps import assert_linear
 
+from bot.formats import load_all_formats
 from bot.formats._readers import unread_texts
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.formats.text import UnreadTextsFormat
 from bot.model.path_index import index_paths
-from bot.model.source import FilePath, SourceFile
+from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 FINDER = UnreadTextsFormat()
@@ -50,6 +51,37 @@ def find(content, path="a.yaml", items=()):
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 def test_text_with_evidence_of_an_image_is_found_with_its_line(line, text, ending):
     assert find(f"a: b\n{line}{ending}") == [(2, text)]
+
+
+CROSSPLANE = "apiVersion: pkg.crossplane.io/v1\nkind: Provider\nspec: {package: "
+FLUX = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec: {postBuild: {substitute: {x: "
+POD = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, env: [{name: x, value: "
+TEKTON = "apiVersion: tekton.dev/v1\nkind: TaskRun\nspec: {taskRef: {params: [{name: bundle, value: "
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("provider.yaml", f"{CROSSPLANE}ghcr.io/acme/web:1}}\n"),
+        ("apps.yaml", f"{FLUX}ghcr.io/acme/web:1}}}}}}\n"),
+        ("pod.yaml", f"{POD}ghcr.io/acme/web:1}}]}}]}}\n"),
+        ("run.yaml", f"{TEKTON}ghcr.io/acme/web:1}}]}}}}\n"),
+        ("talos.yaml", "version: v1alpha1\nmachine: {kubelet: {image: ghcr.io/acme/web:1}}\n"),
+        ("task.json", '{"containerDefinitions": [{"image": "ghcr.io/acme/web:1"}]}'),
+        ("web.nomad", 'job "a" {\n config { image = "ghcr.io/acme/web:1" }\n}\n'),
+        ("web.nomad.hcl", 'job "a" {\n config { image = "ghcr.io/acme/web:1" }\n}\n'),
+    ],
+)
+def test_image_of_infrastructure_that_no_format_reads_is_counted(path, text):
+    assert list(FINDER.select_paths(index_paths([FilePath(path)]))) == [path]
+    items = [each for file_format in load_all_formats() for each in _extract(file_format, path, text)]
+    assert [found for _, found in find(text, path, items)] == ["ghcr.io/acme/web:1"]
+
+
+def _extract(file_format, path, text):
+    is_selected = path in file_format.select_paths(index_paths([FilePath(path)]))
+    items = file_format.extract(SourceFile(FilePath(path), text.encode())) if is_selected else ()
+    return [each for each in items if isinstance(each, Reference | UnsupportedText)]
 
 
 @pytest.mark.parametrize(
