@@ -1,4 +1,4 @@
-"""Ansible: the images of the tasks that run containers with `docker_container` or `podman_container`."""
+"""Ansible: the images of the tasks that run containers with a module for Docker, Swarm or Podman."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from bot.ports import FileFormat
 
 _MODULES = (b"docker_container", b"podman_container")
 _COMMON_ENDING = b"_container"
-"""The end of the names of all modules. Few files contain this ending, so most files are searched only once."""
+"""The end of the names of `_MODULES`. Few files contain this ending, so most files are searched for only two words."""
+_SERVICE_MODULE = b"docker_swarm_service"
 
 
 class _AnsibleFormat:
@@ -50,7 +51,9 @@ def _is_unread_file(item: ExtractedItem) -> bool:
 
 
 def _names_module(content: bytes) -> bool:
-    return _COMMON_ENDING in content and any(module in content for module in _MODULES)
+    if _COMMON_ENDING in content and any(module in content for module in _MODULES):
+        return True
+    return _SERVICE_MODULE in content
 
 
 FORMAT: FileFormat = _AnsibleFormat()

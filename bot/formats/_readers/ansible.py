@@ -39,7 +39,10 @@ _FORMAT = "ansible"
 _DOCKER_MODULES = frozenset(
     {"docker_container", "community.docker.docker_container", "community.general.docker_container"}
 )
-_MODULES = _DOCKER_MODULES | {"podman_container", "containers.podman.podman_container"}
+_MODULES = _DOCKER_MODULES | {
+    *("podman_container", "containers.podman.podman_container"),
+    *("docker_swarm_service", "community.docker.docker_swarm_service", "community.general.docker_swarm_service"),
+}
 """The names of the modules, with and without the names of their collections."""
 _TASK_LISTS = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
 """Keys of a play or of a block whose values are lists of tasks."""
