@@ -190,6 +190,7 @@ KEYS_OF_OTHERS = {
     "loop.md": {"pr"},
     "proposals.md": {"issues"},
     "reviewing.md": {"basebump"},
+    "service-monitoring.md": {"config"},
     "switching.md": {"enabled"},
 }
 """Words before a colon that are no key of a config: of comments, forges, workflows, charts, and of what is printed."""
