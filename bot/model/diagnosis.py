@@ -19,6 +19,8 @@ class CheckStatus(StrEnum):
     """A run at the requested level needs the action, and the action does not work."""
     UNKNOWN = "cannot-tell"
     """The result is unknown, because only a write could show whether the action works."""
+    INCOMPLETE = "incomplete"
+    """The check could not be completed, for example because a server could not be reached."""
 
 
 class ConfigArea(StrEnum):
@@ -76,8 +78,11 @@ class Diagnosis:
 
     @property
     def is_healthy(self) -> bool:
-        """True if no check found a problem. Checks with an unknown result do not count as problems."""
-        return all(check.status is not CheckStatus.PROBLEM for _, check in self.checks)
+        """True if no check found a problem, and all checks were completed.
+
+        A check that only a write could complete does not count.
+        """
+        return self.count(CheckStatus.PROBLEM) == self.count(CheckStatus.INCOMPLETE) == 0
 
     @property
     def has_trial(self) -> bool:
@@ -98,3 +103,7 @@ def report_problem(subject: str, action: str, result: str) -> Check:
 
 def report_unknown(subject: str, action: str, result: str) -> Check:
     return Check(subject, action, CheckStatus.UNKNOWN, result)
+
+
+def report_incomplete(subject: str, action: str, result: str) -> Check:
+    return Check(subject, action, CheckStatus.INCOMPLETE, result)

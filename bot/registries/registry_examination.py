@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import assert_never
 
-from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
+from bot.model.diagnosis import Check, DiagnosisTarget, report_incomplete, report_ok, report_problem, report_unknown
 from bot.model.errors import HINT_SEPARATOR, RegistryError
 from bot.model.image_name import TagRef
+from bot.model.vocabulary import Reason
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.endpoints import RegistryEndpoint
@@ -84,7 +85,8 @@ class ImageExamination:
                 yield report_problem(subject, action, str(error))
             else:
                 hint = f"{HINT_SEPARATOR}if you use images of this registry, name one with `--image`"
-                yield report_unknown(subject, action, f"{error}{'' if HINT_SEPARATOR in str(error) else hint}")
+                report = report_incomplete if error.reason is Reason.UNREACHABLE else report_unknown
+                yield report(subject, action, f"{error}{'' if HINT_SEPARATOR in str(error) else hint}")
             return
         yield report_ok(subject, action, f"the tag points to {descriptor.digest}")
 

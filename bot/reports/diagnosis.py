@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from bot.core.markdown import describe_rest, make_console_line
-from bot.model.diagnosis import CheckStatus, ConfigArea, Diagnosis
+from bot.model.diagnosis import CheckStatus, Diagnosis
 from bot.model.errors import HINT_SEPARATOR
 from bot.model.report import SCHEMA
 from bot.reports.parts.json_text import render_json
@@ -15,13 +15,17 @@ from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_blocks,
 _MARKS: dict[CheckStatus, tuple[str, Style]] = {
     CheckStatus.OK: ("✓", Style.GOOD),
     CheckStatus.UNKNOWN: ("!", Style.WARNING),
+    CheckStatus.INCOMPLETE: ("?", Style.BAD),
     CheckStatus.PROBLEM: ("✗", Style.BAD),
 }
 _MEANINGS: dict[CheckStatus, str] = {
     CheckStatus.OK: "works",
     CheckStatus.UNKNOWN: "cannot tell",
+    CheckStatus.INCOMPLETE: "not completed",
     CheckStatus.PROBLEM: "problem",
 }
+
+INCOMPLETE_HEADING = "could not be completed"
 
 MAX_SUBJECTS = 3
 """The maximum number of subjects that one line names. `--format json` contains all subjects."""
@@ -37,8 +41,9 @@ def render_diagnosis_text(diagnosis: Diagnosis) -> str:
 def render_diagnosis_lines(diagnosis: Diagnosis, *, is_brief: bool = False) -> list[Line]:
     """Return the text output of `doctor`: a line with the status, subject, action and result of each check.
 
-    Checks of one area with the same status, action and result share a line, which names their first subjects. If
-    `is_brief` is true, only checks that did not pass are returned.
+    Checks of one area with the same status, action and result share a line, which names their first subjects. Checks
+    that could not be completed are in a group at the end. If `is_brief` is true, only checks that did not pass are
+    returned.
     """
     if is_brief:
         failing = tuple((area, check) for area, check in diagnosis.checks if check.status is not CheckStatus.OK)
@@ -63,12 +68,13 @@ def render_diagnosis_document(diagnosis: Diagnosis) -> str:
 
 
 def _render_checks(diagnosis: Diagnosis) -> Iterator[Line]:
-    subjects: dict[ConfigArea, dict[tuple[CheckStatus, str, str], list[str]]] = {}
-    for area, check in diagnosis.checks:
-        group = subjects.setdefault(area, {}).setdefault((check.status, check.action, check.result), [])
+    subjects: dict[str, dict[tuple[CheckStatus, str, str], list[str]]] = {}
+    for area, check in sorted(diagnosis.checks, key=lambda each: each[1].status is CheckStatus.INCOMPLETE):
+        heading = INCOMPLETE_HEADING if check.status is CheckStatus.INCOMPLETE else area.value
+        group = subjects.setdefault(heading, {}).setdefault((check.status, check.action, check.result), [])
         group.append(check.subject)
-    for area, groups in subjects.items():
-        yield area.value
+    for heading, groups in subjects.items():
+        yield heading
         for (status, action, result), names in groups.items():
             yield from _render_group(status, f"{_join_subjects(names)}: {action}", result)
 
@@ -93,10 +99,12 @@ def _explain_marks(statuses: Collection[CheckStatus]) -> Iterator[str]:
 def _summarise(diagnosis: Diagnosis) -> str:
     """Return a sentence with the numbers of checks by result. They add up to the number of all checks."""
     count = len(diagnosis.checks)
-    numbers = ((diagnosis.count(CheckStatus.PROBLEM), "found a problem"), (diagnosis.count(CheckStatus.OK), "passed"))
-    unknown = diagnosis.count(CheckStatus.UNKNOWN)
+    numbers = (
+        (diagnosis.count(CheckStatus.PROBLEM), "found a problem"),
+        (diagnosis.count(CheckStatus.OK), "passed"),
+        (diagnosis.count(CheckStatus.UNKNOWN), "had no clear result"),
+        (diagnosis.count(CheckStatus.INCOMPLETE), "could not be completed"),
+    )
     words = [f"{number} {what}" for number, what in numbers if number]
-    if unknown:
-        words.append(f"{unknown} could not be completed")
     checks = f"{count} {'check' if count == 1 else 'checks'} for runs at the level {diagnosis.level.word}"
     return f"{checks}: {', '.join(words)}."

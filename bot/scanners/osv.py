@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.evidence.finding_keys import merge_findings
-from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
+from bot.model.diagnosis import Check, DiagnosisTarget, report_incomplete, report_ok, report_problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.hosts import PUBLIC_HOSTS
@@ -99,7 +99,7 @@ class OsvScanner:
         except OsvError as error:
             detail = f"{error}; hint: check that `url` is the URL of an OSV API"
             report_error = (
-                report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
+                report_incomplete if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
             )
             yield report_error(NAME, action, detail)
         else:

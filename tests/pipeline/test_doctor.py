@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bot.cli.terminal import NoProgress
-from bot.model.diagnosis import CheckStatus, ConfigArea, DiagnosisTarget, report_ok, report_problem, report_unknown
+from bot.model.diagnosis import (
+    CheckStatus,
+    ConfigArea,
+    DiagnosisTarget,
+    report_incomplete,
+    report_ok,
+    report_problem,
+    report_unknown,
+)
 from bot.model.errors import ConfigError, ConfigProblem, ForgeError
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart, diagnose
@@ -73,7 +81,9 @@ def test_diagnosis_raises_unexpected_exception_of_a_check():
         diagnose([build_part(FakeExaminer(error=ZeroDivisionError()))], AIM, NoProgress())
 
 
-def test_diagnosis_is_unhealthy_only_if_a_check_reports_a_problem():
+def test_diagnosis_is_unhealthy_only_if_a_check_reports_a_problem_or_was_not_completed():
     unknown = report_unknown("web", "write", "nobody says")
     assert diagnose([build_part(FakeExaminer(WELL, unknown))], AIM, NoProgress()).is_healthy
-    assert not diagnose([build_part(FakeExaminer(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy
+    incomplete = report_incomplete("docker.io", "look up a tag", "no answer")
+    for each in (WRONG, incomplete):
+        assert not diagnose([build_part(FakeExaminer(WELL, unknown, each))], AIM, NoProgress()).is_healthy

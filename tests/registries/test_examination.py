@@ -139,3 +139,4 @@ def test_image_check_sends_one_head_request_for_the_tag():
         missing = examine_image(registry, "2", is_named=True)
         assert (missing.subject, missing.status) == (f"{registry.host}/a/b:2", CheckStatus.PROBLEM)
         assert examine_image(registry, "2", is_named=False).status is CheckStatus.UNKNOWN
+    assert examine_image(registry, "2", is_named=False).status is CheckStatus.INCOMPLETE, "the registry has ended"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.model.diagnosis import ConfigArea, Diagnosis, report_ok, report_problem, report_unknown
+from bot.model.diagnosis import ConfigArea, Diagnosis, report_incomplete, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_text
 
@@ -28,7 +28,7 @@ def test_text_of_doctor_lists_each_check_below_the_config_area_of_the_check():
         "  ! web: open requests: nobody says",
         "",
         "signs: ✓ works, ✗ problem, ! cannot tell",
-        "3 checks for runs at the level propose: 1 found a problem, 1 passed, 1 could not be completed.",
+        "3 checks for runs at the level propose: 1 found a problem, 1 passed, 1 had no clear result.",
     ]
 
 
@@ -48,7 +48,7 @@ def test_text_of_doctor_shows_equal_results_of_config_areas_separately():
     ("checks", "said"),
     [
         ([WELL], "1 check for runs at the level propose: 1 passed."),
-        ([WELL, UNKNOWN], "2 checks for runs at the level propose: 1 passed, 1 could not be completed."),
+        ([WELL, UNKNOWN], "2 checks for runs at the level propose: 1 passed, 1 had no clear result."),
         ([WRONG, WRONG], "2 checks for runs at the level propose: 2 found a problem."),
     ],
 )
@@ -76,3 +76,12 @@ def test_text_of_doctor_shows_each_hint_on_a_separate_line():
         "    hint: try this",
         "    hint: or that",
     ]
+
+
+def test_checks_that_were_not_completed_are_in_a_group_at_the_end():
+    incomplete = report_incomplete("docker.io", "look up a tag", "no answer")
+    diagnosis = Diagnosis(RunLevel.PROPOSE, ((ConfigArea.REGISTRIES, incomplete), (ConfigArea.STATE, WELL)))
+    lines = render_diagnosis_text(diagnosis).splitlines()
+    assert lines[:2] == ["state", lines[1]]
+    assert lines[2:4] == ["could not be completed", "  ? docker.io: look up a tag: no answer"]
+    assert lines[-1].endswith(": 1 passed, 1 could not be completed.")
