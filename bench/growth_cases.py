@@ -167,6 +167,7 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
     },
     "helm": {
         "images": repeat("c/values.yaml", "- image: a:§\n", "a:\n", c__Chart_yaml="name: c\n"),
+        "values in a helmfile": repeat("helmfile.yaml", "- values: [{image: a:§}]\n", "releases:\n"),
         "other keys": repeat("c/values.yaml", "a§: {repository: b/c, tag: d}\n", c__Chart_yaml="name: c\n"),
         "lists of images": repeat("c/values.yaml", "- image:\n", "a:\n", c__Chart_yaml="name: c\n"),
         "mappings of images": repeat(

@@ -50,7 +50,7 @@ def test_file_named_helmfile_values_is_read_as_values_file():
     [
         (f"{RELEASES}  - web.yaml\n", [("deploy/web.yaml", "charts/web")]),
         (f"{RELEASES}  - web.yaml\n".replace("\n", "\r\n"), [("deploy/web.yaml", "charts/web")]),
-        (f"{RELEASES}  - image: a:1\n  - 7\n  - ''\n  - [web.yaml]\n", []),
+        (f"{RELEASES}  - replicas: 2\n  - 7\n  - ''\n  - [web.yaml]\n", []),
         (f"{RELEASES}  - ../../web.yaml\n  - /etc/web.yaml\n", []),
         (f"{RELEASES}  - a.yaml\n".replace("../charts/web", "acme/web"), [("deploy/a.yaml", None)]),
         (
