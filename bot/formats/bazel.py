@@ -1,4 +1,4 @@
-"""Bazel: the base images that `rules_oci` pulls."""
+"""Bazel: the base images that `rules_oci` and `rules_docker` pull."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _FILE_NAME = re.compile(
     r"(?:.*/)?(?:(?:[^/]+\.)?MODULE\.bazel|(?:[^/]+\.)?WORKSPACE(?:\.bazel|\.bzlmod)?|[^/]+\.bzl)", re.DOTALL
 )
 _ENDINGS = (".bazel", ".bzl", ".bzlmod", ".WORKSPACE", "WORKSPACE")
-_KEYWORDS = (b"oci_pull", b"oci:extensions.bzl")
-"""A file without any of these words calls neither the repository rule nor the module extension."""
+_KEYWORDS = (b"oci_pull", b"oci:extensions.bzl", b"container_pull")
+"""A file without any of these words calls neither a repository rule nor the module extension."""
 
 
 class _BazelFormat:

@@ -1,9 +1,12 @@
-"""Read the base images that Bazel pulls with `rules_oci`.
+"""Read the base images that Bazel pulls with `rules_oci`, or with its predecessor `rules_docker`.
 
 An image has separate attributes for its name, its tag and its digest. The name may also contain a tag and a digest,
 which then override the attributes. See `oci/pull.bzl` and `oci/private/util.bzl` of
 https://github.com/bazel-contrib/rules_oci. Since version 1.7.6, an image may have both a tag and a digest, unless
 `reproducible` is False. The digest is pulled.
+
+The rule `container_pull` has the same attributes, except `image`. It refuses the digest of an index, so its images are
+only listed. See `container/pull.bzl` of https://github.com/bazelbuild/rules_docker.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "bazel"
 _RULE = "oci_pull"
+_OLDER_RULE = "container_pull"
 _RULE_FILE = "//oci:pull.bzl"
 _EXTENSION_FILE = "//oci:extensions.bzl"
 _NAME_ATTRIBUTES = ("image", "registry", "repository")
@@ -34,10 +38,11 @@ _MAX_INDENTATION = 200
 """Number of bytes before an attribute that are checked for its indentation. Attributes are indented by a few spaces."""
 _SCHEME = re.compile(r"https?://")
 _NOT_REPRODUCIBLE_NOTE = "because of `reproducible = False`, rules_oci does not accept a digest beside a tag"
+_NO_INDEX_NOTE = "`container_pull` of rules_docker accepts only digests of a single platform"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images that a file pulls with `oci.pull` or `oci_pull`, in the order of their lines."""
+    """Yield the images that a file pulls with `oci.pull`, `oci_pull` or `container_pull`, in file order."""
     try:
         calls = list(_find_pulls(find_calls(file.content)))
     except (UnicodeDecodeError, BrokenAtError) as error:
@@ -54,7 +59,7 @@ def _find_pulls(calls: Iterable[StarlarkCall]) -> Iterator[StarlarkCall]:
     A file loads the rule `oci_pull`, and may give it another name. A file with modules assigns the module extension to
     a variable, which is often called `oci`, and calls `pull` on it.
     """
-    names = {_RULE}
+    names = {_RULE, _OLDER_RULE}
     for call in calls:
         source = next(call.list_positional(), None)
         file = source.value if isinstance(source, StarlarkString) else ""
@@ -78,7 +83,9 @@ class _PullReader:
 
     def read_call(self, call: StarlarkCall) -> Iterator[Reference | UnsupportedText]:
         """Yield the image of a call, or nothing if the call does not name an image."""
-        arguments = {each.name: each for each in call.arguments if each.name in _TEXT_ATTRIBUTES}
+        is_older_rule = call.function == _OLDER_RULE
+        attributes = _TEXT_ATTRIBUTES[1:] if is_older_rule else _TEXT_ATTRIBUTES
+        arguments = {each.name: each for each in call.arguments if each.name in attributes}
         names = [arguments[name] for name in _NAME_ATTRIBUTES if name in arguments]
         if not names:
             return
@@ -93,7 +100,8 @@ class _PullReader:
         elif not all(text.is_literal for text in texts.values()):
             yield position.make_unsupported(next(iter(texts.values())).value, Reason.MALFORMED)
         else:
-            yield self._read_image(call, position, texts)
+            found = self._read_image(call, position, texts)
+            yield _lock_older_rule(found) if is_older_rule and isinstance(found, Reference) else found
 
     def _make_position(
         self, call: StarlarkCall, name: StarlarkArgument, arguments: Iterable[StarlarkArgument]
@@ -185,6 +193,10 @@ def _add_digest(found: Reference, digest: StarlarkString) -> Reference | None:
     is_sha256 = parse_sha256(digest.value) is not None
     slot = EditSlot(span, digest.value.encode()) if is_sha256 else NotEditable(Reason.UNSUPPORTED_DIGEST)
     return replace(found, written=str(image), image=image, digest_slot=slot)
+
+
+def _lock_older_rule(found: Reference) -> Reference:
+    return replace(lock_reference(found, Reason.PIN_OFF), notes=(_NO_INDEX_NOTE,))
 
 
 def _get_platform(call: StarlarkCall) -> str | None:
