@@ -79,6 +79,10 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
     values = _expand_variables(path, hcl, bake)
     references += _read_contexts(path, hcl, bake, values)
     yield from sorted(references, key=lambda reference: reference.line_number)
+    for text in (text for target in bake.targets for text in target.computed):
+        yield UnsupportedText(
+            path, hcl.get_line_number(text.start), format_for_display(text.source), Reason.UNRESOLVED_ARGUMENT
+        )
     builds = list(list_builds(bake.targets))
     if len(builds) < len(bake.targets):
         yield UnsupportedText(path, 1, "", Reason.TOO_LARGE)

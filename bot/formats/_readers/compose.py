@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
+from bot.core.references.expansion import expand_text
 from bot.core.references.tree_paths import is_remote_context, resolve_dockerfile, resolve_in_tree
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import (
@@ -64,7 +65,7 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "compose"
 _KEYWORDS = (
     *(b"image", b"dockerfile", b"args", b"additional_contexts", b"$", b"environment", b"env_file"),
-    *(b"include", b"extends", b"build"),
+    *(b"include", b"extends", b"build", b"source"),
 )
 """A file without any of these words contains no image, no build and no variable, and names no other file."""
 _FRONTEND_ARGUMENT = "BUILDKIT_SYNTAX"
@@ -151,6 +152,8 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     for locator, node in inline.values():  # once per Dockerfile, even if several services share it through aliases
         found += _read_inline(document, node, path, locators.make_unique(locator))
     yield from sorted(found, key=lambda each: each.line_number)
+    yield from _list_unknown_contexts(services, path)
+    yield from _list_unknown_includes(document, path)
     yield from dict.fromkeys(builds)
     yield from contexts
     yield from dict.fromkeys(_list_named_files(document, services, path))
@@ -167,6 +170,7 @@ def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
     If the service is built, its `image` is the name of the result, and is not yielded. Its additional build contexts
     may be images, and are yielded instead.
     """
+    yield from _list_mounted_images(service)
     if service.build is None:
         platform = read_platform(service.platform)
         yield from (_ServiceImage(*located, Role.THIRD_PARTY, platform) for located in service.walk("image"))
@@ -176,6 +180,18 @@ def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
         for locator, node in service.walk("build", "args", ALL_ITEMS):
             if isinstance(node, YamlScalar) and node.value.startswith(f"{_FRONTEND_ARGUMENT}="):
                 yield _ServiceImage(locator, node, Role.BASE, scheme=f"{_FRONTEND_ARGUMENT}=")
+    yield from _list_context_images(service)
+
+
+def _list_mounted_images(service: ComposeService) -> Iterator[_ServiceImage]:
+    """Yield the images that a service mounts as volumes."""
+    for locator, node in service.walk("volumes", ALL_ITEMS):
+        if service.document.get_string(node, "type") == "image":
+            for source_locator, source in service.document.walk(node, ("source",), locator):
+                yield _ServiceImage(source_locator, source, Role.THIRD_PARTY)
+
+
+def _list_context_images(service: ComposeService) -> Iterator[_ServiceImage]:
     for element in (ALL_VALUES, ALL_ITEMS):
         for locator, node in service.walk("build", "additional_contexts", element):
             if isinstance(node, YamlScalar):
@@ -221,6 +237,23 @@ def _list_builds(
             if each.name != _FRONTEND_ARGUMENT or not each.has_value  # its value is read as an image of this file
         ),
     )
+
+
+def _list_unknown_contexts(services: Iterable[ComposeService], path: FilePath) -> Iterator[UnsupportedText]:
+    """Yield the build contexts that are images only if a variable has a certain value."""
+    for service in services:
+        for each in list_build_contexts(service):
+            expanded = expand_text(_parse_value(each.value), {})
+            is_known = "$" not in each.value or each.value.startswith(_CONTEXT_SCHEME)
+            if not is_known and (expanded.missing_variables or expanded.text.startswith(_CONTEXT_SCHEME)):
+                yield UnsupportedText(path, each.line_number, each.value, Reason.UNRESOLVED_ARGUMENT)
+
+
+def _list_unknown_includes(document: YamlDocument, path: FilePath) -> Iterator[UnsupportedText]:
+    """Yield the keys of `include` that change the variables or the folder of the included file."""
+    for key in ("env_file", "project_directory"):
+        for _, node in document.walk(document.root, ("include", ALL_ITEMS, key), ""):
+            yield UnsupportedText(path, document.get_line_number(node), key, Reason.UNRESOLVED_ARGUMENT)
 
 
 def _list_extended_names(service: ComposeService, path: FilePath) -> Iterator[str]:

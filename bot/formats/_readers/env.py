@@ -6,14 +6,14 @@ The rules follow dotenv/parser.go in https://github.com/compose-spec/compose-go.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.encoding import find_text_start
 from bot.formats._syntax.line_offsets import LineOffsets
-from bot.model.cross_file import EnvironmentVariable, InterpolatedText, LiteralText
+from bot.model.cross_file import EnvironmentVariable, InterpolatedText, LiteralText, NamedFileUse
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
@@ -84,13 +84,26 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
         return
     lines = LineOffsets(file.content)
     try:
-        yield from [
+        variables = [
             EnvironmentVariable(file.path, lines.get_line_number(each.start), each.name, _parse_value(each))
             for each in read_assignments(file.content)
         ]
+        yield from variables
+        yield from _list_compose_files(variables)
     except BrokenAtError as error:
         # The text of the line is left out, because it may contain a secret.
         yield UnsupportedText(file.path, lines.get_line_number(error.offset), "", Reason.UNPARSABLE)
+
+
+def _list_compose_files(variables: Iterable[EnvironmentVariable]) -> Iterator[NamedFileUse]:
+    """Yield the Compose files that the variable `COMPOSE_FILE` names, separated by colons."""
+    for each in variables:
+        if each.variable == "COMPOSE_FILE":
+            texts = [part.text if isinstance(part, LiteralText) else "" for part in each.value]
+            for name in "".join(texts).split(":") if all(texts) else ():
+                yield NamedFileUse(each.path, each.line_number, "compose", (LiteralText(name, None),))
+            if not all(texts):
+                yield NamedFileUse(each.path, each.line_number, "compose", each.value)
 
 
 def _parse_value(assignment: EnvAssignment) -> InterpolatedText:

@@ -35,7 +35,8 @@ from bot.model.cross_file import (
     VariableUse,
 )
 from bot.model.extracted_item import ExtractedItem
-from bot.model.source import FilePath, SourceFile
+from bot.model.source import FilePath, SourceFile, UnsupportedText
+from bot.model.vocabulary import Reason
 
 _FORMAT = "skaffold"
 _PIPELINE_PATHS: tuple[KeyPath, ...] = ((), ("profiles", ALL_ITEMS))
@@ -56,6 +57,8 @@ _IMAGE_PATHS: tuple[KeyPath, ...] = (
 """Paths in a pipeline to images that Skaffold uses but does not build."""
 _BUILDERS = ("docker", "kaniko")
 """The builders that use Dockerfiles."""
+_ARTIFACT_DEPTH = 3
+"""The number of slashes in the JSON pointer to an artifact, such as `/build/artifacts/0`."""
 _PATCH_PATH: KeyPath = ("profiles", ALL_ITEMS, "patches", ALL_ITEMS)
 _MANIFEST_PATHS: tuple[KeyPath, ...] = (
     ("manifests", "rawYaml", ALL_ITEMS),
@@ -96,7 +99,7 @@ def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
     return _API_GROUP_PREFIX.encode() in document.source.raw or is_utf_16(document.source.raw)
 
 
-def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | DockerfileBuild]:
+def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | DockerfileBuild | UnsupportedText]:
     """Yield a `BuildOutput` with the names of the images that a document builds, and the builds of Dockerfiles.
 
     Yield nothing if the document is nested too deeply.
@@ -108,10 +111,12 @@ def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput 
         artifacts += _find_patched_artifacts(document)
         names = frozenset(name for artifact in artifacts if (name := document.get_string(artifact, "image")))
         builds = [build for artifact in artifacts for build in _list_builds(document, artifact, file)]
+        patched = list(_list_patched_builders(document, file))
         deployed_paths = tuple(dict.fromkeys(_list_deployed_paths(document, file)))
     except TooDeepError:
         return
     yield BuildOutput(file, names, deployed_paths)
+    yield from patched
     yield from builds
 
 
@@ -124,6 +129,14 @@ def _find_patched_artifacts(document: YamlDocument) -> Iterator[YamlNode]:
     for patch in _find_nodes(document, _PATCH_PATH):
         if (document.get_string(patch, "path") or "").startswith("/build/artifacts/"):
             yield from document.get_values(patch, "value")
+
+
+def _list_patched_builders(document: YamlDocument, file: FilePath) -> Iterator[UnsupportedText]:
+    """Yield the patches of profiles that change single fields inside an artifact, which basebump does not apply."""
+    for patch in _find_nodes(document, _PATCH_PATH):
+        path = document.get_string(patch, "path") or ""
+        if path.startswith("/build/artifacts/") and path.count("/") > _ARTIFACT_DEPTH:
+            yield UnsupportedText(file, document.get_line_number(patch), path, Reason.UNRESOLVED_ARGUMENT)
 
 
 def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[FilePath]:

@@ -122,6 +122,8 @@ class BakeTarget:
     context: BakeText | None = None
     dockerfile: BakeText | None = None
     inherits: list[str] = field(default_factory=list)
+    computed: list[BakeText] = field(default_factory=list)
+    """The values of keys from which images can come, and that an expression computes as a whole."""
 
     def hide_variables(self, names: AbstractSet[str]) -> None:
         """Make all values unknown that use one of the variables, because a matrix gives them several values."""
@@ -196,6 +198,7 @@ def _read_values(hcl: HclFile, block: HclBlock) -> BakeTarget:
                     for item in value.items
                     if item.name is not None
                 ]
+                target.computed += [_make_text(hcl, item.value) for item in value.items if item.name is None]
             case "inherits", HclTuple():
                 target.inherits += [_make_text(hcl, item).value for item in value.items]
             case "dockerfile-inline", HclTemplate():
@@ -204,6 +207,9 @@ def _read_values(hcl: HclFile, block: HclBlock) -> BakeTarget:
                 target.context = _make_text(hcl, value)
             case "dockerfile", _:
                 target.dockerfile = _make_text(hcl, value)
+            case (("args" | "contexts" | "inherits" | "dockerfile-inline"), _):
+                text = _make_text(hcl, value)
+                target.computed += [text] if text.source != "null" else []
             case _:
                 pass
     return target

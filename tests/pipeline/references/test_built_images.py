@@ -187,3 +187,34 @@ def test_many_builds_with_many_arguments_are_resolved_fast():
     with soon(10):
         found = list(list_built_images(resolve_builds(facts), {FilePath("Dockerfile"): DEFAULT.encode()}))
     assert {each.reason for each in found} == {Reason.TOO_LARGE}
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "text"),
+    [
+        ("docker-bake.hcl", 'target "a" { args = merge({}, { B = "evil/p" }) }', 'merge({}, { B = "evil/p" })'),
+        ("docker-bake.hcl", 'target "a" { args = { (lower("B")) = "evil/p" } }', '"evil/p"'),
+        ("docker-bake.hcl", 'target "a" { dockerfile-inline = f() }', "f()"),
+        ("compose.yaml", write_build({"additional_contexts": {"a": "${X:-docker-image://evil/p}"}}), None),
+        ("compose.yaml", write_build({"additional_contexts": {"a": "${X}"}}), "${X}"),
+        ("compose.yaml", "include: [{path: x.yaml, env_file: e.txt}]\n", "env_file"),
+        ("compose.yaml", "include: [{path: x.yaml, project_directory: web}]\n", "project_directory"),
+        (
+            "skaffold.yaml",
+            SKAFFOLD % "{image: x}"
+            + "profiles: [{patches: [{path: /build/artifacts/0/docker/dockerfile, value: h}]}]\n",
+            "/build/artifacts/0/docker/dockerfile",
+        ),
+    ],
+)
+def test_part_of_a_build_that_is_not_evaluated_is_listed(list_images, path, content, text):
+    expected = text if text is not None else "${X:-docker-image://evil/p}"
+    assert [each[2] for each in list_images({path: content})] == [expected]
+
+
+def test_image_that_a_compose_service_mounts_and_file_named_in_the_env_file_are_read(tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {a: {volumes: [{type: image, source: 'evil/p:1'}]}}\n")
+    (tmp_path / ".env").write_text("COMPOSE_FILE=compose.yaml:hidden.txt\n")
+    (tmp_path / "hidden.txt").write_text("services: {a: {image: 'evil/q:1'}}\n")
+    result = extract_references(GitRepository("", "", None, None), WorkTree(tmp_path), load_all_formats())
+    assert [str(each.image) for each in result.references] == ["evil/p:1", "evil/q:1"]
