@@ -30,4 +30,4 @@ class CloudError(Exception):
 
 def make_missing_library_error(cloud: CloudProvider, package: str) -> CloudError:
     """Return the error for a missing Python library that logins to `cloud` need."""
-    return CloudError(f"{package} is not installed; hint: install `basebump[{cloud}]`")
+    return CloudError(f"{package} is not installed; hint: install basebump with the extra `{cloud}`")

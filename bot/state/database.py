@@ -154,7 +154,7 @@ class Database:
         except ImportError as error:
             raise StateError(
                 f"cannot use the state in {shown}: the PostgreSQL driver is missing; hint: install "
-                "`basebump[postgresql]`"
+                "basebump with the extra `postgresql`"
             ) from error
         return cls(engine.execution_options(postgresql_readonly=is_read_only), shown)
 

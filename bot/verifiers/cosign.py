@@ -61,7 +61,7 @@ class CosignVerifier:
         try:
             from bot.verifiers.keyless import KeylessVerifier, UnusableRootError  # noqa: PLC0415 - half a second to import
         except ImportError:
-            hint = "install `basebump[keyless]`, or remove `keyless` from the configuration"
+            hint = "install basebump with the extra `keyless`, or remove `keyless` from the configuration"
             raise UsageError(f"`keyless` needs the sigstore library, which is not installed; hint: {hint}") from None
         try:
             return cls(artifacts, KeylessVerifier(roots))

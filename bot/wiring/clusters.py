@@ -85,7 +85,7 @@ def _connect(cluster: ClusterEntry, get_token: Callable[[], str] | None) -> Clus
     except ImportError:
         raise ClusterError(
             ClusterProblem.LOGIN_FAILED,
-            "the official client of Kubernetes is missing; hint: install `basebump[kubernetes]`",
+            "the official client of Kubernetes is missing; hint: install basebump with the extra `kubernetes`",
         ) from None
     if cluster.auth is ClusterAuth.IN_CLUSTER:
         return connect_in_cluster(os.environ)

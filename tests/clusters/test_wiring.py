@@ -75,7 +75,7 @@ def test_missing_kubernetes_client_is_reported_with_package_to_install(read, mon
     monkeypatch.setitem(sys.modules, "bot.clusters.connect", None)
     outcome = read("{name: prod, kubeconfig: none.yaml}")
     assert outcome.problem is ClusterProblem.LOGIN_FAILED
-    assert "install `basebump[kubernetes]`" in outcome.detail
+    assert "install basebump with the extra `kubernetes`" in outcome.detail
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,7 @@ def test_missing_cloud_library_is_reported_with_extra_to_install(cloud, host, pa
     for module in [name for name in sys.modules if name.startswith(package)]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    assert f"install `basebump[{cloud}]`" in str(get_login_error(host, cloud))
+    assert f"install basebump with the extra `{cloud}`" in str(get_login_error(host, cloud))
 
 
 def test_cloud_libraries_are_not_imported_without_cloud_login_in_config():

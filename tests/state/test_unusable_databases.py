@@ -216,4 +216,4 @@ def test_missing_database_driver_is_reported_with_installation_hint():
         "try:\n    Database.postgresql('postgresql+psycopg://a@b/c')\nexcept StateError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert re.search(r"postgresql\+psycopg://a@b/c.*`basebump\[postgresql\]`", done.stdout)
+    assert re.search(r"postgresql\+psycopg://a@b/c.*with the extra `postgresql`", done.stdout)

@@ -136,7 +136,7 @@ def test_unusable_sigstore_trusted_root_raises_usage_error(tmp_path, artifacts, 
 def test_missing_sigstore_library_raises_usage_error_with_install_hint(monkeypatch, artifacts):
     monkeypatch.delitem(sys.modules, "bot.verifiers.keyless", raising=False)
     monkeypatch.setitem(sys.modules, "sigstore.verify", None)
-    with pytest.raises(UsageError, match=r"install `basebump\[keyless\]`"):
+    with pytest.raises(UsageError, match=r"install basebump with the extra `keyless`"):
         CosignVerifier.create_for_trusts([trust()], artifacts)
 
 
