@@ -64,7 +64,7 @@ def test_comparison_text_names_lookups_that_were_not_made():
     text = render_comparison_text(build_comparison(KNOWN))
     assert text.count("signature    not checked (no trust rule)") == 2
     assert "Known exploitation (KEV): not looked up (no `enrichment`).\n" in text
-    assert text.endswith("Probability of exploitation (EPSS): not looked up (no `enrichment`).")
+    assert "Probability of exploitation (EPSS): not looked up (no `enrichment`).\n" in text
     looked_up = render_comparison_text(build_comparison(LOOKED_UP, NoSignature()))
     assert "not looked up" not in looked_up
     assert "not checked" not in looked_up
