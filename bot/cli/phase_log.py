@@ -17,9 +17,6 @@ MIN_STEPS, MIN_SECONDS = 3, 5.0
 slower than the others, because they open connections."""
 
 
-THREAD_NAME = "basebump-progress"
-
-
 class PhaseLog:
     """Writes a line at the start of each phase, and a line a minute while it goes on."""
 
@@ -54,7 +51,7 @@ class PhaseLog:
             self._ended = threading.Event()
         if total:
             _write_line(f"{self._name_phase()}{f' ({total:,})' if total > 1 else ''}")
-            threading.Thread(target=self._repeat_state, args=(self._ended,), name=THREAD_NAME, daemon=True).start()
+            threading.Thread(target=self._repeat_state, args=(self._ended,), daemon=True).start()
 
     def advance(self) -> None:
         """Count one finished step. Several threads can call this method at the same time."""
