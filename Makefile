@@ -16,7 +16,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses a
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
 
-# Takes about nine minutes on two cores.
+# Takes about eight minutes on two cores.
 test: .venv/development .venv-site/ready .venv-trivy/ready .parts/ready
 	$(PYTEST) -m "not slow"
 
