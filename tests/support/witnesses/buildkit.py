@@ -187,7 +187,10 @@ class _BuildReader:
     def __init__(self, escape: str, given: Mapping[str, str], predefined: Mapping[str, str]) -> None:
         self._escape = escape
         self._given = given
-        self._values = {name: WordValue(text, is_open=True) for name, text in predefined.items()}
+        # `defaultArgs` of BuildKit's dockerfile2llb: arguments of the build replace the values of the builder.
+        self._values = {
+            name: WordValue(given.get(name, text), is_open=name not in given) for name, text in predefined.items()
+        }
         self.resolved = ResolvedDockerfile()
 
     def run(self, content: str) -> ResolvedDockerfile:

@@ -34,7 +34,7 @@ target "computed" {
 }
 
 target "merged" {
-  contexts = merge({ a = "docker-image://evil:1" }, {})
+  contexts = merge({ a = "docker-image://some:1" }, {})
 }
 
 target "base" {
