@@ -156,7 +156,9 @@ class Database:
                 f"cannot use the state in {shown}: the PostgreSQL driver is missing; hint: install "
                 "basebump with the extra `postgresql`"
             ) from error
-        return cls(engine.execution_options(postgresql_readonly=is_read_only), shown)
+        if is_read_only:  # `postgresql_readonly=False` would write to a database that its operator made read-only
+            engine = engine.execution_options(postgresql_readonly=True)
+        return cls(engine, shown)
 
     def keep_connections(self) -> Database:
         """Return a database that keeps its connections to a server, for processes that make many queries.
