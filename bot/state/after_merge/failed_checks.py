@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, insert, select
 from bot.model.ci import FailedCheck
 from bot.model.inventory import BranchKey
 from bot.state.database import Database
-from bot.state.inventory.rows import find_branches, is_storable
+from bot.state.inventory.rows import find_branches
 from bot.state.tables.inventory import BRANCH_KEY_COLUMNS, BRANCHES, FAILED_CHECKS
 
 
@@ -29,7 +29,7 @@ class DatabaseFailedChecks:
             rows = [
                 {"branch": numbers[key], "head": heads[key], "name": check.name, "url": check.url}
                 for key, check in sorted(checks.items(), key=lambda each: each[0])
-                if check is not None and key in numbers and is_storable(check.name)
+                if check is not None and key in numbers
             ]
             connection.execute(delete(FAILED_CHECKS))
             if rows:

@@ -26,8 +26,8 @@ from bot.model.workload import (
     Workload,
 )
 from bot.state.database import Database
-from bot.state.inventory.rows import RowNumbers, make_storable
-from bot.state.tables import LONGEST_RUN, TAGS_KEPT, UtcDateTime, write_rows
+from bot.state.inventory.rows import RowNumbers
+from bot.state.tables import LONGEST_RUN, TAGS_KEPT, UtcDateTime, make_storable, write_rows
 from bot.state.tables.after_merge import CLUSTERS, RUNNING_IMAGES
 from bot.state.tables.inventory import DIGESTS, NO_DIGEST, NO_TAG, TAGS
 
@@ -89,7 +89,7 @@ def _build_row(outcome: ClusterOutcome, rows: Mapping[str, Row[Any]], at: dateti
             return {"name": cluster, "read_at": at, "problem": None, "detail": ""}
         case UnreadCluster(cluster, problem, detail):
             read_at = rows[cluster].read_at if cluster in rows else None
-            return {"name": cluster, "read_at": read_at, "problem": problem.value, "detail": make_storable(detail)}
+            return {"name": cluster, "read_at": read_at, "problem": problem.value, "detail": detail}
 
 
 def _write_images(
@@ -133,10 +133,7 @@ def _get_tag_ref(image: RunningImage) -> TagRef:
 def _get_key(image: RunningImage, numbers: RowNumbers) -> tuple[Any, ...]:
     workload = image.workload
     return (
-        workload.namespace,
-        workload.kind,
-        workload.name,
-        image.container,
+        *map(make_storable, (workload.namespace, workload.kind, workload.name, image.container)),
         numbers.get_tag_id(_get_tag_ref(image)),
         numbers.get_digest_id(image.digest or Digest(NO_DIGEST)),
     )

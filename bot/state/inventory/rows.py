@@ -11,7 +11,7 @@ from bot.model.ci import CiOutcome
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.proposal import DeclineScope
-from bot.state.tables import split_into_batches
+from bot.state.tables import is_storable, split_into_batches
 from bot.state.tables.inventory import BRANCHES, DIGESTS, TAGS
 
 
@@ -82,13 +82,3 @@ def parse_decline_scope(word: str | None) -> DeclineScope | None:
     if word is None:
         return None
     return DeclineScope(word) if word in set(DeclineScope) else DeclineScope.DIGEST
-
-
-def is_storable(text: str) -> bool:
-    """Return True if every database can store the text. A database stores neither NUL nor invalid Unicode."""
-    return "\0" not in text and text == make_storable(text)
-
-
-def make_storable(text: str) -> str:
-    """Return the text with `?` in place of every character that no database can store."""
-    return text.replace("\0", "?").encode("utf-8", "replace").decode()

@@ -14,8 +14,7 @@ from bot.model.image_name import Digest
 from bot.model.report import Verdict
 from bot.model.update_stages import UnwantedReason
 from bot.model.vocabulary import ReferenceStatus
-from bot.state.inventory.rows import is_storable
-from bot.state.tables import TAGS_KEPT, write_rows
+from bot.state.tables import TAGS_KEPT, is_storable, write_rows
 from bot.state.tables.inventory import UNWANTED_DIGESTS
 
 _REASONS = {ReferenceStatus.GONE: UnwantedReason.GONE, ReferenceStatus.BLOCKED: UnwantedReason.BLOCKED}

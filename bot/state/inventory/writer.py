@@ -19,9 +19,16 @@ from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredReq
 from bot.model.proposal import RequestState
 from bot.model.report import Verdict
 from bot.state.inventory.documents import serialise_evidence, serialise_report, serialise_transition
-from bot.state.inventory.rows import RowNumbers, find_branches, is_storable, make_storable, parse_ci
+from bot.state.inventory.rows import RowNumbers, find_branches, parse_ci
 from bot.state.inventory.unwanted_digests import record_unwanted
-from bot.state.tables import LONGEST_RUN, UtcDateTime, split_into_batches, write_rows
+from bot.state.tables import (
+    LONGEST_RUN,
+    UtcDateTime,
+    is_storable,
+    make_storable,
+    split_into_batches,
+    write_rows,
+)
 from bot.state.tables.inventory import (
     BRANCH_EVIDENCE,
     BRANCH_TAG_LISTS,
@@ -154,11 +161,11 @@ class VisitWriter:
         return {
             "branch": branch,
             "ordinal": ordinal,
-            "path": make_storable(reference.path),
+            "path": reference.path,
             "line_number": reference.line_number,
             "format": reference.format,
-            "written": make_storable(reference.written),
-            "owners": make_storable(" ".join(reference.owners)),
+            "written": reference.written,
+            "owners": " ".join(reference.owners),
             "tag": self._numbers.get_tag_id(_get_tag_ref(verdict)),
             "digest": self._numbers.get_digest_id(_get_digest(verdict)),
             "status": verdict.status.value,
@@ -314,7 +321,7 @@ def _build_request_row(
         "head_branch": key[0],
         "number": key[1],
         "state": request.state.value,
-        "url": make_storable(request.url) if request.url else known.get("url"),
+        "url": request.url or known.get("url"),
         "opened_at": request.opened_at or known.get("opened_at"),
         "ended_at": None if request.state is RequestState.OPEN else ended_at,
         "closed_by": request.closed_by.value if request.closed_by is not None else None,

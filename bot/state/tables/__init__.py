@@ -52,6 +52,29 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+class StorableText(TypeDecorator[str]):
+    """A column type for texts. Characters that no database can store are replaced in every statement.
+
+    Texts from outside can contain such characters. The driver of a database would refuse the whole statement.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        return None if value is None else make_storable(value)
+
+
+def is_storable(text: str) -> bool:
+    """Return True if every database can store the text. A database stores neither NUL nor invalid Unicode."""
+    return text == make_storable(text)
+
+
+def make_storable(text: str) -> str:
+    """Return the text with `?` in place of every character that no database can store."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()
+
+
 @compiles(Boolean, "sqlite")
 @compiles(DateTime, "sqlite")
 def _name_strict_type(column_type: Boolean | DateTime, _: object, **__: object) -> str:
@@ -72,73 +95,73 @@ SCHEMA_VERSION = define_table("schema_version", Column("version", Integer, prima
 
 TAG_OBSERVATIONS = define_table(
     "tag_observations",
-    Column("repository", Text, primary_key=True),
-    Column("tag", Text, primary_key=True),
+    Column("repository", StorableText, primary_key=True),
+    Column("tag", StorableText, primary_key=True),
     Column(
         "ordinal", Integer, primary_key=True, autoincrement=False
     ),  # orders a tag's rows, because times may be equal
-    Column("digest", Text, nullable=False),
+    Column("digest", StorableText, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
 )
 
 TAG_DESCRIPTORS = define_table(
     "tag_descriptors",
-    Column("repository", Text, primary_key=True),
-    Column("tag", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
-    Column("media_type", Text, nullable=False),
-    Column("etag", Text),
+    Column("repository", StorableText, primary_key=True),
+    Column("tag", StorableText, primary_key=True),
+    Column("digest", StorableText, nullable=False),
+    Column("media_type", StorableText, nullable=False),
+    Column("etag", StorableText),
     Column("looked_up_at", UtcDateTime, nullable=False),
 )
 
 MANIFESTS = define_table(
     "manifests",
-    Column("digest", Text, primary_key=True),
-    Column("document", Text, nullable=False),
+    Column("digest", StorableText, primary_key=True),
+    Column("document", StorableText, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
 )
 
 SCANS = define_table(
     "scans",
-    Column("digest", Text, primary_key=True),
-    Column("platform", Text, primary_key=True),
-    Column("scanner", Text, primary_key=True),
-    Column("scanner_version", Text, primary_key=True),
+    Column("digest", StorableText, primary_key=True),
+    Column("platform", StorableText, primary_key=True),
+    Column("scanner", StorableText, primary_key=True),
+    Column("scanner_version", StorableText, primary_key=True),
     Column("database_built", UtcDateTime, primary_key=True),
-    Column("document", Text, nullable=False),
+    Column("document", StorableText, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
 )
 
 SUPERSEDED_TAGS = define_table(
     "superseded_tags",
-    Column("repository", Text, primary_key=True),
-    Column("tag", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("successor", Text),
+    Column("repository", StorableText, primary_key=True),
+    Column("tag", StorableText, primary_key=True),
+    Column("digest", StorableText, nullable=False),
+    Column("reason", StorableText, nullable=False),
+    Column("detail", StorableText, nullable=False),
+    Column("successor", StorableText),
     Column("checked_at", UtcDateTime, nullable=False),
 )
 
 BRANCH_PUSHES = define_table(
     "branch_pushes",
-    Column("forge", Text, primary_key=True),
-    Column("host", Text, primary_key=True),  # empty for a local folder
-    Column("repository", Text, primary_key=True),
-    Column("branch", Text, primary_key=True),
-    Column("commit_id", Text, nullable=False),
-    Column("intent", Text, nullable=False),
+    Column("forge", StorableText, primary_key=True),
+    Column("host", StorableText, primary_key=True),  # empty for a local folder
+    Column("repository", StorableText, primary_key=True),
+    Column("branch", StorableText, primary_key=True),
+    Column("commit_id", StorableText, nullable=False),
+    Column("intent", StorableText, nullable=False),
     Column("pushed_at", UtcDateTime, nullable=False),
 )
 
 
 OPENINGS = define_table(
     "openings",
-    Column("forge", Text, primary_key=True),
-    Column("host", Text, primary_key=True),  # empty for a local folder
-    Column("repository", Text, primary_key=True),
-    Column("branch", Text, primary_key=True),
+    Column("forge", StorableText, primary_key=True),
+    Column("host", StorableText, primary_key=True),  # empty for a local folder
+    Column("repository", StorableText, primary_key=True),
+    Column("branch", StorableText, primary_key=True),
     Column("counts_in_window", Boolean, nullable=False),
     Column("is_first_of_repository", Boolean, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, UniqueConstraint
 
-from bot.state.tables import UtcDateTime, define_table
+from bot.state.tables import StorableText, UtcDateTime, define_table
 
 CLUSTERS = define_table(
     "clusters",
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", StorableText, nullable=False),
     Column("read_at", UtcDateTime),  # NULL if the cluster was never read
-    Column("problem", Text),  # NULL if the last attempt succeeded
-    Column("detail", Text, nullable=False),
+    Column("problem", StorableText),  # NULL if the last attempt succeeded
+    Column("detail", StorableText, nullable=False),
     UniqueConstraint("name"),
 )
 
@@ -20,10 +20,10 @@ RUNNING_IMAGES = define_table(
     "running_images",
     Column("id", Integer, primary_key=True),
     Column("cluster", Integer, nullable=False),
-    Column("namespace", Text, nullable=False),
-    Column("workload_kind", Text, nullable=False),
-    Column("workload", Text, nullable=False),
-    Column("container", Text, nullable=False),
+    Column("namespace", StorableText, nullable=False),
+    Column("workload_kind", StorableText, nullable=False),
+    Column("workload", StorableText, nullable=False),
+    Column("container", StorableText, nullable=False),
     Column("tag", Integer, nullable=False),
     Column("digest", Integer, nullable=False),
     Column("pods", Integer, nullable=False),
@@ -38,10 +38,10 @@ RUNNING_IMAGES = define_table(
 OWN_BUILDS = define_table(
     "own_builds",
     Column("id", Integer, primary_key=True),
-    Column("repository", Text, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("repository", StorableText, nullable=False),
+    Column("digest", StorableText, nullable=False),
     Column("built_at", UtcDateTime),
     Column("read_at", UtcDateTime, nullable=False),
-    Column("document", Text, nullable=False),  # the other fields of an `OwnBuild`, as a JSON object
+    Column("document", StorableText, nullable=False),  # the other fields of an `OwnBuild`, as a JSON object
     UniqueConstraint("repository", "digest"),
 )

@@ -5,9 +5,9 @@ Tags, digests and base branches have numbers. With their texts as keys, the tabl
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, UniqueConstraint
 
-from bot.state.tables import UtcDateTime, define_table
+from bot.state.tables import StorableText, UtcDateTime, define_table
 
 NO_TAG = ""
 """The tag of references that have none, and the tag that stands for all tags of a repository in BRANCH_TAG_LISTS."""
@@ -17,27 +17,27 @@ NO_DIGEST = ""
 TAGS = define_table(
     "tags",
     Column("id", Integer, primary_key=True),
-    Column("repository", Text, nullable=False),
-    Column("tag", Text, nullable=False),
+    Column("repository", StorableText, nullable=False),
+    Column("tag", StorableText, nullable=False),
     UniqueConstraint("repository", "tag"),
 )
 
 DIGESTS = define_table(
     "digests",
     Column("id", Integer, primary_key=True),
-    Column("digest", Text, nullable=False),
+    Column("digest", StorableText, nullable=False),
     UniqueConstraint("digest"),
 )
 
 BRANCHES = define_table(
     "branches",
     Column("id", Integer, primary_key=True),
-    Column("forge", Text, nullable=False),
-    Column("host", Text, nullable=False),  # empty for a local folder
-    Column("repository", Text, nullable=False),
-    Column("base_branch", Text, nullable=False),
-    Column("head", Text, nullable=False),
-    Column("reader", Text, nullable=False),
+    Column("forge", StorableText, nullable=False),
+    Column("host", StorableText, nullable=False),  # empty for a local folder
+    Column("repository", StorableText, nullable=False),
+    Column("base_branch", StorableText, nullable=False),
+    Column("head", StorableText, nullable=False),
+    Column("reader", StorableText, nullable=False),
     Column("has_unread_files", Boolean, nullable=False),
     Column("first_read_at", UtcDateTime, nullable=False),
     Column("read_at", UtcDateTime, nullable=False),
@@ -58,11 +58,11 @@ BRANCH_KEY_COLUMNS = tuple(BRANCHES.c[name] for name in ("forge", "host", "repos
 SETTLED_BRANCHES = define_table(
     "settled_branches",
     _key_column("branch"),
-    Column("tree", Text),
-    Column("activity", Text),
+    Column("tree", StorableText),
+    Column("activity", StorableText),
     Column("is_public", Boolean),
-    Column("rules", Text, nullable=False),
-    Column("evidence", Text, nullable=False),
+    Column("rules", StorableText, nullable=False),
+    Column("evidence", StorableText, nullable=False),
     Column("due_at", UtcDateTime),
 )
 """The conditions in which a branch was settled, besides its commit and reader. Other branches have no row."""
@@ -81,7 +81,7 @@ BRANCH_TAG_LISTS = define_table(
     "branch_tag_lists",
     _key_column("branch"),
     _key_column("tag"),  # with the tag NO_TAG
-    Column("fingerprint", Text, nullable=False),
+    Column("fingerprint", StorableText, nullable=False),
     Index("branch_tag_lists_by_tag", "tag"),
     has_rowid=False,
 )
@@ -91,15 +91,15 @@ IMAGE_REFERENCES = define_table(
     "image_references",
     _key_column("branch"),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    Column("path", Text, nullable=False),
+    Column("path", StorableText, nullable=False),
     Column("line_number", Integer, nullable=False),
-    Column("format", Text, nullable=False),
-    Column("written", Text, nullable=False),
-    Column("owners", Text, nullable=False),  # separated by spaces
+    Column("format", StorableText, nullable=False),
+    Column("written", StorableText, nullable=False),
+    Column("owners", StorableText, nullable=False),  # separated by spaces
     Column("tag", Integer, nullable=False),
     Column("digest", Integer, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("reason", Text),
+    Column("status", StorableText, nullable=False),
+    Column("reason", StorableText),
     Index("image_references_by_tag", "tag"),
     has_rowid=False,
 )
@@ -120,35 +120,35 @@ HELD_DIGESTS = define_table(
 REQUESTS = define_table(
     "requests",
     _key_column("branch"),
-    Column("head_branch", Text, primary_key=True),
+    Column("head_branch", StorableText, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("state", Text, nullable=False),
-    Column("url", Text),
+    Column("state", StorableText, nullable=False),
+    Column("url", StorableText),
     Column("opened_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
-    Column("closed_by", Text),
-    Column("declines", Text),
-    Column("targets", Text, nullable=False),  # a JSON list
-    Column("fixes", Text),  # a JSON object
-    Column("head", Text),
-    Column("ci", Text),
-    Column("base_ci", Text),
+    Column("closed_by", StorableText),
+    Column("declines", StorableText),
+    Column("targets", StorableText, nullable=False),  # a JSON list
+    Column("fixes", StorableText),  # a JSON object
+    Column("head", StorableText),
+    Column("ci", StorableText),
+    Column("base_ci", StorableText),
     Column("due_at", UtcDateTime),
     Column("fix_published_at", UtcDateTime),
-    Column("due_for", Text),
-    Column("due_until", Text),
+    Column("due_for", StorableText),
+    Column("due_until", StorableText),
     has_rowid=False,
 )
 """The pull and merge requests of basebump."""
 
-REPORTS = define_table("reports", _key_column("branch"), Column("document", Text, nullable=False))
+REPORTS = define_table("reports", _key_column("branch"), Column("document", StorableText, nullable=False))
 """The report of the last visit of a branch."""
 
 EVIDENCE = define_table(
     "evidence",
     Column("id", Integer, primary_key=True),
-    Column("transition", Text, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("transition", StorableText, nullable=False),
+    Column("document", StorableText, nullable=False),
     UniqueConstraint("transition"),
 )
 """The evidence of the transitions in the reports of settled branches."""
@@ -165,18 +165,18 @@ BRANCH_EVIDENCE = define_table(
 FAILED_CHECKS = define_table(
     "failed_checks",
     _key_column("branch"),
-    Column("head", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("url", Text),
+    Column("head", StorableText, nullable=False),
+    Column("name", StorableText, nullable=False),
+    Column("url", StorableText),
 )
 """A check that failed on a commit of a base branch, to which an update was merged. It counts while the commit is the
 last one of the base branch."""
 
 UNWANTED_DIGESTS = define_table(
     "unwanted_digests",
-    Column("repository", Text, primary_key=True),
-    Column("digest", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
+    Column("repository", StorableText, primary_key=True),
+    Column("digest", StorableText, primary_key=True),
+    Column("reason", StorableText, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
 )
 """The digests that visits found to be gone or blocked."""

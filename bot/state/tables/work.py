@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Row, Text, and_, func
+from sqlalchemy import Boolean, Column, ColumnElement, Index, Integer, Row, and_, func
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.image_name import TagRef
 from bot.model.work import PollWork, SweepWork, TagWork, VisitWork, WorkKey, WorkKind, WorkPriority, WorkReason
-from bot.state.tables import UtcDateTime, define_table
+from bot.state.tables import StorableText, UtcDateTime, define_table
 
 KEY_NAMES = ("kind", "forge", "host", "repository", "tag")
 KNOWN_KINDS = tuple(each.value for each in WorkKind)
@@ -21,25 +21,25 @@ KNOWN_OUTCOMES = tuple(each.value for each in DeliveryOutcome)
 
 def _build_key_columns(*, is_primary: bool) -> list[Column[str]]:
     """Return the columns that contain the key of a piece of work. Columns that its kind does not use are empty."""
-    return [Column(name, Text, primary_key=is_primary, nullable=False) for name in KEY_NAMES]
+    return [Column(name, StorableText, primary_key=is_primary, nullable=False) for name in KEY_NAMES]
 
 
 PENDING_WORK = define_table(
     "pending_work",
     *_build_key_columns(is_primary=True),
     Column("priority", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("trace", Text, nullable=False),
+    Column("reason", StorableText, nullable=False),
+    Column("trace", StorableText, nullable=False),
     Column("version", Integer, nullable=False),  # the number of merged requests
     Column("requested_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     Column("latest_due_at", UtcDateTime, nullable=False),  # further requests do not delay the work beyond this time
     Column("pushed_at", UtcDateTime),
-    Column("worker", Text),  # NULL if no worker is doing the work
+    Column("worker", StorableText),  # NULL if no worker is doing the work
     Column("claimed_version", Integer),
     Column("claimed_until", UtcDateTime),
     Column("attempts", Integer, nullable=False),
-    Column("error", Text),
+    Column("error", StorableText),
     Column("interruptions", Integer, nullable=False),
     Index("pending_work_by_priority", "priority", "requested_at"),
     has_rowid=False,
@@ -49,11 +49,11 @@ FINISHED_WORK = define_table(
     "finished_work",
     Column("id", Integer, primary_key=True),
     *_build_key_columns(is_primary=False),
-    Column("trace", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("trace", StorableText, nullable=False),
+    Column("reason", StorableText, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
-    Column("result", Text, nullable=False),
+    Column("result", StorableText, nullable=False),
     Column("is_failure", Boolean, nullable=False),
     Column("opened", Integer, nullable=False),
     Column("pushed_at", UtcDateTime),
@@ -62,12 +62,12 @@ FINISHED_WORK = define_table(
 
 DELIVERIES = define_table(
     "deliveries",
-    Column("sender", Text, primary_key=True),
-    Column("delivery", Text, primary_key=True),
+    Column("sender", StorableText, primary_key=True),
+    Column("delivery", StorableText, primary_key=True),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("trace", Text, nullable=False),
-    Column("subjects", Text, nullable=False),  # a JSON list
+    Column("outcome", StorableText, nullable=False),
+    Column("trace", StorableText, nullable=False),
+    Column("subjects", StorableText, nullable=False),  # a JSON list
     Column("repeats", Integer, nullable=False),
     Index("deliveries_by_time", "received_at"),
     has_rowid=False,

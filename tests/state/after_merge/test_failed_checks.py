@@ -38,10 +38,7 @@ def test_failed_check_is_omitted_after_a_visit_of_the_next_commit(store, invento
     assert load(state_location) == {}
 
 
-def test_failed_check_of_unvisited_branch_or_with_invalid_text_is_omitted(inventory, state_location):
+def test_failed_check_of_unvisited_branch_is_omitted(state_location):
     store = DatabaseFailedChecks(state_location.database())
     store.record_checks({WEB: BUILD}, HEADS)
-    assert load(state_location) == {}
-    inventory.record_visits([build_visit("python:3.12", key=WEB)], {}, state_location.now)
-    store.record_checks({WEB: FailedCheck("\0")}, HEADS)
     assert load(state_location) == {}
