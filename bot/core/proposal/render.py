@@ -45,6 +45,11 @@ class BodyTooLongError(BasebumpError):
     """Raised if the text exceeds the forge's limit even with empty lists."""
 
 
+_FORBIDDEN_OPERATORS = (nodes.Mul, nodes.Pow, nodes.Mod)
+"""Operators whose results can need hours or all memory, such as `9 ** 9 ** 9`. Jinja computes constants while it
+compiles a template, and thus while basebump reads a config."""
+_COMPILER_ERRORS = (MemoryError, RecursionError, SyntaxError, ValueError)
+"""Errors of the compiler besides those of jinja2, because of nested or large expressions."""
 _EXPRESSION_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Errors that an expression of a template can raise besides those of jinja2, such as a division by zero."""
 
@@ -72,8 +77,8 @@ def _is_rendered(value: object) -> bool:
 def compile_template(source: str) -> Template:
     """Compile a template in the sandbox. Undefined names are errors, and only ALLOWED_FILTERS exist.
 
-    Raises jinja2's TemplateError if the template is invalid or slices a text. Other forbidden operations raise
-    TemplateError when the compiled template is rendered.
+    Raises jinja2's TemplateError if the template is invalid, slices a text, or uses a forbidden operator. Other
+    forbidden operations raise TemplateError when the compiled template is rendered.
     """
     with _COMPILER:
         return _compile_template(source)
@@ -86,9 +91,15 @@ def _compile_template(source: str) -> Template:
     )
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
-    if any(sandbox.parse(source).find_all(nodes.Slice)):  # compiled slices never call `getitem`
-        raise SecurityError("strings in a template must not be sliced or indexed")
-    return sandbox.from_string(source)
+    try:
+        parsed = sandbox.parse(source)
+        if any(parsed.find_all(nodes.Slice)):  # compiled slices never call `getitem`
+            raise SecurityError("strings in a template must not be sliced or indexed")
+        if any(parsed.find_all(_FORBIDDEN_OPERATORS)):
+            raise SecurityError("the operators `*`, `**` and `%` are not allowed")
+        return sandbox.from_string(source)
+    except _COMPILER_ERRORS as error:
+        raise TemplateError(f"an expression is too large or nested too deeply ({type(error).__name__})") from None
 
 
 def render_body(source: str, view_builder: Callable[[int], ProposalView], limit: int) -> str:
