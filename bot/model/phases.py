@@ -9,6 +9,7 @@ class ProgressStep(StrEnum):
     """A part of a command that reports its progress. The value is its title."""
 
     READ_FOLDER = "Reading the folder"
+    LIST_REPOSITORIES = "Listing repositories"
     READ_CLUSTERS = "Reading clusters"
     LIST_BUILD_TASKS = "Listing build tasks"
     COMPARE_REPOSITORIES = "Comparing repositories"
@@ -39,13 +40,15 @@ Phases = tuple[tuple[ProgressStep, ...], ...]
 _TRIAGE = (
     ProgressStep.READ_CLUSTERS,
     ProgressStep.LIST_BUILD_TASKS,
+    ProgressStep.LIST_REPOSITORIES,
     ProgressStep.COMPARE_REPOSITORIES,
     ProgressStep.LOOK_UP_TAGS,
 )
 _RESOLVE = (ProgressStep.LIST_TAGS, ProgressStep.LOOK_UP_TAGS, ProgressStep.READ_HISTORIES)
 _SCAN = (ProgressStep.SCAN_IMAGES,)
 _INSPECT = (ProgressStep.INSPECT_IMAGES, ProgressStep.LOOK_UP_SOURCES, ProgressStep.VERIFY_SIGNATURES)
-_RECORD = (
+_WRITE = (
+    ProgressStep.PROPOSE,
     ProgressStep.READ_CI,
     ProgressStep.LIST_OWN_IMAGES,
     ProgressStep.LOOK_UP_OWN_IMAGES,
@@ -65,9 +68,8 @@ RUN_PHASES: Phases = (
     _SCAN,
     _INSPECT,
     (ProgressStep.READ_PROPOSALS,),
-    (ProgressStep.PROPOSE,),
-    _RECORD,
+    _WRITE,
 )
-"""The phases of `run` and `plan`. Only a run with a state has the last one."""
+"""The phases of `run` and `plan`. In the last one, only a run with a state has further steps than proposing."""
 APPLY_PHASES: Phases = ((ProgressStep.COMPARE_REPOSITORIES,), (ProgressStep.PROPOSE,))
 DOCTOR_PHASES: Phases = ((ProgressStep.CHECK_CONFIG,),)

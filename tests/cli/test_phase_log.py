@@ -30,9 +30,9 @@ def test_each_phase_starts_with_a_line_that_has_its_number_and_its_steps(capsys)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "phase 2 of 8: reading repositories",
-        "phase 3 of 8: looking up tags (1,204)",
-        "phase 8 of 8: reading CI (2)",
+        "phase 2 of 7: reading repositories",
+        "phase 3 of 7: looking up tags (1,204)",
+        "phase 7 of 7: reading CI (2)",
     ]
 
 
@@ -107,3 +107,12 @@ def test_scan_in_a_pipe_writes_phases_to_stderr_and_only_the_document_to_stdout(
     assert done.stderr.splitlines() == ["phase 1 of 4: reading the folder", "phase 2 of 4: looking up tags"]
     quiet = subprocess.run([*command, "--quiet"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (quiet.stdout, quiet.stderr) == (done.stdout, "")
+
+
+def test_run_in_a_pipe_starts_with_the_list_of_repositories(tmp_path):
+    (tmp_path / "repositories").mkdir()
+    config = tmp_path / "basebump.yaml"
+    config.write_text(f"schema: 1\nforges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "bot", "run", "--config", config, "--format", "json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[0] == "phase 1 of 7: listing repositories"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.model.forge import GitRepository
+from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
@@ -44,6 +45,7 @@ def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: Ru
     Failures are noted in the log of `context`.
     """
     activity_scope = build_activity_scope(context, options)
+    context.progress.start_phase(ProgressStep.LIST_REPOSITORIES, 1)
     selected = [
         (fleet, each)
         for fleet, each in _deduplicate_repositories(
@@ -51,6 +53,8 @@ def list_base_branches(fleets: Sequence[Fleet], context: RunContext, options: Ru
         )
         if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
     ]
+    context.progress.advance()
+    context.progress.finish_phase()
     context.failures.add(each for _, each in selected if isinstance(each, RunFailure))
     return BaseBranchList(tuple((fleet, each) for fleet, each in selected if isinstance(each, GitRepository)))
 
