@@ -82,7 +82,7 @@ def summarise_effect(evidence: Iterable[Evidence]) -> UpdateEffect | None:
 
 
 def count_kept_fixes(evidence: Sequence[Evidence]) -> int:
-    """Count the vulnerabilities that one update fixes, and that the new image of another update still has."""
+    """Count the vulnerabilities that one update fixes, but that the new image of another update still has."""
     fixed = {finding.id for each in evidence if each.delta is not None for finding in each.delta.fixed}
     return len(fixed & {finding.id for each in evidence if isinstance(each.new, Scan) for finding in each.new.findings})
 

@@ -178,16 +178,23 @@ def test_group_shows_start_changes_remaining_findings_and_reasons_on_the_screen(
     assert "before? | 3 not known |" in render_proposal_body(moves, unread)
 
 
+def test_group_shows_fixes_of_high_severity_as_the_reason_if_nothing_worse_is_fixed():
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
+    known = build_evidence(scan(finding("CVE-1900-0003", Severity.HIGH)), scan(), moves[0]) | build_evidence(
+        scan(LOW), scan(), moves[1]
+    )
+    text = render_proposal_body(moves, known)
+    assert "| 1 | none | 0 | fixes 1 high |" in text
+    assert "| 1 | none | 0 | newer digest |" in text
+
+
 def test_group_counts_fixes_that_another_image_of_the_group_still_has():
     moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx"))
     kept = build_evidence(scan(LOW, CRITICAL), scan(), moves[0]) | build_evidence(scan(LOW), scan(LOW), moves[1])
     text = render_proposal_body(moves, kept)
-    assert (
-        "fixes 2 known vulnerabilities (1 critical) and adds none, each counted once. 1 of them stays in another "
-        in text
-    )
+    assert "fixes 2 known vulnerabilities (1 critical) and adds none, each counted once. 1 of the 2 is fixed " in text
     fixed = build_evidence(scan(LOW, CRITICAL), scan(), moves[0]) | build_evidence(scan(LOW), scan(), moves[1])
-    assert "in another of these images" not in render_proposal_body(moves, fixed)
+    assert "of these images still has" not in render_proposal_body(moves, fixed)
 
 
 def test_group_names_the_lines_of_each_image():
@@ -304,7 +311,9 @@ def test_body_states_schedule_and_number_of_exploited_fixes_first():
     ) in text
 
 
-@pytest.mark.parametrize(("days", "age"), [(1, "1 day"), (59, "59 days"), (61, "2 months"), (1147, "3 years")])
+@pytest.mark.parametrize(
+    ("days", "age"), [(1, "1 day"), (59, "59 days"), (61, "2 months"), (1083, "35 months"), (1147, "3 years")]
+)
 def test_age_of_old_image_is_in_years_months_or_days(days, age):
     newer = datetime(2026, 11, 1, tzinfo=UTC)
     old, new = (replace(scan(), created=each) for each in (newer - timedelta(days=days), newer))

@@ -25,6 +25,8 @@ def list_reasons(update: ImageUpdate, transition: Transition, evidence: Evidence
 def summarise_reason(update: ImageUpdate, transition: Transition, evidence: Evidence) -> Plain | Text:
     """Return the first reason in a few words, for tables of several images: `fixes 2 critical`, `newer digest`."""
     count, kind = _count_grave_fixes(evidence)
+    if not count and evidence.delta is not None and update.cause is UpdateCause.MOVED:
+        count, kind = count_by_severity(evidence.delta.fixed)[Severity.HIGH], "high"
     return build_sentence(f"fixes {count} {kind}" if count else _describe_trigger(update, transition)[0])
 
 
@@ -104,10 +106,10 @@ def _describe_fixes(evidence: Evidence) -> str:
 
 
 def _format_age(days: int) -> str:
-    """Return an age in years, months or days, rounded down: `3 years`."""
-    for unit, length, minimum in (("year", 365, 730), ("month", 30, 60)):
+    """Return an age in years, months or days, rounded down: `3 years`, `35 months`."""
+    for unit, length, minimum in (("year", 365, 1095), ("month", 30.4, 61)):
         if days >= minimum:
-            return f"{days // length} {unit}s"
+            return f"{int(days / length)} {unit}s"
     return f"{days} {'day' if days == 1 else 'days'}"
 
 
