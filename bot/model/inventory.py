@@ -118,7 +118,7 @@ class StoredRequest:
     ended_at: datetime | None = None
     """The time at which the pull request was merged or closed; None if it is open, or if the time is unknown."""
     closed_by: ClosedBy | None = None
-    """Who closed the pull request without merging it; None if nobody did, or if it is unknown."""
+    """Who closed the pull request without merging it; None if it is open or merged, or if this is unknown."""
     declines: DeclineScope | None = None
     """What the last visit did not propose, because a person closed this pull request; None if it proposed everything.
     """

@@ -27,9 +27,8 @@ def convert_restricted_name(pattern: str) -> tuple[str, ...]:
     glob = pattern.lower().replace("*", "**")
     host, slash, _ = glob.partition("/")
     globs = [f"*/{glob}"] if slash else [f"{_OFFICIAL}{glob}", f"*/{glob}"]
-    if (
-        slash and ("." in host or ":" in host) and "*" not in host
-    ):  # the author did not know that registries are left out
+    is_registry = ("." in host or ":" in host) and "*" not in host
+    if slash and is_registry:  # the author did not know that Dependabot leaves registries out
         globs.append(glob)
     try:
         if any(map(str.isspace, glob)):
@@ -42,7 +41,7 @@ def convert_restricted_name(pattern: str) -> tuple[str, ...]:
 def convert_permitted_name(pattern: str, images: Collection[str]) -> tuple[str, ...]:
     """Return globs that match at most the canonical repositories that a pattern for names matches.
 
-    A pattern with `*` becomes those of `images` that it matches. Raises UntranslatableError if there are none.
+    A pattern with `*` is replaced by the `images` that it matches. Raises UntranslatableError if it matches none.
     """
     name = pattern.lower()
     if "*" not in name and not name.startswith("library/"):

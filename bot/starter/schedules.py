@@ -87,7 +87,7 @@ def translate_interval(interval: str, settings: Mapping[str, str]) -> str | None
 
 
 def check_timezone(name: str) -> str:
-    """Return the name of a time zone. Raises UntranslatableError if there is no such time zone."""
+    """Return the name of a time zone. Raises UntranslatableError if the name is unknown."""
     try:
         return validate_timezone(name)
     except ValueError:

@@ -92,7 +92,7 @@ def init_on_github(folder, basebump, **workflows):
     return workflow, (folder / "basebump.yaml").read_text(encoding="utf-8"), out
 
 
-def test_github_workflow_starts_ci_only_if_it_can_be_started_by_hand(folder, basebump):
+def test_github_workflow_starts_ci_if_ci_workflow_has_a_dispatch_trigger(folder, basebump):
     deploy = CI.replace("  pull_request:\n", "  push:\n")
     needs_input = CI.replace("dispatch:\n", "dispatch:\n    inputs: {version: {required: true}}\n")
     workflow, config, out = init_on_github(

@@ -125,7 +125,7 @@ def test_usage_command_marks_repository_that_recent_runs_did_not_find_on_the_for
     assert api["seen_at"] > web["seen_at"]
 
 
-def test_usage_command_writes_nothing_to_the_state_and_its_folder(basebump, fleet, tmp_path):
+def test_usage_command_changes_no_file_of_the_state(basebump, fleet, tmp_path):
     def describe_files() -> dict[str, tuple[int, bytes]]:
         return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
 

@@ -230,7 +230,7 @@ def test_page_explains_that_a_person_declined_the_update(tmp_path, path):
     DatabaseInventoryStore(database).record_visits([build_visit(outdated, requests=(closed,))], {}, NOW)
     text = read(database, path)
     assert "declined on 2026-11-25: pull request #12 was closed without a merge" in text
-    assert "does not propose this digest again, unless somebody sets the label `basebump-again`" in text
+    assert "does not propose this digest again, unless a person sets the label `basebump-again`" in text
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_page_explains_that_a_person_declined_the_update(tmp_path, path):
         (None, "closed"),
     ],
 )
-def test_list_of_closed_proposals_shows_who_closed_them(tmp_path, closed_by, words):
+def test_proposals_page_shows_who_closed_each_proposal(tmp_path, closed_by, words):
     database = Database.sqlite(tmp_path / "state.db")
     closed = build_request(12, RequestState.CLOSED, ended_at=NOW, closed_by=closed_by)
     DatabaseInventoryStore(database).record_visits([build_visit("python:3.12", requests=(closed,))], {}, NOW)

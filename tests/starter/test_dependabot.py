@@ -146,7 +146,7 @@ def test_target_branches_of_all_dependabot_entries_become_base_branches():
     assert (mixed.base_branches, len(mixed.untranslated)) == ((), 2)
 
 
-def test_files_in_folders_that_no_glob_expresses_are_ignored_unless_another_entry_covers_them():
+def test_dependabot_folder_without_a_glob_is_ignored_unless_another_entry_covers_it():
     entries = [{"package-ecosystem": "docker", "directory": each} for each in ("/{a,b}", "/c")]
     rules = [(dict(each.match), dict(each.keys)) for each in translate(*entries).rules]
     assert "`/{a,b}`" in translate(*entries).untranslated[0].reason

@@ -152,8 +152,8 @@ def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
 def find_opening_time(schedules: Sequence[ProposalSchedule], now: datetime) -> datetime | None:
     """Return the first minute, from now on, at which all schedules allow opening proposals.
 
-    The result is in the time zone of the schedules, or in UTC if they have several. Return None if there is no such
-    minute within MAX_WAIT, or if it is not found within MAX_SEARCH_STEPS.
+    The time zone of the result is that of the schedules, or UTC if the schedules have several time zones. Return None
+    if the schedules allow no minute within MAX_WAIT, or if the search exceeds MAX_SEARCH_STEPS.
     """
     timezones = {each.timezone for each in schedules}
     timezone = ZoneInfo(timezones.pop() if len(timezones) == 1 else "UTC")

@@ -39,7 +39,7 @@ def _validate_cron(value: str) -> str:
 
 
 def validate_timezone(value: str) -> str:
-    """Return the name of a time zone unchanged. Raises ValueError if there is no such time zone."""
+    """Return the name of a time zone unchanged. Raises ValueError if the name is unknown."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - as above
 
     try:

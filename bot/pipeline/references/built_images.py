@@ -119,7 +119,7 @@ class _BuiltImageLister:
             yield from self._place(item, argument, resolved, note)
 
     def _find_default(self, item: _Item, path: FilePath, content: bytes) -> _Item | None:
-        """Return what the Dockerfile names at the position of `item` without the build."""
+        """Return the image or text in the line of `item` if no build arguments are set; None if there is neither."""
         if content not in self.defaults:
             found = read_dockerfile(content, path, _DOCKERFILE)
             self.defaults[content] = {each.line_number: each for each in found}

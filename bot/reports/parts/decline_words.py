@@ -39,5 +39,5 @@ def describe_decline(declined: DeclinedRequest) -> str:
 
 def describe_decline_effect(declined: DeclinedRequest, forge: str) -> str:
     """Return a sentence that says what basebump does not propose again, and how a user can ask for it."""
-    condition = "" if forge == _LOCAL else f", unless somebody sets the label `{AGAIN_LABEL}` on the pull request"
+    condition = "" if forge == _LOCAL else f", unless a person sets the label `{AGAIN_LABEL}` on the pull request"
     return f"basebump does not propose {_SCOPES[declined.scope]} again{condition}."

@@ -93,7 +93,7 @@ def _count_updates(count: int) -> str:
 
 
 def _describe_held_images(report: RunReport) -> Iterator[str]:
-    """Yield a phrase with the number of images whose newer digest is not proposed; nothing if there are none."""
+    """Yield a phrase that counts the images whose newer digest is held or refused, unless this number is zero."""
     held = [verdict for tree in report.repositories for verdict in tree.verdicts if verdict.status.is_held]
     count = len({(each.reference.image.repository, each.reference.image.tag) for each in held})
     if count:

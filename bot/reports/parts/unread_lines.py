@@ -16,7 +16,7 @@ MAX_PATH = 1_000
 
 
 def summarise_unread_texts(texts: Sequence[UnreadText], *, is_listed: bool = False) -> Iterator[str]:
-    """Yield a sentence with the number of texts; nothing if there are none.
+    """Yield a sentence that counts the texts, unless the list of texts is empty.
 
     If `is_listed` is true, the output lists the texts, so the sentence does not name the option for this.
     """

@@ -142,7 +142,7 @@ def render_run_lines(
         report: The report of the run.
         fold: Renders the title and the lines of each repository, such as a collapsible section for a CI service.
         is_brief: True if the output contains only failures, and entries that need an action.
-        screen_width: The width of the terminal, which gets a table of all repositories; None if there is no terminal.
+        screen_width: The width of the terminal, for which a table of all repositories is added; None for a file.
     """
     report = drop_repeated_errors(report)
     lines: list[Line] = []

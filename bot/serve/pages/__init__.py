@@ -46,7 +46,7 @@ _FLEET_PAGES = frozenset(PageLink) - {PageLink.QUEUE, PageLink.EVENTS, PageLink.
 """The pages that are empty until a repository was read."""
 
 
-_NO_SUCH_PAGE = "There is no page at this address. The search finds images and repositories by their names."
+_UNKNOWN_PAGE = "There is no page at this address. The search finds images and repositories by their names."
 
 
 def list_page_routes(ports: PagePorts) -> Iterable[Route]:
@@ -60,7 +60,7 @@ def list_page_routes(ports: PagePorts) -> Iterable[Route]:
 def build_missing_handler(ports: PagePorts) -> Handler:
     """Return the handler that answers the requests of browsers for pages that do not exist."""
     return guard(
-        _build_handler(ports, _create_renderer(ports), lambda *_: build_missing_page(_NO_SUCH_PAGE)), ports.settings
+        _build_handler(ports, _create_renderer(ports), lambda *_: build_missing_page(_UNKNOWN_PAGE)), ports.settings
     )
 
 

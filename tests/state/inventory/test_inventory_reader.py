@@ -121,7 +121,7 @@ def test_usage_names_the_closed_pull_request_that_declines_the_update(
     assert {each.declined for each in usages} == expected
 
 
-def test_pull_request_stops_declining_an_update_when_it_is_no_longer_listed(state_location, inventory, reader):
+def test_pull_request_declines_no_update_when_the_forge_no_longer_lists_it(state_location, inventory, reader):
     outdated = build_verdict("python:3.12", ReferenceStatus.UPDATE)
     closed = build_request(2, RequestState.CLOSED, ended_at=state_location.now, declines=DeclineScope.DIGEST)
     for at, requests in ((state_location.now, (closed,)), (state_location.now + DAY, ())):
@@ -211,7 +211,7 @@ def test_inventory_can_be_read_while_a_run_writes(state_location, inventory):
         assert len(reader.list_usages(ImageName.parse("python"))) == 1
 
 
-def test_reader_sees_a_visit_that_is_recorded_after_it_was_opened(state_location, inventory):
+def test_open_reader_returns_visits_that_are_recorded_later(state_location, inventory):
     inventory.record_visits([build_visit("python:3.12")], {}, state_location.now)
     reader = DatabaseInventoryReader(open_for_queries(state_location))
     assert reader.list_usages(ImageName.parse("node")) == []
@@ -241,7 +241,7 @@ def test_reading_an_empty_database_creates_no_tables(state_location):
         (PRESENT + 1, "supports only versions up to .*; hint: update basebump"),
     ],
 )
-def test_reading_the_state_of_another_release_is_refused_and_migrates_nothing(state_location, version, message):
+def test_reader_refuses_and_keeps_tables_of_another_release(state_location, version, message):
     with state_location.database().open_for_writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     with pytest.raises(StateError, match=message):
