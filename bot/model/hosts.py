@@ -47,11 +47,14 @@ https://docs.gitlab.com/administration/packages/container_registry
 LIFECYCLE_HOST = "mcr.microsoft.com"
 """The registry in which Microsoft publishes end-of-life dates of its images."""
 
+_ACR_DOMAIN = r"\.azurecr\.(?:io|us|cn)"
 _ACR = re.compile(
     r"[a-z0-9]{5,50}(?:-[a-z0-9]+)?"  # registry name, and a hash that prevents another customer from taking the name
     r"(?:\.[a-z0-9]+\.geo)?"  # one region of the registry
-    r"\.azurecr\.(?:io|us|cn)"
+    rf"{_ACR_DOMAIN}"
 )
+ACR_NAME_RULE = "5 to 50 letters and digits, with `-` only before the hash that Azure adds"
+"""The rule for the first part of an Azure Container Registry's host, in words."""
 
 
 def is_acr(host: str) -> bool:
@@ -60,6 +63,11 @@ def is_acr(host: str) -> bool:
     The name alone is no reason to trust the registry, because anyone can register such a name.
     """
     return _ACR.fullmatch(host) is not None
+
+
+def is_in_acr_domain(host: str) -> bool:
+    """Return True if Azure owns the domain of `host`, even if no registry of Azure can have this name."""
+    return re.search(rf"{_ACR_DOMAIN}\Z", host) is not None
 
 
 def has_lifecycle_data(host: str) -> bool:

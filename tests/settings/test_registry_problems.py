@@ -100,6 +100,8 @@ WRONG = [
         "registries[0].auth",
         "is not one of docker-config, anonymous",
     ),
+    ("registries: [{host: acme.azurecr.io, auth: azure}]", "registries[0].auth", "has 5 to 50 letters and digits"),
+    ("registries: [{host: team-web-c3d4.azurecr.io, auth: azure}]", "registries[0].auth", "--query loginServer"),
     ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "set `trusted_realms: [ghcr.io]`"),
     (
         "registries: [{host: contoso.azurecr.io.attacker.example, auth: azure}]",

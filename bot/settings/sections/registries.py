@@ -11,7 +11,7 @@ from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.config_types import addresses, names
 from bot.model.config_types.markers import Example, Flag
 from bot.model.errors import ConfigProblem
-from bot.model.hosts import PUBLIC_HOSTS, PURGING_HOSTS, is_acr
+from bot.model.hosts import ACR_NAME_RULE, PUBLIC_HOSTS, PURGING_HOSTS, is_acr, is_in_acr_domain
 from bot.settings.entries import Entry, Problems
 from bot.settings.paths import ConfigPath
 
@@ -181,7 +181,15 @@ def _check_azure_login(where: str, registry: RegistryConfigEntry) -> Problems:
     Azure's own registry hosts and the hosts in the entry's `trusted_realms` are trusted.
     """
     host = registry.server
-    if registry.auth is RegistryAuth.AZURE and not is_acr(host) and host not in registry.trusted_realms:
+    if registry.auth is not RegistryAuth.AZURE or is_acr(host) or host in registry.trusted_realms:
+        return
+    if is_in_acr_domain(host):
+        yield ConfigProblem(
+            f"{where}.auth",
+            f"`{host}` cannot be an Azure registry, because the name of a registry has {ACR_NAME_RULE}; "
+            "hint: write the host that `az acr show --name NAME --query loginServer` prints",
+        )
+    else:
         yield ConfigProblem(
             f"{where}.auth",
             f"`{host}` does not have the form of an Azure registry's name, `NAME.azurecr.io`; "
