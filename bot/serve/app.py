@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.model.errors import StateError
-from bot.serve.http import SECURITY_HEADERS, HttpRequest, Response, Router
+from bot.serve.http import SECURITY_HEADERS, FailurePages, HttpRequest, Response, Router
 from bot.serve.json_log import JsonLog
 
 MAX_QUERY = 4096
@@ -27,8 +27,9 @@ WsgiEnvironment = dict[str, Any]
 class Application:
     """Answers HTTP requests through a router."""
 
-    def __init__(self, router: Router, log: JsonLog) -> None:
-        self._router, self._log = router, log
+    def __init__(self, router: Router, log: JsonLog, show_failure: FailurePages | None = None) -> None:
+        """Create the application. `show_failure` turns failures into pages; None if there are no pages."""
+        self._router, self._log, self._show_failure = router, log, show_failure
         self._readers = threading.BoundedSemaphore(MAX_READERS)
 
     def __call__(self, environment: WsgiEnvironment, start_response: Any) -> Iterable[bytes]:
@@ -49,11 +50,21 @@ class Application:
         if request.path.startswith(EVENTS_PATH) or request.path in PROBES:
             return self._answer(request)
         if not self._readers.acquire(blocking=False):
-            return Response(503, b"too many requests\n", headers=(("Retry-After", "1"),))
+            return self._show(request, Response(503, b"too many requests\n", headers=(("Retry-After", "1"),)))
         try:
-            return self._answer(request)
+            return self._show(request, self._answer(request))
         finally:
             self._readers.release()
+
+    def _show(self, request: HttpRequest, response: Response) -> Response:
+        """Return the page for a failure if the client is a browser; otherwise return the response."""
+        if self._show_failure is None:
+            return response
+        try:
+            return self._show_failure(request, response)
+        except Exception as error:  # noqa: BLE001 - a bug in the page must not hide the failure that it shows
+            self._log.write_error(error, path=request.path)
+            return response
 
     def _answer(self, request: HttpRequest) -> Response:
         try:

@@ -54,6 +54,9 @@ Handler = Callable[[HttpRequest, Mapping[str, str]], Response]
 `{name}`s.
 """
 
+FailurePages = Callable[[HttpRequest, Response], Response]
+"""A function that returns what a browser shows for a response, which is a page for a line of text about a failure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -79,9 +82,8 @@ class Route:
 class Router:
     """Chooses the function that answers a request."""
 
-    def __init__(self, routes: Iterable[Route], answer_missing: Handler | None = None) -> None:
-        """Create a router. `answer_missing` answers the requests of browsers that no route matches."""
-        self._routes, self._answer_missing = tuple(routes), answer_missing
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = tuple(routes)
 
     def answer(self, request: HttpRequest) -> Response:
         """Return the response of the first route that matches. `HEAD` is answered as `GET`, without the body."""
@@ -96,8 +98,6 @@ class Router:
             allowed.add(route.method)
         if allowed:
             return Response(405, b"method not allowed\n", headers=(("Allow", ", ".join(sorted(allowed))),))
-        if self._answer_missing is not None and "text/html" in request.headers.get("accept", ""):
-            return self._answer_missing(request, {})
         return Response(404, b"not found\n")
 
 

@@ -48,7 +48,7 @@ from bot.serve.job import Job
 from bot.serve.json_log import STATE_ERROR, JsonLog
 from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.metrics import MeasuredProcess, ServiceMetrics
-from bot.serve.pages import build_missing_handler, list_page_routes
+from bot.serve.pages import create_failure_pages, list_page_routes
 from bot.serve.pages.ports import PagePorts
 from bot.serve.poll_job import PollJob
 from bot.serve.receiver import ConfiguredSender, Receiver
@@ -290,8 +290,8 @@ class Service:
             if each.kind.is_forge
         }
         ports = build_page_ports(self._stores, self._clock)
-        router = Router(self._list_routes(ports), build_missing_handler(ports))
-        return self._start_server(self._stores.settings.serve.listen, router, large_paths)
+        application = Application(Router(self._list_routes(ports)), self._log, create_failure_pages(ports))
+        return _start_server(self._stores.settings.serve.listen, application, large_paths)
 
     def start_monitoring(self, address: SocketAddress) -> str:
         """Start an HTTP server with the probes and metrics of `basebump work`, and return its URL.
@@ -301,16 +301,7 @@ class Service:
         serve = replace(self._stores.settings.serve, listen=address, user_header=None)
         deliveries, measured = DeliveryTally(self._stores.log, ()), self._measure("work")
         metrics = ServiceMetrics(self._stores.metrics, deliveries, measured, serve.sweep)
-        return self._start_server(address, Router(self._list_monitoring_routes(metrics, serve)))
-
-    def _start_server(
-        self, address: SocketAddress, router: Router, large_paths: Mapping[str, HeaderProof] | None = None
-    ) -> str:
-        host, port = address
-        socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
-        server = build_server(Application(router, self._log), host, port, large_paths or {})
-        threading.Thread(target=server.run, name="server", daemon=True).start()
-        return f"http://{address}"
+        return _start_server(address, Application(Router(self._list_monitoring_routes(metrics, serve)), self._log), {})
 
     def stop(self, is_urgent: Callable[[], bool]) -> bool:
         """Start no further work, and wait for running work until GRACE has passed or `is_urgent` returns True.
@@ -438,3 +429,12 @@ def list_senders(settings: Settings) -> list[ConfiguredSender]:
 
 def _get_limit_window(settings: Settings) -> timedelta:
     return settings.limits.window if settings.limits is not None else LIMIT_WINDOW
+
+
+def _start_server(address: SocketAddress, application: Application, large_paths: Mapping[str, HeaderProof]) -> str:
+    """Start a thread that answers HTTP requests, and return the URL. Raises OSError if the address cannot be used."""
+    host, port = address
+    socket.getaddrinfo(host, port)  # waitress raises ValueError for a name that it cannot resolve
+    server = build_server(application, host, port, large_paths)
+    threading.Thread(target=server.run, name="server", daemon=True).start()
+    return f"http://{address}"

@@ -17,7 +17,7 @@ from bot.model.vocabulary import ReferenceStatus
 from bot.model.work import MAX_INTERRUPTIONS, VisitWork, WorkKind, WorkPriority, WorkReason, WorkRequest
 from bot.serve.access import FOREIGN_HOST, USER_MISSING
 from bot.serve.http import HttpRequest, Response, Router
-from bot.serve.pages import PAGES, build_missing_handler, list_page_routes
+from bot.serve.pages import PAGES, list_page_routes
 from bot.serve.pages.request_tables import FINDINGS_LEFT_OUT
 from bot.settings.sections.serve import ServeSection, SocketAddress
 from bot.state.database import Database
@@ -47,9 +47,7 @@ def get(database, path: str, *, settings=USERS, headers=NAMED, **query) -> Respo
     ports = build_ports(database, NOW, settings)
     if path == "/":  # on a busy machine, computing the fixes takes longer than the page waits
         ports.trends.load(timedelta(minutes=1))
-    return Router(list_page_routes(ports), build_missing_handler(ports)).answer(
-        HttpRequest("GET", path, query, headers)
-    )
+    return Router(list_page_routes(ports)).answer(HttpRequest("GET", path, query, headers))
 
 
 def read(database, path: str, **more) -> str:
@@ -208,6 +206,8 @@ def test_images_page_sorts_by_risk_and_links_to_other_orders(tmp_path):
     assert list_images(sort="use") == ["golang:1", "redis:7", "node:22", "python:3.12"]
     page = get(database, "/images", q="o", sort="name").body.decode()
     assert 'href="?q=o&amp;sort=use"' in page
+    assert '<input type="hidden" name="sort" value="name">' in page
+    assert 'type="hidden"' not in get(database, "/images", q="o", page="2").body.decode()
     text = read(database, "/images")
     assert "1 exploited 3 high" in text
     assert "not known" in text
@@ -254,16 +254,6 @@ def test_pages_of_unknown_images_and_repositories_have_status_404(year, path):
     response = get(year, path)
     assert response.status == 404
     assert b"Not found" in response.body
-
-
-def test_unknown_address_has_a_page_for_browsers_and_a_line_for_programs(year):
-    browser = NAMED | {"accept": "text/html,application/xhtml+xml"}
-    page = get(year, "/nonsense", headers=browser)
-    assert (page.status, page.content_type) == (404, "text/html; charset=utf-8")
-    assert 'href="/images"' in page.body.decode()
-    assert "There is no page at this address" in page.body.decode()
-    assert get(year, "/nonsense", headers={"accept": "text/html"}).status == 403
-    assert (get(year, "/nonsense").status, get(year, "/nonsense").body) == (404, b"not found\n")
 
 
 @pytest.mark.parametrize("path", ["/", "/images", "/repositories", "/proposals", "/trends"])

@@ -77,6 +77,13 @@ def chromium(tmp_path_factory):
         yield started
 
 
+def list_violations(chromium) -> list[tuple[str, list[str]]]:
+    """Return the rules of accessibility that the shown page violates, with the first three elements of each."""
+    chromium.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    violations = chromium.evaluate("axe.run().then((found) => found.violations)")
+    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in violations]
+
+
 @pytest.mark.parametrize("path", ["/", "/images", "/repositories", "/queue", "/proposals?show=fixes"])
 def test_tables_fit_a_narrow_window_without_broken_words(chromium, address, path):
     chromium.show(address + path, width=1012)
@@ -99,9 +106,27 @@ def test_pages_are_accessible_and_follow_the_security_policy_in_a_browser(chromi
     assert chromium.evaluate(TIMES_WITHOUT_TITLE) == 0
     if mode != "phone":
         assert chromium.evaluate(MISALIGNED_NUMBERS) == []
-    chromium.evaluate(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    violations = chromium.evaluate("axe.run().then((found) => found.violations)")
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in violations] == []
+    assert list_violations(chromium) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_page_of_unknown_address_is_accessible(chromium, address, mode):
+    width, scheme = MODES[mode]
+    chromium.show(f"{address}/nonsense", width=width, scheme=scheme)
+    assert chromium.evaluate("document.querySelector('h1').textContent") == "Not found"
+    assert chromium.evaluate("document.documentElement.scrollWidth") == width
+    assert list_violations(chromium) == []
+
+
+def test_filter_by_name_keeps_the_order_of_the_list(chromium, address):
+    chromium.show(f"{address}/images?sort=name")
+    chromium.evaluate("document.querySelector('#filter').focus()")
+    chromium.call("Input.insertText", text="python")
+    chromium.events.clear()
+    chromium.press("Enter", "\r")
+    chromium.wait_for_load()
+    assert chromium.evaluate("location.search") == "?q=python&sort=name"
+    assert chromium.evaluate("document.querySelector('.tabs [aria-current]').textContent") == "By name"
 
 
 def test_page_responses_allow_neither_scripts_nor_cookies(chromium, address):

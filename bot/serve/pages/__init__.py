@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from bot.resources import read_template
 from bot.serve.access import guard
-from bot.serve.http import Handler, HttpRequest, Response, Route
+from bot.serve.http import FailurePages, Handler, HttpRequest, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
 from bot.serve.pages.empty_state import explain_empty_state
 from bot.serve.pages.event_tables import build_events
+from bot.serve.pages.failure import show_failure
 from bot.serve.pages.health import build_health
 from bot.serve.pages.image import build_image
 from bot.serve.pages.image_tables import build_images
@@ -20,7 +22,7 @@ from bot.serve.pages.renderer import PageRenderer
 from bot.serve.pages.repository import build_repository
 from bot.serve.pages.repository_tables import build_repositories
 from bot.serve.pages.request_tables import build_proposals
-from bot.serve.pages.search import build_missing_page, build_search, build_trends
+from bot.serve.pages.search import build_search, build_trends
 from bot.serve.pages.stage_tables import build_stages
 from bot.serve.pages.work_tables import build_queue
 
@@ -46,9 +48,6 @@ _FLEET_PAGES = frozenset(PageLink) - {PageLink.QUEUE, PageLink.EVENTS, PageLink.
 """The pages that are empty until a repository was read."""
 
 
-_UNKNOWN_PAGE = "There is no page at this address. The search finds images and repositories by their names."
-
-
 def list_page_routes(ports: PagePorts) -> Iterable[Route]:
     """Yield the routes of all pages, of their stylesheet and of their icon."""
     renderer = _create_renderer(ports)
@@ -57,11 +56,9 @@ def list_page_routes(ports: PagePorts) -> Iterable[Route]:
     yield from renderer.list_file_routes()
 
 
-def build_missing_handler(ports: PagePorts) -> Handler:
-    """Return the handler that answers the requests of browsers for pages that do not exist."""
-    return guard(
-        _build_handler(ports, _create_renderer(ports), lambda *_: build_missing_page(_UNKNOWN_PAGE)), ports.settings
-    )
+def create_failure_pages(ports: PagePorts) -> FailurePages:
+    """Return the function that shows failures to browsers as pages."""
+    return partial(show_failure, _create_renderer(ports))
 
 
 def _create_renderer(ports: PagePorts) -> PageRenderer:

@@ -139,6 +139,8 @@ class SearchField:
     label: str
     words: str
     """The words that the user searched for; empty if the user did not search."""
+    kept: tuple[tuple[str, str], ...] = ()
+    """The other query parameters of the page, such as the order of the list, with their values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from bot.model.fleet_overview import ImageOrder, ImageSummary
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, link_image, show_count, show_fixes
-from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, SearchField, Tab, Table
-from bot.serve.pages.ports import ListPage, PagePorts, build_address, parse_words
+from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Tab, Table
+from bot.serve.pages.ports import ListPage, PagePorts, build_address, build_filter, parse_words
 
 _COLUMNS = (
     *(Column("Image"), Column("Fixes that wait"), Column("Blocked", is_number=True)),
@@ -41,7 +41,7 @@ def build_images(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, st
             Tab(title, build_address(request, sort=each.value, page=""), each is order)
             for each, title in _TITLES.items()
         ),
-        filter=SearchField("Name contains", words),
+        filter=build_filter(request),
         tables=(table,),
     )
 

@@ -15,7 +15,7 @@ from bot.reports.fleet.patch_times import PatchReport
 from bot.reports.parts.stage_section import StageReport
 from bot.serve.http import HttpRequest
 from bot.serve.kept_answer import KeptAnswer
-from bot.serve.pages.content import Pager, Part
+from bot.serve.pages.content import Pager, Part, SearchField
 from bot.settings.sections.serve import ServeSection
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -129,6 +129,12 @@ def link_rest(listed: ListedEntries[Entry], address: str) -> Part | None:
 def parse_words(request: HttpRequest) -> str:
     """Return the words that the user searches for."""
     return request.query.get("q", "")[:MAX_WORDS].strip()
+
+
+def build_filter(request: HttpRequest) -> SearchField:
+    """Return the form that filters a list by name. The form keeps the other parameters, except for the page."""
+    kept = tuple((name, value) for name, value in request.query.items() if value and name not in {"q", "page"})
+    return SearchField("Name contains", parse_words(request), kept)
 
 
 def build_address(request: HttpRequest, **changes: str) -> str:

@@ -9,8 +9,8 @@ from bot.core.markdown import describe_rest, make_one_line
 from bot.model.fleet_overview import BranchSummary
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, link_repository, show_count, show_text, show_time
-from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, SearchField, Table
-from bot.serve.pages.ports import ListPage, PagePorts, parse_words
+from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Table
+from bot.serve.pages.ports import ListPage, PagePorts, build_filter, parse_words
 
 MAX_OWNERS = 3
 """The maximum number of owners of one base branch that are shown."""
@@ -32,9 +32,7 @@ def build_repositories(ports: PagePorts, request: HttpRequest, _parts: Mapping[s
         heading="Base branches by name",
         pager=page.build_pager(request, found.total),
     )
-    return PageContent(
-        title="Repositories", link=PageLink.REPOSITORIES, filter=SearchField("Name contains", words), tables=(table,)
-    )
+    return PageContent(title="Repositories", link=PageLink.REPOSITORIES, filter=build_filter(request), tables=(table,))
 
 
 def build_branch_list(

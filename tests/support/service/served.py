@@ -15,7 +15,7 @@ from bot.serve.api import list_api_routes
 from bot.serve.app import Application
 from bot.serve.http import Router
 from bot.serve.json_log import JsonLog
-from bot.serve.pages import build_missing_handler, list_page_routes
+from bot.serve.pages import create_failure_pages, list_page_routes
 from bot.settings.sections.serve import ServeSection
 from bot.state.database import Database
 
@@ -24,8 +24,10 @@ from bot.state.database import Database
 def serve_pages(database: Database, now: datetime, stage_reader: StageReader | None = None) -> Iterator[str]:
     """Serve the pages of a state on loopback, and yield their address. Every browser counts as a user."""
     ports = build_ports(database, now, ServeSection(events=SENDERS, user_header="User-Agent"), stage_reader)
-    router = Router([*list_page_routes(ports), *list_api_routes(ports)], build_missing_handler(ports))
-    server = create_server(Application(router, JsonLog(ports.clock)), host="127.0.0.1", port=0, ident=None)
+    router = Router([*list_page_routes(ports), *list_api_routes(ports)])
+    server = create_server(
+        Application(router, JsonLog(ports.clock), create_failure_pages(ports)), host="127.0.0.1", port=0, ident=None
+    )
     threading.Thread(target=server.run, daemon=True).start()  # it ends when the browser closed its connections
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
