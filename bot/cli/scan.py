@@ -30,6 +30,7 @@ class _ScanArguments:
 
     is_offline: bool
     should_write: bool
+    lists_exposure: bool
     reader_slots: ReaderSlots
 
 
@@ -41,15 +42,18 @@ def _add_scan_options(command: Callable[..., int]) -> Callable[..., int]:
 
     @click.option("--offline", is_flag=True, help="Contact no registry. No config is needed.")
     @click.option("--write", is_flag=True, help="Write the updates into the files, after each edit was verified.")
+    @click.option("--exposure", is_flag=True, help="List the vulnerabilities of all images in use that have a fix.")
     @options.jobs_option
     @wraps(command)
-    def run_with_options(*, offline: bool, write: bool, reader_slots: ReaderSlots, **others: object) -> int:
+    def run_with_options(
+        *, offline: bool, write: bool, exposure: bool, reader_slots: ReaderSlots, **others: object
+    ) -> int:
         if write and offline:
             raise UsageError(
                 "--write cannot be combined with --offline, because it needs digests from registries; hint: remove one "
                 "of them"
             )
-        return command(arguments=_ScanArguments(offline, write, reader_slots), **others)
+        return command(arguments=_ScanArguments(offline, write, exposure, reader_slots), **others)
 
     return run_with_options
 
@@ -84,8 +88,8 @@ def command(
     scan_result = scan_tree(tree, str(path), context, options.add_enclosing_rules(policy, path))
     written, failures = _write_changes(tree, scan_result) if arguments.should_write else (None, ())
     report = scan_result.report.add_failures(failures)
-    render = partial(_render_report, report, written)
-    show = partial(render_scan_for_screen, report, written)
+    render = partial(_render_report, report, written, lists_exposure=arguments.lists_exposure)
+    show = partial(render_scan_for_screen, report, written, lists_exposure=arguments.lists_exposure)
     has_written_all = write_result(render, output_format, exports, show)
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
@@ -96,16 +100,18 @@ def _render_report(
     report: RunReport,
     written_files: Sequence[FilePath] | None,
     output_format: str,
+    *,
+    lists_exposure: bool,
 ) -> str:
     match output_format:
         case "json":
             from bot.reports.run.report_document import render_scan_document
 
-            return render_scan_document(report)
+            return render_scan_document(report, lists_exposure=lists_exposure)
         case "text":
-            from bot.reports.run.report_text import render_scan_text
+            from bot.reports.run.report_text import ScanDetails, render_scan_text
 
-            return render_scan_text(report, written_files)
+            return render_scan_text(report, written_files, ScanDetails(lists_exposure=lists_exposure))
         case "html":
             from bot.reports.run.report_document import render_scan_document
 

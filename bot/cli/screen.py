@@ -29,13 +29,12 @@ HANGING_INDENT = 2
 """The number of extra blanks before the second and each further row of a wrapped line."""
 
 
-def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
-    """Render the text output of `scan` for stdout. `render_scan_lines` documents the parameters."""
-    from bot.reports.run.report_text import render_scan_lines
+def render_scan_for_screen(report: RunReport, written_paths: Sequence[FilePath] | None, *, lists_exposure: bool) -> str:
+    """Render the text output of `scan` for stdout. `ScanDetails` documents `lists_exposure`."""
+    from bot.reports.run.report_text import ScanDetails, render_scan_lines
 
-    return show_lines(
-        render_scan_lines(report, written_paths, is_brief=is_quiet(), is_verbose=is_verbose()), sys.stdout
-    )
+    details = ScanDetails(is_quiet(), is_verbose(), lists_exposure, find_screen_width(sys.stdout))
+    return show_lines(render_scan_lines(report, written_paths, details), sys.stdout)
 
 
 def render_run_for_screen(report: RunReport) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.decision import ImageUpdate, Transition, UpdateCandidate
+from bot.model.decision import ImageUpdate, TrackedImage, Transition, UpdateCandidate
 from bot.model.image_name import Digest
 
 SHORT_DIGEST_LENGTH = 12
@@ -25,16 +25,20 @@ def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transit
     - the platforms in the policy
     - linux/amd64, or the first platform of the candidate if the candidate is not built for linux/amd64
     """
-    platforms = (update.reference.platform,) if update.reference.platform else update.tracked_image.policy.platforms
-    if not platforms:
-        candidate_platforms = candidate.platforms
-        platforms = (
-            candidate_platforms[0]
-            if candidate_platforms and DEFAULT_PLATFORM not in candidate_platforms
-            else DEFAULT_PLATFORM,
-        )
+    platforms = choose_platforms(update.tracked_image, candidate.platforms)
     old_digest = update.reference.image.digest
     return Transition(update.tracked_image.tag_ref, old_digest, candidate.digest, platforms, candidate.tag)
+
+
+def choose_platforms(tracked_image: TrackedImage, available: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the platforms on which the images of a reference are scanned.
+
+    `available` are the platforms of the newer image; empty if it is not an index.
+    """
+    if tracked_image.reference.platform:
+        return (tracked_image.reference.platform,)
+    is_default_missing = bool(available) and DEFAULT_PLATFORM not in available
+    return tracked_image.policy.platforms or (available[0] if is_default_missing else DEFAULT_PLATFORM,)
 
 
 def shorten_digest(digest: Digest) -> str:

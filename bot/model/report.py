@@ -12,6 +12,7 @@ from bot.model.stuck_update import StuckUpdate
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
+    from bot.model.exposure import Exposure
     from bot.model.image_name import Digest
     from bot.model.proposal import ProposedImage
     from bot.model.source import FilePath, Reference, UnreadText, UnsupportedText
@@ -41,6 +42,9 @@ class Verdict:
     transition: Transition | None = None
     successor: str | None = None
     """The tag that replaces a superseded tag; None if it is not known, or if the tag is not superseded."""
+    in_use: Transition | None = None
+    """The transition from the image in use to the newest digest, the key of the image's exposure; None if the exposure
+    was not determined. `old` is None if the image in use is the newest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class RunReport:
     """True if the config lists no scanners, so that Trivy or Grype was used if one of them is installed."""
     unread_texts: tuple[UnreadText, ...] = ()
     """Texts that look like image references and that no format reads. Empty for a run, which does not search them."""
+    exposures: dict[Transition, Exposure] = field(default_factory=dict)
+    """The exposure of each image in use, by `Verdict.in_use`; empty if it was not determined."""
 
     def add_failures(self, failures: tuple[RunFailure, ...]) -> RunReport:
         """Return the report with additional failures."""

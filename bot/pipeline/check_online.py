@@ -74,7 +74,7 @@ def check_online(
         is_pinned = update.reference.image.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
-    tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence)
+    tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence, needs_exposure=False)
     reported_errors = frozenset(each.error for each in context.failures.list_all())
     images = {
         each.reference: image

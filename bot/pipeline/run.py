@@ -60,7 +60,11 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     clusters = find_running_images(context)
     fleet_scan = scan_fleets(fleets, context, options, list_build_tasks(context))
     context = replace(context, known_lookups=fleet_scan.triage_result.known_lookups, clusters=clusters)
-    decided_scans, decision_result = decide_updates(fleet_scan.repository_scans, context, options.policy_config)
+    known_verdicts = (verdict for report in fleet_scan.triage_result.reports for verdict in report.verdicts)
+    known_in_use = {verdict.in_use for verdict in known_verdicts if verdict.in_use is not None}
+    decided_scans, decision_result = decide_updates(
+        fleet_scan.repository_scans, context, options.policy_config, known_in_use=known_in_use
+    )
     visit_recorder = VisitRecorder(context, options, decision_result)
     rebuild_finder = load_rebuild_finder(context, options)
     # Scans may have taken hours, so the time is read again.
@@ -70,7 +74,10 @@ def plan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOption
     limit_result = apply_limits(repository_plans, context, options)
     return RunPlan(
         context,
-        tuple(start_visit(each, options.branch_prefix) for each in limit_result.repository_plans),
+        tuple(
+            start_visit(each, options.branch_prefix, decision_result.build_verdict)
+            for each in limit_result.repository_plans
+        ),
         fleet_scan,
         decision_result,
         visit_recorder,
@@ -100,6 +107,7 @@ def finish_run(run_plan: RunPlan, visits: Sequence[RepositoryVisit], options: Ru
         run_plan.started,
         context.clock.now(),
         uses_default_scanner=context.uses_default_scanner,
+        exposures=dict(run_plan.decision_result.exposures),
     )
 
 

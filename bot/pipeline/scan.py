@@ -134,7 +134,7 @@ def _scan_online(
     """Decide on all image references with network access, and verify the edits."""
     context = context.with_new_log()
     tree_decisions = decide_tree(extract_result, extract_result, context, policy_config)
-    verdicts = list(map(build_verdict, tree_decisions.decisions))
+    verdicts = list(map(tree_decisions.decision_result.build_verdict, tree_decisions.decisions))
     failures = (*extract_result.failures, *context.failures.list_all())
     report = RunReport(
         RunLevel.REPORT,
@@ -142,6 +142,7 @@ def _scan_online(
         dict(tree_decisions.decision_result.evidence),
         failures,
         uses_default_scanner=context.uses_default_scanner,
+        exposures=dict(tree_decisions.decision_result.exposures),
         unread_texts=extract_result.unread_texts,
     )
     return TreeScanResult(report, extract_result, tree_decisions.changes)
@@ -153,6 +154,8 @@ def decide_tree(
     context: RunContext,
     policy_config: PolicyConfig,
     needs_evidence: Callable[[ImageUpdate], bool] = lambda _: True,
+    *,
+    needs_exposure: bool = True,
 ) -> TreeDecisions:
     """Decide on the image references of `decided_part`, and verify the edits for their updates.
 
@@ -162,12 +165,15 @@ def decide_tree(
         context: The services of the run.
         policy_config: The policy.
         needs_evidence: Returns False for an update whose evidence the caller does not need.
+        needs_exposure: False if the caller does not need the exposure of the images in use.
     """
     from bot.pipeline.choice.decide_updates import decide_updates
     from bot.pipeline.choice.decided_scan import TreeScan
     from bot.pipeline.references.edit import edit_files
 
-    (decided,), decision_result = decide_updates([TreeScan(decided_part)], context, policy_config, needs_evidence)
+    (decided,), decision_result = decide_updates(
+        [TreeScan(decided_part)], context, policy_config, needs_evidence, needs_exposure=needs_exposure
+    )
     decisions = decided.decisions
     edit_result = edit_files(extract_result, [each for each in decisions if isinstance(each, ImageUpdate)])
     skips_by_reference = {skip.reference: skip for skip in edit_result.unproved_skips}

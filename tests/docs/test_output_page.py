@@ -12,11 +12,13 @@ from support.values import finding, scan
 from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
 from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.exposure import build_exposure
 from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.model.check import CheckedReference, CheckReport, Violation
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
 from bot.model.decision import Transition
+from bot.model.evidence import Severity
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.proposal import ProposedImage
@@ -50,13 +52,24 @@ def build_report():
     unsupported = UnsupportedText(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
     verdicts = (
         Verdict(
-            reference, ReferenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"
+            reference,
+            ReferenceStatus.UPDATE,
+            None,
+            "a sentence",
+            new_digest=DIGEST,
+            transition=moved,
+            successor="24",
+            in_use=moved,
         ),
     )
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
-    known = {moved: compare_scans(None, scan(finding("CVE-1")))}
+    found = compare_scans(None, scan(finding("CVE-1", Severity.CRITICAL)))
     return RunReport(
-        RunLevel.PROPOSE, (repository,), known, (RunFailure("docker.io", FailureStage.RESOLVE, "no answer"),)
+        RunLevel.PROPOSE,
+        (repository,),
+        {moved: found},
+        (RunFailure("docker.io", FailureStage.RESOLVE, "no answer"),),
+        exposures={moved: build_exposure(found)},
     )
 
 
@@ -65,6 +78,9 @@ def test_output_page_lists_the_json_keys_of_scan_output():
     assert list(document) == list_keys("## `scan`")
     assert list(document["references"][0]) == list_keys("### A reference")
     assert list(document["references"][0]["evidence"]) == list_keys("### The effect of an update")
+    exposure = document["references"][0]["exposure"]
+    assert list(exposure) == list_keys("### The exposure of an image")
+    assert f"`{{{', '.join(exposure['findings'][0])}}}`" in PAGE
     assert list(document["unsupported"][0]) == list_keys("### An unsupported value")
     assert list(document["failed"][0]) == list_keys("### A failure")
 

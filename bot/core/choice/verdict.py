@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from bot.core.notes import add_reference_notes
@@ -15,6 +16,7 @@ from bot.model.decision import (
     RefusedUpdate,
     SkippedReference,
     SupersededReference,
+    Transition,
     UncheckedReference,
     UnresolvedReference,
     UpdateCause,
@@ -29,8 +31,16 @@ NO_REPLACEMENT = "no known replacement"
 WITHDRAWN_NOTE = "Its publisher took back what the file holds: the tag went back from it."
 
 
-def build_verdict(decision: Decision) -> Verdict:
-    """Return the verdict that reports show for an image reference, including the notes of the decision."""
+def build_verdict(decision: Decision, in_use: Transition | None = None) -> Verdict:
+    """Return the verdict that reports show for an image reference, including the notes of the decision.
+
+    `in_use` has the meaning of `Verdict.in_use`.
+    """
+    verdict = _build_status(decision)
+    return verdict if in_use is None else replace(verdict, in_use=in_use)
+
+
+def _build_status(decision: Decision) -> Verdict:
     reference = _add_decision_notes(decision)
     match decision:
         case UpToDate():

@@ -8,7 +8,7 @@ repositories before the next phase begins.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +18,9 @@ from bot.core.choice.blocked import add_block_note, apply_unread_lists, report_b
 from bot.core.choice.decide import decide
 from bot.core.choice.end_of_life import replace_if_superseded
 from bot.core.choice.holds import is_held
+from bot.core.choice.in_use import build_use_transition
 from bot.core.choice.targets import get_update_range
+from bot.core.choice.verdict import build_verdict
 from bot.core.evidence.base_images import describe_outdated_base, get_stated_base, is_base_outdated
 from bot.core.evidence.gates import apply_gates
 from bot.core.inventory.value_hashes import hash_tag_list
@@ -39,14 +41,16 @@ from bot.model.decision import (
     Transition,
     UnresolvedReference,
     UpToDate,
+    get_tracked_image,
 )
 from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence
+from bot.model.exposure import Exposure
 from bot.model.history import SupersededTag
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.policy import PolicyConfig
-from bot.model.report import RunFailure
+from bot.model.report import RunFailure, Verdict
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.choice.decided_scan import DecidedScan, Scan, Selection
 from bot.pipeline.choice.file_histories import search_file_histories
@@ -75,11 +79,36 @@ class DecisionResult:
 
     evidence: Mapping[Transition, Evidence]
     lookup_result: LookupResult
+    exposures: Mapping[Transition, Exposure]
+    """The exposure of the images in use, by `Verdict.in_use`; empty if it was not determined."""
 
     @property
     def resolutions(self) -> Mapping[TagRef, Resolution]:
         """The result of each tag's lookup."""
         return self.lookup_result.resolutions
+
+    def build_verdict(self, decision: Decision) -> Verdict:
+        """Return the verdict on a reference. It names the exposure of the image in use if this was determined."""
+        in_use = _find_use_transition(decision, self.lookup_result)
+        return build_verdict(decision, in_use if in_use in self.exposures else None)
+
+
+def _list_use_transitions(decisions: Iterable[Decision], lookup_result: LookupResult) -> Iterator[Transition]:
+    """Yield the keys of the exposures of all images in use. For an update, the gates may still drop candidates."""
+    for decision in decisions:
+        variants: Sequence[Decision] = [decision]
+        if isinstance(decision, ImageUpdate):
+            candidates = decision.candidates
+            variants = [replace(decision, candidates=candidates[start:]) for start in range(len(candidates))]
+        for each in variants:
+            if (transition := _find_use_transition(each, lookup_result)) is not None:
+                yield transition
+
+
+def _find_use_transition(decision: Decision, lookup_result: LookupResult) -> Transition | None:
+    tracked_image = get_tracked_image(decision)
+    resolution = lookup_result.resolutions.get(tracked_image.tag_ref) if tracked_image is not None else None
+    return build_use_transition(decision, resolution)
 
 
 def decide_updates(
@@ -87,11 +116,19 @@ def decide_updates(
     context: RunContext,
     policy_config: PolicyConfig,
     needs_evidence: Callable[[ImageUpdate], bool] = _return_true,
+    *,
+    needs_exposure: bool = True,
+    known_in_use: Collection[Transition] = (),
 ) -> tuple[Sequence[DecidedScan[Scan]], DecisionResult]:
-    """Decide on every image reference of the scanned trees.
+    """Decide on every image reference of the scanned trees, and determine the exposure of the images in use.
 
-    If `needs_evidence` returns False for an update, no evidence about this update is collected, and the gates do not
-    check the update.
+    Args:
+        scans: The trees with their image references.
+        context: The services of the run.
+        policy_config: The policy.
+        needs_evidence: Returns False for an update about which no evidence is collected. The gates do not check it.
+        needs_exposure: False if images in use are only scanned if an update needs it.
+        known_in_use: The keys of further exposures (`Verdict.in_use`), of trees that were not read again.
     """
     context.failures.add(_report_unread_lists(policy_config))
     selected = [DecidedScan(each, _select_images(each.extract_result, policy_config, context)) for each in scans]
@@ -107,8 +144,10 @@ def decide_updates(
         for update in filter(needs_evidence, updates)
         for candidate in update.candidates
     }
-    evidence = collect_evidence(transitions, policy_config.trust, context)
-    evidence = add_fleet_outcomes(evidence, context)
+    all_decisions = [item for each in decided for item in each.decisions] if needs_exposure else []
+    in_use = {*_list_use_transitions(all_decisions, lookup_result), *known_in_use}
+    collected = collect_evidence(transitions, in_use, policy_config.trust, context)
+    evidence = add_fleet_outcomes(collected.updates, context)
     evidence = add_running_uses(evidence, lookup_result.resolutions, context)
     fix_times = FixTimes(lookup_result.resolutions, context.now)
 
@@ -126,7 +165,7 @@ def decide_updates(
         ]
         return replace(decided_scan, decisions=tuple(reconcile_decisions(gated)))
 
-    return list(map(pass_gates, decided)), DecisionResult(evidence, lookup_result)
+    return list(map(pass_gates, decided)), DecisionResult(evidence, lookup_result, collected.exposures)
 
 
 def _decide_on_selections(decided_scan: DecidedScan[Scan], lookup_result: LookupResult) -> tuple[Decision, ...]:

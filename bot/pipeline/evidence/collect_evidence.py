@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.exposure import build_exposure
 from bot.core.evidence.several_platforms import merge_platforms
 from bot.core.evidence.vex import group_by_image, suppress_findings
 from bot.model.advisory import AdvisoryResult
@@ -19,6 +20,7 @@ from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.exposure import Exposure
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest
 from bot.model.phases import ProgressStep
@@ -32,23 +34,48 @@ from bot.pipeline.run_context import RunContext
 from bot.ports import ProgressReporter, Scanner, ScannerSelector
 
 
+@dataclass(frozen=True, slots=True)
+class CollectedEvidence:
+    """The evidence about all updates, and the exposure of all images in use."""
+
+    updates: Mapping[Transition, Evidence]
+    exposures: Mapping[Transition, Exposure]
+    """By the transition from the image in use to the newest digest of its tag, as in `Verdict.in_use`."""
+
+
 def collect_evidence(
-    transitions: Collection[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
-) -> Mapping[Transition, Evidence]:
-    """Scan, inspect and verify the images of all transitions, and return the evidence about each transition.
+    transitions: Collection[Transition],
+    in_use: Collection[Transition],
+    trust_entries: Sequence[TrustEntry],
+    context: RunContext,
+) -> CollectedEvidence:
+    """Scan, inspect and verify the images of all transitions, and scan the images in use.
+
+    Args:
+        transitions: The possible updates.
+        in_use: The transitions whose exposure is determined. Their images are only scanned.
+        trust_entries: The signers of images that the config names.
+        context: The services of the run.
 
     Raises:
         StateError: If the state cannot be read.
     """
-    inspected = inspect_images(assess(transitions, context), context)
+    assessed = assess({*transitions, *in_use}, context)
+    exposures = {
+        each: build_exposure(replace(assessed[each], is_private=context.is_private(each.tag_ref)))
+        for each in in_use
+        if assessed[each].new != NotScanned(UnscannedReason.NO_SCANNER)
+    }
+    inspected = inspect_images({each: assessed[each] for each in transitions}, context)
     evidence = add_source_changes(inspected, context)
     signatures = verify_signatures(transitions, trust_entries, context)
-    return {
+    updates = {
         transition: replace(
             found, signatures=signatures.get(transition), is_private=context.is_private(transition.tag_ref)
         )
         for transition, found in evidence.items()
     }
+    return CollectedEvidence(updates, exposures)
 
 
 # ---- scans, VEX statements and public lists --------------------------------------------------------------------------

@@ -6,14 +6,14 @@ requests. A step that fails does not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from bot.core.choice.verdict import build_verdict
 from bot.core.proposal.marks import mark_withdrawn
 from bot.core.proposal.refusals import report_refusals
 from bot.model.branch_ownership import BranchPush
+from bot.model.decision import Decision
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.forge import GitRepository, OpenedRequest
 from bot.model.phases import ProgressStep
@@ -31,7 +31,7 @@ from bot.model.proposal import (
     RequestState,
     UpdateStep,
 )
-from bot.model.report import ProposalReport, RepositoryReport, RunFailure
+from bot.model.report import ProposalReport, RepositoryReport, RunFailure, Verdict
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
 from bot.pipeline.proposal.repository_plan import BranchPlan, RepositoryPlan
@@ -101,8 +101,13 @@ def execute_visits(
     return tuple(executed)
 
 
-def start_visit(repository_plan: RepositoryPlan, branch_prefix: str) -> RepositoryVisit:
-    """Return the visit before its steps are executed. Only refused proposals, which have no step, are reported."""
+def start_visit(
+    repository_plan: RepositoryPlan, branch_prefix: str, build_verdict: Callable[[Decision], Verdict]
+) -> RepositoryVisit:
+    """Return the visit before its steps are executed. Only refused proposals, which have no step, are reported.
+
+    `build_verdict` returns the verdict for a decision.
+    """
     repository_scan = repository_plan.repository_scan
     repository, extract_result = repository_scan.repository, repository_scan.extract_result
     decisions = repository_plan.proposal_plan.decisions
@@ -111,7 +116,7 @@ def start_visit(repository_plan: RepositoryPlan, branch_prefix: str) -> Reposito
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
-        verdicts=tuple(build_verdict(decision) for decision in decisions),
+        verdicts=tuple(map(build_verdict, decisions)),
         unsupported=extract_result.unsupported,
         proposals=tuple(report_refusals(decisions, repository.non_default_base, branch_prefix, planned_branches)),
         note=extract_result.blocked_reason if repository.base_branch else NO_BRANCH,

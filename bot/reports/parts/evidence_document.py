@@ -1,10 +1,11 @@
-"""Renders scans, findings and signatures as JSON values for machine-readable reports."""
+"""Renders scans, findings, exposures and signatures as JSON values for machine-readable reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner
+from bot.core.evidence.exposure import is_exploited, list_urgent_findings
 from bot.core.evidence.lookups import get_list_lookup
 from bot.core.evidence.trust import describe_signature
 from bot.core.proposal.view.trust import build_signature_view
@@ -12,6 +13,7 @@ from bot.model.advisory import AdvisoryList
 from bot.model.ci import FleetOutcome
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
+from bot.model.exposure import ExposedFinding, Exposure, FixPlace
 from bot.model.image_name import TagRef
 from bot.model.proposal import ProposedImage
 from bot.model.report import Verdict
@@ -137,16 +139,32 @@ def render_signature(outcome: SignatureOutcome) -> JsonValue:
 
 
 class EvidenceIndex:
-    """The evidence of a report, from which the evidence for one update can be rendered."""
+    """The evidence and the exposures of a report, as JSON for single updates and image references.
 
-    def __init__(self, evidence: Mapping[Transition, Evidence], *, shows_names: bool) -> None:
-        """Prepare the search. `shows_names` has the same meaning as in `render_evidence`."""
-        self._evidence = evidence
-        self._shows_names = shows_names
+    - `shows_names` has the same meaning as in `render_evidence`.
+    - `lists_exposure` is True if the exposure of an image contains all vulnerabilities. If not, it contains only those
+      that are critical or exploited and have a fix.
+    """
+
+    def __init__(
+        self,
+        evidence: Mapping[Transition, Evidence],
+        exposures: Mapping[Transition, Exposure],
+        *,
+        shows_names: bool,
+        lists_exposure: bool = False,
+    ) -> None:
+        self._evidence, self._exposures = evidence, exposures
+        self._shows_names, self._lists_exposure = shows_names, lists_exposure
         transitions = sorted(evidence, key=lambda transition: transition.sort_key, reverse=True)
         self._by_image: dict[tuple[TagRef, str | None, str], Transition] = {
             (transition.new_tag_ref, transition.old, transition.new): transition for transition in transitions
         }
+
+    def render_exposure(self, verdict: Verdict) -> JsonValue:
+        """Return the exposure of the image in use; null if it was not determined."""
+        exposure = self._exposures.get(verdict.in_use) if verdict.in_use is not None else None
+        return render_exposure(exposure, lists_all=self._lists_exposure) if exposure is not None else None
 
     def render_for_verdict(self, verdict: Verdict) -> JsonValue:
         """Return the evidence for the update that the decision `verdict` proposes or refuses; null if there is none."""
@@ -200,3 +218,48 @@ def _count_exploited(evidence: Evidence) -> JsonValue:
         return None
     lists = {"fixed": delta.fixed, "introduced": delta.introduced, "remaining": delta.remaining}
     return {name: count_distinct(filter_exploited(findings, exploited_ids)) for name, findings in lists.items()}
+
+
+def render_exposure(exposure: Exposure, *, lists_all: bool) -> JsonValue:
+    """Return the exposure of an image as JSON.
+
+    `findings` contains the vulnerabilities that are critical or exploited and have a fix; all if `lists_all` is True.
+    """
+    exploited = [each for each in exposure.findings if is_exploited(each, exposure)]
+    return {
+        "state": get_state(exposure.in_use),
+        "counts": {_get_word(place): _count(exposure.findings, place) for place in (*FixPlace, None)},
+        "exploited": None
+        if exposure.exploited_ids is None
+        else {
+            _get_word(place): count_distinct(each.finding for each in exploited if each.fix is place)
+            for place in (*FixPlace, None)
+        },
+        "findings": [
+            _render_finding(each, exposure)
+            for each in (exposure.findings if lists_all else list_urgent_findings(exposure))
+        ],
+    }
+
+
+def _get_word(place: FixPlace | None) -> str:
+    return place.value if place is not None else "unknown"
+
+
+def _count(findings: Iterable[ExposedFinding], place: FixPlace | None) -> JsonValue:
+    return count_findings(each.finding for each in findings if each.fix is place)
+
+
+def _render_finding(exposed: ExposedFinding, exposure: Exposure) -> JsonValue:
+    finding = exposed.finding
+    return {
+        "id": finding.id,
+        "package": finding.package,
+        "type": finding.package_type,
+        "installed": finding.installed,
+        "fixed_in": finding.fixed_in,
+        "severity": finding.severity.word,
+        "title": finding.title or None,
+        "exploited": is_exploited(exposed, exposure) if exposure.exploited_ids is not None else None,
+        "fix": exposed.fix.value if exposed.fix is not None else None,
+    }

@@ -13,10 +13,10 @@ if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports.parts.evidence_document import EvidenceIndex
 
 
-def render_scan_document(report: RunReport) -> str:
-    """Return the output of `scan --format json`."""
+def render_scan_document(report: RunReport, *, lists_exposure: bool = False) -> str:
+    """Return the output of `scan --format json`. `lists_exposure` has the same meaning as in `EvidenceIndex`."""
     (tree,) = report.repositories
-    evidence_index = build_evidence_index(report)
+    evidence_index = build_evidence_index(report, lists_exposure=lists_exposure)
     return render_json(
         {
             "schema": SCHEMA,
@@ -44,17 +44,19 @@ def render_run_document(report: RunReport) -> str:
     )
 
 
-def build_evidence_index(report: RunReport, *, shows_names: bool = True) -> EvidenceIndex | None:
-    """Return an index of the report's evidence; None if the report has no evidence.
+def build_evidence_index(
+    report: RunReport, *, shows_names: bool = True, lists_exposure: bool = False
+) -> EvidenceIndex | None:
+    """Return an index of the report's evidence and exposures; None if the report has neither.
 
-    The module of the index is imported only if it is needed. `shows_names` has the same meaning as in
-    `render_evidence`.
+    The module of the index is imported only if it is needed. The parameters have the same meanings as in
+    `EvidenceIndex`.
     """
-    if not report.evidence:
+    if not report.evidence and not report.exposures:
         return None
     from bot.reports.parts.evidence_document import EvidenceIndex
 
-    return EvidenceIndex(report.evidence, shows_names=shows_names)
+    return EvidenceIndex(report.evidence, report.exposures, shows_names=shows_names, lists_exposure=lists_exposure)
 
 
 def _render_repository(repository: RepositoryReport, evidence_index: EvidenceIndex | None) -> JsonValue:
@@ -96,6 +98,7 @@ def render_reference(verdict: Verdict, evidence_index: EvidenceIndex | None) -> 
         **_render_notes(reference.notes),
         **_render_owners(reference.owners),
         **_render_evidence_key(evidence_index.render_for_verdict(verdict) if evidence_index is not None else None),
+        **_render_exposure_key(evidence_index.render_exposure(verdict) if evidence_index is not None else None),
     }
 
 
@@ -123,6 +126,11 @@ def _render_owners(owners: Sequence[str]) -> Mapping[str, JsonValue]:
 def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
     """Return a mapping with the key `evidence`; an empty mapping if `value` is None, so that the key is left out."""
     return {"evidence": value} if value is not None else {}
+
+
+def _render_exposure_key(value: JsonValue) -> Mapping[str, JsonValue]:
+    """Return a mapping with the key `exposure`; an empty mapping if `value` is None, so that the key is left out."""
+    return {"exposure": value} if value is not None else {}
 
 
 def _render_digest_span(reference: Reference) -> JsonValue:

@@ -20,6 +20,7 @@ from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdic
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import ProposalOutcome, Reason, ReferenceStatus, RunLevel
 from bot.reports.parts.effect_lines import describe_effect, summarise_gains
+from bot.reports.parts.exposure_lines import describe_urgent_exposure, render_exposures, summarise_exposures
 from bot.reports.parts.failure_lines import drop_repeated_errors, render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, indent_line, join_blocks, join_lines
 from bot.reports.parts.unread_lines import render_unread_texts, summarise_unread_texts
@@ -92,36 +93,51 @@ references have the note, it is shown only below the first one.
 """
 
 
-def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None) -> str:
+@dataclass(frozen=True, slots=True)
+class ScanDetails:
+    """How much the text output of `scan` contains."""
+
+    is_brief: bool = False
+    """True if it contains only failures, and references that need an action."""
+    is_verbose: bool = False
+    """True if it lists the texts that look like image references and are not read."""
+    lists_exposure: bool = False
+    """True if it lists the vulnerabilities of the images in use that have a fix."""
+    screen_width: int | None = None
+    """The width of the terminal; None for a file."""
+
+
+def render_scan_text(
+    report: RunReport, written_paths: Sequence[FilePath] | None, details: ScanDetails = ScanDetails()
+) -> str:
     """Return the text output of `scan` without styles. `render_scan_lines` documents the parameters."""
-    return join_lines(render_scan_lines(report, written_paths))
+    return join_lines(render_scan_lines(report, written_paths, details))
 
 
-def render_scan_lines(
-    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_brief: bool = False, is_verbose: bool = False
-) -> list[Line]:
+def render_scan_lines(report: RunReport, written_paths: Sequence[FilePath] | None, details: ScanDetails) -> list[Line]:
     """Return the text output of `scan`.
 
     Args:
         report: The report of one folder.
         written_paths: The files that `--write` changed; None without `--write`.
-        is_brief: True if the output contains only failures, and references that need an action.
-        is_verbose: True if the output lists the texts that look like image references and are not read.
+        details: How much the output contains.
     """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
-    if is_brief:
-        return join_blocks(list(_render_references(keep_actions(tree), report.evidence)), _render_failures(report))
+    if details.is_brief:
+        return join_blocks(list(_render_references(keep_actions(tree), report)), _render_failures(report))
     summary = [
         summarise_statuses(report.repositories),
-        *_explain(summarise_unread_texts(report.unread_texts, is_listed=is_verbose)),
+        *_explain(summarise_unread_texts(report.unread_texts, is_listed=details.is_verbose)),
         *_explain(describe_gaps(report)),
+        *_explain(summarise_exposures(report)),
         *_render_written(written_paths, tree),
         *_render_gains(report),
     ]
     return join_blocks(
-        list(_render_references(tree, report.evidence)),
-        list(render_unread_texts(report.unread_texts)) if is_verbose else [],
+        list(_render_references(tree, report)),
+        list(render_unread_texts(report.unread_texts)) if details.is_verbose else [],
+        list(render_exposures(report, details.screen_width)) if details.lists_exposure else [],
         *_explain_output(report.repositories),
         _render_failures(report),
         summary,
@@ -148,7 +164,7 @@ def render_run_lines(
     lines: list[Line] = []
     for number, repository in enumerate(report.repositories, 1):
         shown = keep_actions(repository) if is_brief else repository
-        rendered = list(_render_repository(shown, report.evidence))
+        rendered = list(_render_repository(shown, report))
         if rendered or not is_brief:
             lines += fold(number, make_console_line(repository.title), rendered)
     if is_brief:
@@ -159,6 +175,7 @@ def render_run_lines(
         summarise_statuses(report.repositories),
         *_summarise_proposals(report),
         *_explain(describe_gaps(report)),
+        *_explain(summarise_exposures(report)),
         *_render_gains(report),
     ]
     table = render_overview(report, screen_width) if screen_width is not None else []
@@ -180,8 +197,8 @@ def keep_actions(repository: RepositoryReport) -> RepositoryReport:
     )
 
 
-def _render_repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
-    yield from (indent_line(line) for line in _render_references(repository, evidence) if line)
+def _render_repository(repository: RepositoryReport, report: RunReport) -> Iterator[Line]:
+    yield from (indent_line(line) for line in _render_references(repository, report) if line)
     if repository.configured_name:
         yield make_console_line(
             f"  The config still uses the name {repository.configured_name}: write its new name there."
@@ -190,7 +207,7 @@ def _render_repository(repository: RepositoryReport, evidence: Mapping[Transitio
     yield from (indent_line(line) for proposal in repository.proposals for line in _render_proposal(proposal))
 
 
-def _render_references(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
+def _render_references(repository: RepositoryReport, report: RunReport) -> Iterator[Line]:
     by_path: dict[FilePath, list[Verdict | UnsupportedText]] = {}
     for verdict in repository.verdicts:
         by_path.setdefault(verdict.reference.path, []).append(verdict)
@@ -201,7 +218,7 @@ def _render_references(repository: RepositoryReport, evidence: Mapping[Transitio
         max(len(_format_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0,
     )
     rows = {
-        path: [_build_row(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number)]
+        path: [_build_row(found, width, report) for found in sorted(by_path[path], key=_get_line_number)]
         for path in sorted(by_path)
     }
     note_counts = Counter(note for found in rows.values() for row in found for note in row.notes)
@@ -232,10 +249,10 @@ def _append_count(line: StyledLine, count: int) -> StyledLine:
     return replace(line, text=f"{line.text}  ({count} references)") if count > 1 else line
 
 
-def _build_row(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> _ReferenceRow:
-    notes = (*_render_signatures(entry, evidence), *_get_notes(entry))
-    line = _format_entry(entry, width, evidence)
-    short_line = _format_entry(replace(entry, detail=""), width, {}) if isinstance(entry, Verdict) else line
+def _build_row(entry: Verdict | UnsupportedText, width: int, report: RunReport) -> _ReferenceRow:
+    notes = (*_render_signatures(entry, report.evidence), *_get_notes(entry))
+    line = _format_entry(entry, width, report)
+    short_line = _format_entry(replace(entry, detail=""), width, None) if isinstance(entry, Verdict) else line
     if short_line != line:
         short_line = replace(short_line, text=f"{short_line.text}, as above")
     return _ReferenceRow(line, short_line, tuple(map(_format_note, notes)))
@@ -271,7 +288,8 @@ def _format_image(verdict: Verdict) -> str:
     return image.name + (f":{image.tag}" if image.tag else "")
 
 
-def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> StyledLine:
+def _format_entry(entry: Verdict | UnsupportedText, width: int, report: RunReport | None) -> StyledLine:
+    """Return the line of a reference or text. Without a report, its effect and exposure are left out."""
     head = f"{_get_line_number(entry):>5}  "
     if isinstance(entry, UnsupportedText):
         text = make_console_line(entry.text, MAX_COLUMN_WIDTH)
@@ -280,7 +298,10 @@ def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mappin
     if entry.reason is not None:
         words += f" ({entry.reason})" + (f": {make_console_line(entry.detail)}" if entry.detail else "")
     if entry.new_digest is not None and entry.status.is_updatable:
-        words = _describe_update(entry, evidence)
+        words = _describe_update(entry, report.evidence if report is not None else {})
+    exposure = report.exposures.get(entry.in_use) if report is not None and entry.in_use is not None else None
+    if exposure is not None and (exposed := describe_urgent_exposure(entry, exposure)):
+        words += f"  {exposed}"
     mark, style = _MARKS[entry.status]
     return StyledLine(head, f"{mark} {_format_image(entry).ljust(width)}  {words}", style)
 

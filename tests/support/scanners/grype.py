@@ -88,17 +88,19 @@ def report(*matches: dict, built: datetime = BUILT, architecture: str = "amd64",
     } | more
 
 
-def render_manifest_report(manifest: Digest, severities: Mapping[str, str]) -> str:
+def render_manifest_report(manifest: Digest, severities: Mapping[str, str], fixed_in: str | None = None) -> str:
     """Return a recent report that identifies the image of one platform by its manifest.
 
-    `severities` are the severities of the vulnerabilities in the image, by CVE.
+    `severities` are the severities of the vulnerabilities in the image, by CVE. `fixed_in` is the version that fixes
+    all of them.
     """
+    fix = {"fix": {"versions": [fixed_in], "state": "fixed"}} if fixed_in else {}
     artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
     built = datetime.now(UTC) - timedelta(hours=2)
     return json.dumps(
         {
             "matches": [
-                {"vulnerability": {"id": cve, "severity": severity}, "artifact": artifact}
+                {"vulnerability": {"id": cve, "severity": severity, **fix}, "artifact": artifact}
                 for cve, severity in severities.items()
             ],
             "source": {"target": {"manifestDigest": manifest, "os": "linux", "architecture": "amd64"}},
