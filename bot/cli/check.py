@@ -21,7 +21,9 @@ from bot.cli.presentation import is_quiet, is_verbose
 from bot.cli.terminal import create_progress
 from bot.model.check import CheckReport
 from bot.model.config_types.times import parse_age
+from bot.model.due_date import DueClass
 from bot.model.errors import UsageError
+from bot.model.exposure import ExposurePeriods, FixPlace
 from bot.model.phases import SCAN_PHASES
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import check_tree
@@ -40,6 +42,18 @@ def _parse_age(_context: click.Context, _option: click.Parameter, text: str | No
         raise click.BadParameter(str(error)) from error
 
 
+def _parse_exposed(_context: click.Context, _option: click.Parameter, text: str | None) -> ExposurePeriods | None:
+    if text is None:
+        return None
+    word, *places = text.split(",")
+    if word not in set(DueClass) or places not in ([], [FixPlace.IN_DISTRIBUTION.value]):
+        raise click.BadParameter(
+            f"{text!r} is no class of vulnerabilities; hint: use one of {', '.join(DueClass)}, and append "
+            f"`,{FixPlace.IN_DISTRIBUTION}` if fixes count that no digest contains"
+        )
+    return ExposurePeriods(**{word: timedelta()}, in_distribution=bool(places))
+
+
 @dataclass(frozen=True, slots=True)
 class _CheckArguments:
     """The options that select what is checked."""
@@ -47,6 +61,7 @@ class _CheckArguments:
     is_offline: bool
     since: str | None
     max_age: timedelta | None
+    exposed: ExposurePeriods | None
     is_strict: bool
     is_gate: bool
     base: str | None
@@ -68,6 +83,15 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
         callback=_parse_age,
         help="Also find images that are older than this and have a newer digest: `30d`.",
     )
+    @click.option(
+        "--exposed",
+        metavar="CLASS",
+        callback=_parse_exposed,
+        help=(
+            "Also find images that lack the fixes of a newer digest, if they are at least `exploited`, `critical`, "
+            "`high` or `medium`. With `critical,in-distribution`, also find fixes that no digest contains."
+        ),
+    )
     @click.option("--strict", is_flag=True, help="Also find references that could not be evaluated.")
     @click.option(
         "--gate",
@@ -82,6 +106,7 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
         offline: bool,
         since: str | None,
         max_age: timedelta | None,
+        exposed: ExposurePeriods | None,
         strict: bool,
         gate: bool,
         base: str | None,
@@ -94,7 +119,11 @@ def _add_check_options(command: Callable[..., int]) -> Callable[..., int]:
                 "--max-age cannot be combined with --offline, because it needs data from registries; hint: remove one "
                 "of them"
             )
-        arguments = _CheckArguments(offline, since, max_age, strict or gate, gate, base or since)
+        if offline and exposed is not None:
+            raise UsageError(
+                "--exposed cannot be combined with --offline, because images are scanned; hint: remove one of them"
+            )
+        arguments = _CheckArguments(offline, since, max_age, exposed, strict or gate, gate, base or since)
         return command(arguments=arguments, **others)
 
     return run_with_options
@@ -128,6 +157,7 @@ def command(
         _build_fix_command(path, config_file),
         revision,
         arguments.max_age,
+        arguments.exposed,
         is_strict=arguments.is_strict,
         is_gate=arguments.is_gate,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.model.vocabulary import ReferenceStatus
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.exposure import FixPlace
     from bot.model.image_name import Digest
     from bot.model.report import RunFailure, Verdict
     from bot.model.source import UnreadText, UnsupportedText
@@ -29,6 +30,8 @@ class Violation:
     """The reason that the reference was not evaluated; None if the kind is not NOT_EVALUATED."""
     remedy: str = ""
     """The next step, without a full stop: `basebump scan . --write pins it`. Empty if the problem implies it."""
+    fix: FixPlace | None = None
+    """The place of the fixes that the image lacks; None if the kind is not EXPOSED."""
 
     @property
     def message(self) -> str:
@@ -38,12 +41,13 @@ class Violation:
     @property
     def code(self) -> str:
         """A stable identifier of the violation for tools, such as `gone` or `policy/signature`."""
-        return f"{self.kind}/{self.violated_rule}" if self.violated_rule is not None else self.kind.value
+        part = self.violated_rule or self.fix
+        return f"{self.kind}/{part}" if part is not None else self.kind.value
 
     @property
     def reason(self) -> str | None:
-        """The violated rule, or the reason that the reference was not evaluated; None for other violations."""
-        reason = self.violated_rule or self.unevaluated_reason
+        """The violated rule, the place of the fix, or the reason that the reference was not evaluated; else None."""
+        reason = self.violated_rule or self.fix or self.unevaluated_reason
         return reason.value if reason is not None else None
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Self, TypeVar
 
 from bot.model.config_types.markers import Check, Example
 from bot.model.config_types.times import PositiveAge
@@ -51,28 +51,24 @@ class DueUntil(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DuePeriods:
-    """How long a fix may take to reach a stage, by the most urgent vulnerability that it fixes.
+class FixPeriods:
+    """A duration for each class of vulnerabilities.
 
     A vulnerability without a duration of its own gets that of the next lower severity that has one. The duration of a
     more urgent class must not be longer than that of a less urgent one.
     """
 
     exploited: Annotated[PositiveAge | None, Example("3d")] = None
-    """The duration if the update fixes a vulnerability that is known to be exploited.
+    """The duration for a vulnerability that is known to be exploited.
 
     This needs the list `enrichment.kev`.
     """
     critical: Annotated[PositiveAge | None, Example("7d")] = None
-    """The duration if the update fixes a vulnerability of severity `critical`."""
+    """The duration for a vulnerability of severity `critical`."""
     high: Annotated[PositiveAge | None, Example("30d")] = None
-    """The duration if the update fixes a vulnerability of severity `high`."""
+    """The duration for a vulnerability of severity `high`."""
     medium: Annotated[PositiveAge | None, Example("90d")] = None
-    """The duration if the update fixes a vulnerability of severity `medium`."""
-    until: DueUntil = DueUntil.MERGED
-    """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it
-    runs. This needs `clusters` and `state`.
-    """
+    """The duration for a vulnerability of severity `medium`."""
 
     def list_periods(self) -> Iterator[tuple[DueClass, timedelta]]:
         """Yield the classes that have a period, the most urgent one first, with their periods."""
@@ -81,31 +77,52 @@ class DuePeriods:
             if period is not None:
                 yield each, period
 
+    def tighten(self, other: Self) -> Self:
+        """Return the shorter duration of each class. If only one of the two has a duration for a class, it is used."""
+        pairs = {each.value: (getattr(self, each.value), getattr(other, each.value)) for each in DueClass}
+        shorter = {name: min((each for each in pair if each is not None), default=None) for name, pair in pairs.items()}
+        return replace(self, **shorter)
 
-def _check_periods(due: DuePeriods) -> DuePeriods:
+
+@dataclass(frozen=True, slots=True)
+class DuePeriods(FixPeriods):
+    """How long a fix may take to reach a stage, by the most urgent vulnerability that it fixes.
+
+    A vulnerability without a duration of its own gets that of the next lower severity that has one. The duration of a
+    more urgent class must not be longer than that of a less urgent one.
+    """
+
+    until: DueUntil = DueUntil.MERGED
+    """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it
+    runs. This needs `clusters` and `state`.
+    """
+
+    def tighten(self, other: Self) -> Self:
+        """Return the shorter duration of each class, and the later stage."""
+        until = max(self.until, other.until, key=lambda each: each.position)
+        return replace(FixPeriods.tighten(self, other), until=until)
+
+
+_Periods = TypeVar("_Periods", bound=FixPeriods)
+
+
+def check_periods(given: _Periods) -> _Periods:
     """Raise ValueError if there is no duration, or if a more urgent class has a longer duration."""
-    periods = list(due.list_periods())
+    periods = list(given.list_periods())
     if not periods:
         raise ValueError("must have a duration; hint: write for example `{critical: 7d, high: 30d}`")
     for (urgent, shorter), (other, longer) in pairwise(periods):
         if shorter > longer:
             raise ValueError(f"`{urgent}` must not be longer than `{other}`; hint: swap the durations")
-    return due
+    return given
 
 
-DueDurations = Annotated[DuePeriods, Check(_check_periods)]
+DueDurations = Annotated[DuePeriods, Check(check_periods)]
 
 
-def select_shorter_periods(first: DuePeriods | None, second: DuePeriods | None) -> DuePeriods | None:
-    """Return the shorter period of each class, and the later stage.
-
-    If only one of the two has a period for a class, this period is used.
-    """
-    if first is None or second is None:
-        return first or second
-    pairs = {each.value: (getattr(first, each.value), getattr(second, each.value)) for each in DueClass}
-    periods = {name: min(filter(None, pair), default=None) for name, pair in pairs.items()}
-    return DuePeriods(**periods, until=max(first.until, second.until, key=lambda each: each.position))
+def select_shorter_periods(first: _Periods | None, second: _Periods | None) -> _Periods | None:
+    """Return the stricter of both in every respect. If one of them is None, return the other one."""
+    return first.tighten(second) if first is not None and second is not None else first or second
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Self
 
+from bot.model.config_types.markers import Check
+from bot.model.due_date import FixPeriods, check_periods
 from bot.model.evidence import Finding, ScanOutcome
 
 
@@ -20,6 +24,25 @@ class FixPlace(StrEnum):
     """No version of the package fixes the vulnerability."""
 
 
+class FixDateOrigin(StrEnum):
+    """The origin of the date of a fix."""
+
+    ADVISORY = "advisory"
+    """The advisory that released the fix states the date."""
+    FIRST_SEEN = "first-seen"
+    """The first database in which basebump saw the fix."""
+    AT_LEAST = "at-least"
+    """The fix already existed when basebump first compared the package with a database, so it may be older."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixDate:
+    """The time since which a fix is published."""
+
+    at: datetime
+    origin: FixDateOrigin
+
+
 @dataclass(frozen=True, slots=True)
 class ExposedFinding:
     """A vulnerability of an image in use."""
@@ -28,6 +51,8 @@ class ExposedFinding:
     fix: FixPlace | None
     """None if it is unknown whether the newer digest of the tag contains the fix, because this digest was not
     scanned."""
+    fix_date: FixDate | None = None
+    """The time since which the fix is published; None if it is unknown, or if there is no fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +67,23 @@ class Exposure:
     """Ids of the vulnerabilities that are known to be exploited; None if the list was not read."""
     is_private: bool = False
     """True if the findings must not be shown where everyone can read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExposurePeriods(FixPeriods):
+    """How long `check` accepts that an image in use lacks a published fix, by the vulnerability that it fixes.
+
+    A vulnerability without a duration of its own gets that of the next lower severity that has one. The duration of a
+    more urgent class must not be longer than that of a less urgent one.
+    """
+
+    in_distribution: bool = False
+    """Whether fixes count that the distribution has published, but that no digest of the tag contains."""
+
+    def tighten(self, other: Self) -> Self:
+        """Return the shorter duration of each class. More fixes count if they count in one of the two."""
+        in_distribution = self.in_distribution or other.in_distribution
+        return replace(FixPeriods.tighten(self, other), in_distribution=in_distribution)
+
+
+ExposureDurations = Annotated[ExposurePeriods, Check(check_periods)]

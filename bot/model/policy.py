@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
     from bot.model.config_types.texts import AllowableReason, Platform, Tag, Text
     from bot.model.config_types.times import Age
     from bot.model.due_date import DueDurations, DuePeriods
+    from bot.model.exposure import ExposureDurations
     from bot.model.rules import (
         AcceptedHold,
         AutomergeConditions,
@@ -73,7 +74,7 @@ class CombineMode(Enum):
     LONGER = auto()
     """The longer duration."""
     SHORTER = auto()
-    """The shorter duration of each class of fixes."""
+    """The shorter duration of each class of fixes, and the stricter of all other options."""
     NEARER = auto()
     """The more restrictive update mode."""
     STRICTER = auto()
@@ -334,6 +335,18 @@ class Policy:
         repository=(
             "How long a fix may take until it is merged or runs. Afterwards, it is overdue. If the operator's policy "
             "has a different duration, the shorter of the two applies. `until: running` in one of them applies."
+        ),
+    )
+    exposed: ExposureDurations | None = _key(
+        None,
+        (
+            "How long `check` accepts that an image in use lacks a published fix. Default: always. A fix counts if a "
+            "newer digest of the tag contains it."
+        ),
+        combine_mode=CombineMode.SHORTER,
+        repository=(
+            "How long `check` accepts that an image in use lacks a published fix. If the operator's policy has a "
+            "different duration, the shorter of the two applies."
         ),
     )
     mandatory: Flag = _key(

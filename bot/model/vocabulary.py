@@ -515,6 +515,7 @@ class ViolationKind(StrEnum):
     BLOCKED = "blocked"
     POLICY = "policy"
     STALE = "stale"
+    EXPOSED = "exposed"
     NOT_EVALUATED = "not-evaluated"
 
     @property
@@ -531,6 +532,7 @@ _VIOLATION_SENTENCES: dict[ViolationKind, str] = {
     ViolationKind.BLOCKED: "The operator blocked the digest that the reference uses.",
     ViolationKind.POLICY: "The image in the file violates a rule.",
     ViolationKind.STALE: "A newer digest is available, and the image in the file is older than `--max-age` allows.",
+    ViolationKind.EXPOSED: "The image in use lacks a published fix, as `--exposed` or a rule does not allow.",
     ViolationKind.NOT_EVALUATED: (
         "basebump could not evaluate the reference. Such a reference is only counted, unless `--strict` is set."
     ),

@@ -13,6 +13,7 @@ from bot.core.choice.violations import (
     format_short_reference,
     get_update_cause,
 )
+from bot.core.evidence.exposure_violations import describe_unknown_exposure, find_exposure_violations
 from bot.core.evidence.trust import describe_signature, find_trust
 from bot.core.references.policy import RuleTarget, evaluate_policy
 from bot.core.references.select import is_known_registry
@@ -27,13 +28,14 @@ from bot.model.decision import (
     UpdateCause,
     get_tracked_image,
 )
+from bot.model.due_date import select_shorter_periods
 from bot.model.evidence import Evidence, ScanSubject
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.policy import PolicyConfig
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.source import Reference
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import Reason, ViolationKind
 from bot.pipeline.checked_references import CheckOptions, build_checked_reference, build_fix_command
 from bot.pipeline.choice.decide_updates import DecisionResult
 from bot.pipeline.evidence.collect_evidence import fetch_contents
@@ -74,7 +76,10 @@ def check_online(
         is_pinned = update.reference.image.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
-    tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence, needs_exposure=False)
+    needs_exposure = _needs_exposure(policy_config, options)
+    tree_decisions = decide_tree(
+        extract_result, checked, context, policy_config, needs_evidence, needs_exposure=needs_exposure
+    )
     reported_errors = frozenset(each.error for each in context.failures.list_all())
     images = {
         each.reference: image
@@ -96,13 +101,12 @@ def check_online(
         if (image := images.get(decision.reference)) is not None:
             violations += _check_signature(decision.reference.image, image, signatures, policy_config)
         notes = [] if options.is_strict else _explain_unchecked(decision, reported_errors)
-        outdated = _get_pinned_update(decision)
-        if outdated is not None and max_age is not None:
-            built_at = build_times.get(_get_pinned_subject(outdated))
-            if built_at is None:
-                notes.append(f"build time of {format_short_reference(outdated.reference.image)} is unknown")
-            elif stale := check_build_age(outdated, built_at, max_age, context.now, fix_command):
-                violations.append(stale)
+        for found, unknown in (
+            _check_age(decision, build_times, context, options),
+            _check_exposure(decision, tree_decisions.decision_result, context, options),
+        ):
+            violations += found
+            notes += unknown
         checked_references.append(build_checked_reference(decision, violations, options, is_offline=False, notes=notes))
     return tuple(checked_references)
 
@@ -121,6 +125,52 @@ def _explain_unchecked(decision: Decision, reported_errors: Collection[str]) -> 
     )
     detail = f": {decision.detail}" if decision.detail and not is_reported else ""
     return [f"{format_short_reference(decision.reference.image)} was not checked ({decision.reason}){detail}"]
+
+
+def _check_age(
+    decision: Decision, build_times: Mapping[ScanSubject, datetime | None], context: RunContext, options: CheckOptions
+) -> tuple[list[Violation], list[str]]:
+    """Return the violation of a pinned image that is too old, or a sentence if its build time is unknown."""
+    outdated = _get_pinned_update(decision)
+    if outdated is None or options.max_age is None:
+        return [], []
+    built_at = build_times.get(_get_pinned_subject(outdated))
+    if built_at is None:
+        return [], [f"build time of {format_short_reference(outdated.reference.image)} is unknown"]
+    stale = check_build_age(outdated, built_at, options.max_age, context.now, build_fix_command(decision, options))
+    return [stale] if stale is not None else [], []
+
+
+# ---- exposure ----------------------------------------------------------------------------------------------------
+
+
+def _needs_exposure(policy_config: PolicyConfig, options: CheckOptions) -> bool:
+    """Return True if an option or a rule makes vulnerabilities of the images in use violations."""
+    rules = (*policy_config.rules, *policy_config.repository_rules)
+    return options.exposed is not None or any("exposed" in rule.keys for rule in rules)
+
+
+def _check_exposure(
+    decision: Decision, decision_result: DecisionResult, context: RunContext, options: CheckOptions
+) -> tuple[list[Violation], list[str]]:
+    """Return the violations of the image in use, and sentences about what could not be checked.
+
+    In a strict check, these sentences are violations.
+    """
+    tracked_image = get_tracked_image(decision)
+    exposure = decision_result.find_exposure(decision)
+    periods = select_shorter_periods(options.exposed, tracked_image.policy.exposed if tracked_image else None)
+    if periods is None or exposure is None:
+        return [], []
+    fix_command = build_fix_command(decision, options)
+    violations = list(find_exposure_violations(decision, exposure, periods, context.now, fix_command))
+    unknown = describe_unknown_exposure(decision, exposure, periods, context.now)
+    if not unknown:
+        return violations, []
+    if not options.is_strict:
+        return violations, [unknown]
+    not_evaluated = Violation(ViolationKind.NOT_EVALUATED, unknown, unevaluated_reason=Reason.NOT_SCANNED)
+    return [*violations, not_evaluated], []
 
 
 # ---- signatures --------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from bot.core.choice.verdict import build_verdict
 from bot.core.references.locking import find_folder_reasons
 from bot.model.check import CheckedReference, Violation
 from bot.model.decision import Decision, RefusedUpdate
+from bot.model.exposure import ExposurePeriods
 from bot.ports import EarlierRevision
 
 
@@ -24,6 +25,8 @@ class CheckOptions:
     """A revision; only references that were added or changed since then are checked. None to check all references."""
     max_age: timedelta | None = None
     """The age from which a pinned image with an available update is a violation; None if it never is."""
+    exposed: ExposurePeriods | None = None
+    """The vulnerabilities of images in use that are violations, in addition to those of the policy; None for none."""
     is_strict: bool = False
     """True if each reference that was not evaluated is a violation."""
     is_gate: bool = False

@@ -6,16 +6,13 @@ import re
 
 import pytest
 from support.git import DiskRepository
+from support.images import build_debian_image
 from support.scanners.grype import render_manifest_report
 
-from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
+from bot.demo.images import build_index
 from bot.model.image_name import Digest
 
 pytestmark = pytest.mark.real("git")
-
-
-def build(content: str):
-    return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
 def render_critical_report(manifest: Digest, *cves: str) -> str:
@@ -25,7 +22,7 @@ def render_critical_report(manifest: Digest, *cves: str) -> str:
 @pytest.fixture
 def scene(tmp_path, config, loopback):
     """Create an outdated repository, and a folder for reports about its old and its new image."""
-    images = [build("old"), build("new")]
+    images = [build_debian_image("old"), build_debian_image("new")]
     old, new = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
     DiskRepository.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})

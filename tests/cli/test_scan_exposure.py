@@ -3,23 +3,20 @@
 import json
 
 import pytest
+from support.images import build_debian_image
 from support.registries.docker_registry import DockerRegistry
 from support.scanners.grype import render_manifest_report
 from support.scanners.trivy import OLD, TrivyStand, debian
 
-from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
+from bot.demo.images import build_index
 
 CRITICAL = {"CVE-2026-0001": "Critical", "CVE-2026-0002": "High"}
-
-
-def build(content: str):
-    return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
 @pytest.fixture
 def scene(tmp_path, config, loopback):
     """Create a Dockerfile whose image is the newest digest of its tag, and a folder for reports."""
-    image = build("only")
+    image = build_debian_image("only")
     index = loopback.store.set_tag("library/redis", "7", build_index([image]))
     tree, reports = tmp_path / "tree", tmp_path / "reports"
     tree.mkdir()
@@ -84,7 +81,7 @@ def test_scan_without_a_scanner_says_nothing_about_exposure(basebump, scene, con
 
 def test_held_update_shows_that_the_newer_digest_has_the_fix(basebump, scene, loopback, config):
     tree, _, reports, image = scene
-    newer = build("newer")
+    newer = build_debian_image("newer")
     loopback.store.set_tag("library/redis", "7", build_index([newer]))
     (reports / "only.json").write_text(render_manifest_report(image.digest, CRITICAL, "5.3-1"))
     (reports / "newer.json").write_text(render_manifest_report(newer.digest, {}))
@@ -96,7 +93,7 @@ def test_held_update_shows_that_the_newer_digest_has_the_fix(basebump, scene, lo
 
 def test_updated_image_shows_what_its_update_does_not_fix(basebump, scene, loopback):
     tree, config, reports, image = scene
-    newer = build("newer")
+    newer = build_debian_image("newer")
     loopback.store.set_tag("library/redis", "7", build_index([newer]))
     (reports / "only.json").write_text(render_manifest_report(image.digest, CRITICAL, "5.3-1"))
     (reports / "newer.json").write_text(render_manifest_report(newer.digest, {"CVE-2026-0001": "Critical"}, "5.3-1"))

@@ -89,6 +89,7 @@ OF_RULES = (
     "AllowIntroducedSection",
     "AutomergeConditions",
     "DuePeriods",
+    "ExposurePeriods",
     "OpenCondition",
     "RefreshSection",
     "RequiredEvidence",

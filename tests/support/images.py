@@ -1,4 +1,4 @@
-"""Variants of made-up images that only tests need: Docker media types and attestations."""
+"""Made-up images that only tests need: small images, and variants with Docker media types and attestations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from bot.demo.images import (
     OCI_INDEX,
     OCI_LAYER,
     OCI_MANIFEST,
+    DemoPackage,
     ImageIndex,
     ImageLayer,
     PlatformImage,
     build_artifact,
+    build_debian_root,
+    build_image,
+    build_layer,
 )
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -29,6 +33,11 @@ _DOCKER_IMAGE_TYPES = {
 _IN_TOTO = "application/vnd.in-toto+json"
 
 Item = TypeVar("Item", PlatformImage, ImageIndex)
+
+
+def build_debian_image(content: str) -> PlatformImage:
+    """Return a Debian image with one package. Different words give different digests."""
+    return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
 def convert_to_docker(item: Item) -> Item:

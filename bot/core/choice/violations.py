@@ -70,7 +70,7 @@ def _find_blocked(decision: Decision, fix_command: str, blocklist: Blocklist | N
     block, remedy = _get_block(decision), ""
     match decision:
         case ImageUpdate() | RefusedUpdate():
-            remedy = _describe_remedy(decision, fix_command)
+            remedy = describe_remedy(decision, fix_command)
         case BlockedReference(detail=detail):
             remedy = f"{NO_REPLACEMENT}: {detail}" if detail else NO_REPLACEMENT
         case SkippedReference() | UncheckedReference() if blocklist is not None:
@@ -117,7 +117,7 @@ def check_build_age(
     return Violation(
         ViolationKind.STALE,
         f"{name} was built {days} ({built_at:%Y-%m-%d})",
-        remedy=_describe_remedy(update, fix_command),
+        remedy=describe_remedy(update, fix_command),
     )
 
 
@@ -187,7 +187,7 @@ def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: 
 
     This applies even if the update that would replace the image was refused.
     """
-    name, remedy = format_short_reference(decision.reference.image), _describe_remedy(decision, fix_command)
+    name, remedy = format_short_reference(decision.reference.image), describe_remedy(decision, fix_command)
     update = decision.update if isinstance(decision, RefusedUpdate) else decision
     match update.cause:
         case UpdateCause.GONE:
@@ -202,7 +202,8 @@ def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: 
             assert_never(update.cause)
 
 
-def _describe_remedy(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> str:
+def describe_remedy(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> str:
+    """Return the next step for a reference with an update, without a capital letter and a full stop."""
     if isinstance(decision, RefusedUpdate):
         why = f": {decision.detail}" if decision.detail else ""
         return f"what its tag points to is refused ({decision.reason}){why}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from bot.core.evidence.finding_keys import get_finding_key
 from bot.core.evidence.packages import compare_packages
 from bot.model.advisory import AdvisoryList
 from bot.model.contents import PackageChange
+from bot.model.due_date import DueClass
 from bot.model.evidence import (
     Evidence,
     Finding,
@@ -21,6 +22,14 @@ from bot.model.evidence import (
     Urgency,
     VulnerabilityDelta,
 )
+
+URGENCIES: Mapping[DueClass, Urgency] = {
+    DueClass.EXPLOITED: AdvisoryList.KEV,
+    DueClass.CRITICAL: Severity.CRITICAL,
+    DueClass.HIGH: Severity.HIGH,
+    DueClass.MEDIUM: Severity.MEDIUM,
+}
+"""The vulnerabilities of each class that can have a duration."""
 
 _DATABASE_UNKNOWN = NotScanned(
     UnscannedReason.DIFFERENT_DATABASE,
@@ -85,9 +94,17 @@ def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
     fixes a vulnerability in this list.
     """
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
+    return any(is_as_urgent(finding, urgency, evidence.exploited_ids) for finding in fixed)
+
+
+def is_as_urgent(finding: Finding, urgency: Urgency, exploited_ids: Collection[str] | None) -> bool:
+    """Return True if a vulnerability is exploited (`AdvisoryList.KEV`), or has at least the severity `urgency`.
+
+    `exploited_ids` is None if the list of exploited vulnerabilities was not read.
+    """
     if urgency is AdvisoryList.KEV:
-        return bool(filter_exploited(fixed, evidence.exploited_ids))
-    return any(finding.severity >= urgency for finding in fixed)
+        return exploited_ids is not None and finding.id in exploited_ids
+    return finding.severity >= urgency
 
 
 def filter_exploited(findings: Iterable[Finding], exploited_ids: Collection[str] | None) -> tuple[Finding, ...]:

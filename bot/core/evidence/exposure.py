@@ -3,11 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from bot.core.evidence.compare import sort_for_readers
+from bot.core.evidence.compare import URGENCIES, is_as_urgent, sort_for_readers
 from bot.core.evidence.finding_keys import get_finding_key
+from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Evidence, Finding, Scan, Severity
-from bot.model.exposure import ExposedFinding, Exposure, FixPlace
+from bot.model.exposure import ExposedFinding, Exposure, ExposurePeriods, FixDate, FixDateOrigin, FixPlace
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueFindings:
+    """The vulnerabilities of an image in use whose fixes are missing for too long."""
+
+    overdue: tuple[ExposedFinding, ...]
+    undated: tuple[ExposedFinding, ...]
+    """Those that may be overdue, because the date of the fix or its place is unknown."""
+
+
+def find_overdue(exposure: Exposure, periods: ExposurePeriods, now: datetime) -> OverdueFindings:
+    """Return the vulnerabilities whose fixes have been published for longer than `periods` allows."""
+    overdue, undated = [], []
+    for each in exposure.findings:
+        period = _find_period(each, exposure, periods)
+        if period is None or each.fix is FixPlace.NO_FIX:
+            continue
+        if each.fix is not FixPlace.IN_UPDATE and not periods.in_distribution:
+            if each.fix is None:
+                undated.append(each)
+            continue
+        if not period or (each.fix_date is not None and now - each.fix_date.at > period):
+            overdue.append(each)
+        elif each.fix_date is None:
+            undated.append(each)
+    return OverdueFindings(tuple(overdue), tuple(undated))
+
+
+def _find_period(exposed: ExposedFinding, exposure: Exposure, periods: ExposurePeriods) -> timedelta | None:
+    """Return the period of the most urgent class to which a vulnerability belongs; None if it belongs to none."""
+    return next(
+        (
+            period
+            for due_class, period in periods.list_periods()
+            if is_as_urgent(exposed.finding, URGENCIES[due_class], exposure.exploited_ids)
+        ),
+        None,
+    )
 
 
 def build_exposure(evidence: Evidence) -> Exposure:
@@ -20,7 +62,10 @@ def build_exposure(evidence: Evidence) -> Exposure:
     if not isinstance(in_use, Scan):
         return Exposure(in_use, exploited_ids=evidence.exploited_ids, is_private=evidence.is_private)
     findings = sort_for_readers(in_use.findings, evidence)
-    exposed = tuple(map(ExposedFinding, findings, _find_fixes(findings, evidence)))
+    exposed = tuple(
+        ExposedFinding(finding, place, _find_fix_date(finding))
+        for finding, place in zip(findings, _find_fixes(findings, evidence), strict=True)
+    )
     return Exposure(in_use, exposed, evidence.exploited_ids, evidence.is_private)
 
 
@@ -37,9 +82,14 @@ def _find_fixes(findings: Iterable[Finding], evidence: Evidence) -> Iterable[Fix
             yield FixPlace.IN_DISTRIBUTION if is_newest or delta is not None else None
 
 
+def _find_fix_date(finding: Finding) -> FixDate | None:
+    published = finding.fix_published_at
+    return FixDate(published, FixDateOrigin.ADVISORY) if published is not None and finding.fixed_in else None
+
+
 def is_exploited(exposed: ExposedFinding, exposure: Exposure) -> bool:
     """Return True if the vulnerability is known to be exploited."""
-    return exposure.exploited_ids is not None and exposed.finding.id in exposure.exploited_ids
+    return is_as_urgent(exposed.finding, AdvisoryList.KEV, exposure.exploited_ids)
 
 
 def list_urgent_findings(exposure: Exposure) -> list[ExposedFinding]:

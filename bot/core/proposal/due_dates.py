@@ -16,25 +16,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since
-from bot.core.evidence.compare import has_fix_for
+from bot.core.evidence.compare import URGENCIES, has_fix_for
 from bot.core.transition import get_first_transition
-from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, Transition
 from bot.model.due_date import DueClass, DueDate, DuePeriods
-from bot.model.evidence import Evidence, Scan, Severity, Urgency
+from bot.model.evidence import Evidence, Scan
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.proposal import ClosedBy, RemoteRequest, RequestState
 
 NEAR = timedelta(days=3)
 """How long before its due date a proposal no longer waits for limits and schedules. It covers a weekend."""
-
-_URGENCIES: Mapping[DueClass, Urgency] = {
-    DueClass.EXPLOITED: AdvisoryList.KEV,
-    DueClass.CRITICAL: Severity.CRITICAL,
-    DueClass.HIGH: Severity.HIGH,
-    DueClass.MEDIUM: Severity.MEDIUM,
-}
 
 UpdateWithEvidence = tuple[ImageUpdate, Evidence]
 
@@ -178,7 +170,7 @@ def _list_candidates(by_transition: _PeriodsByTransition, fix_times: FixTimes) -
     """Yield the classes of fixes in the updates. An update with unknown fixes yields nothing."""
     for (transition, periods), evidence in by_transition.items():
         for due_class, period in periods.list_periods():
-            if has_fix_for(evidence, _URGENCIES[due_class]):
+            if has_fix_for(evidence, URGENCIES[due_class]):
                 yield _Candidate(fix_times.find_fix_time(transition, evidence), period, due_class)
 
 

@@ -44,7 +44,7 @@ from bot.model.decision import (
     get_tracked_image,
 )
 from bot.model.errors import RegistryError
-from bot.model.evidence import Evidence
+from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.exposure import Exposure
 from bot.model.history import SupersededTag
 from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
@@ -91,6 +91,13 @@ class DecisionResult:
         """Return the verdict on a reference. It names the exposure of the image in use if this was determined."""
         in_use = _find_use_transition(decision, self.lookup_result)
         return build_verdict(decision, in_use if in_use in self.exposures else None)
+
+    def find_exposure(self, decision: Decision) -> Exposure | None:
+        """Return the exposure of the image in use; None if this image is not known, or if the reference is skipped."""
+        in_use = _find_use_transition(decision, self.lookup_result)
+        if in_use is None:
+            return None
+        return self.exposures.get(in_use) or Exposure(NotScanned(UnscannedReason.NO_SCANNER))
 
 
 def _list_use_transitions(decisions: Iterable[Decision], lookup_result: LookupResult) -> Iterator[Transition]:

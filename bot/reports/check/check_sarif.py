@@ -25,9 +25,12 @@ _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.BLOCKED: "error",
     ViolationKind.POLICY: "error",
     ViolationKind.STALE: "warning",
+    ViolationKind.EXPOSED: "error",
     ViolationKind.NOT_EVALUATED: "warning",
 }
-_SECURITY_KINDS = frozenset({ViolationKind.UNPINNED, ViolationKind.BLOCKED, ViolationKind.POLICY, ViolationKind.STALE})
+_SECURITY_KINDS = frozenset(
+    {ViolationKind.UNPINNED, ViolationKind.BLOCKED, ViolationKind.POLICY, ViolationKind.STALE, ViolationKind.EXPOSED}
+)
 """The violations that are about the security of an image. All other violations prevent a build or an evaluation."""
 _HELP_PAGE = "docs/check.md#findings"
 _HELP_TEXTS: dict[ViolationKind, str] = {
@@ -36,6 +39,7 @@ _HELP_TEXTS: dict[ViolationKind, str] = {
     ViolationKind.BLOCKED: "Use another image: the message contains the reason for the block.",
     ViolationKind.POLICY: "Use an image that the rule allows.",
     ViolationKind.STALE: "Write the newer digest, or let basebump propose it.",
+    ViolationKind.EXPOSED: "Write the digest with the fix; if there is none, build on an image that has it.",
     ViolationKind.NOT_EVALUATED: "Let basebump evaluate the reference: the message names the next step.",
 }
 

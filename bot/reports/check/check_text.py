@@ -26,6 +26,7 @@ _STYLES = {
     ViolationKind.GONE.value: Style.BAD,
     ViolationKind.BLOCKED.value: Style.BAD,
     ViolationKind.POLICY.value: Style.BAD,
+    ViolationKind.EXPOSED.value: Style.BAD,
     "note": Style.FAINT,
 }
 """The styles of findings and notes, by the word in their line. All other findings are warnings."""

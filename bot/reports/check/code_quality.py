@@ -19,6 +19,7 @@ _SEVERITIES: dict[ViolationKind, str] = {
     ViolationKind.BLOCKED: "blocker",
     ViolationKind.POLICY: "critical",
     ViolationKind.STALE: "minor",
+    ViolationKind.EXPOSED: "critical",
     ViolationKind.NOT_EVALUATED: "minor",
 }
 

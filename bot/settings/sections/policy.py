@@ -105,10 +105,10 @@ def declare_repository_rule() -> type:
 
 def _get_key_types() -> Mapping[str, Any]:
     """Return the type of each field of `Policy`, with the values that a config file can have."""
-    from bot.model import due_date, rules, trust  # noqa: PLC0415 - imported only to read a config file
+    from bot.model import due_date, exposure, rules, trust  # noqa: PLC0415 - imported only to read a config file
     from bot.model.config_types import markers, names, texts, times  # noqa: PLC0415 - as above
 
-    modules = (markers, names, texts, times, due_date, rules, trust)
+    modules = (markers, names, texts, times, due_date, exposure, rules, trust)
     known = {name: value for module in modules for name, value in vars(module).items()}
     return get_type_hints(Policy, localns=known, include_extras=True)
 
@@ -184,7 +184,7 @@ def check_policy(entries: Iterable[Entry[PolicyRule]], needs: PolicyNeeds) -> Pr
 
 
 def _check_needs(where: str, rule: PolicyRule, needs: PolicyNeeds) -> Problems:
-    require, due = rule.keys.get("require"), rule.keys.get("due")
+    require, due, exposed = (rule.keys.get(key) for key in ("require", "due", "exposed"))
     if rule.match.role is Role.OWN and "own" not in needs.top_keys:
         message = "matches nothing without `own`; hint: list under `own` which images are your own builds"
         yield ConfigProblem(f"{where}.match.role", message)
@@ -195,6 +195,9 @@ def _check_needs(where: str, rule: PolicyRule, needs: PolicyNeeds) -> Problems:
     if due is not None and due.until is DueUntil.RUNNING and missing is not None:
         message = f"requires `{missing}`, because basebump cannot find out otherwise what runs; hint: add it"
         yield ConfigProblem(f"{where}.due.until", message)
+    if exposed is not None and "scanners" not in needs.top_keys:
+        message = "requires `scanners`, because `check` uses no other scanners; hint: list them under `scanners`"
+        yield ConfigProblem(f"{where}.exposed", message)
     if not needs.has_kev:
         for key in _list_exploited_keys(rule):
             message = "needs the list of exploited vulnerabilities; hint: name CISA's catalogue under `enrichment.kev`"
@@ -203,13 +206,15 @@ def _check_needs(where: str, rule: PolicyRule, needs: PolicyNeeds) -> Problems:
 
 def _list_exploited_keys(rule: PolicyRule) -> Iterator[str]:
     """Yield each key whose value stands for vulnerabilities that are known to be exploited."""
-    bypass, open_when, due = (rule.keys.get(key) for key in ("bypass_min_age_for", "open_when", "due"))
+    bypass, open_when = rule.keys.get("bypass_min_age_for"), rule.keys.get("open_when")
     if bypass is not None and AdvisoryList.KEV in bypass:
         yield f"bypass_min_age_for[{bypass.index(AdvisoryList.KEV)}]"
     if open_when is not None and open_when.fixes is AdvisoryList.KEV:
         yield "open_when.fixes"
-    if due is not None and due.exploited is not None:
-        yield "due.exploited"
+    for key in ("due", "exposed"):
+        periods = rule.keys.get(key)
+        if periods is not None and periods.exploited is not None:
+            yield f"{key}.exploited"
 
 
 def check_min_ages(rules: Iterable[tuple[str, PolicyRule]], age_registries: Collection[str]) -> Problems:

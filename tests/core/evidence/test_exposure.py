@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -6,10 +7,11 @@ from hypothesis import strategies as st
 from support.values import finding, scan
 
 from bot.core.evidence.compare import compare_scans
-from bot.core.evidence.exposure import build_exposure, list_urgent_findings
+from bot.core.evidence.exposure import build_exposure, find_overdue, list_urgent_findings
 from bot.core.evidence.finding_keys import get_finding_key
+from bot.model.due_date import select_shorter_periods
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.exposure import FixPlace
+from bot.model.exposure import ExposurePeriods, FixPlace
 
 FIXED = finding("CVE-2026-1", fixed_in="2")
 UNFIXED = finding("CVE-2026-2", fixed_in=None)
@@ -85,3 +87,60 @@ def test_every_finding_of_the_image_in_use_has_one_place(in_use, newer):
         is_kept = get_finding_key(each.finding) in kept
         assert (each.fix is FixPlace.IN_UPDATE) == (newer not in (None, NOT_SCANNED) and not is_kept)
         assert (each.fix is FixPlace.NO_FIX) == (each.finding.fixed_in is None and each.fix is not FixPlace.IN_UPDATE)
+
+
+DAY = timedelta(days=1)
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+CRITICAL = finding("CVE-2026-8", severity=Severity.CRITICAL, fix_published_at=NOW - 10 * DAY)
+
+
+def overdue(periods: ExposurePeriods, old=None, new=None, exploited=()) -> tuple[list[str], list[str]]:
+    """Return the ids of overdue and of undated findings of an image that has CRITICAL, unless a scan is given."""
+    evidence = compare_scans(old, new if new is not None else scan(CRITICAL))
+    found = find_overdue(build_exposure(replace(evidence, exploited_ids=frozenset(exploited))), periods, NOW)
+    return [each.finding.id for each in found.overdue], [each.finding.id for each in found.undated]
+
+
+@pytest.mark.parametrize(("days", "expected"), [(9, [CRITICAL.id]), (10, []), (11, [])])
+def test_fix_is_overdue_after_its_period(days, expected):
+    assert overdue(ExposurePeriods(critical=days * DAY), scan(CRITICAL), scan()) == (expected, [])
+
+
+def test_fix_that_no_digest_contains_counts_only_if_the_periods_say_so():
+    assert overdue(ExposurePeriods(critical=DAY)) == ([], [])
+    assert overdue(ExposurePeriods(critical=DAY, in_distribution=True)) == ([CRITICAL.id], [])
+
+
+def test_period_of_the_next_lower_severity_applies():
+    assert overdue(ExposurePeriods(medium=DAY, in_distribution=True)) == ([CRITICAL.id], [])
+    high = scan(replace(CRITICAL, severity=Severity.HIGH))
+    assert overdue(ExposurePeriods(critical=DAY, in_distribution=True), new=high) == ([], [])
+
+
+def test_exploited_vulnerability_has_its_own_period():
+    low = scan(replace(CRITICAL, severity=Severity.LOW))
+    periods = ExposurePeriods(exploited=DAY, in_distribution=True)
+    assert overdue(periods, new=low) == ([], [])
+    assert overdue(periods, new=low, exploited=[CRITICAL.id]) == ([CRITICAL.id], [])
+
+
+def test_fix_without_a_date_is_undated_unless_no_age_is_accepted():
+    undated = scan(replace(CRITICAL, fix_published_at=None))
+    assert overdue(ExposurePeriods(critical=DAY), undated, scan()) == ([], [CRITICAL.id])
+    assert overdue(ExposurePeriods(critical=timedelta()), undated, scan()) == ([CRITICAL.id], [])
+
+
+def test_fix_whose_place_is_unknown_is_undated():
+    assert overdue(ExposurePeriods(critical=timedelta()), scan(CRITICAL), NOT_SCANNED) == ([], [CRITICAL.id])
+
+
+def test_vulnerability_without_a_fix_is_never_overdue():
+    hopeless = scan(replace(CRITICAL, fixed_in=None))
+    assert overdue(ExposurePeriods(critical=timedelta(), in_distribution=True), new=hopeless) == ([], [])
+
+
+def test_stricter_of_two_periods_applies():
+    first, second = ExposurePeriods(critical=2 * DAY), ExposurePeriods(critical=DAY, high=9 * DAY, in_distribution=True)
+    assert select_shorter_periods(first, second) == replace(second, critical=DAY)
+    assert select_shorter_periods(ExposurePeriods(critical=timedelta()), first) == ExposurePeriods(critical=timedelta())
+    assert select_shorter_periods(None, first) == select_shorter_periods(first, None) == first

@@ -111,10 +111,11 @@ def test_sarif_of_check_has_result_for_each_violation_and_notification_for_notes
         ("blocked", "error"),
         ("policy", "error"),
         ("stale", "warning"),
+        ("exposed", "error"),
         ("not-evaluated", "warning"),
     ]
     said = [each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]]
-    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 7))]
+    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 8))]
 
 
 def test_each_violation_of_one_reference_has_separate_sarif_result():

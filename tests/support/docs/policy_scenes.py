@@ -164,6 +164,16 @@ def _(stage):
     stage.run()
 
 
+@scene("Limit how long an image may lack a fix")
+def _(stage):
+    two_months_ago = (datetime.now(UTC) - timedelta(days=60)).date()
+    stage.scanned(fixed_at=two_months_ago, old={"CVE-2026-0001": "Critical"}, new={"CVE-2026-0002": "Critical"})
+    outdated = stage.behind("redis:7")
+    current = stage.tag(PYTHON, "new")[0]
+    stage.check({"Dockerfile": f"FROM {outdated}\nFROM {PYTHON}@{current}\n"}, 0)
+    stage.check({"Dockerfile": f"FROM {outdated}\nFROM {PYTHON}@{current}\n"}, 1)
+
+
 @scene("Open a pull request only if the update fixes something")
 def _(stage):
     young = build_image([build_layer(build_debian_root("12.7", []))], created=datetime.now(UTC))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,15 @@ class PolicyStage:
     def repository(self, files: Mapping[str, Content], name: str = "web") -> DiskRepository:
         return DiskRepository.create(self.folder / "repositories" / f"{name}.git", files)
 
-    def scanned(self, **findings: Mapping[str, str]) -> None:
-        """Set the vulnerabilities in the reports on these images; other images have no report."""
+    def scanned(self, *, fixed_at: date | None = None, **findings: Mapping[str, str]) -> None:
+        """Set the vulnerabilities in the reports on these images; other images have no report.
+
+        `fixed_at` is the date of the fix of all vulnerabilities; None if there is no fix.
+        """
         self._reports = True
+        fixed_in = "5.3-1" if fixed_at is not None else None
         for content, cves in findings.items():
-            said = render_manifest_report(build(content).children[0].digest, cves)
+            said = render_manifest_report(build(content).children[0].digest, cves, fixed_in, fixed_at)
             write_tree(self.folder / "reports", {f"{content}.json": said})
 
     # What basebump does.
@@ -88,6 +93,12 @@ class PolicyStage:
         assert code == 0, out + err
         self.printed += out
         return out
+
+    def check(self, files: Mapping[str, Content], number: int = 0) -> None:
+        """Check a folder with these files with a config of the section, and keep the output."""
+        folder = write_tree(self.folder / "checked", files)
+        _, out, _ = self._command("check", folder, "--config", self.configure(number))
+        self.printed += out
 
     def close(self, branch: str, name: str = "web") -> None:
         """Let a person decline a proposal."""

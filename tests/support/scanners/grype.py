@@ -6,7 +6,7 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from bot.model.image import PullAddress
@@ -88,13 +88,16 @@ def report(*matches: dict, built: datetime = BUILT, architecture: str = "amd64",
     } | more
 
 
-def render_manifest_report(manifest: Digest, severities: Mapping[str, str], fixed_in: str | None = None) -> str:
+def render_manifest_report(
+    manifest: Digest, severities: Mapping[str, str], fixed_in: str | None = None, fixed_at: date | None = None
+) -> str:
     """Return a recent report that identifies the image of one platform by its manifest.
 
     `severities` are the severities of the vulnerabilities in the image, by CVE. `fixed_in` is the version that fixes
-    all of them.
+    all of them, and `fixed_at` is the date of its advisory.
     """
-    fix = {"fix": {"versions": [fixed_in], "state": "fixed"}} if fixed_in else {}
+    available = [{"version": fixed_in, "date": f"{fixed_at}", "kind": "advisory"}] if fixed_at else []
+    fix = {"fix": {"versions": [fixed_in], "state": "fixed", "available": available}} if fixed_in else {}
     artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
     built = datetime.now(UTC) - timedelta(hours=2)
     return json.dumps(
