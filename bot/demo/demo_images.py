@@ -1,4 +1,4 @@
-"""The made-up images in the demo's registry. Each tag has an image from last month and a rebuilt image from today."""
+"""The made-up images in the demo's registry. Each tag but one has an image from last month and a rebuilt one."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ _DEBIAN: _Versions = {
     "glibc": ("2.36-9", "2.36-10"),
     "zlib": ("1.2.13-1", "1.2.13-1"),
 }
+_NOT_REBUILT: _Versions = {"openssl": ("3.0.17-1", "3.0.17-1"), "pcre2": ("10.42-1", "10.42-1")}
+"""The packages of an image that was not rebuilt since Debian fixed a vulnerability in one of them."""
 _ALPINE: _Versions = {
     "openssl": ("3.3.2-r0", "3.3.5-r0"),
     "musl": ("1.2.5-r0", "1.2.5-r1"),
@@ -49,12 +51,14 @@ _VULNERABILITIES = (
     VulnerabilityDetails(
         make_fictional_id(6), "busybox: a made-up crash without a fix, for this demo", Severity.MEDIUM
     ),
+    VulnerabilityDetails(make_fictional_id(7), "pcre2: a made-up overflow, for this demo", Severity.CRITICAL),
 )
 _ADVISORIES = (
     PackageAdvisory("debian 12", "openssl", make_fictional_id(1), "3.0.16-1"),
     PackageAdvisory("debian 12", "openssl", make_fictional_id(4), "3.0.17-1"),
     PackageAdvisory("debian 12", "glibc", make_fictional_id(2), "2.36-10"),
     PackageAdvisory("debian 12", "zlib", make_fictional_id(5)),
+    PackageAdvisory("debian 12", "pcre2", make_fictional_id(7), "10.42-2"),
     PackageAdvisory("alpine 3.22", "openssl", make_fictional_id(1), "3.3.4-r0"),
     PackageAdvisory("alpine 3.22", "musl", make_fictional_id(3), "1.2.5-r1"),
     PackageAdvisory("alpine 3.22", "busybox", make_fictional_id(6)),
@@ -81,10 +85,15 @@ class DemoImages:
     node: RebuiltTag
     nginx: RebuiltTag
     redis: RebuiltTag
+    haproxy: RebuiltTag
+    """A tag that still points to last month's digest."""
 
 
 def build_demo_images(now: datetime) -> DemoImages:
-    """Build last month's and today's images, and a database with the vulnerabilities that today's images fix."""
+    """Build last month's and today's images, and a database with the vulnerabilities that today's images fix.
+
+    The image of one tag was not rebuilt, although the database knows a fix for it.
+    """
     store = ImageStore()
     database = VulnerabilityDatabase(_VULNERABILITIES, _ADVISORIES, now - timedelta(hours=5))
     store.set_tag(*DATABASE, database.build_database_artifact())
@@ -94,12 +103,14 @@ def build_demo_images(now: datetime) -> DemoImages:
         new = store.set_tag(repository, tag, _build_demo_index(tag, versions, 1, now - _YESTERDAY))
         return RebuiltTag(repository, tag, old, new)
 
+    haproxy = store.set_tag("library/haproxy", "3.0", _build_demo_index("3.0", _NOT_REBUILT, 0, now - _LAST_MONTH))
     return DemoImages(
         store,
         python=build_rebuilt_tag("library/python", "3.12-slim", _DEBIAN),
         node=build_rebuilt_tag("library/node", "22-alpine", _ALPINE),
         nginx=build_rebuilt_tag("library/nginx", "1.27", _DEBIAN),
         redis=build_rebuilt_tag("library/redis", "7", _ALPINE),
+        haproxy=RebuiltTag("library/haproxy", "3.0", haproxy, haproxy),
     )
 
 

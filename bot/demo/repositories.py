@@ -77,6 +77,7 @@ spec:
       containers:
         - name: nginx
           image: 'nginx:1.27@{nginx}'
+        - {{name: proxy, image: "haproxy:3.0@{haproxy}"}}
 """
 
 _FILES = {
@@ -113,7 +114,7 @@ def write_config(folder: Path, host: str) -> Path:
 
 def make_repositories(folder: Path, library: DemoImages) -> None:
     """Create the git repositories in `folder`. Their files pin last month's images."""
-    images: tuple[RebuiltTag, ...] = (library.python, library.node, library.nginx, library.redis)
+    images: tuple[RebuiltTag, ...] = (library.python, library.node, library.nginx, library.redis, library.haproxy)
     digests = {image.repository.rpartition("/")[2]: image.last_month for image in images}
     for name, files in _FILES.items():
         repository = folder / "repositories" / name

@@ -38,7 +38,7 @@ def run_demo(folder: Path, write_line: LineWriter, progress: ProgressReporter) -
     with LoopbackRegistry(library.store) as registry:
         config = write_config(folder, registry.host)
         write_line("The images and vulnerabilities of this demo are made up.")
-        write_line(f"A registry on {registry.host} serves four images, all of them rebuilt since last month.")
+        write_line(f"A registry on {registry.host} serves five images. Four of them were rebuilt since last month.")
         write_line(f"Three git repositories in {folder / 'repositories'} pin last month's digests.")
         _show_heading(write_line, "First run: basebump run --config basebump.yaml --level propose")
         first = _run_basebump(config, progress)

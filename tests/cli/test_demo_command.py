@@ -24,6 +24,7 @@ def test_demo_opens_proposals_and_second_run_leaves_proposals_unchanged(basebump
     code, out, _ = basebump("demo")
     assert code == 0
     assert "6 proposals: 6 opened." in out
+    assert "✓ haproxy:3.0  up-to-date  1 critical, fixed in Debian, not in the image\n" in out
     assert "6 proposals: 6 unchanged." in out
     assert re.search(r"^\+FROM python:3\.12-slim@sha256:[0-9a-f]{64}$", out, re.MULTILINE)
     assert not list(tmp_path.glob("basebump-demo-*"))
