@@ -24,7 +24,6 @@ def test_demo_opens_proposals_and_second_run_leaves_proposals_unchanged(basebump
     code, out, _ = basebump("demo")
     assert code == 0
     assert "6 proposals: 6 opened." in out
-    assert "✓ haproxy:3.0  up-to-date  1 critical, fixed in Debian, not in the image\n" in out
     assert "6 proposals: 6 unchanged." in out
     assert re.search(r"^\+FROM python:3\.12-slim@sha256:[0-9a-f]{64}$", out, re.MULTILINE)
     assert not list(tmp_path.glob("basebump-demo-*"))
@@ -42,6 +41,7 @@ def test_demo_with_keep_prints_commands_that_work_afterwards(basebump, tmp_path,
     if find_trivy() is not None:
         assert re.search(r"fixes 3 known .* \(1 critical\) and adds none. 1 stays unfixed", out)
         assert re.search("trivy [0-9.]+ on `linux/amd64`", out)
+        assert "✓ haproxy:3.0  up-to-date  1 critical, fixed in Debian, not in the image\n" in out
     assert (kept / "basebump.yaml").exists()
     assert "The registry has stopped" in out
     see, accept, decline = re.findall("`(.*)`", out)[-3:]
