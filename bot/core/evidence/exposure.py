@@ -76,10 +76,14 @@ def _find_fixes(findings: Iterable[Finding], evidence: Evidence) -> Iterable[Fix
     for finding in findings:
         if get_finding_key(finding) in fixed_keys:
             yield FixPlace.IN_UPDATE
-        elif finding.fixed_in is None:
-            yield FixPlace.NO_FIX
         else:
-            yield FixPlace.IN_DISTRIBUTION if is_newest or delta is not None else None
+            place = find_place_outside(finding)
+            yield place if place is FixPlace.NO_FIX or is_newest or delta is not None else None
+
+
+def find_place_outside(finding: Finding) -> FixPlace:
+    """Return the place of the fix of a vulnerability that the newest image has."""
+    return FixPlace.IN_DISTRIBUTION if finding.fixed_in is not None else FixPlace.NO_FIX
 
 
 def _find_fix_date(finding: Finding) -> FixDate | None:

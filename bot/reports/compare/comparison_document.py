@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from bot.core.evidence.compare import get_scanner
+from bot.core.evidence.exposure import find_place_outside
 from bot.core.evidence.image_changes import (
     build_source_comparison,
     determine_origin,
@@ -16,6 +17,7 @@ from bot.core.evidence.rollback import describe_rollback
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import PackageChange, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SuppressedFinding
+from bot.model.exposure import FixPlace
 from bot.model.report import SCHEMA
 from bot.reports.parts.evidence_document import (
     render_finding,
@@ -49,7 +51,7 @@ def render_comparison_document(comparison: Comparison) -> str:
                 evidence,
                 are_signatures_checked=None not in (comparison.old.signature, comparison.new.signature),
             ),
-            "fixed": _render_findings(delta.fixed, evidence) if delta is not None else None,
+            "fixed": [_render_fixed(each, evidence) for each in delta.fixed] if delta is not None else None,
             "introduced": _render_findings(delta.introduced, evidence) if delta is not None else None,
             "remaining": _render_findings(delta.remaining, evidence) if delta is not None else None,
             "rollback": describe_rollback(evidence) or None,
@@ -82,8 +84,13 @@ def _render_image(image: ComparedImage, comparison: Comparison) -> JsonValue:
     }
 
 
+def _render_fixed(finding: Finding, evidence: Evidence) -> JsonValue:
+    return {**render_finding(finding, evidence), "fix": FixPlace.IN_UPDATE.value}
+
+
 def _render_findings(findings: Iterable[Finding], evidence: Evidence) -> JsonValue:
-    return [render_finding(each, evidence) for each in findings]
+    """Return findings of the new image as JSON, each with the place of its fix."""
+    return [{**render_finding(each, evidence), "fix": find_place_outside(each).value} for each in findings]
 
 
 def _render_suppressed(suppressed: SuppressedFinding, evidence: Evidence) -> JsonValue:

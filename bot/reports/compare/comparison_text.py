@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner, sort_for_readers
-from bot.core.evidence.effect import summarise_effect
+from bot.core.evidence.effect import summarise_effect, summarise_findings
+from bot.core.evidence.exposure import find_place_outside
 from bot.core.evidence.image_changes import (
     SourceOrigin,
     build_source_comparison,
@@ -23,6 +24,7 @@ from bot.model.advisory import AdvisoryList
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
+from bot.model.exposure import FixPlace
 from bot.reports.parts.effect_lines import describe_effect
 from bot.reports.parts.failure_lines import render_failures
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_blocks, join_lines
@@ -104,9 +106,19 @@ def _render_effect(comparison: Comparison) -> Iterator[Line]:
         yield f"The update {describe_effect(comparison.evidence)}."
     if any(isinstance(image.scan, Scan) for image in (comparison.old, comparison.new)):
         yield from _render_counts(comparison)
+    if isinstance(comparison.new.scan, Scan):
+        yield from _render_missing_fixes(comparison.new.scan, comparison.evidence)
     rollback_sentence = describe_rollback(comparison.evidence)
     if rollback_sentence:
         yield f"This is a rollback, which `run` refuses: {make_console_line(rollback_sentence)}."
+
+
+def _render_missing_fixes(new: Scan, evidence: Evidence) -> Iterator[Line]:
+    """Render a sentence about the published fixes that the new image does not contain; nothing if there are none."""
+    missing = [each for each in new.findings if find_place_outside(each) is FixPlace.IN_DISTRIBUTION]
+    if missing:
+        summary = summarise_findings(missing, evidence.exploited_ids)
+        yield f"The new image lacks published fixes: {summary}."
 
 
 def _render_counts(comparison: Comparison) -> Iterator[Line]:

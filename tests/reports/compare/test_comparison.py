@@ -93,6 +93,19 @@ def test_comparison_shows_exploitation_and_epss_score_of_each_finding():
     assert "| 91.3\u00a0% |" in render_markdown(listed)
 
 
+def test_comparison_shows_where_fixes_are_and_which_the_new_image_lacks():
+    stays, hopeless = finding("CVE-1900-0002", Severity.HIGH), finding("CVE-1900-0003", fixed_in=None)
+    compared = build_comparison(scan(CRITICAL, stays), scan(stays, hopeless))
+    assert "The new image lacks published fixes: 1 (1 high)." in render_comparison_text(compared)
+    document = json.loads(render_comparison_document(compared))
+    places = {each["id"]: each["fix"] for name in ("fixed", "introduced", "remaining") for each in document[name]}
+    assert places == {CRITICAL.id: "in-update", stays.id: "in-distribution", hopeless.id: "no-fix"}
+
+
+def test_comparison_says_nothing_about_missing_fixes_if_there_are_none():
+    assert "lacks" not in render_comparison_text(build_comparison(scan(CRITICAL), scan()))
+
+
 def test_comparison_lists_exploited_findings_first_then_by_severity_and_epss_score():
     critical, unlikely, likely = (finding(f"CVE-1900-000{n}", Severity.CRITICAL) for n in (1, 2, 3))
     exploited = finding("CVE-1900-0009", Severity.MEDIUM)
