@@ -16,10 +16,11 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.advisory import AdvisoryResult
     from bot.model.build_task import BuildTask, TaskRun
     from bot.model.ci import CiOutcome, FailedCheck
+    from bot.model.contents import InstalledPackage
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
-    from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject
+    from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanOutcome, ScanSubject, StoredPackages
     from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
@@ -363,7 +364,7 @@ class ScannerSelector(Protocol):
 
 
 class LookupStore(Protocol):
-    """The results of lookups and scans, stored for later runs. Every method raises StateError.
+    """The results of lookups, stored for later runs. Every method raises StateError.
 
     If the data is lost, every digest counts as new, so that a rule with a minimum age delays its update again. The next
     run also takes longer. There is no other effect.
@@ -387,14 +388,43 @@ class LookupStore(Protocol):
     def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Store manifests that were fetched and verified."""
 
-    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
-        """Return the stored scans of these images by this version of the scanner with exactly this database.
 
-        Images without such a scan are missing.
+class ScanStore(Protocol):
+    """The packages and findings of scanned images, stored for later runs. Every method raises StateError.
+
+    Private findings are stored apart, and `is_private` selects them. If the data is lost, every image is scanned again,
+    and the history of findings starts again.
+    """
+
+    def load_scans(
+        self, scanner: ScannerIdentity, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, Scan]:
+        """Return the scans of images that were scanned or matched by this version of the scanner with this database.
+
+        They are rebuilt from packages and findings. Images that were last matched with another database are left out.
         """
 
-    def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store the scans. `load_scans` finds them by the scanner and the database that each scan names."""
+    def load_packages(
+        self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, StoredPackages]:
+        """Return the packages of images that can be matched with another database without a scan."""
+
+    def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
+        """Store the packages and findings of scans."""
+
+    def save_matches(
+        self,
+        scanner: ScannerIdentity,
+        release: str,
+        matches: Mapping[InstalledPackage, Sequence[Finding]],
+        subjects: Collection[ScanSubject],
+        *,
+        is_private: bool,
+    ) -> None:
+        """Store the findings of packages of one release. The images `subjects` now count as matched.
+
+        `matches` must contain all packages of these images.
+        """
 
 
 class SupersededStore(Protocol):

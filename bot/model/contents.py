@@ -20,6 +20,11 @@ class InstalledPackage:
     version: str
     source: str = ""
     """The source package, if scanners report vulnerabilities under its name; empty if they report them under `name`."""
+    source_version: str = ""
+    """The version of the source package, with its epoch and release; empty if it is the same as `version`."""
+    architecture: str = ""
+    module: str = ""
+    """The modularity label of an RPM package."""
 
     @property
     def name_in_findings(self) -> str:

@@ -177,6 +177,25 @@ class Scan:
     """Installed packages; None if the scanner does not list them."""
     suppressed: tuple[SuppressedFinding, ...] = ()
     """Findings that a statement suppresses. They are not in `findings`."""
+    release: str | None = None
+    """The release of the distribution whose data was used, as `Scanner.match_packages` takes it; None if the packages
+    cannot be matched without the image."""
+    findings_by_package: Mapping[InstalledPackage, tuple[Finding, ...]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    """The findings of each package, before duplicates of a source package were merged; None if they are unknown. Only
+    the state needs them, so they are dropped when the scan was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPackages:
+    """What the state contains about a scanned image besides its findings. Matching it with a database gives a scan."""
+
+    release: str
+    os: str
+    packages: tuple[InstalledPackage, ...]
+    created: datetime | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

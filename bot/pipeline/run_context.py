@@ -40,6 +40,7 @@ from bot.ports import (
     ProgressReporter,
     RulesReader,
     ScannerSelector,
+    ScanStore,
     SignatureVerifier,
     SourceHistory,
     SupersededStore,
@@ -54,6 +55,7 @@ class StateStores:
     has_state: bool
     """False if no state is configured."""
     lookups: LookupStore
+    scans: ScanStore
     superseded_tags: SupersededStore
     pushes: PushStore
     inventory: InventoryStore

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-from bot.state.tables import METADATA, SCHEMA_VERSION, after_merge, inventory, work  # noqa: F401 - they add their tables to METADATA
+from bot.state.tables import METADATA, SCHEMA_VERSION, after_merge, exposure, inventory, work  # noqa: F401 - they add their tables to METADATA
 
 Migration = Callable[[Connection], None]
 

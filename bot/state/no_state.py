@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from bot.model.branch_ownership import BranchPush
 from bot.model.ci import FailedCheck
+from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, Scan, ScannerIdentity, ScanSubject
+from bot.model.evidence import Evidence, Finding, Scan, ScannerIdentity, ScanSubject, StoredPackages
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
@@ -50,11 +51,32 @@ class NoState:
     def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Do nothing."""
 
-    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
+    # bot.ports.ScanStore
+
+    def load_scans(
+        self, scanner: ScannerIdentity, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, Scan]:
         """Return no scans."""
         return {}
 
-    def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
+    def load_packages(
+        self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, StoredPackages]:
+        """Return no packages."""
+        return {}
+
+    def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
+        """Do nothing."""
+
+    def save_matches(
+        self,
+        scanner: ScannerIdentity,
+        release: str,
+        matches: Mapping[InstalledPackage, Sequence[Finding]],
+        subjects: Collection[ScanSubject],
+        *,
+        is_private: bool,
+    ) -> None:
         """Do nothing."""
 
     # bot.ports.SupersededStore: no superseded tags are known besides those that the run itself checks

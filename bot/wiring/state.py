@@ -23,6 +23,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.after_merge.failed_checks import DatabaseFailedChecks
     from bot.state.after_merge.own_builds import DatabaseOwnBuilds
     from bot.state.after_merge.running_images import DatabaseRunningImages
+    from bot.state.exposure.store import DatabaseScanStore
     from bot.state.inventory.build_inventory import DatabaseBuildInventory
     from bot.state.inventory.held_digests import DatabaseHeldDigests
     from bot.state.inventory.store import DatabaseInventoryStore
@@ -34,6 +35,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     return StateStores(
         has_state=True,
         lookups=DatabaseLookupStore(database, lambda: datetime.now(UTC)),
+        scans=DatabaseScanStore(database, lambda: datetime.now(UTC)),
         superseded_tags=DatabaseSupersededStore(database),
         pushes=DatabasePushStore(database),
         inventory=DatabaseInventoryStore(database),
@@ -56,6 +58,7 @@ def create_no_state() -> StateStores:
     return StateStores(
         has_state=False,
         lookups=store,
+        scans=store,
         superseded_tags=store,
         pushes=store,
         inventory=store,

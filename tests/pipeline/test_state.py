@@ -20,6 +20,7 @@ from bot.pipeline.scan import scan_tree
 from bot.pipeline.worker_pool import WorkerPool
 from bot.reports.run.report_document import render_scan_document
 from bot.state.database import Database
+from bot.state.exposure.store import DatabaseScanStore
 from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.worktree import WorkTree
 
@@ -39,7 +40,7 @@ def registry_with_state(loopback, state):
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     loopback.move("redis", "7", "new")
-    loopback.keep(lookups=open_state_store(state))
+    loopback.keep(lookups=open_state_store(state), scans=DatabaseScanStore(Database.sqlite(state), lambda: NOW))
     loopback.scanner = PresetScanner({OLD: (finding("CVE-2026-1"),), NEW: ()})
     return loopback
 
@@ -186,7 +187,7 @@ def test_next_run_reuses_scans_that_finished_before_a_run_was_killed(tmp_path, r
 def test_updates_are_still_found_if_state_cannot_be_written(tmp_path, registry_with_state, state):
     """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
-        for table in ("tag_observations", "scans"):
+        for table in ("tag_observations", "known_images"):
             connection.exec_driver_sql(
                 f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
             )

@@ -16,7 +16,7 @@ from bot.model.decision import Transition
 from bot.model.evidence import UnscannedReason
 from bot.pipeline.evidence.collect_evidence import assess
 from bot.state.database import Database
-from bot.state.lookups.lookup_store import DatabaseLookupStore
+from bot.state.exposure.store import DatabaseScanStore
 from bot.wiring.state import create_no_state
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
@@ -39,9 +39,9 @@ class RepeatedRuns:
     def run(self, **options):
         """Return the evidence, and the number of images that Trivy scanned for it."""
         self.log.write_text("")
-        memory = DatabaseLookupStore(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
+        scans = DatabaseScanStore(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)
-        state = replace(create_no_state(), lookups=memory)
+        state = replace(create_no_state(), scans=scans)
         assessed = assess([self.move], build_context(select_scanner=lambda _: scanner, state=state))
         return assessed[self.move], self.log.read_text().count("--image-src")
 

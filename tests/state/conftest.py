@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.state.database import Database
+from bot.state.exposure.store import DatabaseScanStore
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.lookups.lookup_store import DatabaseLookupStore
 
@@ -27,6 +28,9 @@ class StateLocation:
 
     def database(self) -> Database:
         return eval(self.opening, {"Database": Database, "Path": Path})
+
+    def scans(self) -> DatabaseScanStore:
+        return DatabaseScanStore(self.database(), lambda: self.now)
 
     def memory(self) -> DatabaseLookupStore:
         return DatabaseLookupStore(self.database(), lambda: self.now)

@@ -73,7 +73,7 @@ def test_tables_of_another_program_are_refused(state_location):
     database = state_location.database()
     with database.open_for_writing() as connection:
         METADATA.drop_all(connection)
-        connection.exec_driver_sql("CREATE TABLE scans (court INTEGER)")
+        connection.exec_driver_sql("CREATE TABLE packages (weight INTEGER)")
     with pytest.raises(StateError, match="already exists"):
         state_location.database()
 

@@ -7,7 +7,6 @@ statements, and the public lists of exploited vulnerabilities (KEV) and of explo
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +18,7 @@ from bot.model.advisory import AdvisoryResult
 from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
-from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.exposure import Exposure
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest
@@ -27,11 +26,11 @@ from bot.model.phases import ProgressStep
 from bot.model.report import RunFailure
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage
+from bot.pipeline.evidence.scan_images import scan_images
 from bot.pipeline.evidence.source_changes import add_source_changes
 from bot.pipeline.evidence.verify_signatures import verify_signatures
-from bot.pipeline.failures import FailureLog, build_assess_failures
+from bot.pipeline.failures import build_assess_failures
 from bot.pipeline.run_context import RunContext
-from bot.ports import ProgressReporter, Scanner, ScannerSelector
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +80,6 @@ def collect_evidence(
 # ---- scans, VEX statements and public lists --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _ScanTask:
-    """One image to scan, and the scanner for it."""
-
-    scanner: Scanner
-    identity: ScannerIdentity | None
-    subjects: Sequence[ScanSubject]
-    """The image in each of its repositories and under each of its tags."""
-
-
 def assess(transitions: Iterable[Transition], context: RunContext) -> Mapping[Transition, Evidence]:
     """Scan the old and the new image of each transition, and return the differences as evidence.
 
@@ -102,47 +91,12 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> Mapping[Tr
     """
     ordered = sorted(set(transitions), key=lambda transition: transition.sort_key)
     subjects = sorted({subject for transition in ordered for subject in list_subjects(transition)}, key=repr)
-    outcomes = apply_vex(_scan_all(subjects, context), context)
+    outcomes = apply_vex(scan_images(subjects, context), context)
     compared = {
         transition: merge_platforms({on: _compare_on_platform(transition, on, outcomes) for on in transition.platforms})
         for transition in ordered
     }
     return enrich_evidence(compared, context)
-
-
-def _scan_all(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[ScanSubject, ScanOutcome]:
-    """Return the scan outcome of each subject. Stored scans are reused, and new scans are stored."""
-    context.progress.start_phase(ProgressStep.SCAN_IMAGES, len(subjects))
-    outcomes: dict[ScanSubject, ScanOutcome] = {}
-    tasks: list[_ScanTask] = []
-    for scanner, scanner_subjects in _group_by_scanner(subjects, context.select_scanner).items():
-        identity = scanner.get_identity()
-        if identity:
-            outcomes |= context.state.lookups.load_scans(identity, scanner_subjects)
-        unscanned = [same for same in _group_by_image(scanner_subjects) if same[0] not in outcomes]
-        scanner.prefetch([subject for same in unscanned for subject in same])
-        tasks += [_ScanTask(scanner, identity, same) for same in unscanned]
-    save_failures = FailureLog()
-
-    def scan(task: _ScanTask) -> ScanOutcome:
-        outcome = _scan_image(task.subjects, task.scanner, context.progress)
-        if isinstance(outcome, Scan) and task.identity:  # stored at once, in case the run is killed
-            with save_failures.note_state_error(FailureStage.ASSESS):
-                context.state.lookups.save_scans({task.subjects[0]: outcome})
-        return outcome
-
-    for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
-        outcomes |= dict.fromkeys(task.subjects, outcome)
-    context.progress.finish_phase()
-    context.failures.add(
-        build_assess_failures(
-            (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
-            for subject, outcome in outcomes.items()
-            if isinstance(outcome, NotScanned) and outcome.is_failure
-        )
-    )
-    context.failures.add(save_failures.list_all()[:1])  # storing fails with the same error for every image
-    return outcomes
 
 
 def list_subjects(transition: Transition) -> list[ScanSubject]:
@@ -155,39 +109,6 @@ def _compare_on_platform(
 ) -> Evidence:
     images = [outcomes[subject] for subject in list_subjects_on(transition, platform)]
     return compare_scans(images[0] if transition.old else None, images[-1])
-
-
-def _group_by_scanner(
-    subjects: Iterable[ScanSubject], select_scanner: ScannerSelector
-) -> Mapping[Scanner, Sequence[ScanSubject]]:
-    scanners: dict[Scanner, list[ScanSubject]] = defaultdict(list)
-    for subject in subjects:
-        scanners[select_scanner(subject.tag_ref)].append(subject)
-    return scanners
-
-
-def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
-    """Group the subjects with the same digest and platform, because scanning one of each group is enough.
-
-    The subjects of a group may have different repositories or tags.
-    """
-    images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
-    for subject in subjects:
-        images[subject.digest, subject.platform].append(subject)
-    return images.values()
-
-
-def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
-    """Scan one image, which several repositories or tags may contain. `subjects` has an item for each of them.
-
-    The image is pulled from the repository of the first subject. If the scan fails, the next subject is tried.
-    """
-    outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
-    for subject in subjects:
-        if not isinstance(outcome, Scan):
-            outcome = scanner.scan(subject)
-        progress.advance()
-    return outcome
 
 
 def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) -> Mapping[ScanSubject, ScanOutcome]:

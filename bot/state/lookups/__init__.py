@@ -1,1 +1,1 @@
-"""Stores of tags, manifests, scans, pushed commits and opened proposals, which save later runs requests."""
+"""Stores of tags, manifests, pushed commits and opened proposals, which save later runs requests."""

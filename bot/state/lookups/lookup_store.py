@@ -1,27 +1,24 @@
-"""The results of lookups and scans in a database: observations of tags, fetched manifests, and scans."""
+"""The results of lookups in a database: observations of tags, and fetched manifests."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic_core import from_json
 from sqlalchemy import Connection, Row, and_, delete, func, select
 
-from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
 from bot.model.history import TagObservation
 from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.image_name import Digest, TagRef
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
+from bot.state.exposure.pruning import prune_exposure
 from bot.state.tables import (
     LONGEST_RUN,
     MANIFESTS,
-    SCANS,
     SUPERSEDED_TAGS,
     TAG_DESCRIPTORS,
     TAG_OBSERVATIONS,
@@ -33,12 +30,8 @@ from bot.state.tables import (
 MANIFESTS_KEPT = timedelta(days=90)
 """How long a manifest is kept. Fetching it again every few months costs less than keeping the manifests of images that
 are no longer used."""
-SCANS_KEPT = timedelta(days=5)
-"""How long a scan is kept. Databases are built several times a day, and scanners refuse a database of this age."""
 
 _MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
-_SCAN_ADAPTER = TypeAdapter(Scan)
-_SCAN_FIELDS = frozenset(each.name for each in fields(Scan))
 
 
 class DatabaseLookupStore:
@@ -117,44 +110,6 @@ class DatabaseLookupStore:
         with self._database.open_for_writing() as connection:
             write_rows(connection, MANIFESTS, rows)
 
-    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
-        """Return the stored scans of these images that the same version of the scanner made with the same database.
-
-        Images without such a scan are left out.
-        """
-        scans: dict[tuple[str, str], Scan] = {}
-        by_scanner = and_(
-            SCANS.c.scanner == scanner.name,
-            SCANS.c.scanner_version == scanner.version,
-            SCANS.c.database_built == scanner.database,
-        )
-        with self._database.open_for_reading() as connection:
-            for batch in split_into_batches(sorted({subject.digest for subject in subjects})):
-                for row in connection.execute(select(SCANS).where(by_scanner, SCANS.c.digest.in_(batch))):
-                    scan = parse_document(_SCAN_ADAPTER, row.document) if _is_complete(row.document) else None
-                    if scan is not None:
-                        scans[row.digest, row.platform] = scan
-        keys = {subject: (subject.digest, subject.platform) for subject in subjects}
-        return {subject: scans[key] for subject, key in keys.items() if key in scans}
-
-    def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store the scans. Scans by a scanner with an unknown database are left out, because they cannot be reused."""
-        at = self._now()
-        rows = {
-            (subject.digest, subject.platform, scan.scanner): {
-                "digest": subject.digest,
-                "platform": subject.platform,
-                "scanner": scan.scanner.name,
-                "scanner_version": scan.scanner.version,
-                "database_built": scan.scanner.database,
-                "document": serialise_document(_SCAN_ADAPTER, scan),
-                "stored_at": at,
-            }
-            for subject, scan in scans.items()
-        }
-        with self._database.open_for_writing() as connection:
-            write_rows(connection, SCANS, [row for row in rows.values() if row["document"] and row["database_built"]])
-
 
 def _build_observation(row: Row[Any]) -> TagObservation:
     return TagObservation(TagRef(row.repository, row.tag), Digest(row.digest), row.first_seen, row.last_seen)
@@ -214,17 +169,4 @@ def _prune(connection: Connection, at: datetime) -> None:
     connection.execute(delete(TAG_DESCRIPTORS).where(TAG_DESCRIPTORS.c.looked_up_at < at - TAGS_KEPT))
     connection.execute(delete(SUPERSEDED_TAGS).where(SUPERSEDED_TAGS.c.checked_at < at - TAGS_KEPT))
     connection.execute(delete(MANIFESTS).where(MANIFESTS.c.stored_at < at - MANIFESTS_KEPT))
-    connection.execute(delete(SCANS).where(SCANS.c.stored_at < at - SCANS_KEPT))
-
-
-def _is_complete(document: str) -> bool:
-    """Return True if a stored scan has all fields of `Scan` in this release, so that it can be reused.
-
-    An earlier release may have stored scans without some fields, such as the installed packages. If such a scan were
-    reused, an update to an older version of a package would not be noticed until the scanner gets a new database.
-    """
-    try:
-        stored_scan = from_json(document)
-    except ValueError:
-        return False
-    return isinstance(stored_scan, dict) and stored_scan.keys() >= _SCAN_FIELDS
+    prune_exposure(connection, at)

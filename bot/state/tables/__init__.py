@@ -122,17 +122,6 @@ MANIFESTS = define_table(
     Column("stored_at", UtcDateTime, nullable=False),
 )
 
-SCANS = define_table(
-    "scans",
-    Column("digest", StorableText, primary_key=True),
-    Column("platform", StorableText, primary_key=True),
-    Column("scanner", StorableText, primary_key=True),
-    Column("scanner_version", StorableText, primary_key=True),
-    Column("database_built", UtcDateTime, primary_key=True),
-    Column("document", StorableText, nullable=False),
-    Column("stored_at", UtcDateTime, nullable=False),
-)
-
 SUPERSEDED_TAGS = define_table(
     "superseded_tags",
     Column("repository", StorableText, primary_key=True),

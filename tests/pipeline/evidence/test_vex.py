@@ -18,7 +18,7 @@ from bot.model.rules import IntroducedLimit
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 from bot.model.vocabulary import FailureStage
 from bot.state.database import Database
-from bot.state.lookups.lookup_store import DatabaseLookupStore
+from bot.state.exposure.store import DatabaseScanStore
 
 pytestmark = pytest.mark.real("git")
 
@@ -68,7 +68,7 @@ def test_proposal_names_author_of_vex_statements(tmp_path, updated_registry):
 
 
 def test_stored_scans_do_not_contain_vex_statements(tmp_path, updated_registry):
-    updated_registry.keep(lookups=DatabaseLookupStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW))
+    updated_registry.keep(scans=DatabaseScanStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW))
     stand = LocalStand(tmp_path / "repository", FILES)
     updated_registry.advisories = PresetAdvisories(said=[ANSWER])
     assert "fixes none" in get_title(updated_registry.run([stand.fleet()]))

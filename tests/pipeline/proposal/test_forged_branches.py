@@ -28,6 +28,7 @@ from bot.model.rules import AutomergeConditions
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.proposal import branch_judge
 from bot.state.database import Database
+from bot.state.exposure.store import DatabaseScanStore
 from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.state.lookups.push_store import DatabasePushStore
 from bot.wiring.state import create_no_state
@@ -305,7 +306,11 @@ def test_branch_with_unsigned_commit_in_the_name_of_an_app_belongs_to_users(star
 @pytest.fixture
 def registry_with_state(registry_with_findings, tmp_path):
     database = Database.sqlite(tmp_path / "state.db")
-    registry_with_findings.keep(lookups=DatabaseLookupStore(database, lambda: NOW), pushes=DatabasePushStore(database))
+    registry_with_findings.keep(
+        lookups=DatabaseLookupStore(database, lambda: NOW),
+        scans=DatabaseScanStore(database, lambda: NOW),
+        pushes=DatabasePushStore(database),
+    )
     return registry_with_findings
 
 

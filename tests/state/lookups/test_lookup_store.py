@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import select, update
 from support.values import digest
 
 from bot.demo import images
@@ -20,7 +18,7 @@ from bot.registries.manifest import parse_document
 from bot.state.documents import MAX_DOCUMENT
 from bot.state.lookups import lookup_store as kept
 from bot.state.no_state import NoState
-from bot.state.tables import BATCH_SIZE, SCANS, TAGS_KEPT
+from bot.state.tables import BATCH_SIZE, TAGS_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 LINE, OTHER = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/python", "3.13")
@@ -61,7 +59,6 @@ def test_empty_database_and_missing_state_load_nothing(lookup_store):
         assert (
             each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}
         )
-        assert each.load_scans(TRIVY, [build_subject("a")]) == {}
 
 
 def test_unchanged_tag_extends_observation_and_rollback_adds_an_observation(lookup_store, now):
@@ -146,61 +143,11 @@ def test_manifest_above_the_size_limit_is_not_stored(lookup_store):
     assert lookup_store.load_manifests([MANIFEST.digest]) == {}
 
 
-def test_scan_with_invalid_unicode_is_skipped_without_an_error(lookup_store):
-    lookup_store.save_scans({build_subject("a"): replace(SCAN, os="\ud800"), build_subject("b"): SCAN})
-    assert lookup_store.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
-
-
 def test_stored_manifest_with_other_fields_is_omitted(state_location, lookup_store):
     lookup_store.save_manifests([build_cached_manifest(MANIFEST)])
     with state_location.database().open_for_writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
     assert lookup_store.load_manifests([MANIFEST.digest]) == {}
-
-
-# Evidence
-
-
-def test_stored_scan_is_loaded_for_the_same_digest_in_any_repository(lookup_store):
-    elsewhere = build_subject("a", line=TagRef("ghcr.io/mirror/python", "latest"))
-    lookup_store.save_scans({build_subject("a"): SCAN})
-    assert lookup_store.load_scans(TRIVY, [elsewhere, build_subject("a", "linux/arm64"), build_subject("b")]) == {
-        elsewhere: SCAN
-    }
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(TRIVY, name="grype"),
-        replace(TRIVY, version="0.75.0"),
-        replace(TRIVY, database=datetime(2026, 11, 25, 12, 11, 12, 123_456, tzinfo=UTC)),
-    ],
-)
-def test_stored_scan_is_loaded_only_for_the_same_scanner_version_and_database(lookup_store, other):
-    lookup_store.save_scans({build_subject("a"): SCAN})
-    assert lookup_store.load_scans(other, [build_subject("a")]) == {}
-    lookup_store.save_scans({build_subject("a"): replace(SCAN, scanner=other, findings=())})
-    assert lookup_store.load_scans(TRIVY, [build_subject("a")]) == {build_subject("a"): SCAN}
-    assert lookup_store.load_scans(other, [build_subject("a")])[build_subject("a")].findings == ()
-
-
-def test_scan_with_unknown_database_date_is_not_stored(lookup_store):
-    undated = replace(TRIVY, database=None)
-    lookup_store.save_scans({build_subject("a"): replace(SCAN, scanner=undated)})
-    assert lookup_store.load_scans(undated, [build_subject("a")]) == {}
-
-
-@pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
-def test_stored_scan_without_all_fields_is_omitted(state_location, lookup_store, missing):
-    lookup_store.save_scans({build_subject("a"): SCAN, build_subject("b"): SCAN})
-    with state_location.database().open_for_writing() as connection:
-        row = select(SCANS.c.document).where(SCANS.c.digest == build_subject("a").digest)
-        document = json.loads(connection.execute(row).scalar_one())
-        del document[missing]
-        less = update(SCANS).where(SCANS.c.digest == build_subject("a").digest).values(document=json.dumps(document))
-        connection.execute(less)
-    assert lookup_store.load_scans(TRIVY, [build_subject("a"), build_subject("b")]) == {build_subject("b"): SCAN}
 
 
 # It does not grow for ever
@@ -217,13 +164,9 @@ def test_old_observations_are_deleted_except_the_last_of_each_tag(lookup_store, 
     assert lookup_store.load_descriptors([LINE, OTHER]) == {LINE: claim("C")}
 
 
-def test_old_scans_and_manifests_are_deleted(lookup_store, state_location, now):
+def test_old_manifests_are_deleted(lookup_store, now):
     lookup_store.save_manifests([build_cached_manifest(MANIFEST)])
-    lookup_store.save_scans({build_subject("a"): SCAN})
-    lookup_store.record_tags({}, now + kept.SCANS_KEPT)
-    assert lookup_store.load_scans(TRIVY, [build_subject("a")])
-    lookup_store.record_tags({}, now + kept.SCANS_KEPT + DAY)
-    assert not lookup_store.load_scans(TRIVY, [build_subject("a")])
+    lookup_store.record_tags({}, now + kept.MANIFESTS_KEPT)
     assert lookup_store.load_manifests([MANIFEST.digest])
     lookup_store.record_tags({}, now + kept.MANIFESTS_KEPT + DAY)
     assert not lookup_store.load_manifests([MANIFEST.digest])

@@ -31,6 +31,7 @@ from bot.pipeline.run import run_fleets
 from bot.pipeline.run_context import RunContext, RunOptions, StateStores
 from bot.ports import FileTree
 from bot.state.database import Database
+from bot.state.exposure.store import DatabaseScanStore
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.wiring.state import create_no_state
@@ -155,7 +156,8 @@ class TwinFleets:
 
     def _start(self, name: str) -> TwinRepository:
         database = Database.sqlite(self.folder / f"{name}.db")
-        state = replace(create_no_state(), lookups=DatabaseLookupStore(database, lambda: self.now))
+        lookups, scans = (kind(database, lambda: self.now) for kind in (DatabaseLookupStore, DatabaseScanStore))
+        state = replace(create_no_state(), lookups=lookups, scans=scans)
         if name == "changing":
             inventory = self.wrap_inventory(DatabaseInventoryStore(database))
             state = replace(state, has_state=True, inventory=inventory)

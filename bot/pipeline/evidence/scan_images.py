@@ -1,0 +1,112 @@
+"""Scan images: each distinct image once per run, unless the state contains its scan with the same database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.image_name import Digest
+from bot.model.phases import ProgressStep
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.failures import FailureLog, build_assess_failures
+from bot.pipeline.run_context import RunContext
+from bot.ports import ProgressReporter, Scanner
+
+
+@dataclass(frozen=True, slots=True)
+class _ScannerShare:
+    """The images that one scanner scans, and whose findings are either all private or all public."""
+
+    scanner: Scanner
+    identity: ScannerIdentity | None
+    is_private: bool
+    subjects: Sequence[ScanSubject]
+
+
+@dataclass(frozen=True, slots=True)
+class _ScanTask:
+    """One image to scan."""
+
+    share: _ScannerShare
+    subjects: Sequence[ScanSubject]
+    """The image in each of its repositories and under each of its tags."""
+
+
+def scan_images(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping[ScanSubject, ScanOutcome]:
+    """Return the scan outcome of each subject. Stored scans are reused, and new scans are stored.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    context.progress.start_phase(ProgressStep.SCAN_IMAGES, len(subjects))
+    outcomes: dict[ScanSubject, ScanOutcome] = {}
+    tasks: list[_ScanTask] = []
+    for share in _divide_by_scanner(subjects, context):
+        outcomes |= _load_scans(share, context)
+        unscanned = [same for same in _group_by_image(share.subjects) if same[0] not in outcomes]
+        share.scanner.prefetch([subject for same in unscanned for subject in same])
+        tasks += [_ScanTask(share, same) for same in unscanned]
+    save_failures = FailureLog()
+
+    def scan(task: _ScanTask) -> ScanOutcome:
+        outcome = _scan_image(task, context.progress)
+        if not isinstance(outcome, Scan):
+            return outcome
+        with save_failures.note_state_error(FailureStage.ASSESS):  # stored at once, in case the run is killed
+            context.state.scans.save_scans({task.subjects[0]: outcome}, is_private=task.share.is_private)
+        return replace(outcome, findings_by_package=None)
+
+    for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
+        outcomes |= dict.fromkeys(task.subjects, outcome)
+    context.progress.finish_phase()
+    context.failures.add(
+        build_assess_failures(
+            (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
+            for subject, outcome in outcomes.items()
+            if isinstance(outcome, NotScanned) and outcome.is_failure
+        )
+    )
+    context.failures.add(save_failures.list_all()[:1])  # storing fails with the same error for every image
+    return outcomes
+
+
+def _divide_by_scanner(subjects: Iterable[ScanSubject], context: RunContext) -> Iterable[_ScannerShare]:
+    shares: dict[tuple[Scanner, bool], list[ScanSubject]] = defaultdict(list)
+    for subject in subjects:
+        shares[context.select_scanner(subject.tag_ref), context.is_private(subject.tag_ref)].append(subject)
+    identities = {scanner: scanner.get_identity() for scanner, _ in shares}
+    for (scanner, is_private), scanner_subjects in shares.items():
+        yield _ScannerShare(scanner, identities[scanner], is_private, scanner_subjects)
+
+
+def _load_scans(share: _ScannerShare, context: RunContext) -> Mapping[ScanSubject, Scan]:
+    """Return the stored scans by the same scanner with the same database."""
+    if share.identity is None:
+        return {}
+    return context.state.scans.load_scans(share.identity, share.subjects, is_private=share.is_private)
+
+
+def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
+    """Group the subjects with the same digest and platform, because scanning one of each group is enough.
+
+    The subjects of a group may have different repositories or tags.
+    """
+    images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
+    for subject in subjects:
+        images[subject.digest, subject.platform].append(subject)
+    return images.values()
+
+
+def _scan_image(task: _ScanTask, progress: ProgressReporter) -> ScanOutcome:
+    """Scan one image, which several repositories or tags may contain.
+
+    The image is pulled from the repository of the first subject. If the scan fails, the next subject is tried.
+    """
+    outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
+    for subject in task.subjects:
+        if not isinstance(outcome, Scan):
+            outcome = task.share.scanner.scan(subject)
+        progress.advance()
+    return outcome
