@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
-    from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanOutcome, ScanSubject, StoredPackages
+    from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, StoredPackages
     from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
@@ -318,6 +318,15 @@ class Scanner(Diagnosable, Protocol):
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Make later scans of these images faster, without a change of their results, for example by a single query."""
+
+    def match_packages(
+        self, release: str, packages: Collection[InstalledPackage]
+    ) -> Mapping[InstalledPackage, tuple[Finding, ...]] | NotScanned | None:
+        """Return the findings of each package of one release by the database of `get_identity`, without an image.
+
+        Every package is a key of the result, which equals that of scans of images with these packages. Return None if
+        this scanner cannot match packages of this release.
+        """
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Scan an image on one platform."""

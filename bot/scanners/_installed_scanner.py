@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from bot.model.contents import InstalledPackage
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
@@ -67,6 +68,9 @@ class InstalledScanner(ABC, Generic[_Session]):
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, because the program can only scan one image at a time."""
+
+    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
+        """Return None, so that each image is scanned."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Scan the image of `subject`; return the findings, or the reason why there are no findings.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from threading import Lock
 
+from bot.model.contents import InstalledPackage
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
@@ -109,6 +110,9 @@ class DefenderScanner:
         """Query the rows of many images with few requests, and cache the outcomes, which `scan` then returns."""
         with self._lock:
             self._query_new_subjects(subjects)
+
+    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
+        """Return None, because Defender states its findings for images."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return Defender's findings about the image of `subject`, or the reason why there is no scan result."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from bot.model.contents import InstalledPackage
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.scanners._readiness import PREPARE_ACTION
@@ -26,6 +27,9 @@ class NoScanner:
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, because this scanner never scans."""
+
+    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
+        """Return None, because this scanner never scans."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
         """Return NotScanned for every image."""
@@ -51,6 +55,9 @@ class MissingScanner:
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, because this scanner never scans."""
+
+    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
+        """Return None, because this scanner never scans."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
         """Return NotScanned for every image."""

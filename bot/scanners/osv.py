@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.evidence.finding_keys import merge_findings
+from bot.model.contents import InstalledPackage
 from bot.model.diagnosis import Check, DiagnosisTarget, report_incomplete, report_ok, report_problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
@@ -111,6 +112,9 @@ class OsvScanner:
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, because each image has its own inventory."""
+
+    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
+        """Return None, so that the inventory of each image is read."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the vulnerabilities that the API lists for the packages in the inventory of `subject`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from bot.core.choice.platforms import is_same_platform
+from bot.model.contents import InstalledPackage
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
@@ -101,6 +102,9 @@ class ReportScanner:
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, because all reports are read before the first scan."""
+
+    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
+        """Return None, because the reports are about images."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the findings of the newest report about the image of `subject`, or the reason why there are none."""

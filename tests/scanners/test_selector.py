@@ -32,6 +32,9 @@ class FakeScanner:
     def prefetch(self, subjects) -> None:
         self.expected = [*self.expected, *subjects]
 
+    def match_packages(self, release, packages) -> None:
+        """Return None, because only images have findings."""
+
     def scan(self, subject: ScanSubject) -> Scan:
         self.asked.append(subject)
         return Scan(self.get_identity(), "debian 12", (finding("CVE-2026-0001"),))

@@ -1,12 +1,18 @@
-"""Scan images: each distinct image once per run, unless the state contains its scan with the same database."""
+"""Scan images: each distinct image once, and match its packages with each newer database.
+
+A scan needs the layers of an image. If the state contains its packages, matching them with the database of the scanner
+gives the same scan, for all images of a release at once.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.core.evidence.rebuilt_scans import rebuild_scan
+from bot.model.contents import InstalledPackage
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image_name import Digest
 from bot.model.phases import ProgressStep
 from bot.model.vocabulary import FailureStage
@@ -43,12 +49,13 @@ def scan_images(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping
     context.progress.start_phase(ProgressStep.SCAN_IMAGES, len(subjects))
     outcomes: dict[ScanSubject, ScanOutcome] = {}
     tasks: list[_ScanTask] = []
+    save_failures = FailureLog()
     for share in _divide_by_scanner(subjects, context):
         outcomes |= _load_scans(share, context)
+        outcomes |= _match_images(share, outcomes, context, save_failures)
         unscanned = [same for same in _group_by_image(share.subjects) if same[0] not in outcomes]
         share.scanner.prefetch([subject for same in unscanned for subject in same])
         tasks += [_ScanTask(share, same) for same in unscanned]
-    save_failures = FailureLog()
 
     def scan(task: _ScanTask) -> ScanOutcome:
         outcome = _scan_image(task, context.progress)
@@ -86,6 +93,48 @@ def _load_scans(share: _ScannerShare, context: RunContext) -> Mapping[ScanSubjec
     if share.identity is None:
         return {}
     return context.state.scans.load_scans(share.identity, share.subjects, is_private=share.is_private)
+
+
+def _match_images(
+    share: _ScannerShare, scanned: Collection[ScanSubject], context: RunContext, save_failures: FailureLog
+) -> Mapping[ScanSubject, Scan]:
+    """Match the stored packages of images with the scanner's database, and return the scans that this gives.
+
+    Images that cannot be matched are left out. `scanned` are the images that need no match.
+    """
+    identity, scans = share.identity, dict[ScanSubject, Scan]()
+    missing = [subject for subject in share.subjects if subject not in scanned]
+    if identity is None or not missing:
+        return scans
+    stored = context.state.scans.load_packages(identity.name, missing, is_private=share.is_private)
+    by_release: dict[str, list[ScanSubject]] = defaultdict(list)
+    for subject, known in stored.items():
+        by_release[known.release].append(subject)
+    for release, subjects in by_release.items():
+        packages = {package for subject in subjects for package in stored[subject].packages}
+        matches = _match_packages(share.scanner, release, packages)
+        if isinstance(matches, NotScanned):
+            failed = (f"{identity.name}, packages of {release}", matches.detail or matches.reason.sentence)
+            context.failures.add(build_assess_failures([failed] if matches.is_failure else []))
+        elif matches is not None:
+            scans |= {each: rebuild_scan(identity, stored[each], matches) for each in subjects}
+            with save_failures.note_state_error(FailureStage.ASSESS):
+                context.state.scans.save_matches(identity, release, matches, subjects, is_private=share.is_private)
+    return scans
+
+
+def _match_packages(
+    scanner: Scanner, release: str, packages: Collection[InstalledPackage]
+) -> Mapping[InstalledPackage, Sequence[Finding]] | NotScanned | None:
+    """Match packages. An incomplete answer counts as a failure, because missing packages are not free of findings."""
+    matches = scanner.match_packages(release, packages)
+    if matches is None or isinstance(matches, NotScanned):
+        return matches
+    missing = len(set(packages) - matches.keys())
+    if missing:
+        detail = f"the scanner did not answer for {missing} of {len(packages)} packages"
+        return NotScanned(UnscannedReason.FAILED, detail)
+    return matches
 
 
 def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:

@@ -67,6 +67,9 @@ class DatedScanner:
     def prefetch(self, subjects) -> None:
         """Do nothing."""
 
+    def match_packages(self, release, packages) -> None:
+        """Return None, because only images have findings."""
+
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         found = tuple(
             finding(f"CVE-2026-{int(subject.digest[7:11], 16)}{number}", Severity.HIGH)

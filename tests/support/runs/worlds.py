@@ -114,6 +114,9 @@ class PresetScanner:
     def prefetch(self, subjects) -> None:
         self.expected = [*self.expected, *subjects]
 
+    def match_packages(self, release, packages) -> None:
+        """Return None, because only images have findings."""
+
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         self.asked.append(subject)
         if subject.digest not in self.findings:

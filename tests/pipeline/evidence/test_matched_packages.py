@@ -1,0 +1,102 @@
+"""Images whose packages are matched with a newer database instead of a scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.exposure import DatabaseScanner, ListedVulnerability, VulnerabilityDatabase, package, subject
+from support.runs.worlds import NOW, build_context
+
+from bot.model.evidence import NotScanned, UnscannedReason
+from bot.pipeline.evidence.scan_images import scan_images
+from bot.pipeline.run_context import RunContext
+from bot.state.database import Database
+from bot.state.exposure.store import DatabaseScanStore
+from bot.wiring.state import create_no_state
+
+OPENSSL, BASH = package("openssl"), package("bash")
+IMAGES = {subject("one"): (BASH, OPENSSL), subject("two"): (BASH,)}
+CVE = ListedVulnerability("CVE-2026-1", "bash")
+OLD, NEW = VulnerabilityDatabase((CVE,)), VulnerabilityDatabase((replace(CVE, fixed_in="2"),), 1)
+FAILED = NotScanned(UnscannedReason.FAILED, "no space left")
+
+
+@pytest.fixture
+def scanner():
+    return DatabaseScanner(IMAGES, OLD)
+
+
+@pytest.fixture
+def context(scanner, tmp_path) -> RunContext:
+    scans = DatabaseScanStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    state = replace(create_no_state(), scans=scans)
+    return build_context(select_scanner=lambda _: scanner, state=state)
+
+
+def scan_all(context: RunContext):
+    return scan_images(list(IMAGES), context)
+
+
+def expected_scans(database: VulnerabilityDatabase):
+    return {image: database.scan(packages) for image, packages in IMAGES.items()}
+
+
+def list_failures(context: RunContext) -> list[tuple[str, str]]:
+    return [(each.subject, each.error) for each in context.failures.list_all()]
+
+
+def test_each_image_is_scanned_only_with_the_first_database(scanner, context):
+    assert scan_all(context) == expected_scans(OLD)
+    assert scanner.scanned == list(IMAGES)
+    scanner.database = NEW
+    assert scan_all(context) == expected_scans(NEW)
+    assert scan_all(context) == expected_scans(NEW)
+    assert scanner.scanned == list(IMAGES)
+    assert list_failures(context) == []
+
+
+def test_attribution_of_findings_is_dropped_when_a_scan_was_stored(context):
+    assert {each.findings_by_package for each in scan_all(context).values()} == {None}
+
+
+def test_images_are_scanned_and_the_failure_is_reported_if_the_match_fails(scanner, context):
+    scan_all(context)
+    scanner.database, scanner.match_failure = NEW, FAILED
+    assert scan_all(context) == expected_scans(NEW)
+    assert scanner.scanned == [*IMAGES, *IMAGES]
+    assert list_failures(context) == [("trivy, packages of debian 12", "no space left")]
+
+
+def test_images_are_scanned_if_the_match_does_not_answer_for_a_package(scanner, context):
+    """Trivy omits packages without an error. They would look as if they had no vulnerabilities."""
+    scan_all(context)
+    scanner.database, scanner.omitted = NEW, [BASH]
+    assert scan_all(context) == expected_scans(NEW)
+    [(_, error)] = list_failures(context)
+    assert error == "the scanner did not answer for 1 of 2 packages"
+
+
+def test_images_are_scanned_silently_if_the_release_cannot_be_matched(scanner, context):
+    scan_all(context)
+    scanner.database = replace(NEW, releases=frozenset())
+    assert scan_all(context) == expected_scans(NEW)
+    assert scanner.scanned == [*IMAGES, *IMAGES]
+    assert list_failures(context) == []
+
+
+def test_images_of_private_and_public_scanners_are_stored_apart(scanner, context):
+    scan_all(context)
+    scan_all(replace(context, is_private=lambda _: True))
+    assert scanner.scanned == [*IMAGES, *IMAGES]
+
+
+def test_matched_scans_are_used_if_they_cannot_be_stored(scanner, context, tmp_path):
+    scan_all(context)
+    scanner.database = NEW
+    with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE UPDATE ON known_images BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    assert scan_all(context) == expected_scans(NEW)
+    assert [failed for failed, _ in list_failures(context)] == ["state"]
