@@ -259,3 +259,13 @@ def test_new_database_without_changes_writes_only_the_time_of_the_match(scans, w
     written_statements.clear()
     match(scans, replace(FIRST, day=1), IMAGE, OTHER)
     assert sorted(each.split()[1] for each in written_statements) == ["known_images", "package_scopes"]
+
+
+def test_finding_continues_if_it_vanishes_and_returns_at_the_same_time(scans, state_location):
+    """Two runs with different databases may write at the same time."""
+    location_scans = state_location.scans()
+    save(location_scans, FIRST)
+    state_location.now += DAY
+    for day, entries in enumerate([(), FIRST.entries], start=1):
+        match(location_scans, VulnerabilityDatabase(entries, day), IMAGE)
+    assert load(scans, replace(FIRST, day=2)) == {IMAGE: replace(FIRST, day=2).scan(PACKAGES)}
