@@ -35,6 +35,11 @@ def get_reason(outcome) -> UnscannedReason:
     return outcome.reason
 
 
+def advisory(version: str, date: str, kind: str = "advisory") -> dict[str, str]:
+    """Return the date of a fix, in the shape of grype/presenter/models/fix.go."""
+    return {"version": version, "date": date, "kind": kind}
+
+
 class TestFindings:
     def test_grype_scans_with_same_database_are_compared(self, stand):
         stand.scene["reports"] = {
@@ -58,22 +63,25 @@ class TestFindings:
         [
             (None, None, None),
             ([], None, None),
-            ([{"version": "5.3-1", "date": "2026-11-03", "kind": "advisory"}], None, datetime(2026, 11, 3, tzinfo=UTC)),
-            ([{"version": "5.3-1", "date": "2026-11-03T07:00:00-05:00"}], None, datetime(2026, 11, 3, tzinfo=UTC)),
-            ([{"version": "5.3-1", "date": "soon"}, {"version": "5.3-1"}], None, None),
+            ([advisory("5.3-1", "2026-11-03")], None, datetime(2026, 11, 3, tzinfo=UTC)),
+            ([advisory("5.3-1", "2026-11-03T07:00:00-05:00")], None, datetime(2026, 11, 3, tzinfo=UTC)),
+            ([advisory("5.3-1", "soon"), {"version": "5.3-1", "kind": "advisory"}], None, None),
             (
-                [{"version": "6.0", "date": "2026-11-09"}, {"version": "5.3-1", "date": "2026-11-03"}],
+                [advisory("6.0", "2026-11-09"), advisory("5.3-1", "2026-11-03")],
                 None,
                 datetime(2026, 11, 3, tzinfo=UTC),
             ),
             (
-                [{"version": "6.0", "date": "2026-11-09"}, {"version": "5.3-1", "date": "2026-11-03"}],
+                [advisory("6.0", "2026-11-09"), advisory("5.3-1", "2026-11-03")],
                 "6.0",
                 datetime(2026, 11, 9, tzinfo=UTC),
             ),
+            ([advisory("5.3-1", "2026-11-03", kind="first-observed")], None, None),
+            ([advisory("5.3-1", "2026-11-03", kind="commit")], None, None),
+            ([{"version": "5.3-1", "date": "2026-11-03"}], None, None),
         ],
     )
-    def test_publication_date_of_fix_is_read_for_the_version_suggested_by_grype(
+    def test_advisory_date_of_fix_is_read_for_the_version_suggested_by_grype(
         self, stand, available, suggested, published
     ):
         found = match("CVE-2026-0001", matchDetails=[{"fix": suggested and {"suggestedVersion": suggested}}])

@@ -26,6 +26,8 @@ from bot.scanners._reports._report_image import ReportImage, find_digests
 TOOL = "grype"
 SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
 """The types of packages that distributions provide. Grype looks them up in the data for the distribution's release."""
+_ADVISORY = "advisory"
+"""The kind of a date of a fix that is the day of an advisory."""
 _END_OF_LIFE_ALERT = "distro-eol"
 _ROLLING_DISTRIBUTIONS = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
 _SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.src\.rpm")
@@ -170,16 +172,17 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
 
 
 def _find_publication(fix: ReportObject, suggested_versions: Collection[str]) -> datetime | None:
-    """Return the time at which a fix was published; None if the report does not state it.
+    """Return the time of the advisory about a fix; None if the report does not state it.
 
     If several versions fix a vulnerability, the versions that Grype suggests for the package are used. If it suggests
-    none, the first version is used. Grype states the day of a release, an advisory or a commit, or the day of the first
-    data about the fix.
+    none, the first version is used. Days of other kinds are ignored: a commit is older than the release, and the first
+    data about a fix are as old as Grype's database.
     """
     dates = {
         read_text(each.get("version")): day
         for each in read_objects(fix.get("available"))
-        if (day := parse_time(read_text(each.get("date"))[:10])) is not None
+        if read_text(each.get("kind")) == _ADVISORY
+        and (day := parse_time(read_text(each.get("date"))[:10])) is not None
     }
     suggested_dates = (date for version, date in dates.items() if version in suggested_versions)
     return min(suggested_dates, default=min(dates.values(), default=None))
