@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.ci import FailedCheck
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
+    from bot.model.exposed_images import ContainerUse, ExposedImage, ExposureCoverage, ExposureQuery, ImageUse
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.image_name import Digest, ImageName, TagRef
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
@@ -118,6 +119,22 @@ class StageReader(Protocol):
 
     def load_fleet_facts(self) -> StageFacts:
         """Return the facts about all images in all base branches."""
+
+
+class ExposureReader(Protocol):
+    """Answers questions about exposure from the state. Every method raises StateError if the state cannot be read."""
+
+    def list_exposed(self, query: ExposureQuery) -> Sequence[ExposedImage]:
+        """Return the findings of known images, sorted by digest, whether the images are used or not."""
+
+    def list_uses(self, digests: Collection[Digest]) -> Sequence[ImageUse]:
+        """Return the references to digests, sorted by repository, also those whose tag points to one of the digests."""
+
+    def list_containers(self, digests: Collection[Digest]) -> Sequence[ContainerUse]:
+        """Return the containers that run images with these digests, or one platform of them, sorted by workload."""
+
+    def load_coverage(self) -> ExposureCoverage:
+        """Return how many images in use are known. Unknown images may have any vulnerability."""
 
 
 class HeldDigestStore(Protocol):

@@ -101,6 +101,7 @@ IMAGE_REFERENCES = define_table(
     Column("status", StorableText, nullable=False),
     Column("reason", StorableText),
     Index("image_references_by_tag", "tag"),
+    Index("image_references_by_digest", "digest", "branch"),
     has_rowid=False,
 )
 """The image references of a branch as its last visit read them."""

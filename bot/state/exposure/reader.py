@@ -1,0 +1,257 @@
+"""Answers questions about exposure from the state: which images a vulnerability affects, and where they are used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+
+from bot.core.evidence.finding_keys import FindingKey, get_finding_key, merge_findings
+from bot.model.evidence import Finding, Severity
+from bot.model.exposed_images import ContainerUse, ExposedImage, ExposureCoverage, ExposureQuery, ImageUse
+from bot.model.fix_date import FixDate, FixOrigin, choose_fix_date
+from bot.model.image import CachedManifest
+from bot.model.image_name import Digest, TagRef
+from bot.model.inventory import BranchKey
+from bot.model.workload import Workload
+from bot.state.database import Database
+from bot.state.documents import parse_document
+from bot.state.tables import MANIFESTS, TAG_DESCRIPTORS, split_into_batches
+from bot.state.tables.after_merge import CLUSTERS, RUNNING_IMAGES
+from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, PACKAGES, VULNERABILITIES
+from bot.state.tables.inventory import BRANCHES, DIGESTS, HELD_DIGESTS, IMAGE_REFERENCES, NO_DIGEST, TAGS
+
+_MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
+
+
+class DatabaseExposureReader:
+    """Implements `bot.inventory_ports.ExposureReader`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list_exposed(self, query: ExposureQuery) -> Sequence[ExposedImage]:
+        rows_by_image = defaultdict[tuple[int, FindingKey], list[tuple[Row[Any], Finding]]](list)
+        with self._database.open_for_reading() as connection:
+            for row in connection.execute(_select_findings(query)):
+                finding = _build_finding(row)
+                rows_by_image[row.image, get_finding_key(finding)].append((row, finding))
+        exposed = (_build_exposed(found) for found in rows_by_image.values())
+        return sorted(exposed, key=lambda each: (each.digest, each.platform, each.scanner, each.finding))
+
+    def list_uses(self, digests: Collection[Digest]) -> Sequence[ImageUse]:
+        uses: list[ImageUse] = []
+        with self._database.open_for_reading() as connection:
+            for batch in split_into_batches(sorted(set(digests))):
+                uses += _read_pinned_uses(connection, batch)
+                uses += _read_following_uses(connection, batch)
+        return sorted(uses, key=lambda use: (use.key, use.path, use.line_number, use.digest))
+
+    def list_containers(self, digests: Collection[Digest]) -> Sequence[ContainerUse]:
+        with self._database.open_for_reading() as connection:
+            requested = _find_children(connection, digests)
+            uses = [
+                ContainerUse(
+                    requested[Digest(row.digest)],
+                    Workload(row.name, row.namespace, row.workload_kind, row.workload),
+                    row.container,
+                    row.first_seen_at,
+                )
+                for row in connection.execute(_select_containers())
+                if row.digest in requested
+            ]
+        return sorted(uses, key=lambda use: (use.workload, use.container, use.digest))
+
+    def load_coverage(self) -> ExposureCoverage:
+        with self._database.open_for_reading() as connection:
+            matched = {Digest(row.digest): row.matched_at for row in connection.execute(_select_known())}
+            in_use = _find_pinned(connection) | _find_followed(connection)
+            running = {Digest(row.digest) for row in connection.execute(_select_containers())} - {NO_DIGEST}
+            if running - in_use - matched.keys():  # reading all manifests takes a second for 20,000 images
+                parents = _find_children(connection, matched)
+                running = {parents.get(digest, digest) for digest in running}
+        known = (in_use | running) & matched.keys()
+        oldest = min((matched[digest] for digest in known), default=None)
+        return ExposureCoverage(len(in_use | running), len(known), oldest)
+
+
+def _select_findings(query: ExposureQuery) -> Select[Any]:
+    columns = (
+        *(FINDINGS.c[name] for name in ("first_seen", "fixed_in", "severity", "fix_published_at")),
+        *(FINDINGS.c[name] for name in ("fix_seen", "fix_origin")),
+        *(VULNERABILITIES.c[name] for name in ("name", "title")),
+        PACKAGES.c.name.label("package_name"),
+        *(PACKAGES.c[name] for name in ("type", "version", "source")),
+        *(KNOWN_IMAGES.c[name] for name in ("platform", "scanner", "is_private", "matched_at")),
+        KNOWN_IMAGES.c.id.label("image"),
+        DIGESTS.c.digest,
+    )
+    return (
+        select(*columns)
+        .select_from(VULNERABILITIES)
+        .join(FINDINGS, FINDINGS.c.vulnerability == VULNERABILITIES.c.id)
+        .join(PACKAGES, PACKAGES.c.id == FINDINGS.c.package)
+        .join(IMAGE_PACKAGES, IMAGE_PACKAGES.c.package == FINDINGS.c.package)
+        .join(KNOWN_IMAGES, KNOWN_IMAGES.c.id == IMAGE_PACKAGES.c.image)
+        .join(DIGESTS, DIGESTS.c.id == KNOWN_IMAGES.c.digest)
+        .where(*_build_conditions(query))
+    )
+
+
+def _build_conditions(query: ExposureQuery) -> Iterable[ColumnElement[bool]]:
+    if query.vulnerability is not None:
+        yield VULNERABILITIES.c.name == query.vulnerability
+    if query.package is not None:
+        yield or_(PACKAGES.c.source == query.package, and_(PACKAGES.c.name == query.package, PACKAGES.c.source == ""))
+    if query.at is None:
+        yield FINDINGS.c.ended_at.is_(None)
+    else:
+        yield FINDINGS.c.first_seen <= query.at
+        yield or_(FINDINGS.c.ended_at.is_(None), FINDINGS.c.ended_at > query.at)
+
+
+def _build_finding(row: Row[Any]) -> Finding:
+    return Finding(
+        row.name,
+        row.source or row.package_name,
+        row.type,
+        row.version,
+        row.fixed_in,
+        Severity(row.severity),
+        row.title,
+        fix_published_at=row.fix_published_at,
+    )
+
+
+def _build_exposed(found: Sequence[tuple[Row[Any], Finding]]) -> ExposedImage:
+    """Return the finding of an image. Several of its packages may have it, such as those of one source package."""
+    first = found[0][0]
+    [finding] = merge_findings(finding for _, finding in found)
+    fixes = [fix for row, _ in found if (fix := _build_fix(row)) is not None]
+    return ExposedImage(
+        digest=Digest(first.digest),
+        platform=first.platform,
+        scanner=first.scanner,
+        finding=finding,
+        first_seen=min(row.first_seen for row, _ in found),
+        fix=min(fixes, key=lambda fix: fix.at, default=None) if finding.fixed_in is not None else None,
+        matched_at=first.matched_at,
+        is_private=first.is_private,
+    )
+
+
+def _build_fix(row: Row[Any]) -> FixDate | None:
+    if row.fix_seen is None:
+        return None
+    return choose_fix_date(row.fix_published_at, row.fix_seen, FixOrigin(row.fix_origin))
+
+
+_USE_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    *(BRANCHES.c[name] for name in ("forge", "host", "repository", "base_branch")),
+    *(IMAGE_REFERENCES.c[name] for name in ("path", "line_number", "owners")),
+    TAGS.c.repository.label("image_repository"),
+    TAGS.c.tag,
+    HELD_DIGESTS.c.first_seen,
+)
+_IS_HELD = and_(
+    HELD_DIGESTS.c.branch == IMAGE_REFERENCES.c.branch,
+    HELD_DIGESTS.c.tag == IMAGE_REFERENCES.c.tag,
+    HELD_DIGESTS.c.digest == IMAGE_REFERENCES.c.digest,
+    HELD_DIGESTS.c.ended_at.is_(None),
+)
+
+
+def _read_pinned_uses(connection: Connection, digests: Collection[Digest]) -> Iterable[ImageUse]:
+    query: Select[Any] = (
+        select(*_USE_COLUMNS, DIGESTS.c.digest)
+        .select_from(DIGESTS)
+        .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.digest == DIGESTS.c.id)
+        .join(BRANCHES, BRANCHES.c.id == IMAGE_REFERENCES.c.branch)
+        .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
+        .outerjoin(HELD_DIGESTS, _IS_HELD)
+        .where(DIGESTS.c.digest.in_(digests))
+    )
+    return [_build_use(row, is_pinned=True) for row in connection.execute(query)]
+
+
+def _read_following_uses(connection: Connection, digests: Collection[Digest]) -> Iterable[ImageUse]:
+    """Return the references without a digest whose tags pointed to one of the digests at their last lookup."""
+    query: Select[Any] = (
+        select(*_USE_COLUMNS, TAG_DESCRIPTORS.c.digest)
+        .select_from(TAG_DESCRIPTORS)
+        .join(TAGS, and_(TAGS.c.repository == TAG_DESCRIPTORS.c.repository, TAGS.c.tag == TAG_DESCRIPTORS.c.tag))
+        .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.tag == TAGS.c.id)
+        .join(DIGESTS, and_(DIGESTS.c.id == IMAGE_REFERENCES.c.digest, DIGESTS.c.digest == NO_DIGEST))
+        .join(BRANCHES, BRANCHES.c.id == IMAGE_REFERENCES.c.branch)
+        .outerjoin(HELD_DIGESTS, _IS_HELD)
+        .where(TAG_DESCRIPTORS.c.digest.in_(digests))
+    )
+    return [_build_use(row, is_pinned=False) for row in connection.execute(query)]
+
+
+def _build_use(row: Row[Any], *, is_pinned: bool) -> ImageUse:
+    return ImageUse(
+        Digest(row.digest),
+        BranchKey(row.forge, row.host, row.repository, row.base_branch),
+        row.path,
+        row.line_number,
+        TagRef(row.image_repository, row.tag),
+        tuple(row.owners.split()),
+        row.first_seen,
+        is_pinned,
+    )
+
+
+def _select_containers() -> Select[Any]:
+    columns = (*(RUNNING_IMAGES.c[name] for name in ("namespace", "workload_kind", "workload", "container")),)
+    return (
+        select(CLUSTERS.c.name, *columns, RUNNING_IMAGES.c.first_seen_at, DIGESTS.c.digest)
+        .join(CLUSTERS, CLUSTERS.c.id == RUNNING_IMAGES.c.cluster)
+        .join(DIGESTS, DIGESTS.c.id == RUNNING_IMAGES.c.digest)
+        .where(RUNNING_IMAGES.c.ended_at.is_(None))
+    )
+
+
+def _find_children(connection: Connection, digests: Collection[Digest]) -> Mapping[Digest, Digest]:
+    """Return for each digest, and for each image in the index with this digest, the digest itself."""
+    found: dict[Digest, Digest] = {}
+    for batch in split_into_batches(sorted(set(digests))):
+        for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(batch))):
+            if (cached := parse_document(_MANIFEST_ADAPTER, row.document)) is not None:
+                found |= {child.digest: Digest(row.digest) for child in cached.manifest.children}
+    return found | {digest: digest for digest in digests}
+
+
+def _select_known() -> Select[Any]:
+    """Select the digests of known images, each with the oldest time at which one of its platforms was matched."""
+    return (
+        select(DIGESTS.c.digest, func.min(KNOWN_IMAGES.c.matched_at).label("matched_at"))
+        .join(DIGESTS, DIGESTS.c.id == KNOWN_IMAGES.c.digest)
+        .group_by(DIGESTS.c.digest)
+    )
+
+
+def _find_pinned(connection: Connection) -> set[Digest]:
+    numbers = select(IMAGE_REFERENCES.c.digest).distinct().subquery()
+    query = (
+        select(DIGESTS.c.digest).join(numbers, numbers.c.digest == DIGESTS.c.id).where(DIGESTS.c.digest != NO_DIGEST)
+    )
+    return {Digest(digest) for digest in connection.execute(query).scalars()}
+
+
+def _find_followed(connection: Connection) -> set[Digest]:
+    """Return the digests to which the tags of references without a digest pointed at their last lookup."""
+    is_same = and_(TAGS.c.repository == TAG_DESCRIPTORS.c.repository, TAGS.c.tag == TAG_DESCRIPTORS.c.tag)
+    query = (
+        select(TAG_DESCRIPTORS.c.digest)
+        .distinct()
+        .select_from(DIGESTS)
+        .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.digest == DIGESTS.c.id)
+        .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
+        .join(TAG_DESCRIPTORS, is_same)
+        .where(DIGESTS.c.digest == NO_DIGEST)
+    )
+    return {Digest(digest) for digest in connection.execute(query).scalars()}
