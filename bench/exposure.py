@@ -4,7 +4,8 @@ Without arguments, fleets of 2,000 and 20,000 images are made up, which takes so
 packages of one of 40 releases, and about 200 findings. The images of a tag differ in the versions of their packages.
 Each step runs in a process of its own: the first scans of all images, and on later days a match of all packages with a
 newer database, without changes and with 1 % of the vulnerabilities changed. The ratio is that of the matched day to the
-first scans. The times of a real scanner are not included.
+first scans. The times of a real scanner are not included. At last, 100,000 repositories use four of the images each.
+Then the images and references are listed that a vulnerability affects.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
-from sqlalchemy import text  # noqa: E402 - the folders are put on the path above
+from sqlalchemy import insert, select, text  # noqa: E402 - the folders are put on the path above
 from support.postgresql import PostgresqlServer  # noqa: E402
 from support.values import digest  # noqa: E402
 
 from bot.core.evidence.finding_keys import merge_findings  # noqa: E402
 from bot.model.contents import InstalledPackage  # noqa: E402
 from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanSubject, Severity  # noqa: E402
+from bot.model.exposed_images import ExposureQuery  # noqa: E402
 from bot.model.image_name import TagRef  # noqa: E402
 from bot.state.database import Database  # noqa: E402
+from bot.state.exposure.reader import DatabaseExposureReader  # noqa: E402
 from bot.state.exposure.store import DatabaseScanStore  # noqa: E402
-from bot.state.tables import exposure  # noqa: E402
+from bot.state.tables import exposure, inventory  # noqa: E402
 
 FIRST_DAY = datetime(2026, 11, 25, 6, tzinfo=UTC)
 RELEASES, SOURCES, VERSIONS = 40, 800, 12
@@ -44,7 +47,9 @@ SIZES = (60, 100, 150, 250)
 IMAGES_PER_TAG = 7
 BATCH = 50
 LOADED = 2000
-STEPS = ("fill", "unchanged", "changed", "load")
+STEPS = ("fill", "unchanged", "changed", "load", "query")
+REPOSITORIES, PER_REPOSITORY = 100_000, 4
+INSERT_BATCH = 50_000
 TABLES = [table.name for name, table in vars(exposure).items() if name.isupper() and hasattr(table, "columns")]
 
 
@@ -145,11 +150,77 @@ def load_scans(store: DatabaseScanStore, count: int, tags: int) -> float:
     return took
 
 
+def use_images(database: Database, count: int) -> None:
+    """Store base branches that use the images: the first images are used most."""
+    chosen = random.Random(1)
+    images = chosen.choices(
+        range(count), [1 / (each + 1) ** 0.8 for each in range(count)], k=REPOSITORIES * PER_REPOSITORY
+    )
+    with database.open_for_writing() as connection:
+        numbers = {row.digest: row.id for row in connection.execute(select(inventory.DIGESTS))}
+        digests = [numbers[digest(f"image {image}")] for image in range(count)]
+        connection.execute(insert(inventory.TAGS), [{"id": 1, "repository": "docker.io/library/base", "tag": "1"}])
+        times = dict.fromkeys(("first_read_at", "read_at", "seen_at"), FIRST_DAY)
+        names = {"forge": "github", "host": "github.com", "base_branch": "main", "head": "c", "reader": "r"}
+        branches = [
+            {"id": number, "repository": f"acme/r{number}", "has_unread_files": False, **names, **times}
+            for number in range(1, REPOSITORIES + 1)
+        ]
+        texts = {"line_number": 1, "format": "dockerfile", "written": "base:1", "owners": "@acme/a", "status": "update"}
+        references = [
+            {
+                "branch": number // PER_REPOSITORY + 1,
+                "ordinal": number % PER_REPOSITORY,
+                "path": f"service{number % PER_REPOSITORY}/Dockerfile",
+                "tag": 1,
+                "digest": digests[image],
+                "reason": None,
+                **texts,
+            }
+            for number, image in enumerate(images)
+        ]
+        held = {(row["branch"], row["digest"]) for row in references}
+        spans = [
+            {"branch": branch, "tag": 1, "digest": held_digest, "first_seen": FIRST_DAY, "ended_at": None}
+            for branch, held_digest in held
+        ]
+        for table, rows in (
+            (inventory.BRANCHES, branches),
+            (inventory.IMAGE_REFERENCES, references),
+            (inventory.HELD_DIGESTS, spans),
+        ):
+            for start in range(0, len(rows), INSERT_BATCH):
+                connection.execute(insert(table), rows[start : start + INSERT_BATCH])
+
+
+def query_exposure(database: Database, count: int) -> float:
+    """Print the times of questions about three vulnerabilities; return the time of the slowest one."""
+    use_images(database, count)
+    reader, slowest = DatabaseExposureReader(database), 0.0
+    with database.open_for_reading() as connection:
+        users = text(
+            "select v.name, count(distinct p.image) n from vulnerabilities v join findings f on f.vulnerability = v.id "
+            "join image_packages p on p.package = f.package where f.ended_at is null group by v.name order by n, v.name"
+        )
+        names = [row.name for row in connection.execute(users)]
+    for label, name in (("rarest", names[0]), ("median", names[len(names) // 2]), ("most common", names[-1])):
+        began = time.perf_counter()
+        exposed = reader.list_exposed(ExposureQuery(name))
+        uses = reader.list_uses({each.digest for each in exposed})
+        took = time.perf_counter() - began
+        slowest = max(slowest, took)
+        print(f"    {label} vulnerability: {len(exposed):,} images, {len(uses):,} references in {took:.2f} s")
+    began = time.perf_counter()
+    reader.load_coverage()
+    print(f"    coverage: {time.perf_counter() - began:.2f} s")
+    return slowest
+
+
 def run_step(step: str, url: str, count: int) -> None:
     """Run one step in this process, and print its processor time and memory."""
     gc.disable()
     database, tags = open_database(url), max(1, count // IMAGES_PER_TAG)
-    days = {"fill": 0, "unchanged": 1, "changed": 2, "load": 2}
+    days = {"fill": 0, "unchanged": 1, "changed": 2, "load": 2, "query": 2}
     store = DatabaseScanStore(database, lambda: FIRST_DAY + timedelta(days=days[step], hours=1))
     match step:
         case "fill":
@@ -158,8 +229,10 @@ def run_step(step: str, url: str, count: int) -> None:
             took = match_all(store, count, tags, 1, 0)
         case "changed":
             took = match_all(store, count, tags, 2, 1)
-        case _:
+        case "load":
             took = load_scans(store, count, tags)
+        case _:
+            took = query_exposure(database, count)
     print(f"{took:.2f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}", flush=True)
 
 

@@ -6,14 +6,14 @@ The program is prepared once per run, for example by downloading its database. A
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bot.model.contents import InstalledPackage
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ProcessError, RegistryError
-from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
+from bot.model.evidence import Finding, NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
 from bot.model.image import PullAddress
 from bot.model.image_name import Digest
 from bot.scanners._json import UnreadableReportError
@@ -69,8 +69,13 @@ class InstalledScanner(ABC, Generic[_Session]):
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, because the program can only scan one image at a time."""
 
-    def match_packages(self, release: str, packages: Collection[InstalledPackage]) -> None:
-        """Return None, so that each image is scanned."""
+    def match_packages(
+        self,
+        release: str,  # noqa: ARG002 - the signature of the port
+        packages: Collection[InstalledPackage],  # noqa: ARG002 - the signature of the port
+    ) -> Mapping[InstalledPackage, tuple[Finding, ...]] | NotScanned | None:
+        """Return None, so that each image is scanned, unless the program can match packages."""
+        return None
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Scan the image of `subject`; return the findings, or the reason why there are no findings.

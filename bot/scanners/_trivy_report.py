@@ -5,7 +5,7 @@ If the report lacks a value, the value is None or empty, and is never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +65,9 @@ class TrivyReport:
     """The version of the image, from the label `org.opencontainers.image.version` in its config."""
     packages: tuple[InstalledPackage, ...] | None = None
     """The packages of the image; None if the report lists only vulnerable packages."""
+    findings_by_package: Mapping[InstalledPackage, tuple[Finding, ...]] | None = None
+    """The findings of each package; None if the image has other packages than those of its distribution, or if a
+    finding does not belong to exactly one package."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
@@ -91,6 +94,7 @@ def read_report(report: ReportObject) -> TrivyReport:
         image_created=parse_build_time(config.get("created")),
         version_label=_read_version_label(config),
         packages=_collect_packages(results),
+        findings_by_package=_attribute_findings(results),
     )
 
 
@@ -109,17 +113,57 @@ def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage
     return tuple(sorted({package for result in results for package in _read_packages(result)})) or None
 
 
+def _attribute_findings(results: Sequence[ReportObject]) -> Mapping[InstalledPackage, tuple[Finding, ...]] | None:
+    """Return the findings of each package; None if the image contains more than the packages of its distribution.
+
+    How Trivy finds the packages of languages depends on the files of the image.
+    """
+    if any(result.get("Class") != "os-pkgs" for result in results if result.get("Packages")):
+        return None
+    by_id: dict[str, InstalledPackage] = {}
+    findings: dict[InstalledPackage, list[Finding]] = {}
+    for result in results:
+        for entry in read_objects(result.get("Packages")):
+            package = _read_package(result, entry)
+            if package is None or by_id.setdefault(read_text(entry.get("ID")), package) != package:
+                return None
+            findings[package] = []
+        for identifier, finding in read_identified_findings(result):
+            if identifier not in by_id:
+                return None
+            findings[by_id[identifier]].append(finding)
+    return {package: merge_findings(found) for package, found in findings.items()}
+
+
 def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
-    """Yield the packages in a result.
+    packages = (_read_package(result, entry) for entry in read_objects(result.get("Packages")))
+    return (package for package in packages if package is not None)
+
+
+def _read_package(result: ReportObject, entry: ReportObject) -> InstalledPackage | None:
+    """Return a package in a result; None if it has no name or version.
 
     The epoch, version and release of a package are joined, for example to `1:2.3-4`.
     """
-    for entry in read_objects(result.get("Packages")):
-        name, version, release = (read_text(entry.get(key)) for key in ("Name", "Version", "Release"))
-        epoch, source = entry.get("Epoch"), read_text(entry.get("SrcName"))
-        if name and version:
-            full_version = (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "")
-            yield InstalledPackage(read_text(result.get("Type")), name, full_version, source if source != name else "")
+    name, source = read_text(entry.get("Name")), read_text(entry.get("SrcName"))
+    version, source_version = _join_version(entry, ""), _join_version(entry, "Src")
+    if not name or not version:
+        return None
+    return InstalledPackage(
+        read_text(result.get("Type")),
+        name,
+        version,
+        source if source != name else "",
+        source_version if source_version != version else "",
+        read_text(entry.get("Arch")),
+        read_text(entry.get("Modularitylabel")),
+    )
+
+
+def _join_version(entry: ReportObject, prefix: str) -> str:
+    version, release = (read_text(entry.get(f"{prefix}{key}")) for key in ("Version", "Release"))
+    epoch = entry.get(f"{prefix}Epoch")
+    return (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "") if version else ""
 
 
 def _read_operating_system(os_object: ReportObject) -> OperatingSystem | None:
@@ -144,6 +188,11 @@ def read_findings(result: ReportObject) -> Iterator[Finding]:
 
     The same finding can occur several times. Raises UnreadableReportError if the report cannot be read reliably.
     """
+    return (finding for _, finding in read_identified_findings(result))
+
+
+def read_identified_findings(result: ReportObject) -> Iterator[tuple[str, Finding]]:
+    """Yield the findings in one result, each with Trivy's id of the package. Raises as `read_findings` does."""
     packages = read_objects(result.get("Packages"))
     sources = {read_text(package.get("ID")): read_text(package.get("SrcName")) for package in packages}
     for item in read_objects(result.get("Vulnerabilities")):
@@ -151,7 +200,7 @@ def read_findings(result: ReportObject) -> Iterator[Finding]:
         if not package or not vulnerability_id:
             raise UnreadableReportError("the report has a vulnerability without an id or a package")
         for identifier in get_canonical_ids(vulnerability_id, read_texts(item.get("VendorIDs"))):
-            yield Finding(
+            finding = Finding(
                 id=identifier,
                 package=sources.get(read_text(item.get("PkgID"))) or package,
                 package_type=read_text(result.get("Type")),
@@ -160,3 +209,4 @@ def read_findings(result: ReportObject) -> Iterator[Finding]:
                 severity=_SEVERITIES.get(read_text(item.get("Severity")), Severity.UNKNOWN),
                 title=shorten_to_line(read_text(item.get("Title"))),
             )
+            yield read_text(item.get("PkgID")), finding

