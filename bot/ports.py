@@ -421,6 +421,11 @@ class ScanStore(Protocol):
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         """Store the packages and findings of scans."""
 
+    def save_unscanned(
+        self, scanner_name: str, outcomes: Mapping[ScanSubject, NotScanned], *, is_private: bool
+    ) -> None:
+        """Store the reasons of failed scans. The packages and findings of earlier scans are kept."""
+
     def save_matches(
         self,
         scanner: ScannerIdentity,

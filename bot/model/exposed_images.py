@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.model.evidence import Finding
@@ -78,3 +79,6 @@ class ExposureCoverage:
     known_digests: int
     matched_at: datetime | None
     """The oldest of the times at which the known images were last matched; None if no image is known."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """The number of unknown digests by the `UnscannedReason` of the last scan. Digests that no run tried to scan are
+    left out."""

@@ -10,7 +10,7 @@ from bot.model.branch_ownership import BranchPush
 from bot.model.ci import FailedCheck
 from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, Finding, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
@@ -66,6 +66,11 @@ class NoState:
         return {}
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
+        """Do nothing."""
+
+    def save_unscanned(
+        self, scanner_name: str, outcomes: Mapping[ScanSubject, NotScanned], *, is_private: bool
+    ) -> None:
         """Do nothing."""
 
     def save_matches(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from bot.core.evidence.rebuilt_scans import rebuild_scan
 from bot.model.contents import InstalledPackage
@@ -18,7 +19,10 @@ from bot.model.phases import ProgressStep
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.failures import FailureLog, build_assess_failures
 from bot.pipeline.run_context import RunContext
-from bot.ports import ProgressReporter, Scanner
+from bot.ports import ProgressReporter, Scanner, ScanStore
+
+UNNAMED = ""
+"""The name of a scanner that has no identity, such as one that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,9 @@ def scan_images(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping
 
     def scan(task: _ScanTask) -> ScanOutcome:
         outcome = _scan_image(task, context.progress)
-        if not isinstance(outcome, Scan):
-            return outcome
         with save_failures.note_state_error(FailureStage.ASSESS):  # stored at once, in case the run is killed
-            context.state.scans.save_scans({task.subjects[0]: outcome}, is_private=task.share.is_private)
-        return replace(outcome, findings_by_package=None)
+            _save_outcome(task, outcome, context.state.scans)
+        return replace(outcome, findings_by_package=None) if isinstance(outcome, Scan) else outcome
 
     for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
         outcomes |= dict.fromkeys(task.subjects, outcome)
@@ -135,6 +137,20 @@ def _match_packages(
         detail = f"the scanner did not answer for {missing} of {len(packages)} packages"
         return NotScanned(UnscannedReason.FAILED, detail)
     return matches
+
+
+def _save_outcome(task: _ScanTask, outcome: ScanOutcome, scans: ScanStore) -> None:
+    """Store a scan, or the reason why it failed, unless the config names no scanner."""
+    subject, is_private = task.subjects[0], task.share.is_private
+    match outcome:
+        case Scan():
+            scans.save_scans({subject: outcome}, is_private=is_private)
+        case NotScanned():
+            if not outcome.is_expected:
+                name = task.share.identity.name if task.share.identity is not None else UNNAMED
+                scans.save_unscanned(name, {subject: outcome}, is_private=is_private)
+        case _:
+            assert_never(outcome)
 
 
 def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:

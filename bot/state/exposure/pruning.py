@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
-from bot.state.tables import TAGS_KEPT, split_into_batches
+from bot.state.tables import TAGS_KEPT, UtcDateTime, split_into_batches
 from bot.state.tables.after_merge import RUNNING_IMAGES
 from bot.state.tables.exposure import (
     FINDINGS,
@@ -30,7 +30,8 @@ def prune_exposure(connection: Connection, at: datetime) -> None:
 
     An image that a base branch held or a cluster ran is kept as long as the history of that use.
     """
-    unmatched = KNOWN_IMAGES.c.matched_at < at - UNUSED_IMAGES_KEPT
+    last_attempt = func.coalesce(KNOWN_IMAGES.c.matched_at, KNOWN_IMAGES.c.unscanned_at)
+    unmatched = last_attempt < bindparam("before", at - UNUSED_IMAGES_KEPT, UtcDateTime)
     old_images = dict(connection.execute(select(KNOWN_IMAGES.c.id, KNOWN_IMAGES.c.digest).where(unmatched)).all())
     if old_images:
         used = _find_used_digests(connection, set(old_images.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -67,15 +67,17 @@ class DatabaseExposureReader:
 
     def load_coverage(self) -> ExposureCoverage:
         with self._database.open_for_reading() as connection:
-            matched = {Digest(row.digest): row.matched_at for row in connection.execute(_select_known())}
+            tried = {Digest(row.digest): row for row in connection.execute(_select_known())}
+            matched = {digest: row.matched_at for digest, row in tried.items() if row.matched_at is not None}
             in_use = _find_pinned(connection) | _find_followed(connection)
             running = {Digest(row.digest) for row in connection.execute(_select_containers())} - {NO_DIGEST}
-            if running - in_use - matched.keys():  # reading all manifests takes a second for 20,000 images
-                parents = _find_children(connection, matched)
+            if running - in_use - tried.keys():  # reading all manifests takes a second for 20,000 images
+                parents = _find_children(connection, tried)
                 running = {parents.get(digest, digest) for digest in running}
         known = (in_use | running) & matched.keys()
         oldest = min((matched[digest] for digest in known), default=None)
-        return ExposureCoverage(len(in_use | running), len(known), oldest)
+        reasons = Counter(tried[digest].reason for digest in ((in_use | running) & tried.keys()) - known)
+        return ExposureCoverage(len(in_use | running), len(known), oldest, reasons)
 
 
 def _select_findings(query: ExposureQuery) -> Select[Any]:
@@ -226,9 +228,13 @@ def _find_children(connection: Connection, digests: Collection[Digest]) -> Mappi
 
 
 def _select_known() -> Select[Any]:
-    """Select the digests of known images, each with the oldest time at which one of its platforms was matched."""
+    """Select the digests that runs tried to scan, each with the oldest time at which a platform was matched.
+
+    A digest has a reason for failed scans. If its platforms have several reasons, it is one of them.
+    """
+    matched_at = func.min(KNOWN_IMAGES.c.matched_at).label("matched_at")
     return (
-        select(DIGESTS.c.digest, func.min(KNOWN_IMAGES.c.matched_at).label("matched_at"))
+        select(DIGESTS.c.digest, matched_at, func.max(KNOWN_IMAGES.c.reason).label("reason"))
         .join(DIGESTS, DIGESTS.c.id == KNOWN_IMAGES.c.digest)
         .group_by(DIGESTS.c.digest)
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bot.core.evidence.rebuilt_scans import is_attributed
 from bot.model.contents import InstalledPackage
-from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanSubject
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanSubject
 from bot.state.exposure.finding_writer import DAILY, end_findings, find_daily_packages, write_findings
 from bot.state.exposure.numbers import (
     add_packages,
@@ -40,6 +40,12 @@ LATE_RUNS = timedelta(days=5)
 """How much older than the newest database that of a parallel run may be. Its findings would replace newer ones. If a
 database is even older, the time of the newest one must be wrong, because scanners refuse databases of this age."""
 
+NOTED_EVERY = timedelta(days=1)
+"""How often a scan that fails in the same way again is noted, so that most runs write nothing about it."""
+
+_SUCCEEDED: Mapping[str, str | None] = {"reason": None, "detail": ""}
+"""The columns of an image whose last scan or match succeeded."""
+
 _Findings = Mapping[InstalledPackage, Sequence[Finding]]
 
 
@@ -57,6 +63,19 @@ class ScanWriter:
         for (digest, platform, _), scan in images.items():
             if len(scan.packages or ()) + len(scan.findings) + len(scan.suppressed) <= MAX_IMAGE_ROWS:
                 self._write_scan(self._digests.get_digest_id(digest), platform, scan)
+
+    def write_unscanned(self, scanner: str, outcomes: Mapping[ScanSubject, NotScanned]) -> None:
+        """Write the reasons of failed scans. What is known about the images is kept."""
+        self._digests.add_digests(subject.digest for subject in outcomes)
+        for subject, outcome in outcomes.items():
+            digest = self._digests.get_digest_id(subject.digest)
+            known = self._find_image(scanner, digest, subject.platform)
+            values = {"reason": outcome.reason.value, "detail": make_storable(outcome.detail)}
+            if known is not None and _is_noted(known, outcome, self._at):
+                continue
+            image = known.id if known is not None else self._add_image(digest, subject.platform, scanner)
+            is_same = KNOWN_IMAGES.c.id == image
+            self._connection.execute(update(KNOWN_IMAGES).where(is_same).values(**values, unscanned_at=self._at))
 
     def write_matches(
         self, scanner: ScannerIdentity, release: str, matches: _Findings, subjects: Collection[ScanSubject]
@@ -76,18 +95,20 @@ class ScanWriter:
         numbers = find_packages(self._connection, scope.id, storable)
         self._write_shared(scope, scanner, {numbers[each]: storable[each] for each in numbers}, images)
         identity = (scanner.version, scanner.database)
-        old = [number for number, row in images.items() if (row.scanner_version, row.database_built) != identity]
+        old = [
+            number
+            for number, row in images.items()
+            if (row.scanner_version, row.database_built) != identity or scanner.database is None or row.reason
+        ]
+        values = {"scanner_version": scanner.version, "database_built": scanner.database, "matched_at": self._at}
+        values |= _SUCCEEDED
         for batch in split_into_batches(old):
-            values = {"scanner_version": scanner.version, "database_built": scanner.database, "matched_at": self._at}
             self._connection.execute(update(KNOWN_IMAGES).where(KNOWN_IMAGES.c.id.in_(batch)).values(values))
 
     def _write_scan(self, digest: int, platform: str, scan: Scan) -> None:
         is_shared = is_attributed(scan)
-        known = next(
-            (row for row in self._find_images(scan.scanner.name, [digest]) if row.platform == platform),
-            None,
-        )
-        image = known.id if known is not None else self._add_image(digest, platform, scan)
+        known = self._find_image(scan.scanner.name, digest, platform)
+        image = known.id if known is not None else self._add_image(digest, platform, scan.scanner.name)
         is_current = True
         if is_shared:
             is_current = self._write_shared_packages(image, scan)
@@ -101,11 +122,15 @@ class ScanWriter:
             "created": scan.created,
             "version": None if scan.version is None else make_storable(scan.version),
             "lists_packages": scan.packages is not None,
+            **_SUCCEEDED,
         }
         has_changed = known is None or any(getattr(known, name) != value for name, value in values.items())
         if has_changed or scan.scanner.database is None:
             is_same = KNOWN_IMAGES.c.id == image
             self._connection.execute(update(KNOWN_IMAGES).where(is_same).values(**values, matched_at=self._at))
+
+    def _find_image(self, scanner: str, digest: int, platform: str) -> Row[Any] | None:
+        return next((row for row in self._find_images(scanner, [digest]) if row.platform == platform), None)
 
     def _find_images(self, scanner: str, digests: Collection[int]) -> Iterable[Row[Any]]:
         """Yield the rows of images with these numbers of digests."""
@@ -114,10 +139,10 @@ class ScanWriter:
             query = select(KNOWN_IMAGES).where(KNOWN_IMAGES.c.digest.in_(batch), *is_same)
             yield from self._connection.execute(query)
 
-    def _add_image(self, digest: int, platform: str, scan: Scan) -> int:
+    def _add_image(self, digest: int, platform: str, scanner: str) -> int:
         """Add a row for an image, and return its number. The image does not count as matched yet."""
-        key = {"digest": digest, "platform": platform, "scanner": scan.scanner.name, "is_private": self._is_private}
-        row = {**key, "scanner_version": "", "os": "", "lists_packages": False, "matched_at": self._at}
+        key = {"digest": digest, "platform": platform, "scanner": scanner, "is_private": self._is_private}
+        row = {**key, "scanner_version": "", "os": "", "lists_packages": False, "detail": ""}
         self._connection.execute(insert(KNOWN_IMAGES).values(row))
         is_same = (KNOWN_IMAGES.c[name] == value for name, value in key.items())
         number: int = self._connection.execute(select(KNOWN_IMAGES.c.id).where(*is_same)).scalar_one()
@@ -152,7 +177,8 @@ class ScanWriter:
         own = add_packages(self._connection, self._add_scope(scan, None, image).id, named) if named or before else {}
         by_number: dict[int, Sequence[Finding]] = dict.fromkeys(before, ())
         by_number |= {number: findings.get(package, ()) for package, number in own.items()}
-        is_daily = known is not None and known.matched_at >= self._at - DAILY
+        last_match = known.matched_at if known is not None else None
+        is_daily = last_match is not None and last_match >= self._at - DAILY
         write_findings(self._connection, by_number, self._at, lambda packages: packages if is_daily else ())
         numbers = add_packages(self._connection, list_scope.id, listed) if list_scope is not None else {}
         self._replace_packages(image, {*numbers.values(), *own.values(), *before})
@@ -225,6 +251,13 @@ class ScanWriter:
 
     def _add_scope(self, scan: Scan, release: str | None, image: int = ALL_IMAGES) -> Row[Any]:
         return add_scope(self._connection, scan.scanner.name, release, image, is_private=self._is_private)
+
+
+def _is_noted(known: Row[Any], outcome: NotScanned, at: datetime) -> bool:
+    """Return True if the same failure of the scan was noted recently."""
+    if (known.reason, known.detail) != (outcome.reason.value, make_storable(outcome.detail)):
+        return False
+    return known.unscanned_at is not None and known.unscanned_at > at - NOTED_EVERY
 
 
 def _is_late(scope: Row[Any], scanner: ScannerIdentity) -> bool:

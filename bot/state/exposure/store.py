@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from bot.model.contents import InstalledPackage
-from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
 from bot.state.database import Database
 from bot.state.exposure.scan_loader import load_scans, load_stored_packages
 from bot.state.exposure.scan_writer import ScanWriter
@@ -35,6 +35,14 @@ class DatabaseScanStore:
             return
         with self._database.open_for_writing() as connection:
             ScanWriter(connection, self._now(), is_private=is_private).write_scans(scans)
+
+    def save_unscanned(
+        self, scanner_name: str, outcomes: Mapping[ScanSubject, NotScanned], *, is_private: bool
+    ) -> None:
+        if not outcomes:
+            return
+        with self._database.open_for_writing() as connection:
+            ScanWriter(connection, self._now(), is_private=is_private).write_unscanned(scanner_name, outcomes)
 
     def save_matches(
         self,

@@ -30,10 +30,13 @@ KNOWN_IMAGES = define_table(
     Column("created", UtcDateTime),
     Column("version", StorableText),
     Column("lists_packages", Boolean, nullable=False),
-    Column("matched_at", UtcDateTime, nullable=False),
+    Column("matched_at", UtcDateTime),  # NULL if no scan succeeded
+    Column("reason", StorableText),  # an `UnscannedReason`; NULL if the last scan or match succeeded
+    Column("detail", StorableText, nullable=False),
+    Column("unscanned_at", UtcDateTime),  # the last time that a scan did not succeed
     UniqueConstraint("digest", "platform", "scanner", "is_private"),
 )
-"""The images that were scanned, each with its last scan or match. `digest` is a number of the table `digests`."""
+"""The images that runs tried to scan, each with its last scan or match. `digest` is a number of the table `digests`."""
 
 PACKAGE_SCOPES = define_table(
     "package_scopes",

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 from support.exposure import DatabaseScanner, ListedVulnerability, VulnerabilityDatabase, package, subject
-from support.runs.worlds import NOW, build_context
+from support.runs.worlds import NOW, PresetScanner, build_context
 
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.pipeline.evidence.scan_images import scan_images
 from bot.pipeline.run_context import RunContext
+from bot.scanners.no_scanner import NoScanner
 from bot.state.database import Database
 from bot.state.exposure.store import DatabaseScanStore
 from bot.wiring.state import create_no_state
@@ -100,3 +101,17 @@ def test_matched_scans_are_used_if_they_cannot_be_stored(scanner, context, tmp_p
         )
     assert scan_all(context) == expected_scans(NEW)
     assert [failed for failed, _ in list_failures(context)] == ["state"]
+
+
+def test_reason_of_a_failed_scan_is_stored(context, tmp_path):
+    failing = replace(context, select_scanner=lambda _: PresetScanner({}))
+    scan_all(failing)
+    with Database.sqlite(tmp_path / "state.db").open_for_reading() as connection:
+        reasons = connection.exec_driver_sql("SELECT scanner, reason FROM known_images").all()
+    assert reasons == [("Told", "image-gone")] * len(IMAGES)
+
+
+def test_missing_scanner_that_the_config_does_not_name_is_not_stored(context, tmp_path):
+    scan_all(replace(context, select_scanner=lambda _: NoScanner()))
+    with Database.sqlite(tmp_path / "state.db").open_for_reading() as connection:
+        assert connection.exec_driver_sql("SELECT * FROM known_images").all() == []

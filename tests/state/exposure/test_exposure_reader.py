@@ -9,7 +9,7 @@ from support.exposure import DAY, RELEASE, ListedVulnerability, VulnerabilityDat
 from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_verdict, build_visit
 
-from bot.model.evidence import ScanSubject, Severity
+from bot.model.evidence import NotScanned, ScanSubject, Severity, UnscannedReason
 from bot.model.exposed_images import ContainerUse, ExposureCoverage, ExposureQuery, ImageUse
 from bot.model.fix_date import FixDate, FixOrigin
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind, TagDescriptor
@@ -22,6 +22,7 @@ CVE = ListedVulnerability("CVE-2026-1", "openssl", severity=Severity.CRITICAL)
 OTHER_CVE = ListedVulnerability("CVE-2026-2", "bash", "2")
 DATABASE = VulnerabilityDatabase((CVE, OTHER_CVE))
 OLD_IMAGE, NEW_IMAGE = (ScanSubject(PYTHON, each, "linux/amd64") for each in (OLD, NEW))
+UNKNOWN = digest("unknown")
 WORKLOAD = Workload("prod", "shop", "Deployment", "web")
 
 
@@ -138,8 +139,8 @@ def test_container_that_no_longer_runs_is_not_listed(reader, state_location):
 
 
 def test_coverage_counts_pinned_followed_and_running_digests(reader, inventory, lookup_store, state_location):
-    unknown, child = digest("unknown"), digest("child")
-    inventory.record_visits([build_visit(f"python:3.12@{OLD}", f"redis:7@{unknown}", "python:3.12")], {}, NOW)
+    child = digest("child")
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", f"redis:7@{UNKNOWN}", "python:3.12")], {}, NOW)
     lookup_store.record_tags({PYTHON: TagDescriptor(NEW, "m")}, NOW)
     assert reader.load_coverage() == ExposureCoverage(3, 2, state_location.now)
     index = Manifest(NEW, ManifestKind.INDEX, "m", (ChildManifest(child, "linux/amd64"),))
@@ -150,3 +151,13 @@ def test_coverage_counts_pinned_followed_and_running_digests(reader, inventory, 
 
 def test_coverage_of_an_empty_state_is_zero(state_location):
     assert DatabaseExposureReader(state_location.database()).load_coverage() == ExposureCoverage(0, 0, None)
+
+
+def test_coverage_counts_unknown_digests_by_reason(reader, scans, inventory, state_location):
+    unsupported = NotScanned(UnscannedReason.OS_UNSUPPORTED)
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", f"redis:7@{UNKNOWN}")], {}, NOW)
+    unknown_image = ScanSubject(PYTHON, UNKNOWN, "linux/amd64")
+    scans.save_unscanned("trivy", {unknown_image: unsupported, OLD_IMAGE: unsupported}, is_private=False)
+    assert reader.load_coverage() == ExposureCoverage(2, 1, state_location.now, {"os-unsupported": 1})
+    scans.save_scans({unknown_image: DATABASE.scan([])}, is_private=False)
+    assert reader.load_coverage() == ExposureCoverage(2, 2, state_location.now)

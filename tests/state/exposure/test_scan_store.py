@@ -10,7 +10,14 @@ from support.exposure import DAY, RELEASE, ListedVulnerability, VulnerabilityDat
 from support.values import finding
 
 from bot.core.evidence.rebuilt_scans import rebuild_scan
-from bot.model.evidence import Scan, ScannerIdentity, Severity, SuppressedFinding
+from bot.model.evidence import (
+    NotScanned,
+    Scan,
+    ScannerIdentity,
+    Severity,
+    SuppressedFinding,
+    UnscannedReason,
+)
 from bot.model.image_name import TagRef
 from bot.state.exposure import scan_writer
 from bot.state.no_state import NoState
@@ -55,6 +62,7 @@ def test_run_without_a_state_loads_no_scans():
     store = NoState()
     save(store, FIRST)
     match(store, SECOND, IMAGE)
+    store.save_unscanned("trivy", {IMAGE: FAILED}, is_private=False)
     assert load(store, FIRST) == load(store, SECOND) == store.load_packages("trivy", [IMAGE], is_private=False) == {}
 
 
@@ -269,3 +277,25 @@ def test_finding_continues_if_it_vanishes_and_returns_at_the_same_time(scans, st
     for day, entries in enumerate([(), FIRST.entries], start=1):
         match(location_scans, VulnerabilityDatabase(entries, day), IMAGE)
     assert load(scans, replace(FIRST, day=2)) == {IMAGE: replace(FIRST, day=2).scan(PACKAGES)}
+
+
+FAILED = NotScanned(UnscannedReason.FAILED, "no space \0 left")
+
+
+def test_failed_scan_keeps_what_an_earlier_scan_found(scans):
+    scan = save(scans, FIRST)
+    scans.save_unscanned("trivy", {IMAGE: FAILED, OTHER: FAILED}, is_private=False)
+    assert load(scans, FIRST, IMAGE, OTHER) == {IMAGE: scan}
+    assert scans.load_packages("trivy", [IMAGE, OTHER], is_private=False).keys() == {IMAGE}
+
+
+def test_equal_failures_are_noted_once_a_day(state_location, scans, written_statements):
+    scans.save_unscanned("trivy", {IMAGE: FAILED}, is_private=False)
+    written_statements.clear()
+    scans.save_unscanned("trivy", {IMAGE: FAILED}, is_private=False)
+    assert written_statements == []
+    scans.save_unscanned("trivy", {IMAGE: replace(FAILED, detail="other")}, is_private=False)
+    assert len(written_statements) == 1
+    state_location.now += 2 * DAY
+    scans.save_unscanned("trivy", {IMAGE: replace(FAILED, detail="other")}, is_private=False)
+    assert len(written_statements) == 2
