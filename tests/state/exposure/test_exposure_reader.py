@@ -71,7 +71,7 @@ def test_findings_of_a_package_are_found_by_the_name_in_findings(reader, name, i
     assert {each.finding.id for each in reader.list_exposed(ExposureQuery(package=name))} == ids
 
 
-def test_fix_is_dated_by_the_first_match_that_contains_it(reader, scans, state_location):
+def test_fix_is_dated_by_the_first_match_with_the_fix(reader, scans, state_location):
     state_location.now += DAY
     fixing = VulnerabilityDatabase((replace(CVE, fixed_in="3"), OTHER_CVE), 1)
     store = state_location.scans()
@@ -84,7 +84,7 @@ def test_fix_is_dated_by_the_first_match_that_contains_it(reader, scans, state_l
 
 
 @pytest.mark.parametrize("days", [-3, 3])
-def test_fix_is_dated_by_its_advisory_unless_it_was_seen_before(reader, scans, state_location, days):
+def test_fix_is_dated_by_an_earlier_advisory(reader, scans, state_location, days):
     published = state_location.now + days * DAY
     match(scans, VulnerabilityDatabase((replace(OTHER_CVE, published=published),), 1))
     seen = FixDate(state_location.now, FixOrigin.AT_LEAST)
@@ -107,7 +107,7 @@ def test_private_findings_are_marked(reader, scans):
     assert sorted(listed) == [False, True]
 
 
-def test_references_to_a_digest_are_listed_with_the_start_of_their_use(reader, inventory):
+def test_references_to_a_digest_are_listed_with_the_start_of_use(reader, inventory):
     inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, NOW)
     verdict = build_verdict(f"python:3.12@{OLD}", path="a/Dockerfile", owners=("@acme/web", "@acme/all"))
     inventory.record_visits([build_visit(verdict), build_visit(f"python:3.12@{NEW}", key=API)], {}, NOW + DAY)
@@ -117,7 +117,7 @@ def test_references_to_a_digest_are_listed_with_the_start_of_their_use(reader, i
     assert reader.list_uses([digest("unused")]) == []
 
 
-def test_references_that_follow_a_tag_are_listed_for_its_digest(reader, inventory, lookup_store):
+def test_references_that_follow_a_tag_are_listed_for_the_current_digest(reader, inventory, lookup_store):
     lookup_store.record_tags({PYTHON: TagDescriptor(OLD, "m")}, NOW)
     inventory.record_visits([build_visit("python:3.12")], {}, NOW)
     assert [(each.digest, each.key, each.is_pinned) for each in reader.list_uses([OLD, NEW])] == [(OLD, WEB, False)]
