@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from support.scanners.trivy import (
@@ -12,6 +13,8 @@ from support.scanners.trivy import (
     DEBIAN_RELEASE,
     NEW,
     OLD,
+    UBUNTU_RELEASE,
+    VULNERABILITIES,
     TrivyStand,
     alpine,
     debian,
@@ -22,6 +25,7 @@ from support.scanners.trivy import (
 from bot.core.evidence.finding_keys import merge_findings
 from bot.core.evidence.rebuilt_scans import is_attributed, rebuild_scan
 from bot.demo.images import DemoPackage, build_debian_root, build_image, build_layer
+from bot.demo.trivy_database import TAG, PackageAdvisory, VulnerabilityDatabase, make_fictional_id
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import Scan, StoredPackages, UnscannedReason
 from bot.scanners import _trivy_matches
@@ -30,6 +34,7 @@ from bot.scanners._trivy_matches import build_sbom, parse_matches
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
+DPKG_STATUS = "var/lib/dpkg/status"
 OF_OTHER_SOURCE = (DemoPackage("openssl", "1:3.9.0-1", "openssl (3.5.0-1)"), DemoPackage("bash", "2:5.2.0-1+b1"))
 """Packages whose versions differ from those of their sources, to which advisories refer."""
 
@@ -66,12 +71,26 @@ def test_matched_packages_give_the_scan_of_the_image(stand, image, release):
     assert rebuild_scan(scanned.scanner, stored, matches) == scanned
 
 
-def test_alpine_packages_are_matched_with_the_release_of_their_repositories(stand):
+def test_alpine_packages_are_matched_with_the_release_of_repositories(stand):
     """The image names release 3.99, but its packages come from another release, whose data Trivy uses."""
     root = "https://dl-cdn.alpinelinux.org/alpine/v3.99/main\n"
     scanned = scan(stand, alpine(root))
     assert scanned.release == ALPINE_RELEASE
     assert match(stand, scanned.release, scanned.packages) == scanned.findings_by_package
+
+
+def test_matched_packages_of_ubuntu_give_the_scan_of_the_image(stand, tmp_path):
+    advisory = PackageAdvisory(UBUNTU_RELEASE, "openssl", make_fictional_id(1), "3.5.2-1")
+    built = VulnerabilityDatabase(VULNERABILITIES, [advisory], datetime.now(UTC))
+    stand.registry.push(built.build_database_artifact(), "ubuntu-db", TAG)
+    scanner = stand.scanner(
+        cache=tmp_path / "cache", database_address=stand.address(f"{stand.registry.host}/ubuntu-db:{TAG}")
+    )
+    names = f"DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE={UBUNTU_RELEASE.split()[1]}\n"
+    files = {"etc/lsb-release": names.encode(), DPKG_STATUS: build_debian_root(DEBIAN, OLD)[DPKG_STATUS]}
+    scanned = scanner.scan(stand.subject(build_image([build_layer(files)])))
+    assert (scanned.release, [each.package for each in scanned.findings]) == (UBUNTU_RELEASE, ["openssl"])
+    assert scanner.match_packages(UBUNTU_RELEASE, scanned.packages) == scanned.findings_by_package
 
 
 def test_packages_of_several_images_are_matched_at_once(stand, monkeypatch):

@@ -92,7 +92,7 @@ def test_images_of_private_and_public_scanners_are_stored_apart(scanner, context
     assert scanner.scanned == [*IMAGES, *IMAGES]
 
 
-def test_matched_scans_are_used_if_they_cannot_be_stored(scanner, context, tmp_path):
+def test_matched_scans_are_used_if_the_state_cannot_be_written(scanner, context, tmp_path):
     scan_all(context)
     scanner.database = NEW
     with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:

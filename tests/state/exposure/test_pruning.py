@@ -67,7 +67,7 @@ def test_packages_of_other_images_are_kept(scans, state_location):
     assert count_rows(state_location) == dict.fromkeys(tables, 1)
 
 
-def test_image_that_a_base_branch_held_is_kept_during_its_history(scans, state_location, inventory):
+def test_image_that_a_base_branch_held_is_kept_with_the_history(scans, state_location, inventory):
     inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, NOW)
     inventory.record_visits([build_visit()], {}, NOW + DAY)
     save(scans, IMAGE, BASH)

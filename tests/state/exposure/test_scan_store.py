@@ -269,7 +269,7 @@ def test_new_database_without_changes_writes_only_the_time_of_the_match(scans, w
     assert sorted(each.split()[1] for each in written_statements) == ["known_images", "package_scopes"]
 
 
-def test_finding_continues_if_it_vanishes_and_returns_at_the_same_time(scans, state_location):
+def test_finding_that_returns_at_the_time_of_the_end_continues(scans, state_location):
     """Two runs with different databases may write at the same time."""
     location_scans = state_location.scans()
     save(location_scans, FIRST)
@@ -282,7 +282,7 @@ def test_finding_continues_if_it_vanishes_and_returns_at_the_same_time(scans, st
 FAILED = NotScanned(UnscannedReason.FAILED, "no space \0 left")
 
 
-def test_failed_scan_keeps_what_an_earlier_scan_found(scans):
+def test_failed_scan_keeps_the_findings_of_an_earlier_scan(scans):
     scan = save(scans, FIRST)
     scans.save_unscanned("trivy", {IMAGE: FAILED, OTHER: FAILED}, is_private=False)
     assert load(scans, FIRST, IMAGE, OTHER) == {IMAGE: scan}
