@@ -243,7 +243,11 @@ def _translate_dependabot(
 
 
 def _make_unread_translation(bot: str, path: FilePath) -> BotTranslation:
-    return BotTranslation(bot, path, (), (UntranslatedSetting(path, "the file could not be parsed"),), "")
+    """Return a translation that ignores all images, because the file may forbid any update."""
+    reason = "the file could not be parsed, so all images are ignored"
+    return BotTranslation(
+        bot, path, (TranslatedRule(path, {"ignore": True}),), (UntranslatedSetting(path, reason),), ""
+    )
 
 
 def _read_file(tree: FileTree, entry: TreeEntry) -> bytes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from bot.core.globs import has_wildcard, is_any_glob_match
 from bot.formats._syntax.renovate.presets import ConfigLayer, PlainValue
 from bot.model.updater import BotUpdateType
+from bot.starter.renovate_limits import list_merge_limits, list_version_limits, list_waiting_options
 from bot.starter.translation import RuleValue
 
 Match = Mapping[str, tuple[str, ...]]
@@ -88,9 +89,9 @@ def _list_removals(layer: ConfigLayer, types: Sequence[str] | None) -> set[Part]
         removed.add(_PINS)
     if "automerge" in layer and layer["automerge"] is not True:
         removed |= {("automerge", _merge_type(kind)) for kind in kinds}
-    if limits_versions(layer):
+    if list_version_limits(layer):
         removed |= {("update", f"open {kind}") for kind in kinds if kind in VERSION_TYPES}
-    if limits_automerge(layer):
+    if list_merge_limits(layer):
         removed |= {("automerge", f"free {_merge_type(kind)}") for kind in kinds}
     return removed
 
@@ -108,20 +109,6 @@ def _list_additions(layer: ConfigLayer, types: Sequence[str] | None) -> set[Part
     return added
 
 
-def limits_versions(layer: ConfigLayer) -> bool:
-    """Return True if a layer restricts the versions in a way that basebump cannot express."""
-    approval = layer.get("dependencyDashboardApproval")
-    return bool(layer.get("allowedVersions") or approval not in (None, False) or layer.get("extends"))
-
-
-def limits_automerge(layer: ConfigLayer) -> bool:
-    """Return True if a layer restricts automerge in a way that basebump cannot express."""
-    approval = layer.get("dependencyDashboardApproval")
-    schedule = layer.get("automergeSchedule")
-    is_limited = schedule not in (None, "at any time", ["at any time"])
-    return bool(is_limited or approval not in (None, False) or layer.get("extends"))
-
-
 def _select(types: Sequence[str] | None) -> list[BotUpdateType]:
     return [kind for kind in BotUpdateType if types is None or kind in types]
 
@@ -136,17 +123,22 @@ def _list_block_removals(kind: BotUpdateType, block: Mapping[str, PlainValue]) -
     removed: set[Part] = set()
     if block.get("enabled") is False:
         removed.add((_KEYS_BY_TYPE[kind], f"open {kind}"))
-    if limits_versions(block) and kind in VERSION_TYPES:
+    if list_version_limits(block) and kind in VERSION_TYPES:
         removed.add(("update", f"open {kind}"))
-    if ("automerge" in block and block["automerge"] is not True) or limits_automerge(block):
+    if ("automerge" in block and block["automerge"] is not True) or _is_merge_limited(block):
         removed |= {("automerge", f"{prefix} {_merge_type(kind)}") for prefix in ("free", "block")}
     return removed
 
 
 def _list_block_additions(kind: BotUpdateType, block: Mapping[str, PlainValue]) -> set[Part]:
-    if block.get("automerge") is True and not limits_automerge(block) and kind in _IMAGE_TYPES:
+    if block.get("automerge") is True and not _is_merge_limited(block) and kind in _IMAGE_TYPES:
         return {("automerge", f"{prefix} {kind}") for prefix in ("free", "block")}
     return set()
+
+
+def _is_merge_limited(block: Mapping[str, PlainValue]) -> bool:
+    """Return True if a block restricts automatic merges, or delays updates of a single type."""
+    return bool(list_merge_limits(block) or list_waiting_options(block))
 
 
 def apply_effect(parts: frozenset[Part], effect: Effect) -> frozenset[Part]:

@@ -20,7 +20,7 @@ from bot.formats._syntax.renovate.presets import (
     list_texts,
     resolve_presets,
 )
-from bot.formats._syntax.renovate.settings import read_package_rule
+from bot.formats._syntax.renovate.settings import read_package_rule, rename_former_matchers
 from bot.model.source import FilePath
 from bot.model.updater import BotUpdateType, PackageRule, UpdateTypeSettings
 from bot.starter.image_globs import convert_conditions, convert_globs, convert_names, is_name_match
@@ -37,6 +37,13 @@ from bot.starter.permissions import (
     read_effect,
 )
 from bot.starter.renovate_keys import TRANSLATED_OPTIONS, translate_options
+from bot.starter.renovate_limits import (
+    WAITING_OPTIONS,
+    list_merge_limits,
+    list_unknown_limits,
+    list_version_limits,
+    list_waiting_options,
+)
 from bot.starter.translation import (
     BotTranslation,
     RuleValue,
@@ -56,8 +63,6 @@ _VENDORED_FOLDERS = frozenset({"**/node_modules/**", "**/bower_components/**", "
 _UPDATE_TYPES = "matchUpdateTypes"
 _SAFETY_OPTIONS = frozenset({"enabled", "automerge", "pinDigests"})
 """The options that `read_effect` reads."""
-_WAITING_OPTIONS = frozenset({"schedule", "minimumReleaseAge", "stabilityDays"})
-"""The options that delay updates. If one of them cannot be translated, basebump merges nothing automatically."""
 _SCOPE_OPTIONS = {
     "includePaths": "path",
     "enabledManagers": "format",
@@ -67,9 +72,16 @@ _SCOPE_OPTIONS = {
 """The options that name all files, managers or branches that Renovate uses, with the key of the basebump condition."""
 _DEFAULT_BRANCH = "$default"
 _BLOCKS = frozenset(map(str, BotUpdateType))
+_PARTIAL_OPTIONS = ("includePaths", "ignorePaths", "ignoreDeps", "packageRules")
+"""The options that restrict only some of the images of a manager if they are in the block of the manager."""
+_SILENT = "silent"
+"""The value of `mode` with which Renovate opens no pull requests."""
 _INEXACT = "basebump has no exact equivalent of its conditions"
 _HANDLED_OPTIONS = _SAFETY_OPTIONS | frozenset(
-    {"$schema", "description", "extends", "packageRules", "ignoreDeps", "ignorePaths", "ignorePresets", "timezone"}
+    {
+        *("$schema", "description", "extends", "packageRules", "ignoreDeps", "ignorePaths", "ignorePresets"),
+        *("mode", "timezone"),
+    }
 )
 _PRESET = re.compile(r"(?:default)?(?P<name>[a-zA-Z]*:[\w-]+)(?:\((?P<arguments>[^()]*)\))?")
 _SCHEDULES = {
@@ -195,7 +207,7 @@ class _RenovateTranslator:
             literal = [f"**{each}**" for each in globs if "*" not in each and "?" not in each]
             match = {"path": (*globs, *literal)} if globs else {}
             yield TranslatedRule(self._locate("ignorePaths"), {"ignore": True}, match)
-        if images := tuple(each for each in self._convert_ignored_names(names) if each in self._images):
+        if images := self._convert_ignored_names(names):
             yield TranslatedRule(self._locate("ignoreDeps"), {"ignore": True}, {"image": images})
 
     def _convert_ignored_names(self, values: Collection[str]) -> tuple[str, ...]:
@@ -212,6 +224,10 @@ class _RenovateTranslator:
 
         Yield nothing if the config names none. If the names cannot be translated, the step permits nothing.
         """
+        if any(each.get("mode") == _SILENT for each in layers):
+            self._report("mode", "Renovate opens no pull requests, so all images are ignored")
+            yield Step({}, Effect())
+            return
         match: dict[str, tuple[str, ...]] = {}
         for option, key in _SCOPE_OPTIONS.items():
             patterns = next((list_texts(each[option]) for each in reversed(layers) if option in each), [])
@@ -237,11 +253,14 @@ class _RenovateTranslator:
                 wide, certain = match_formats(self._matcher, rule)
                 if not wide:
                     continue
-                effect = read_effect(block, None, None)
-                if any(block.get(option) is not None for option in ("includePaths", "ignorePaths")):
+                others = {key: value for key, value in block.items() if key not in _PARTIAL_OPTIONS}
+                effect = read_effect(others, None, None)
+                self._report_limits(name, others)
+                if partial := [option for option in _PARTIAL_OPTIONS if block.get(option) is not None]:
                     effect = Effect(frozenset({("ignore", "on")}) | effect.removed, effect.added)
-                    self._report(name, "basebump has no paths for single managers, so these files are ignored")
-                if not _WAITING_OPTIONS.isdisjoint(block):
+                    reason = f"basebump has no {', '.join(partial)} for single managers, so these files are ignored"
+                    self._report(name, reason)
+                if not WAITING_OPTIONS.isdisjoint(block):
                     self._forbid_automerge(name, "its schedule or age cannot be translated")
                 yield _Statement(
                     self._locate(name), {"format": wide}, {"format": certain} if certain else None, effect, {}
@@ -258,16 +277,20 @@ class _RenovateTranslator:
                     self._report(origin, f"only {MAX_PACKAGE_RULES} package rules are read, so all images are ignored")
                     yield _Statement(self._locate(origin), {}, None, Effect(removed=ALL_PARTS), {})
                     return
-                if isinstance(rule, dict) and (statement := self._read_statement(origin, rule)):
-                    yield statement
+                if isinstance(rule, dict):
+                    yield from self._read_statement(origin, rename_former_matchers(rule), is_own=layer is config)
 
-    def _read_statement(self, origin: str, raw_rule: ConfigLayer) -> _Statement | None:
-        """Return the statement of a package rule; None if the rule is not about images."""
+    def _read_statement(self, origin: str, raw_rule: ConfigLayer, *, is_own: bool) -> Iterator[_Statement]:
+        """Yield the statement of a package rule; nothing if the rule is not about images.
+
+        If an own rule names only images that are not in the folder, only its restrictions remain.
+        """
         rule = read_package_rule(raw_rule, UpdateTypeSettings())
         formats, certain_formats = match_formats(self._matcher, rule)
         names = convert_names(rule.names, self._matcher, self._images)
-        if not formats or names.wide is None or not self._is_about_known_images(rule):
-            return None
+        is_known = self._is_about_known_images(rule)
+        if not formats or names.wide is None or not (is_known or (is_own and names.wide)):
+            return
         files = convert_conditions(rule.files, self._matcher, self._paths)
         branches = convert_conditions(rule.branches, self._matcher, ())
         has_formats = not (has_all_formats(certain_formats) and has_all_formats(formats))
@@ -288,10 +311,13 @@ class _RenovateTranslator:
         wide_match = {key: globs for key, globs in wide.items() if globs}
         narrow_match = {key: globs for key, globs in narrow.items() if globs} if is_narrow_known else None
         effect = read_effect(raw_rule, possible, certain)
+        if not is_known:
+            yield _Statement(self._locate(origin), wide_match, None, Effect(effect.removed), {})
+            return
         keys = self._translate_rule_keys(origin, raw_rule, is_exact=narrow_match == wide_match)
         statement = _Statement(self._locate(origin), wide_match, narrow_match, effect, keys)
         self._report_inexact(origin, raw_rule, statement, rule)
-        return statement
+        yield statement
 
     def _is_about_known_images(self, rule: PackageRule) -> bool:
         """Return False if a rule names only packages that are no known images, without saying that it is for images."""
@@ -310,10 +336,10 @@ class _RenovateTranslator:
         """Return the keys of a package rule that neither permit nor forbid updates."""
         options = {key: value for key, value in rule.items() if key not in _SAFETY_OPTIONS}
         is_typed = _UPDATE_TYPES in rule
-        waiting = sorted(_WAITING_OPTIONS & options.keys())
+        waiting = sorted(WAITING_OPTIONS & options.keys())
         if (is_typed or not is_exact) and waiting:
             self._forbid_automerge(origin, f"basebump cannot set {', '.join(waiting)} for exactly these updates")
-        others = sorted(TRANSLATED_OPTIONS & options.keys() - _WAITING_OPTIONS)
+        others = sorted(TRANSLATED_OPTIONS & options.keys() - WAITING_OPTIONS)
         if is_typed or not is_exact:
             if others:
                 self._report(origin, f"basebump cannot set {', '.join(others)} for exactly these updates")
@@ -332,13 +358,29 @@ class _RenovateTranslator:
             self._report(origin, f"{_INEXACT}, so the translation {result}")
         if ("ignore", BotUpdateType.DIGEST) in effect.removed:
             self._report(origin, "basebump cannot exclude only updates of digests, so these images are ignored")
-        if "allowedVersions" in raw_rule:
-            self._report(origin, "basebump has no options like allowedVersions, so only digests are updated")
-        if "extends" in raw_rule:
-            self._report(origin, "its presets were not examined, so only digests are updated, without automerge")
+        self._report_limits(origin, raw_rule)
         is_merged = ("automerge", BotUpdateType.DIGEST) in effect.added
         if raw_rule.get("automerge") is True and rule.update_types is not None and not is_merged:
             self._report(origin, "basebump merges newer tags automatically only where it also merges newer digests")
+
+    def _report_limits(self, origin: str, layer: ConfigLayer) -> None:
+        """Report the options because of which a part of the config allows less than in Renovate."""
+        unknown = list_unknown_limits(layer)
+        if unknown:
+            reason = f"basebump cannot express {', '.join(unknown)}, so only digests are updated, without automerge"
+            self._report(origin or unknown[0], reason)
+        if versions := [each for each in list_version_limits(layer) if each not in unknown]:
+            reason = f"basebump has no options like {', '.join(versions)}, so only digests are updated"
+            self._report(origin or versions[0], reason)
+        if merges := [each for each in list_merge_limits(layer) if each not in unknown]:
+            self._forbid_automerge(origin or merges[0], f"basebump has no options like {', '.join(merges)}")
+        for kind in BotUpdateType:
+            if isinstance(block := layer.get(kind), dict):
+                where = f"{origin}, {kind}" if origin else str(kind)
+                self._report_limits(where, block)
+                if waiting := list_waiting_options(block):
+                    reason = f"basebump cannot set {', '.join(waiting)} for one type of updates"
+                    self._report(where, f"{reason}, so these are not merged automatically")
 
     def _translate_statements(
         self, initial: frozenset[tuple[str, str]], scope: Sequence[Step], statements: Sequence[_Statement]
@@ -370,13 +412,13 @@ class _RenovateTranslator:
 
     def _translate_keys(self, origin: str, layer: ConfigLayer) -> Mapping[str, RuleValue]:
         keys, problems = translate_options(layer, self._timezone)
-        handled = TRANSLATED_OPTIONS | _HANDLED_OPTIONS | {"allowedVersions", *BotUpdateType}
+        handled = TRANSLATED_OPTIONS | _HANDLED_OPTIONS | {*list_version_limits(layer), *BotUpdateType}
         others = sorted(key for key in layer.keys() - handled if origin and not key.startswith(("match", "exclude")))
         if others:
             self._report(origin, f"basebump has no options like {', '.join(others)}")
         for option, reason in problems.items():
             where = f"{origin}, {option}" if origin else option
-            if option in _WAITING_OPTIONS:
+            if option in WAITING_OPTIONS:
                 self._forbid_automerge(where, reason)
             else:
                 self._report(where, reason)
@@ -395,10 +437,16 @@ class _RenovateTranslator:
                 else:
                     merged[key] = value
         known = TRANSLATED_OPTIONS | _HANDLED_OPTIONS | {*BotUpdateType, *_SCOPE_OPTIONS}
-        if others := sorted(key for key in merged.keys() - known if not self._is_manager_block(key, merged[key])):
-            self._report("the other options", f"they were not examined: {', '.join(others)}")
+        limiting = {key: value for key, value in merged.items() if key not in known or key in _BLOCKS}
+        reported = {*list_version_limits(limiting), *list_merge_limits(limiting)}
+        if others := sorted(
+            key for key in merged.keys() - known - reported if not self._is_manager_block(key, merged[key])
+        ):
+            self._report("the other options", f"basebump has no options like {', '.join(others)}")
         unknown = frozenset(("update", f"open {kind}") for kind in VERSION_TYPES if has_unread_presets)
-        parts = apply_effect(ALL_PARTS - unknown, read_effect({**merged, "extends": None}, None, None))
+        safety = {key: value for key, value in merged.items() if key in _SAFETY_OPTIONS}
+        parts = apply_effect(ALL_PARTS - unknown, read_effect({**limiting, **safety}, None, None))
+        self._report_limits("", limiting)
         self._report_global_limits(merged)
         defaults: dict[str, RuleValue] = {"ignore": False, "pin": True, "automerge": {"max_update": "none"}}
         options = {key: value for key, value in merged.items() if key not in _SAFETY_OPTIONS}
@@ -418,9 +466,6 @@ class _RenovateTranslator:
         digest = merged.get(BotUpdateType.DIGEST)
         if isinstance(digest, dict) and digest.get("enabled") is False:
             self._report("digest", "basebump cannot exclude only updates of digests, so all images are ignored")
-        if merged.get("dependencyDashboardApproval") is True:
-            reason = "basebump has no approval before a proposal, so only digests are updated, without automerge"
-            self._report("dependencyDashboardApproval", reason)
 
     def _forbid_automerge(self, origin: str, reason: str) -> None:
         """Report an option that delays updates, and merge nothing automatically, because the delay is missing."""

@@ -54,6 +54,10 @@ def _translate_age(value: PlainValue) -> Mapping[str, RuleValue]:
     return {"min_age": f"{hours // _HOURS_OF_DAY}d" if hours % _HOURS_OF_DAY == 0 else f"{hours}h"}
 
 
+def _translate_days(value: PlainValue) -> Mapping[str, RuleValue]:
+    return _translate_age(f"{value} days" if isinstance(value, str) and value.isdecimal() else value)
+
+
 def _translate_schedule(value: PlainValue) -> Mapping[str, RuleValue]:
     cron = translate_schedule(list_texts(value))
     return {} if cron is None else {"schedule": cron}
@@ -83,7 +87,7 @@ def _require_boolean(value: PlainValue) -> bool:
 
 _TRANSLATORS: Mapping[str, Callable[[PlainValue], Mapping[str, RuleValue]]] = {
     "minimumReleaseAge": _translate_age,
-    "stabilityDays": _translate_age,
+    "stabilityDays": _translate_days,
     "labels": _translate_list("labels"),
     "addLabels": _translate_list("labels"),
     "reviewers": _translate_list("reviewers"),

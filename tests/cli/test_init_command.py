@@ -216,11 +216,12 @@ def test_init_prints_lines_that_stop_dependabot_from_updating_images(folder, bas
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
 
 
-def test_init_names_unreadable_configs_of_other_bots(folder, basebump):
+def test_init_names_unreadable_configs_of_other_bots_and_ignores_all_images(folder, basebump):
     write_tree(folder, {"renovate.json": "{", ".github/dependabot.yml": "a: [\n"})
     code, out, _ = basebump("init", folder)
     assert code == 0
-    assert out.count("the file could not be parsed") == 2
+    assert out.count("the file could not be parsed, so all images are ignored") == 2
+    assert (folder / "basebump.yaml").read_text().count("ignore: true") == 2
 
 
 def test_init_refuses_path_that_is_not_a_folder(folder, basebump):

@@ -29,6 +29,7 @@ def list_rules(config, images=(NGINX,)):
         ("minimumReleaseAge", "3 days", {"min_age": "3d"}),
         ("minimumReleaseAge", "36 hours", {"min_age": "36h"}),
         ("stabilityDays", None, {}),
+        ("stabilityDays", "14", {"min_age": "14d"}),
         ("draftPR", True, {"draft": True}),
         ("automerge", True, {"automerge": {"max_update": "major"}}),
         ("automerge", False, {}),
@@ -181,6 +182,95 @@ def test_preset_without_restrictions_keeps_automerge(preset):
     assert translation.rules[-2].keys == {"automerge": {"max_update": "major"}}
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"prCreation": "approval"},
+        {"dependencyDashboardApproval": True},
+        {"updatePinnedDependencies": False},
+        {"minimumGroupSize": "3"},
+        {"force": {"enabled": False}},
+        {"pathRules": [{"paths": ["web/**"], "enabled": False}]},
+        {"optionOfLaterRelease": "x"},
+    ],
+)
+@pytest.mark.parametrize("where", ["", "packageRules[0]", "dockerfile", "digest"])
+def test_option_that_may_forbid_anything_limits_updates_to_digests_and_is_named(option, where):
+    name = next(iter(option))
+    configs = {
+        "": option,
+        "packageRules[0]": {"packageRules": [{"matchPackageNames": ["nginx"], **option}]},
+        "dockerfile": {"dockerfile": option},
+        "digest": {"digest": option},
+    }
+    translation = translate({"automerge": True, **configs[where]})
+    if where != "digest" or name != "force":  # an object inside a block is not an option
+        restricted = translation.rules[0].keys
+        assert restricted.get("automerge", {"max_update": "none"}) == {"max_update": "none"}
+        assert where == "digest" or restricted["update"] == "digest"
+    assert any(name in each.reason and (where or name) in each.origin for each in translation.untranslated)
+
+
+@pytest.mark.parametrize(
+    "option", [{"prCreation": "not-pending"}, {"updatePinnedDependencies": True}, {"mode": "full"}, {"prPriority": "5"}]
+)
+def test_option_without_effect_on_updates_keeps_automerge(option):
+    assert list_rules({"automerge": True, **option}) == [({}, {"automerge": {"max_update": "major"}})]
+
+
+@pytest.mark.parametrize("option", ["followTag", "maxMajorIncrement"])
+def test_limit_of_versions_is_reported_and_allows_only_digests(option):
+    translation = translate({"packageRules": [{"matchPackageNames": ["nginx"], option: "1"}]})
+    assert (dict(translation.rules[0].match), dict(translation.rules[0].keys)) == (
+        {"image": (NGINX,)},
+        {"update": "digest"},
+    )
+    assert option in translation.untranslated[0].reason
+
+
+def test_silent_mode_ignores_all_images():
+    translation = translate({"mode": "silent", "packageRules": [{"matchPackageNames": ["nginx"], "enabled": True}]})
+    assert (translation.rules[0].match, translation.rules[0].keys) == ({}, {"ignore": True})
+    assert translation.untranslated[0].origin == "mode of renovate.json"
+
+
+@pytest.mark.parametrize("option", ["ignoreDeps", "ignorePaths", "packageRules"])
+def test_restriction_of_some_images_of_a_manager_ignores_all_of_its_images(option):
+    translation = translate({"dockerfile": {option: ["nginx"]}})
+    assert (translation.rules[0].match, translation.rules[0].keys) == ({"format": ("dockerfile",)}, {"ignore": True})
+    assert option in translation.untranslated[0].reason
+
+
+def test_delay_of_a_single_type_of_updates_stops_automerge_of_this_type():
+    translation = translate({"automerge": True, "major": {"schedule": ["* * 1 * *"]}})
+    assert translation.rules[0].keys == {"automerge": {"max_update": "minor"}}
+    (untranslated,) = translation.untranslated
+    assert (untranslated.origin, "schedule" in untranslated.reason) == ("major of renovate.json", True)
+
+
+def test_restriction_applies_to_image_that_is_added_later():
+    rules = [{"matchPackageNames": ["redis"], "enabled": False, "labels": ["x"]}]
+    assert list_rules({"packageRules": rules}) == [({"image": ("docker.io/library/redis",)}, {"ignore": True})]
+
+
+@pytest.mark.parametrize(
+    ("former", "later"),
+    [
+        ({"packageNames": ["nginx"]}, {"matchPackageNames": ["nginx"]}),
+        ({"packagePatterns": ["^nginx$"]}, {"matchPackagePatterns": ["^nginx$"]}),
+        (
+            {"datasources": ["docker"], "updateTypes": ["major"]},
+            {"matchDatasources": ["docker"], "matchUpdateTypes": ["major"]},
+        ),
+        ({"managers": ["dockerfile"]}, {"matchManagers": ["dockerfile"]}),
+        ({"languages": ["docker"]}, {"matchCategories": ["docker"]}),
+    ],
+)
+def test_former_names_of_conditions_are_translated(former, later):
+    former_rule, later_rule = [{"packageRules": [{**each, "enabled": False}]} for each in (former, later)]
+    assert translate(former_rule).rules == translate(later_rule).rules
+
+
 def test_ignored_preset_permits_no_automerge():
     assert list_rules({"extends": [":automergeAll"], "ignorePresets": [":automergeAll"]}) == []
 
@@ -226,7 +316,7 @@ def test_ignored_dependencies_and_paths_are_translated_to_ignore_rules():
     config = {"ignoreDeps": ["nginx", "eslint"], "ignorePaths": ["legacy/**", "**/node_modules/**"]}
     assert list_rules(config) == [
         ({"path": ("legacy/**",)}, {"ignore": True}),
-        ({"image": (NGINX,)}, {"ignore": True}),
+        ({"image": ("docker.io/library/eslint", NGINX)}, {"ignore": True}),
     ]
 
 

@@ -27,6 +27,9 @@ PATHS = ("Dockerfile", "services/web/Dockerfile", "legacy/Dockerfile", "Services
 TYPES = ("digest", "patch", "minor", "major")
 CATEGORIES = {"dockerfile": {"docker"}, "docker-compose": {"docker"}, "kubernetes": {"kubernetes"}}
 DEFAULT_BRANCH = "main"
+WAITING = {"minimumReleaseAge": "30 days", "stabilityDays": "3", "schedule": ["* * 1 * *", "* * 2 * *"]}
+"""Delays that have not ended in these tests."""
+LIMITS = {"prCreation": "approval", "dependencyDashboardApproval": True, "optionOfLaterRelease": "x"}
 BRANCHES = ("main", "release", "release/1")
 UNREAD = "local>acme/presets"
 FULL_NAMES = {
@@ -102,6 +105,11 @@ def evaluate_source(config, reference, update_type, hidden, preset):
         if "enabled" in layer and not is_typed:
             gate = layer["enabled"]
         blocks |= layer.get(update_type, {})
+    is_limited = any(option in each for each in (*layers, blocks) for option in LIMITS)
+    if is_limited and update_type != "digest":  # a proposal of a digest replaces the approval
+        gate = False
+    if is_limited or any(option in blocks for option in WAITING):
+        settings["automerge"] = blocks["automerge"] = False
     enabled = gate and settings["enabled"] and blocks.get("enabled", True)
     is_ignored = reference[0] in config.get("ignoreDeps", []) or any(
         is_pattern_match([each], reference[2], 0) for each in config.get("ignorePaths", [])
@@ -149,7 +157,7 @@ def some(*values):
 name_patterns = some(
     *(*NAMES, "!nginx", "!ghcr.io/acme/web", "/^ghcr\\.io\\//", "/web$/", "/^n/", "/(a|b)/", "ghcr.io/**"),
     *("ghcr.io/{acme,x}/*", "acme/*", "*/web", "**", "eslint", "@types/node", "!/node/"),
-    *("Nginx", "GHCR.IO/Acme/*", "!Node", "/WEB$/i"),
+    *("Nginx", "GHCR.IO/Acme/*", "!Node", "/WEB$/i", *UNKNOWN_NAMES),
 )
 matchers = st.fixed_dictionaries(
     {},
@@ -171,15 +179,15 @@ matchers = st.fixed_dictionaries(
         "matchJsonata": some("true"),
     },
 )
-settings = st.fixed_dictionaries(
-    {},
-    optional={
-        "enabled": st.booleans(),
-        "automerge": st.booleans(),
-        **dict.fromkeys(
-            TYPES, st.fixed_dictionaries({}, optional={"enabled": st.booleans(), "automerge": st.booleans()})
-        ),
-    },
+flags = {"enabled": st.booleans(), "automerge": st.booleans()}
+limits = {name: st.just(value) for name, value in LIMITS.items()}
+waits = {name: st.just(value) for name, value in WAITING.items()}
+rare_settings = st.fixed_dictionaries(
+    {}, optional=limits | dict.fromkeys(TYPES, st.fixed_dictionaries({}, optional=flags | limits | waits))
+)
+settings = st.one_of(
+    st.fixed_dictionaries({}, optional=flags | dict.fromkeys(TYPES, st.fixed_dictionaries({}, optional=flags))),
+    rare_settings,
 )
 rules = st.builds(lambda *parts: {**parts[0], **parts[1]}, matchers, settings)
 configs = st.builds(
@@ -188,7 +196,7 @@ configs = st.builds(
     st.fixed_dictionaries(
         {},
         optional={
-            "ignoreDeps": some(*NAMES),
+            "ignoreDeps": some(*NAMES, *UNKNOWN_NAMES),
             "ignorePaths": some("legacy/**", "**/web/**", "{services,x}/**"),
             "includePaths": some("services/**", "Dockerfile", "/legacy/"),
             "enabledManagers": some(*MANAGERS.values(), "npm"),
@@ -223,6 +231,7 @@ presets = st.builds(
 """Presets in other repositories. They may forbid all updates except those of digests."""
 IMAGES = [FULL_NAMES.get(name, name) for name in NAMES]
 NGINX = ("nginx", "dockerfile", "Dockerfile", "1.2.3", "main")
+REDIS = ("redis", *NGINX[1:])
 NO_AUTOMERGE = {"packageRules": [{"matchPackageNames": ["nginx"], "automerge": False}]}
 
 
@@ -235,6 +244,11 @@ NO_AUTOMERGE = {"packageRules": [{"matchPackageNames": ["nginx"], "automerge": F
 @example({"packageRules": [{"matchBaseBranches": ["Main"], "enabled": False}]}, [NGINX], False, {})
 @example({"packageRules": [{"matchFileNames": ["DOCKERFILE"], "enabled": False}]}, [NGINX], False, {})
 @example({"baseBranches": ["release"]}, [NGINX], False, {})
+@example({"automerge": True, "digest": {"minimumReleaseAge": "30 days"}}, [NGINX], False, {})
+@example({"automerge": True, "dockerfile": {"digest": {"schedule": ["* * 1 * *"]}}}, [NGINX], False, {})
+@example({"automerge": True, "optionOfLaterRelease": "x"}, [NGINX], False, {})
+@example({"ignoreDeps": ["redis"]}, [REDIS], False, {})
+@example({"packageRules": [{"matchPackageNames": ["redis"], "enabled": False}]}, [REDIS], False, {})
 def test_translated_policy_allows_only_updates_allowed_by_renovate(config, some_references, hidden, preset):
     written = read_config(translate_renovate("renovate.json", config, IMAGES, paths=PATHS))
     for reference in some_references:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from bot.formats._syntax.broken import BrokenFile
@@ -13,7 +13,7 @@ from bot.model.cross_file import RenovateConfig
 from bot.model.source import SourceFile
 
 _PACKAGE_KEY = "renovate"
-_BOOLEANS = {"true": True, "false": False}
+_WORDS: Mapping[str, PlainValue] = {"true": True, "false": False, "null": None}
 
 
 def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateConfig]:
@@ -68,7 +68,7 @@ def _convert_value(value: JsonValue) -> PlainValue:
         case JsonString(text):
             return text
         case JsonWord(word):
-            return _BOOLEANS.get(word)
+            return _WORDS.get(word, word)
         case JsonArray(_, items):
             return [_convert_value(item) for item in items]
         case JsonObject(_, items):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 PlainValue: TypeAlias = "Mapping[str, PlainValue] | list[PlainValue] | str | bool | None"
-"""A value in a config. A number is represented by None, because no number matters for images."""
+"""A value in a config. A number is represented by its text."""
 ConfigLayer = Mapping[str, PlainValue]
 """A config or a preset. Later layers take precedence over earlier ones."""
 

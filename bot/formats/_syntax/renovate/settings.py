@@ -43,6 +43,19 @@ _MATCHERS = (
     "matchBaseBranches",
     "matchUpdateTypes",
 )
+_FORMER_MATCHERS = {
+    "baseBranchList": "matchBaseBranches",
+    "datasources": "matchDatasources",
+    "depTypeList": "matchDepTypes",
+    "languages": "matchLanguages",
+    "managers": "matchManagers",
+    "packageNames": "matchPackageNames",
+    "packagePatterns": "matchPackagePatterns",
+    "paths": "matchPaths",
+    "sourceUrlPrefixes": "matchSourceUrlPrefixes",
+    "updateTypes": "matchUpdateTypes",
+}
+"""The names of conditions in older releases, with their later names."""
 _USAGE_MATCHERS = ("matchManagers", "matchDatasources")
 _KNOWN_MATCHERS = frozenset({*_MATCHERS, *(key for key, _ in _NAME_MATCHERS)})
 _MATCHER_PREFIXES = ("match", "exclude")
@@ -123,8 +136,14 @@ def list_package_rules(layer: ConfigLayer) -> list[ConfigLayer]:
     return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
 
 
+def rename_former_matchers(rule: ConfigLayer) -> ConfigLayer:
+    """Return a package rule with the later names of its conditions, as Renovate migrates them."""
+    return {_FORMER_MATCHERS.get(name, name): value for name, value in rule.items()}
+
+
 def read_package_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
     """Return a package rule with the conditions of `rule`, and with `settings`."""
+    rule = rename_former_matchers(rule)
     names = tuple(_make_pattern(form, each) for key, form in _NAME_MATCHERS for each in _get_texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHER_PREFIXES)}
     # A rule with `matchDepNames` and `matchPackageNames` matches both kinds of names, but basebump has only one name
@@ -140,7 +159,7 @@ def read_package_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> Packag
         tags=_get_patterns(rule, "matchCurrentValue"),
         branches=_get_patterns(rule, "matchBaseBranches"),
         update_types=_get_patterns(rule, "matchUpdateTypes"),
-        dependency_types=_get_patterns(rule, "matchDepTypes", "depTypeList"),
+        dependency_types=_get_patterns(rule, "matchDepTypes"),
         is_certain=bool(matchers)
         and matchers <= _KNOWN_MATCHERS
         and "extends" not in rule
