@@ -11,6 +11,10 @@ from bot.starter.workflow_text import WORKFLOWS
 
 MAX_UNTRANSLATED = 30
 """The maximum number of untranslated settings that are listed for one config of another bot."""
+_NEXT_STEP = (
+    "Next, in the folder: `basebump scan . --config basebump.yaml` lists updates without writing, and "
+    "`basebump doctor --config basebump.yaml` tests tokens, registries and scanners."
+)
 
 
 def summarise_start(report: RunReport, findings: FolderFindings, files: Sequence[str]) -> str:
@@ -21,7 +25,7 @@ def summarise_start(report: RunReport, findings: FolderFindings, files: Sequence
         findings: The facts from which the config was written.
         files: The paths of the files that were written.
     """
-    written = [*_list_files(files), *_suggest_workflow(findings)]
+    written = [*_list_files(files), *_suggest_workflow(findings), _NEXT_STEP]
     return "\n".join([*_list_findings(report, findings), "", *written, *_list_translations(findings)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -214,6 +215,15 @@ def test_init_prints_lines_that_stop_dependabot_from_updating_images(folder, bas
     lines = out[out.index("    ignore:") :].replace("    ", "  ", 1).replace("      -", "  -", 1)
     write_tree(folder, {".github/dependabot.yml": DEPENDABOT + lines})
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workflow", "github")])
+def test_scan_that_init_suggests_accepts_the_config_that_it_wrote(folder, basebump, monkeypatch, arguments):
+    _, out, _ = basebump("init", folder, *arguments)
+    commands = [each.split() for each in re.findall(r"`basebump ((?:scan|doctor) [^`]*)`", out)]
+    assert [each[0] for each in commands] == ["scan", "doctor"]
+    monkeypatch.chdir(folder)
+    assert basebump(*commands[0], "--offline")[0] == 0
 
 
 def test_init_names_unreadable_configs_of_other_bots_and_ignores_all_images(folder, basebump):
