@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from datetime import datetime
 
     from bot.branch_ports import BranchJudge
+    from bot.core.evidence.finding_keys import FindingKey
     from bot.model.advisory import AdvisoryResult
     from bot.model.build_task import BuildTask, TaskRun
     from bot.model.ci import CiOutcome, FailedCheck
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
     from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, StoredPackages
+    from bot.model.exposure import FixDate
     from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation
@@ -417,6 +419,11 @@ class ScanStore(Protocol):
         self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
     ) -> Mapping[ScanSubject, StoredPackages]:
         """Return the packages of images that can be matched with another database without a scan."""
+
+    def load_fix_dates(
+        self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, Mapping[FindingKey, FixDate]]:
+        """Return the dates of the fixes of current findings. Images without such findings are left out."""
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         """Store the packages and findings of scans."""

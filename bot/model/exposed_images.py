@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.model.evidence import Finding
-from bot.model.fix_date import FixDate
+from bot.model.exposure import FixDate
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.workload import Workload

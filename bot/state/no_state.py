@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.core.evidence.finding_keys import FindingKey
 from bot.model.branch_ownership import BranchPush
 from bot.model.ci import FailedCheck
 from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.exposure import FixDate
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
@@ -63,6 +65,12 @@ class NoState:
         self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
     ) -> Mapping[ScanSubject, StoredPackages]:
         """Return no packages."""
+        return {}
+
+    def load_fix_dates(
+        self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, Mapping[FindingKey, FixDate]]:
+        """Return no dates."""
         return {}
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:

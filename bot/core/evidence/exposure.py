@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.evidence.compare import URGENCIES, is_as_urgent, sort_for_readers
-from bot.core.evidence.finding_keys import get_finding_key
+from bot.core.evidence.finding_keys import FindingKey, get_finding_key
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Evidence, Finding, Scan, Severity
 from bot.model.exposure import ExposedFinding, Exposure, ExposurePeriods, FixDate, FixDateOrigin, FixPlace
@@ -52,18 +52,22 @@ def _find_period(exposed: ExposedFinding, exposure: Exposure, periods: ExposureP
     )
 
 
-def build_exposure(evidence: Evidence) -> Exposure:
+NO_DATES: Mapping[FindingKey, FixDate] = {}
+
+
+def build_exposure(evidence: Evidence, fix_dates: Mapping[FindingKey, FixDate] = NO_DATES) -> Exposure:
     """Return the exposure of an image in use.
 
     `evidence.old` is the scan of the image in use, and `evidence.new` that of the newest digest of its tag. If the
-    image in use is the newest one, `evidence.old` is None, and `evidence.new` is its scan.
+    image in use is the newest one, `evidence.old` is None, and `evidence.new` is its scan. `fix_dates` are the dates of
+    fixes in the state.
     """
     in_use = evidence.new if evidence.old is None else evidence.old
     if not isinstance(in_use, Scan):
         return Exposure(in_use, exploited_ids=evidence.exploited_ids, is_private=evidence.is_private)
     findings = sort_for_readers(in_use.findings, evidence)
     exposed = tuple(
-        ExposedFinding(finding, place, _find_fix_date(finding))
+        ExposedFinding(finding, place, _find_fix_date(finding, fix_dates))
         for finding, place in zip(findings, _find_fixes(findings, evidence), strict=True)
     )
     return Exposure(in_use, exposed, evidence.exploited_ids, evidence.is_private)
@@ -86,9 +90,34 @@ def find_place_outside(finding: Finding) -> FixPlace:
     return FixPlace.IN_DISTRIBUTION if finding.fixed_in is not None else FixPlace.NO_FIX
 
 
-def _find_fix_date(finding: Finding) -> FixDate | None:
+def _find_fix_date(finding: Finding, fix_dates: Mapping[FindingKey, FixDate]) -> FixDate | None:
+    if finding.fixed_in is None:
+        return None
     published = finding.fix_published_at
-    return FixDate(published, FixDateOrigin.ADVISORY) if published is not None and finding.fixed_in else None
+    stated = FixDate(published, FixDateOrigin.ADVISORY) if published is not None else None
+    return fix_dates.get(get_finding_key(finding), stated)
+
+
+def merge_fix_dates(dates: Iterable[Mapping[FindingKey, FixDate]]) -> Mapping[FindingKey, FixDate]:
+    """Return the earliest date of each finding, from the dates on several platforms or in several packages."""
+    merged: dict[FindingKey, FixDate] = {}
+    for each in dates:
+        for key, date in each.items():
+            merged[key] = min(merged.get(key, date), date, key=lambda fix: fix.at)
+    return merged
+
+
+def choose_fix_date(published_at: datetime | None, seen_at: datetime, origin: FixDateOrigin) -> FixDate:
+    """Return the date of a fix, which is never later than the time at which basebump saw the fix.
+
+    Args:
+        published_at: The date of the advisory; None if the scanner does not state it.
+        seen_at: The time of the first match with the fix.
+        origin: The meaning of `seen_at`: `FIRST_SEEN` or `AT_LEAST`.
+    """
+    if published_at is not None and published_at <= seen_at:
+        return FixDate(published_at, FixDateOrigin.ADVISORY)
+    return FixDate(seen_at, origin)
 
 
 def is_exploited(exposed: ExposedFinding, exposure: Exposure) -> bool:

@@ -7,11 +7,13 @@ statements, and the public lists of exploited vulnerabilities (KEV) and of explo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.evidence.compare import compare_scans
-from bot.core.evidence.exposure import build_exposure
+from bot.core.evidence.exposure import build_exposure, merge_fix_dates
+from bot.core.evidence.finding_keys import FindingKey
 from bot.core.evidence.several_platforms import merge_platforms
 from bot.core.evidence.vex import group_by_image, suppress_findings
 from bot.model.advisory import AdvisoryResult
@@ -19,7 +21,7 @@ from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, ScanSubject, UnscannedReason
-from bot.model.exposure import Exposure
+from bot.model.exposure import Exposure, FixDate
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest
 from bot.model.phases import ProgressStep
@@ -60,11 +62,7 @@ def collect_evidence(
         StateError: If the state cannot be read.
     """
     assessed = assess({*transitions, *in_use}, context)
-    exposures = {
-        each: build_exposure(replace(assessed[each], is_private=context.is_private(each.tag_ref)))
-        for each in in_use
-        if assessed[each].new != NotScanned(UnscannedReason.NO_SCANNER)
-    }
+    exposures = _build_exposures({each: assessed[each] for each in in_use}, context)
     inspected = inspect_images({each: assessed[each] for each in transitions}, context)
     evidence = add_source_changes(inspected, context)
     signatures = verify_signatures(transitions, trust_entries, context)
@@ -75,6 +73,30 @@ def collect_evidence(
         for transition, found in evidence.items()
     }
     return CollectedEvidence(updates, exposures)
+
+
+def _build_exposures(assessed: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Exposure]:
+    """Return the exposure of the images in use, with the dates of fixes that the state contains."""
+    scanned = {each: found for each, found in assessed.items() if found.new != NotScanned(UnscannedReason.NO_SCANNER)}
+    subjects = defaultdict[tuple[str, bool], list[ScanSubject]](list)
+    for transition, found in scanned.items():
+        if isinstance(in_use := found.old or found.new, Scan):
+            scanner = in_use.scanner.name, context.is_private(transition.tag_ref)
+            subjects[scanner] += _list_subjects_in_use(transition)
+    dates = dict[ScanSubject, Mapping[FindingKey, FixDate]]()
+    for (name, is_private), of_scanner in subjects.items():
+        dates |= context.state.scans.load_fix_dates(name, of_scanner, is_private=is_private)
+    return {
+        each: build_exposure(
+            replace(found, is_private=context.is_private(each.tag_ref)),
+            merge_fix_dates(dates.get(subject, {}) for subject in _list_subjects_in_use(each)),
+        )
+        for each, found in scanned.items()
+    }
+
+
+def _list_subjects_in_use(transition: Transition) -> list[ScanSubject]:
+    return [list_subjects_on(transition, platform)[0] for platform in transition.platforms]
 
 
 # ---- scans, VEX statements and public lists --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, se
 
 from bot.core.evidence.finding_keys import merge_findings
 from bot.model.evidence import Finding
-from bot.model.fix_date import FixOrigin
+from bot.model.exposure import FixDateOrigin
 from bot.state.exposure.numbers import VulnerabilityKey, add_vulnerabilities, build_vulnerability_key
 from bot.state.tables import UtcDateTime, make_storable, split_into_batches
 from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, VULNERABILITIES
@@ -152,7 +152,7 @@ def _build_fix_times(
         return dict.fromkeys(_FIX_TIMES)
     if row is not None and row.fixed_in is not None:
         return {name: getattr(row, name) for name in _FIX_TIMES}
-    origin = FixOrigin.FIRST_SEEN if is_daily else FixOrigin.AT_LEAST
+    origin = FixDateOrigin.FIRST_SEEN if is_daily else FixDateOrigin.AT_LEAST
     return {"fix_seen": at, "fix_origin": origin.value}
 
 

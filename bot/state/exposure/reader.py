@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
+from bot.core.evidence.exposure import choose_fix_date
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key, merge_findings
 from bot.model.evidence import Finding, Severity
 from bot.model.exposed_images import ContainerUse, ExposedImage, ExposureCoverage, ExposureQuery, ImageUse
-from bot.model.fix_date import FixDate, FixOrigin, choose_fix_date
+from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
@@ -148,7 +149,7 @@ def _build_exposed(found: Sequence[tuple[Row[Any], Finding]]) -> ExposedImage:
 def _build_fix(row: Row[Any]) -> FixDate | None:
     if row.fix_seen is None:
         return None
-    return choose_fix_date(row.fix_published_at, row.fix_seen, FixOrigin(row.fix_origin))
+    return choose_fix_date(row.fix_published_at, row.fix_seen, FixDateOrigin(row.fix_origin))
 
 
 _USE_COLUMNS: tuple[ColumnElement[Any], ...] = (

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from bot.core.evidence.finding_keys import merge_findings
+from bot.core.evidence.exposure import choose_fix_date, merge_fix_dates
+from bot.core.evidence.finding_keys import FindingKey, merge_findings
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import (
     Finding,
@@ -20,6 +21,7 @@ from bot.model.evidence import (
     StoredPackages,
     SuppressedFinding,
 )
+from bot.model.exposure import FixDate, FixDateOrigin
 from bot.state.exposure.numbers import load_packages
 from bot.state.tables import split_into_batches
 from bot.state.tables.exposure import (
@@ -98,6 +100,39 @@ def load_stored_packages(
         for key, row in images.items()
     }
     return {subject: stored[key] for subject in subjects if (key := (subject.digest, subject.platform)) in stored}
+
+
+def load_fix_dates(
+    connection: Connection, scanner: str, subjects: Collection[ScanSubject], *, is_private: bool
+) -> dict[ScanSubject, dict[FindingKey, FixDate]]:
+    """Return the dates of the fixes of the findings that images have now.
+
+    If several packages of an image have a finding, the earliest date counts.
+    """
+    images = _find_images(connection, scanner, subjects, is_private=is_private)
+    contents = _load_contents(connection, [row.id for row in images.values()])
+    by_package = _load_package_fixes(connection, contents.packages)
+    dates = {
+        key: merge_fix_dates(by_package.get(each, {}) for each in contents.all[row.id]) for key, row in images.items()
+    }
+    return {subject: dict(found) for subject in subjects if (found := dates.get((subject.digest, subject.platform)))}
+
+
+def _load_package_fixes(
+    connection: Connection, packages: Mapping[int, InstalledPackage]
+) -> dict[int, dict[FindingKey, FixDate]]:
+    fixes = defaultdict[int, dict[FindingKey, FixDate]](dict)
+    columns = (FINDINGS.c[name] for name in ("package", "fix_published_at", "fix_seen", "fix_origin"))
+    is_open = (FINDINGS.c.ended_at.is_(None), FINDINGS.c.fix_seen.is_not(None))
+    query = select(VULNERABILITIES.c.name, *columns).join(
+        VULNERABILITIES, VULNERABILITIES.c.id == FINDINGS.c.vulnerability
+    )
+    for batch in split_into_batches(sorted(packages)):
+        for row in connection.execute(query.where(FINDINGS.c.package.in_(batch), *is_open)):
+            package = packages[row.package]
+            date = choose_fix_date(row.fix_published_at, row.fix_seen, FixDateOrigin(row.fix_origin))
+            fixes[row.package][row.name, package.type, package.name_in_findings] = date
+    return fixes
 
 
 def _find_images(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from bot.core.evidence.finding_keys import FindingKey
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.exposure import FixDate
 from bot.state.database import Database
-from bot.state.exposure.scan_loader import load_scans, load_stored_packages
+from bot.state.exposure.scan_loader import load_fix_dates, load_scans, load_stored_packages
 from bot.state.exposure.scan_writer import ScanWriter
 
 
@@ -29,6 +31,12 @@ class DatabaseScanStore:
     ) -> Mapping[ScanSubject, StoredPackages]:
         with self._database.open_for_reading() as connection:
             return load_stored_packages(connection, scanner_name, subjects, is_private=is_private)
+
+    def load_fix_dates(
+        self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
+    ) -> Mapping[ScanSubject, Mapping[FindingKey, FixDate]]:
+        with self._database.open_for_reading() as connection:
+            return load_fix_dates(connection, scanner_name, subjects, is_private=is_private)
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         if not scans:

@@ -89,7 +89,7 @@ FINDINGS = define_table(
     Column("severity", Integer, nullable=False),
     Column("fix_published_at", UtcDateTime),
     Column("fix_seen", UtcDateTime),
-    Column("fix_origin", StorableText),  # how `fix_seen` is to be read: a `FixOrigin`
+    Column("fix_origin", StorableText),  # how `fix_seen` is to be read: a `FixDateOrigin`
     Column("ended_at", UtcDateTime),  # NULL if the last match found it
     Index("findings_by_package", "package"),
     has_rowid=False,

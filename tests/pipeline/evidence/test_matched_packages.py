@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.exposure import DatabaseScanner, ListedVulnerability, VulnerabilityDatabase, package, subject
+from support.exposure import DAY, DatabaseScanner, ListedVulnerability, VulnerabilityDatabase, package, subject
 from support.runs.worlds import NOW, PresetScanner, build_context
 
+from bot.model.decision import Transition
 from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
+from bot.pipeline.evidence.collect_evidence import collect_evidence
 from bot.pipeline.evidence.scan_images import scan_images
 from bot.pipeline.run_context import RunContext
 from bot.scanners.no_scanner import NoScanner
@@ -115,3 +118,15 @@ def test_missing_scanner_that_the_config_does_not_name_is_not_stored(context, tm
     scan_all(replace(context, select_scanner=lambda _: NoScanner()))
     with Database.sqlite(tmp_path / "state.db").open_for_reading() as connection:
         assert connection.exec_driver_sql("SELECT * FROM known_images").all() == []
+
+
+def test_exposure_has_the_day_on_which_a_fix_was_first_seen(scanner, context, tmp_path):
+    one, _ = IMAGES
+    in_use = Transition(one.tag_ref, None, one.digest, (one.platform,))
+    scan_all(context)
+    scanner.database = NEW
+    later = DatabaseScanStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW + DAY)
+    context = replace(context, state=replace(context.state, scans=later))
+    [exposed] = collect_evidence([], [in_use], [], context).exposures[in_use].findings
+    assert (exposed.finding.id, exposed.fix) == ("CVE-2026-1", FixPlace.IN_DISTRIBUTION)
+    assert exposed.fix_date == FixDate(NOW + DAY, FixDateOrigin.FIRST_SEEN)

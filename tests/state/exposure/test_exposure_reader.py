@@ -11,7 +11,7 @@ from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_verdict, build
 
 from bot.model.evidence import NotScanned, ScanSubject, Severity, UnscannedReason
 from bot.model.exposed_images import ContainerUse, ExposureCoverage, ExposureQuery, ImageUse
-from bot.model.fix_date import FixDate, FixOrigin
+from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.workload import ClusterReading, RunningImage, Workload
 from bot.state.after_merge.running_images import DatabaseRunningImages
@@ -78,8 +78,8 @@ def test_fix_is_dated_by_the_first_match_with_the_fix(reader, scans, state_locat
     match(store, fixing)
     dates = {each.finding.id: each.fix for each in reader.list_exposed(ExposureQuery())}
     assert dates == {
-        "CVE-2026-1": FixDate(state_location.now, FixOrigin.FIRST_SEEN),
-        "CVE-2026-2": FixDate(state_location.now - DAY, FixOrigin.AT_LEAST),
+        "CVE-2026-1": FixDate(state_location.now, FixDateOrigin.FIRST_SEEN),
+        "CVE-2026-2": FixDate(state_location.now - DAY, FixDateOrigin.AT_LEAST),
     }
 
 
@@ -87,8 +87,8 @@ def test_fix_is_dated_by_the_first_match_with_the_fix(reader, scans, state_locat
 def test_fix_is_dated_by_an_earlier_advisory(reader, scans, state_location, days):
     published = state_location.now + days * DAY
     match(scans, VulnerabilityDatabase((replace(OTHER_CVE, published=published),), 1))
-    seen = FixDate(state_location.now, FixOrigin.AT_LEAST)
-    expected = FixDate(published, FixOrigin.ADVISORY) if days < 0 else seen
+    seen = FixDate(state_location.now, FixDateOrigin.AT_LEAST)
+    expected = FixDate(published, FixDateOrigin.ADVISORY) if days < 0 else seen
     assert {each.fix for each in reader.list_exposed(ExposureQuery("CVE-2026-2"))} == {expected}
 
 

@@ -13,7 +13,7 @@ from support.exposure import DAY, RELEASE, ListedVulnerability, VulnerabilityDat
 
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import ScanSubject, Severity
-from bot.model.fix_date import FixOrigin
+from bot.model.exposure import FixDateOrigin
 from bot.state.exposure.finding_writer import DAILY
 from bot.state.exposure.store import DatabaseScanStore
 from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, PACKAGES, VULNERABILITIES
@@ -67,11 +67,11 @@ class FindingsModel:
             elif current[name] is None:
                 rows.append((name, first, None, None, None))
             else:
-                new_origin = FixOrigin.FIRST_SEEN if is_daily else FixOrigin.AT_LEAST
+                new_origin = FixDateOrigin.FIRST_SEEN if is_daily else FixDateOrigin.AT_LEAST
                 rows.append((name, first, None, fix_seen or at, origin or new_origin.value))
         known = {row[0] for row in rows if row[2] is None}
         for name in current.keys() - known:
-            origin = FixOrigin.FIRST_SEEN if is_daily else FixOrigin.AT_LEAST
+            origin = FixDateOrigin.FIRST_SEEN if is_daily else FixDateOrigin.AT_LEAST
             rows.append((name, at, None, *((at, origin.value) if current[name] else (None, None))))
         self.rows[key] = rows
 

@@ -18,6 +18,7 @@ from bot.model.evidence import (
     SuppressedFinding,
     UnscannedReason,
 )
+from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image_name import TagRef
 from bot.state.exposure import scan_writer
 from bot.state.no_state import NoState
@@ -63,6 +64,7 @@ def test_run_without_a_state_loads_no_scans():
     save(store, FIRST)
     match(store, SECOND, IMAGE)
     store.save_unscanned("trivy", {IMAGE: FAILED}, is_private=False)
+    assert store.load_fix_dates("trivy", [IMAGE], is_private=False) == {}
     assert load(store, FIRST) == load(store, SECOND) == store.load_packages("trivy", [IMAGE], is_private=False) == {}
 
 
@@ -299,3 +301,18 @@ def test_equal_failures_are_noted_once_a_day(state_location, scans, written_stat
     state_location.now += 2 * DAY
     scans.save_unscanned("trivy", {IMAGE: replace(FAILED, detail="other")}, is_private=False)
     assert len(written_statements) == 2
+
+
+def test_dates_of_fixes_are_loaded_for_each_finding_of_an_image(scans, state_location):
+    save(scans, FIRST)
+    save(scans, FIRST, (OPENSSL,), OTHER)
+    first = state_location.now
+    state_location.now += DAY
+    match(state_location.scans(), replace(SECOND, entries=(*SECOND.entries, LOW_CVE)), IMAGE, OTHER)
+    seen = FixDate(state_location.now, FixDateOrigin.FIRST_SEEN)
+    openssl, bash = ("CVE-2026-1", "debian", "openssl"), ("CVE-2026-2", "debian", "bash")
+    assert scans.load_fix_dates("trivy", [IMAGE, OTHER, subject("unknown")], is_private=False) == {
+        IMAGE: {openssl: seen, bash: FixDate(first, FixDateOrigin.AT_LEAST)},
+        OTHER: {openssl: seen},
+    }
+    assert scans.load_fix_dates("trivy", [IMAGE], is_private=True) == {}
