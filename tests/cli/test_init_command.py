@@ -217,6 +217,14 @@ def test_init_prints_lines_that_stop_dependabot_from_updating_images(folder, bas
     assert list_statuses(basebump, folder) == [("not-checked", "offline")] * 2
 
 
+@pytest.mark.parametrize("days", ["3", '"3"'])
+def test_init_translates_delay_that_is_a_number(folder, basebump, days):
+    write_tree(folder, {"renovate.json": f'{{"automerge": true, "stabilityDays": {days}}}'})
+    assert basebump("init", folder)[0] == 0
+    rules = yaml.safe_load((folder / "basebump.yaml").read_text())["policy"]
+    assert rules[0] == {"min_age": "3d", "automerge": {"max_update": "major"}}
+
+
 @pytest.mark.parametrize("arguments", [(), ("--workflow", "github")])
 def test_scan_that_init_suggests_accepts_the_config_that_it_wrote(folder, basebump, monkeypatch, arguments):
     _, out, _ = basebump("init", folder, *arguments)
