@@ -14,8 +14,10 @@ from bot.model.updater import BotUpdateType
 
 WAITING_OPTIONS = frozenset({"schedule", "minimumReleaseAge", "stabilityDays"})
 """The options that delay updates. If one of them cannot be translated, basebump merges nothing automatically."""
-_VERSION_LIMITS = frozenset({"allowedVersions", "followTag", "maxMajorIncrement"})
-"""The options that restrict only newer tags."""
+_VERSION_LIMITS = frozenset(
+    {"allowedVersions", "extractVersion", "followTag", "maxMajorIncrement", "versionCompatibility", "versioning"}
+)
+"""The options that restrict only newer tags, or that change which tags are newer."""
 _MERGE_LIMITS = frozenset({"automergeSchedule"})
 """The options that restrict only automatic merges."""
 _UNSET: Collection[PlainValue] = (None, False, "", [])
@@ -28,11 +30,14 @@ _DEFAULTS: Mapping[str, Collection[PlainValue]] = {
     "schedule": _ANY_TIME,
     "stabilityDays": ("0",),
     "updatePinnedDependencies": (True,),
+    "versioning": ("docker",),
 }
 """The values with which an option restricts nothing, besides those that mean that it is not set."""
 _RESTRICTING_IF_FALSE = frozenset({"updatePinnedDependencies"})
 _HARMLESS = re.compile(
     r"\$schema|description|enabled|pinDigests|timezone"
+    r"|allow(?:[A-Z]|ed(?!Versions))\w+|autodiscover\w*|binarySource|cacheDir|endpoint|exposeAllEnv"
+    r"|masterIssue(?!Approval)\w*|platform|printConfig|repositories|requireConfig|username"
     r"|automerge(?:Type|Strategy|Comment)?|assign\w*|addLabels|additional(?:Reviewers|BranchPrefix)"
     r"|auto(?:Approve|ReplaceGlobalMatch)|azure\w*|bb\w*|branch\w*|bumpVersions?|changelogUrl|cloneSubmodules\w*"
     r"|commit\w*|composerIgnorePlatformReqs|concurrentRequestLimit|confidential|config\w*|constraints\w*|custom\w+"
@@ -46,7 +51,7 @@ _HARMLESS = re.compile(
     r"|re(?:base\w+|createClosed|createWhen|gexManagers|gistryAliases|gistryUrls|positoryCache|quiredStatusChecks"
     r"|spectLatest|placement\w*|viewers\w*|ollbackPrs)|secrets|semantic\w+|separate\w+|skip\w+|source(?:Directory|Url)"
     r"|statusCheck\w+|stopUpdatingLabel|suppressNotifications|transitiveRemediation|unicodeEmoji|update(?:InternalDeps"
-    r"|LockFiles|NotScheduled)|useBaseBranchConfig|userStrings|variables|versioning|vulnerability\w+"
+    r"|LockFiles|NotScheduled)|useBaseBranchConfig|userStrings|variables|vulnerability\w+"
 )
 """Matches options that neither forbid nor delay updates of images, and options that are read elsewhere."""
 

@@ -225,6 +225,13 @@ def test_init_translates_delay_that_is_a_number(folder, basebump, days):
     assert rules[0] == {"min_age": "3d", "automerge": {"max_update": "major"}}
 
 
+def test_init_reads_boolean_of_renovate_that_is_a_text(folder, basebump):
+    write_tree(folder, {"renovate.json": '{"automerge": "true", "enabled": "false"}'})
+    assert basebump("init", folder)[0] == 0
+    rules = yaml.safe_load((folder / "basebump.yaml").read_text())["policy"]
+    assert rules[0] == {"ignore": True, "automerge": {"max_update": "major"}}
+
+
 @pytest.mark.parametrize("arguments", [(), ("--workflow", "github")])
 def test_scan_that_init_suggests_accepts_the_config_that_it_wrote(folder, basebump, monkeypatch, arguments):
     _, out, _ = basebump("init", folder, *arguments)

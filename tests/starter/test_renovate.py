@@ -212,13 +212,14 @@ def test_option_that_may_forbid_anything_limits_updates_to_digests_and_is_named(
 
 
 @pytest.mark.parametrize(
-    "option", [{"prCreation": "not-pending"}, {"updatePinnedDependencies": True}, {"mode": "full"}, {"prPriority": "5"}]
+    "option",
+    [{"prCreation": "not-pending"}, {"updatePinnedDependencies": True}, {"mode": "full"}, {"username": "a"}],
 )
 def test_option_without_effect_on_updates_keeps_automerge(option):
     assert list_rules({"automerge": True, **option}) == [({}, {"automerge": {"max_update": "major"}})]
 
 
-@pytest.mark.parametrize("option", ["followTag", "maxMajorIncrement"])
+@pytest.mark.parametrize("option", ["followTag", "maxMajorIncrement", "versioning", "extractVersion"])
 def test_limit_of_versions_is_reported_and_allows_only_digests(option):
     translation = translate({"packageRules": [{"matchPackageNames": ["nginx"], option: "1"}]})
     assert (dict(translation.rules[0].match), dict(translation.rules[0].keys)) == (

@@ -13,6 +13,7 @@ from bot.model.cross_file import RenovateConfig
 from bot.model.source import SourceFile
 
 _PACKAGE_KEY = "renovate"
+_BOOLEAN_OPTIONS = frozenset({"enabled", "automerge", "pinDigests"})
 _WORDS: Mapping[str, PlainValue] = {"true": True, "false": False, "null": None}
 
 
@@ -63,6 +64,14 @@ def list_line_numbers(file: SourceFile, *, is_package: bool) -> dict[str, int]:
     return lines
 
 
+def _convert_option(name: str, value: JsonValue) -> PlainValue:
+    """Return the value of an option. Renovate reads the text `"false"` as the word if the option is a boolean."""
+    converted = _convert_value(value)
+    if name in _BOOLEAN_OPTIONS and isinstance(converted, str):
+        return _WORDS.get(converted, converted)
+    return converted
+
+
 def _convert_value(value: JsonValue) -> PlainValue:
     match value:
         case JsonString(text):
@@ -72,6 +81,6 @@ def _convert_value(value: JsonValue) -> PlainValue:
         case JsonArray(_, items):
             return [_convert_value(item) for item in items]
         case JsonObject(_, items):
-            return {key.value: _convert_value(item) for key, item in items}
+            return {key.value: _convert_option(key.value, item) for key, item in items}
         case _:
             assert_never(value)
