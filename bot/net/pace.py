@@ -78,8 +78,8 @@ class HostPace:
         """Wait until a request to the host may be sent. The caller sends the request within the `with` block.
 
         Raises RateLimitedError if the wait would be longer than MAX_PAUSE, and UnreachableError if slow exchanges with
-        the host have already taken more than `max_slow_seconds`, or if the waits in `record_wait` have taken more than
-        MAX_WAITED_SECONDS.
+        the host have already taken more than `max_slow_seconds`, or if the waits that the host asked for have taken
+        more than MAX_WAITED_SECONDS.
         """
         with self._slots:
             delay = self._reserve_turn()
@@ -94,8 +94,11 @@ class HostPace:
     def pause_requests(self, seconds: float) -> None:
         """Delay all requests to the host by `seconds`, because the host asked for fewer requests.
 
-        For CALM_SECONDS after that, requests are sent at least REQUEST_SPACING seconds apart.
+        For CALM_SECONDS after that, requests are sent at least REQUEST_SPACING seconds apart. Longer pauses than
+        MAX_PAUSE are not waited for.
         """
+        if seconds <= MAX_PAUSE:
+            self.record_wait(seconds)
         with self._lock:
             now = self._clock()
             self._next_request_at = max(self._next_request_at, now + seconds)
@@ -112,7 +115,7 @@ class HostPace:
                 self._counted_until = end
 
     def record_wait(self, seconds: float) -> None:
-        """Count a wait of the caller that begins now. The host asked for this wait."""
+        """Count a wait that begins now, and that the host asked for."""
         with self._lock:
             now = self._clock()
             end = max(now + seconds, self._waited_until)

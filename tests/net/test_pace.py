@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 
 import pytest
 from support.listener import HttpListener, HttpReply, ReceivedRequest
@@ -254,6 +254,19 @@ def test_host_is_not_contacted_again_after_requested_waits_exceed_the_limit():
     with pytest.raises(UnreachableError, match="kept requests waiting for 3601 seconds") as caught:
         take_turn(pace.wait_for_turn())
     assert caught.value.is_permanent
+
+
+def test_registry_that_always_asks_for_pauses_is_not_contacted_again_after_the_limit():
+    clock = FakeClock()
+    with HttpListener(lambda _: build_busy_reply("30")) as registry:
+        client = clock.client(registry)
+        with suppress(UnreachableError):
+            for _ in range(1000):
+                client.request("GET", registry.url, limit=1)
+        with pytest.raises(UnreachableError, match=f"{registry.host} is not contacted again in this run") as caught:
+            client.request("GET", registry.url, limit=1)
+    assert caught.value.is_permanent
+    assert MAX_WAITED_SECONDS <= sum(clock.slept) < MAX_WAITED_SECONDS + 2 * MAX_PAUSE
 
 
 def test_time_of_slow_redirect_targets_is_counted_for_redirecting_host():
