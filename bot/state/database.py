@@ -263,7 +263,7 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            if isinstance(error, DataError) and _get_code(error) is None:  # PostgreSQL's driver cannot read a value
+            if _is_unreadable_value(error):
                 raise self._describe_damage(error) from error
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
             raise kind(f"cannot use the state in {self._display_name}: {_describe_error(error)}") from error
@@ -342,6 +342,16 @@ def _describe_error(error: DBAPIError) -> str:
     cause = error.orig
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
     return f"{sanitize_text(words)}; hint: {_ADVICE.get(_get_code(error), _OTHERWISE)}"
+
+
+def _is_unreadable_value(error: DBAPIError) -> bool:
+    """Return True if the driver, and not the database, reports the error because it cannot convert a stored value.
+
+    SQLite's driver fails at a text that is not UTF-8, and PostgreSQL's at a time outside of the years 1 to 9999.
+    """
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return not hasattr(error.orig, "sqlite_errorcode")
+    return isinstance(error, DataError) and _get_code(error) is None
 
 
 def _get_code(error: DBAPIError) -> int | str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -9,6 +11,9 @@ from pydantic_core import PydanticSerializationError
 
 MAX_DOCUMENT = 4 * 1024 * 1024
 """The maximum number of characters of a stored document. Five thousand findings take a third of it."""
+
+MAX_COUNT = 10**9
+"""The maximum of a stored number of vulnerabilities."""
 
 _Item = TypeVar("_Item")
 
@@ -28,3 +33,21 @@ def parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
         return adapter.validate_json(document)
     except ValidationError:
         return None
+
+
+def parse_texts(document: str) -> tuple[str, ...]:
+    """Parse a stored list of texts. Raises ValueError if the document is anything else."""
+    texts = json.loads(document)
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        raise ValueError("the document is not a list of texts")
+    return tuple(texts)
+
+
+def parse_counts(document: str) -> Mapping[str, int]:
+    """Parse a stored object with numbers of vulnerabilities. Raises ValueError if the document is anything else."""
+    counts = json.loads(document)
+    if not isinstance(counts, dict) or not all(
+        type(each) is int and 0 <= each <= MAX_COUNT for each in counts.values()
+    ):
+        raise ValueError("the document is not an object with numbers")
+    return counts

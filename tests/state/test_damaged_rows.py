@@ -14,7 +14,10 @@ from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName
 from bot.model.workload import ClusterReading
 from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.database import Database
+from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.reader import DatabaseInventoryReader
+from bot.state.inventory.store import DatabaseInventoryStore
 
 HOUR = timedelta(hours=1)
 STATEMENTS = (
@@ -73,6 +76,24 @@ def test_reading_a_damaged_row_fails_with_a_hint_about_the_repair(state_location
     damage(state_location, statement)
     with pytest.raises(UnusableStateError, match=r"is damaged: .*; hint: (move the file away|restore a backup)"):
         read_everything(state_location, filled_inventory)
+
+
+def test_text_that_is_not_utf8_is_reported_as_damage(tmp_path):
+    database = Database.sqlite(tmp_path / "state.db")
+    inventory = DatabaseInventoryStore(database)
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=WEB)], {}, NOW)
+    with database.open_for_writing() as connection:
+        connection.execute(text("UPDATE branches SET head = CAST(x'ff' AS TEXT)"))
+    with pytest.raises(UnusableStateError, match=r"is damaged: .*; hint: move the file away"):
+        inventory.load_branches([WEB])
+
+
+@pytest.mark.parametrize("document", ["{", "[1]", '{"high": "x"}', '{"high": -1}', '{"high": 1e400}', '"high"'])
+def test_number_of_fixes_of_another_shape_is_reported_as_damage(state_location, filled_inventory, document):
+    with state_location.database().open_for_writing() as connection:
+        connection.execute(text("UPDATE requests SET fixes = :document"), {"document": document})
+    with pytest.raises(UnusableStateError, match="is damaged"):
+        DatabaseFleetReader(state_location.database()).count_requests(NOW, NOW - HOUR)
 
 
 @pytest.mark.parametrize("statement", VALUES_OF_WRONG_TYPES)

@@ -40,7 +40,7 @@ class DatabaseExposureReader:
             for row in connection.execute(_select_findings(query)):
                 finding = _build_finding(row)
                 rows_by_image[row.image, get_finding_key(finding)].append((row, finding))
-        exposed = (_build_exposed(found) for found in rows_by_image.values())
+            exposed = [_build_exposed(found) for found in rows_by_image.values()]
         return sorted(exposed, key=lambda each: (each.digest, each.platform, each.scanner, each.finding))
 
     def list_uses(self, digests: Collection[Digest]) -> Sequence[ImageUse]:

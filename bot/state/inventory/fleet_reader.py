@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from bot.model.patch_times import FixSeverity
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import UPDATABLE_STATUSES, ReferenceStatus
 from bot.state.database import Database
+from bot.state.documents import parse_counts, parse_texts
 from bot.state.inventory.history import build_request
 from bot.state.tables import split_into_batches
 from bot.state.tables.inventory import (
@@ -143,7 +143,7 @@ class DatabaseFleetReader:
         with self._database.open_for_reading() as connection:
             merged = connection.execute(select(func.count()).select_from(REQUESTS).where(is_merged)).scalar_one()
             rows = connection.execute(select(REQUESTS.c.due_at, REQUESTS.c.fixes).where(_IS_OPEN)).all()
-        severities = [_find_severity(row.fixes) for row in rows]
+            severities = [_find_severity(row.fixes) for row in rows]
         due = [row.due_at for row in rows if row.due_at is not None]
         return RequestFigures(
             open=len(rows),
@@ -164,11 +164,11 @@ def _load_image_fixes(connection: Connection) -> _FixesByImage:
     """Return the highest numbers of vulnerabilities that open proposals for an image fix; None if they are unknown."""
     fixes: dict[tuple[str, str], Counter[str] | None] = {}
     for targets, counts in connection.execute(select(REQUESTS.c.targets, REQUESTS.c.fixes).where(_IS_OPEN)):
-        for target in json.loads(targets):
+        for target in parse_texts(targets):
             repository, _, tag = target.partition("@")[0].rpartition(":")
             known = fixes.setdefault((repository, tag), None)
             if counts is not None:
-                found: Counter[str] = Counter(json.loads(counts))
+                found: Counter[str] = Counter(parse_counts(counts))
                 fixes[repository, tag] = found | (known or Counter())
     return fixes
 
@@ -219,13 +219,13 @@ def _list_order(request_filter: RequestFilter) -> tuple[ColumnElement[Any], ...]
 
 def _find_severity(fixes: str | None) -> FixSeverity | None:
     """Return the highest severity among the fixed vulnerabilities; None if nothing is fixed, or if it is unknown."""
-    counts = json.loads(fixes) if fixes is not None else {}
+    counts = parse_counts(fixes) if fixes is not None else {}
     return next((each for each in FixSeverity if counts.get(each.value, 0) > 0), None)
 
 
 def _get_fix_order(row: Row[Any]) -> tuple[Any, ...]:
     """Return the key that sorts pull requests by the severity of the vulnerabilities that they fix, highest first."""
-    counts = json.loads(row.fixes)
+    counts = parse_counts(row.fixes)
     return *(-counts.get(each.value, 0) for each in FixSeverity), row.opened_at or _NEVER, row.repository, row.number
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from bot.model.history import TagObservation
 from bot.model.image_name import Digest, ImageName, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.proposal import ClosedBy, RequestState
+from bot.state.documents import parse_counts, parse_texts
 from bot.state.inventory.rows import parse_ci, parse_decline_scope
 from bot.state.tables import TAG_OBSERVATIONS, split_into_batches
 from bot.state.tables.inventory import (
@@ -165,13 +165,13 @@ def build_request(row: Row[Any]) -> BranchRequest:
         branch=row.head_branch,
         number=row.number,
         state=RequestState(row.state),
-        targets=tuple(json.loads(row.targets)),
+        targets=parse_texts(row.targets),
         url=row.url,
         opened_at=row.opened_at,
         ended_at=row.ended_at,
         closed_by=ClosedBy(row.closed_by) if row.closed_by in set(ClosedBy) else None,
         declines=parse_decline_scope(row.declines),
-        fixes=json.loads(row.fixes) if row.fixes is not None else None,
+        fixes=parse_counts(row.fixes) if row.fixes is not None else None,
         head=row.head,
         ci=parse_ci(row.ci),
         base_ci=parse_ci(row.base_ci),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from bot.model.proposal import DeclineScope, RequestState
 from bot.model.usage import DeclinedRequest, ImageUsage, InventoryCoverage, RequestLink
 from bot.model.vocabulary import UPDATABLE_STATUSES
 from bot.state.database import Database
+from bot.state.documents import parse_texts
 from bot.state.inventory.history import read_image_history, read_patch_history, read_repository_history
 from bot.state.inventory.rows import parse_decline_scope
 from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
@@ -182,7 +182,7 @@ def _list_updated_tags(row: Row[Any], image: ImageName) -> set[str]:
     """Return the tags of an image that a request updates."""
     if parse_decline_scope(row.declines) is DeclineScope.REPOSITORY:
         return {_ANY_TAG}
-    names = (target.rpartition("@")[0].rpartition(":") for target in json.loads(row.targets))
+    names = (target.rpartition("@")[0].rpartition(":") for target in parse_texts(row.targets))
     return {tag for repository, _, tag in names if repository == image.repository}
 
 

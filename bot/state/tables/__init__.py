@@ -31,11 +31,18 @@ LONGEST_RUN = timedelta(days=1)
 BATCH_SIZE = 500
 """The maximum number of values in one query. SQLite accepts a few thousand."""
 
+EARLIEST_TIME, LATEST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""The range of stored times. Python cannot compute with times near the years 1 and 9999, which forges and images state
+if they do not know a time."""
+
 _Item = TypeVar("_Item")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there."""
+    """A column type for times with a time zone. SQLite has no time zones, so that times are stored in UTC there.
+
+    A time out of range is stored, and read, as the nearest time in range.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -43,13 +50,18 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        moment = value.astimezone(UTC)
+        moment = _limit_time(value)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+        return _limit_time(value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value)
+
+
+def _limit_time(time: datetime) -> datetime:
+    """Return the time in UTC, or the nearest time in range."""
+    return min(max(time, EARLIEST_TIME), LATEST_TIME).astimezone(UTC)
 
 
 class StorableText(TypeDecorator[str]):

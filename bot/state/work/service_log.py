@@ -12,6 +12,7 @@ from sqlalchemy import Row, delete, func, or_, select, update
 from bot.model.delivery import Delivery, DeliveryOutcome
 from bot.model.work import FinishedWork, PendingWork, WorkRequest
 from bot.state.database import Database
+from bot.state.documents import parse_texts
 from bot.state.tables import import_dialect
 from bot.state.tables.work import (
     DELIVERIES,
@@ -81,7 +82,7 @@ class DatabaseServiceLog:
                     row.received_at,
                     DeliveryOutcome(row.outcome),
                     row.trace,
-                    tuple(json.loads(row.subjects)),
+                    parse_texts(row.subjects),
                     row.repeats,
                 )
                 for row in connection.execute(newest)

@@ -100,8 +100,8 @@ class YearRepository:
 class FleetYear:
     """Writes the history of a fleet into a database, week after week, until `now`."""
 
-    def __init__(self, database: Database, now: datetime) -> None:
-        self.database, self.now = database, now
+    def __init__(self, database: Database, now: datetime, weeks: int = WEEKS) -> None:
+        self.database, self.now, self._weeks = database, now, weeks
         self._inventory = DatabaseInventoryStore(database)
         self._observations = DatabaseLookupStore(database, lambda: now)
         self._random = random.Random(4)
@@ -116,8 +116,8 @@ class FleetYear:
         ]
 
     def write(self) -> None:
-        for week in range(WEEKS):
-            at = self.now - (WEEKS - week) * WEEK + 6 * DAY + timedelta(hours=20)
+        for week in range(self._weeks):
+            at = self.now - (self._weeks - week) * WEEK + 6 * DAY + timedelta(hours=20)
             versions = {tag: (week + index) // 4 for index, tag in enumerate(TAGS)}
             self._observations.record_tags(
                 {tag: TagDescriptor(get_digest(tag, version), "") for tag, version in versions.items()}, at
