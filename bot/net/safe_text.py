@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, quote_plus, unquote
 
 MAX_QUOTED_LENGTH = 200
@@ -32,8 +32,7 @@ def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTE
     `secrets` are needed if `text` is from a response: a server may repeat the credential of the request in its
     response.
     """
-    visible = "".join(character if character.isprintable() else " " for character in mask_secrets(text, secrets))
-    line = " ".join(visible.split())
+    line = " ".join(_replace_invisible(mask_secrets(text, secrets), " ").split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -59,8 +58,26 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     A secret is also found if some of its characters are quoted (as in Python, JSON, a shell or HTML) or percent-encoded
     (RFC 3986) up to four times, and after that in Base64 (RFC 4648), alone or as a part of a longer text such as
     `user:password`. The whole word in Base64 is replaced. An empty secret is ignored.
+
+    If a secret is broken into several lines, or has other invisible characters in it, the lines are joined.
     """
     longest_first = sorted(set(filter(None, secrets)), key=len, reverse=True)
+    masked = _mask_unbroken(text, longest_first)
+    joined = _join_lines(masked)
+    masked_again = _mask_unbroken(joined, longest_first) if joined != masked else joined
+    return masked if masked_again == joined else masked_again
+
+
+def _join_lines(text: str) -> str:
+    """Return `text` without line breaks and invisible characters, and without the spaces around them."""
+    return "".join(each.strip() for each in re.split("\n+", _replace_invisible(text, "\n")))
+
+
+def _replace_invisible(text: str, replacement: str) -> str:
+    return "".join(character if character.isprintable() else replacement for character in text)
+
+
+def _mask_unbroken(text: str, longest_first: Sequence[str]) -> str:
     for secret in longest_first:
         text = text.replace(secret, HIDDEN)
         if len(secret) <= MAX_PATTERN_LENGTH:

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -29,6 +30,7 @@ def test_secret_in_python_repr_is_masked():
     assert sanitize_text(f"no header: {f'Bearer {secret}'!r}", [secret]) == "no header: 'Bearer [hidden]'"
 
 
+TOKEN = "glpat-0123456789abcdef"
 SECRET = "p a/s\"s'w\\o:r+d&ü\n"
 ENCODINGS = {
     "Python": repr,
@@ -64,6 +66,23 @@ def test_secret_is_masked_in_any_common_encoding(encoding, secret):
     text = f"before {ENCODINGS[encoding](secret)} after"
     assert "[hidden]" in sanitize_text(text, ["other", secret])
     assert re.fullmatch(r"before [\"']?\\?\[hidden\][\"']? after", mask_secrets(text, ["other", secret]))
+
+
+@pytest.mark.parametrize("encoding", ["path", "all", "every octet", "Base64", "login", "HTML with numbers"])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n    ", "\u200b", "\x00", " \t "])
+@given(st.data())
+def test_encoded_secret_in_several_lines_is_masked(encoding, line_break, data):
+    encoded = ENCODINGS[encoding](TOKEN)
+    places = st.sets(st.integers(1, len(encoded) - 1), min_size=1, max_size=9)
+    bounds = sorted({0, len(encoded), *data.draw(places)})
+    broken = line_break.join(encoded[start:end] for start, end in pairwise(bounds))
+    shown = sanitize_text(f"{TOKEN}: {broken} (again: {TOKEN})", [TOKEN])
+    assert shown.count("[hidden]") == 3
+    assert encoded[4:-4] not in shown.replace(" ", "")
+
+
+def test_lines_without_a_secret_are_not_joined():
+    assert mask_secrets(f"first\n{TOKEN}\nlast", [TOKEN]) == "first\n[hidden]\nlast"
 
 
 def test_secret_is_masked_in_three_encodings_in_the_same_text():
