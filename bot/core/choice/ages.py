@@ -18,11 +18,13 @@ def determine_known_since(
     This is the time at which the digest was pushed to the registry. If the registry does not state it, this is the time
     at which basebump first observed that the tag points to the digest, or `now` if basebump never observed this. The
     creation date inside the image is not used, because whoever builds the image can set it to any date.
+
+    The result is never after `now`. A clock was wrong if a time is, and the digest would otherwise be held without end.
     """
     record = registry_records.get(digest)
     if record is not None and record.pushed_at is not None:
-        return record.pushed_at
-    return min((sighting.first_seen for sighting in history if sighting.digest == digest), default=now)
+        return min(record.pushed_at, now)
+    return min((*(sighting.first_seen for sighting in history if sighting.digest == digest), now))
 
 
 def has_rolled_back(history: Sequence[TagObservation], current: Digest) -> bool:

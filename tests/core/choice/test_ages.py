@@ -68,6 +68,12 @@ def test_push_time_of_registry_takes_precedence_over_first_observation():
     )
 
 
+@pytest.mark.parametrize("record", [None, RegistryRecord(START + 30 * DAY)])
+def test_digest_is_never_known_since_a_time_after_now(record):
+    records = {digest("a"): record} if record else {}
+    assert determine_known_since(digest("a"), build_history("a"), records, START - 365 * DAY) == START - 365 * DAY
+
+
 def test_digest_without_observation_counts_as_first_observed_now():
     assert determine_known_since(digest("z"), build_history("abc"), {}, START) == START
 
