@@ -100,7 +100,7 @@ def test_every_step_belongs_to_a_phase_of_a_command():
 def test_scan_in_a_pipe_writes_phases_to_stderr_and_only_the_document_to_stdout(tmp_path, config, loopback):
     digest = loopback.move("python", "3.12", "content")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{digest}\n"})
-    command = [sys.executable, "-m", "bot", "scan", folder, "--config", config(), "--format", "json"]
+    command = [sys.executable, "-m", "bot", "scan", folder, "--config", config("scanners: []\n"), "--format", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("{")
     assert "phase" not in done.stdout
