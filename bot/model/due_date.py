@@ -50,6 +50,23 @@ class DueUntil(StrEnum):
         return tuple(DueUntil).index(self)
 
 
+class DueFrom(StrEnum):
+    """The event from which a due date is counted, the less strict one first.
+
+    The values are those of the key `from` in the config file.
+    """
+
+    DIGEST = "digest"
+    """A digest with the fix was available."""
+    FIX = "fix"
+    """The fix was published, which is earlier. If its date is unknown, the digest counts."""
+
+    @property
+    def position(self) -> int:
+        """The position in the order; 0 is the less strict event."""
+        return tuple(DueFrom).index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class FixPeriods:
     """A duration for each class of vulnerabilities.
@@ -96,11 +113,16 @@ class DuePeriods(FixPeriods):
     """The stage that the fix must reach within its duration. With `running`, a fix that was merged is overdue until it
     runs. This needs `clusters` and `state`.
     """
+    from_: DueFrom = DueFrom.DIGEST
+    """The event from which the duration counts: a digest with the fix was available, or the fix was published. If the
+    publication date of a fix is unknown, the digest counts.
+    """
 
     def tighten(self, other: Self) -> Self:
-        """Return the shorter duration of each class, and the later stage."""
+        """Return the shorter duration of each class, the later stage and the earlier event."""
         until = max(self.until, other.until, key=lambda each: each.position)
-        return replace(FixPeriods.tighten(self, other), until=until)
+        from_ = max(self.from_, other.from_, key=lambda each: each.position)
+        return replace(FixPeriods.tighten(self, other), until=until, from_=from_)
 
 
 _Periods = TypeVar("_Periods", bound=FixPeriods)

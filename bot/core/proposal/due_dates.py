@@ -1,7 +1,8 @@
 """Due dates: the time by which the policy wants a proposal to be merged, or its update to run.
 
-A due date is counted from the time at which a digest with the fix was available. The mark of a pull request keeps the
-date, so that the date depends neither on the state nor on later digests:
+A due date is counted from the time at which a digest with the fix was available or, if the policy says so, from the
+publication of the fix. The mark of a pull request keeps the date, so that the date depends neither on the state nor on
+later digests:
 
 - The date in the mark never moves to a later time.
 - It moves to an earlier time only if the proposal fixes something more urgent than before. The new date is then counted
@@ -16,11 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.choice.ages import determine_known_since
-from bot.core.evidence.compare import URGENCIES, has_fix_for
+from bot.core.evidence.compare import URGENCIES, has_fix_for, is_as_urgent
 from bot.core.transition import get_first_transition
 from bot.model.decision import ImageUpdate, Transition
-from bot.model.due_date import DueClass, DueDate, DuePeriods
-from bot.model.evidence import Evidence, Scan
+from bot.model.due_date import DueClass, DueDate, DueFrom, DuePeriods
+from bot.model.evidence import Evidence, Scan, Urgency
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.image_name import Digest, TagRef
 from bot.model.proposal import ClosedBy, RemoteRequest, RequestState
@@ -170,8 +171,18 @@ def _list_candidates(by_transition: _PeriodsByTransition, fix_times: FixTimes) -
     """Yield the classes of fixes in the updates. An update with unknown fixes yields nothing."""
     for (transition, periods), evidence in by_transition.items():
         for due_class, period in periods.list_periods():
-            if has_fix_for(evidence, URGENCIES[due_class]):
-                yield _Candidate(fix_times.find_fix_time(transition, evidence), period, due_class)
+            urgency = URGENCIES[due_class]
+            if has_fix_for(evidence, urgency):
+                published = _list_publications(evidence, urgency) if periods.from_ is DueFrom.FIX else ()
+                fixed_at = min([fix_times.find_fix_time(transition, evidence), *published])
+                yield _Candidate(fixed_at, period, due_class)
+
+
+def _list_publications(evidence: Evidence, urgency: Urgency) -> Iterator[datetime]:
+    """Yield the known publication times of the fixes of vulnerabilities that are at least as urgent."""
+    for finding in evidence.delta.fixed if evidence.delta is not None else ():
+        if finding.fix_published_at is not None and is_as_urgent(finding, urgency, evidence.exploited_ids):
+            yield finding.fix_published_at
 
 
 def _keep_recorded(

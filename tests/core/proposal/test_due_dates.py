@@ -23,7 +23,7 @@ from bot.core.proposal.due_dates import (
 from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
-from bot.model.due_date import DueClass, DueDate, DuePeriods, DueUntil, select_shorter_periods
+from bot.model.due_date import DueClass, DueDate, DueFrom, DuePeriods, DueUntil, select_shorter_periods
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord, ResolvedTag, UnresolvedTag
@@ -252,6 +252,48 @@ def test_proposal_keeps_due_date_of_open_pull_request_or_deleted_branch(requests
 )
 def test_due_date_is_unknown_if_policy_sets_due_dates_but_images_were_not_scanned(update, evidence, expected):
     assert is_due_date_unknown([(update, evidence)]) is expected
+
+
+# From the publication of the fix
+
+FROM_FIX = replace(PERIODS, from_=DueFrom.FIX)
+
+
+def build_published_evidence(*ages: int | None, severity: Severity = Severity.CRITICAL) -> Evidence:
+    """Return evidence of an update that fixes vulnerabilities whose fixes were published this many days ago."""
+    times = [NOW - age * DAY if age is not None else None for age in ages]
+    found = [finding(f"CVE-2026-{number}", severity, fix_published_at=at) for number, at in enumerate(times)]
+    return compare_scans(scan(*found), scan())
+
+
+def compute_due_at(evidence: Evidence, periods: DuePeriods, pushed: datetime = NOW) -> datetime:
+    return compute_due_date([(build_update(periods), evidence)], None, build_fix_times(pushed=pushed)).at
+
+
+def test_due_date_is_counted_from_the_first_publication_of_a_fix_if_the_policy_says_so():
+    evidence = build_published_evidence(2, 5, None)
+    assert compute_due_at(evidence, FROM_FIX) == NOW + 2 * DAY
+    assert compute_due_at(evidence, PERIODS) == NOW + 7 * DAY
+
+
+def test_due_date_is_counted_from_the_digest_if_no_publication_is_known():
+    assert compute_due_at(build_published_evidence(None), FROM_FIX, pushed=NOW - DAY) == NOW + 6 * DAY
+
+
+def test_due_date_is_never_counted_from_a_publication_after_the_digest():
+    assert compute_due_at(build_published_evidence(1), FROM_FIX, pushed=NOW - 3 * DAY) == NOW + 4 * DAY
+
+
+def test_publication_of_a_less_urgent_fix_does_not_move_the_due_date_of_a_class():
+    high = finding("CVE-2026-9", Severity.HIGH, fix_published_at=NOW - 20 * DAY)
+    critical = finding("CVE-2026-8", Severity.CRITICAL, fix_published_at=NOW - DAY)
+    periods = DuePeriods(critical=7 * DAY, from_=DueFrom.FIX)
+    assert compute_due_at(compare_scans(scan(high, critical), scan()), periods) == NOW + 6 * DAY
+
+
+def test_earlier_event_wins_when_policies_are_combined():
+    assert select_shorter_periods(PERIODS, FROM_FIX).from_ is DueFrom.FIX
+    assert select_shorter_periods(FROM_FIX, PERIODS).from_ is DueFrom.FIX
 
 
 # Limits
