@@ -14,7 +14,14 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.ci import FailedCheck
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
-    from bot.model.exposed_images import ContainerUse, ExposedImage, ExposureCoverage, ExposureQuery, ImageUse
+    from bot.model.exposed_images import (
+        ContainerUse,
+        ExposedImage,
+        ExposureCoverage,
+        ExposureQuery,
+        ImageUse,
+        ScanKey,
+    )
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.image_name import Digest, ImageName, TagRef
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
@@ -132,6 +139,15 @@ class ExposureReader(Protocol):
 
     def list_containers(self, digests: Collection[Digest]) -> Sequence[ContainerUse]:
         """Return the containers that run images with these digests, or one platform of them, sorted by workload."""
+
+    def list_newest(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, Digest]:
+        """Return the digest to which each tag pointed at its last lookup. Tags without a lookup are left out."""
+
+    def list_scans(self, digests: Collection[Digest]) -> Collection[ScanKey]:
+        """Return the last successful scan or match of each platform of images, by each scanner."""
+
+    def list_open_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:
+        """Return the open pull requests into base branches that use one of these repositories of images."""
 
     def load_coverage(self) -> ExposureCoverage:
         """Return how many images in use are known. Unknown images may have any vulnerability."""

@@ -48,7 +48,9 @@ COMMANDS = {
     "report": CommandEntry(
         "bot.cli.report", "Create an HTML page from the JSON output of `run` or `scan`, or show how long fixes waited."
     ),
-    "usage": CommandEntry("bot.cli.usage", "List the repositories and files that use IMAGE, from the state alone."),
+    "usage": CommandEntry(
+        "bot.cli.usage", "List the files that use IMAGE, or images with VULNERABILITY, from the state alone."
+    ),
     "history": CommandEntry(
         "bot.cli.history",
         "Show which digests a repository or an image had, who changed them and how long it took, from the state alone.",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.model.evidence import Finding
-from bot.model.exposure import FixDate
+from bot.model.exposure import FixDate, FixPlace
+from bot.model.fleet_history import BranchRequest
 from bot.model.image_name import Digest, TagRef
-from bot.model.inventory import BranchKey
+from bot.model.inventory import BranchKey, StoredRequest
 from bot.model.workload import Workload
 
 
@@ -41,6 +42,19 @@ class ExposedImage:
     """The time of the last scan or match of the image."""
     is_private: bool = False
     """True if the finding must not be shown where everyone can read it."""
+    database_built: datetime | None = None
+    """The build time of the database with which the image was matched; None if it is unknown."""
+    os: str = ""
+    """The operating system in the image, such as `debian 12.7`."""
+
+    @property
+    def scan_key(self) -> ScanKey:
+        return self.digest, self.platform, self.scanner, self.is_private, self.database_built
+
+
+ScanKey = tuple[Digest, str, str, bool, datetime | None]
+"""The digest and platform of an image, its scanner, whether its findings are private, and the build time of the
+database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +96,47 @@ class ExposureCoverage:
     reasons: Mapping[str, int] = field(default_factory=dict)
     """The number of unknown digests by the `UnscannedReason` of the last scan. Digests that no run tried to scan are
     left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureFacts:
+    """The facts in the state from which the exposed images in use are determined."""
+
+    exposed: Sequence[ExposedImage]
+    uses: Sequence[ImageUse]
+    containers: Sequence[ContainerUse]
+    newest: Mapping[TagRef, Digest]
+    """The digest to which each tag in `uses` pointed at its last lookup."""
+    scans: Collection[ScanKey]
+    """The last scans or matches of the images in `newest` that are not exposed."""
+    requests: Sequence[BranchRequest]
+    """The open pull requests that update images in `uses`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExposedUse:
+    """A reference to an exposed image, and the open pull request that updates it."""
+
+    use: ImageUse
+    since: datetime
+    """The time since which basebump knows of the vulnerability in this reference."""
+    request: StoredRequest | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposedTag:
+    """An exposed image in use, under one of its tags."""
+
+    digest: Digest
+    tag_ref: TagRef | None
+    """The tag in the references; None if only containers use the image, and no file."""
+    exposed: tuple[ExposedImage, ...]
+    """The findings that match the query, on each platform of the image."""
+    fix: FixPlace | None
+    """The place of the fix; None if the newest digest of the tag is not known with the same database."""
+    fix_date: FixDate | None
+    newest: Digest | None
+    """The digest to which the tag pointed at its last lookup; None if it is unknown."""
+    uses: tuple[ExposedUse, ...]
+    containers: tuple[ContainerUse, ...]
+    """The containers that run the image. If the image has several tags, only the first tag lists them."""

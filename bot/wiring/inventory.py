@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from bot.inventory_ports import InventoryReader, StageReader
+    from bot.inventory_ports import ExposureReader, InventoryReader, StageReader
     from bot.settings import Settings
 
 
@@ -19,6 +19,7 @@ class StoredFleet:
 
     inventory: InventoryReader
     stages: StageReader
+    exposure: ExposureReader
 
 
 def open_fleet(config_file: Path) -> StoredFleet:
@@ -35,6 +36,7 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
         UsageError: If the config has no state.
         StateError: If no run created the state yet, if it cannot be used, or if another release wrote it.
     """
+    from bot.state.exposure.reader import DatabaseExposureReader
     from bot.state.inventory.reader import DatabaseInventoryReader
     from bot.wiring.state import create_stage_reader, open_database_for_queries
 
@@ -44,4 +46,6 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
             f"{settings.source} has no `state`, so basebump does not remember which images are used; hint: add "
             "`state: sqlite:///PATH` and run `basebump run`"
         )
-    return StoredFleet(DatabaseInventoryReader(database), create_stage_reader(database, settings))
+    return StoredFleet(
+        DatabaseInventoryReader(database), create_stage_reader(database, settings), DatabaseExposureReader(database)
+    )

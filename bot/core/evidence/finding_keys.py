@@ -12,6 +12,14 @@ _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
 """https://cve.mitre.org/cve/identifiers/syntaxchange.html"""
 _GHSA = re.compile(r"GHSA(?:-[0-9a-z]{4}){3}", re.ASCII)
 
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_ID = re.compile(
+    r"(?:CVE|GHSA|DSA|DLA|USN|RHSA|RHBA|RHEA|ELSA|ALAS[0-9A-Z]*|ALSA|RLSA|(?:OPEN)?SUSE-[A-Z]+|GO|PYSEC|RUSTSEC|MAL|CGA"
+    r"|AZL|TEMP|OSV|GSD)-[0-9A-Z][0-9A-Z:._-]{2,60}",
+    re.ASCII,
+)
+"""The ids that databases of vulnerabilities and the advisories of distributions use."""
+
 FindingKey = tuple[str, str, str]
 """Canonical id, package type and package name. The version is not part of the key, because a vulnerability that a newer
 version of the package still has is the same finding."""
@@ -20,6 +28,17 @@ version of the package still has is the same finding."""
 def is_cve(text: str) -> bool:
     """Return True if `text` is the id of a CVE."""
     return _CVE.fullmatch(text) is not None
+
+
+def parse_vulnerability_id(text: str) -> str | None:
+    """Return the id of a vulnerability or an advisory in its usual spelling; None if `text` is not an id.
+
+    Capital letters, blanks around the id, and the kind of its dashes do not matter.
+    """
+    identifier = _DASHES.sub("-", text.strip()).upper()
+    if _ID.fullmatch(identifier) is None:
+        return None
+    return f"GHSA{identifier[4:].lower()}" if identifier.startswith("GHSA-") else identifier
 
 
 def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:

@@ -80,11 +80,16 @@ def _name_publishers(found: Iterable[ExposedFinding], exposure: Exposure) -> str
     in_distribution = {each.finding.package_type in OS_PACKAGE_TYPES for each in found}
     words = []
     if True in in_distribution and isinstance(exposure.in_use, Scan):
-        family = exposure.in_use.os.partition(" ")[0]
-        words.append(f"in {_DISTRIBUTION_NAMES.get(family) or make_console_line(family.capitalize())}")
+        words.append(f"in {name_distribution(exposure.in_use.os)}")
     if False in in_distribution:
         words.append("upstream")
     return " or ".join(words)
+
+
+def name_distribution(os: str) -> str:
+    """Return the name of the distribution of an operating system, such as `Debian` for `debian 12.7`."""
+    family = os.partition(" ")[0]
+    return _DISTRIBUTION_NAMES.get(family) or make_console_line(family.capitalize())
 
 
 def summarise_exposures(report: RunReport) -> Iterator[str]:

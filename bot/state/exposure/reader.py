@@ -12,14 +12,23 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 from bot.core.evidence.exposure import choose_fix_date
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key, merge_findings
 from bot.model.evidence import Finding, Severity
-from bot.model.exposed_images import ContainerUse, ExposedImage, ExposureCoverage, ExposureQuery, ImageUse
+from bot.model.exposed_images import (
+    ContainerUse,
+    ExposedImage,
+    ExposureCoverage,
+    ExposureQuery,
+    ImageUse,
+    ScanKey,
+)
 from bot.model.exposure import FixDate, FixDateOrigin
+from bot.model.fleet_history import BranchRequest
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.workload import Workload
 from bot.state.database import Database
 from bot.state.documents import parse_document
+from bot.state.inventory.history import read_open_requests
 from bot.state.tables import MANIFESTS, TAG_DESCRIPTORS, split_into_batches
 from bot.state.tables.after_merge import CLUSTERS, RUNNING_IMAGES
 from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, PACKAGES, VULNERABILITIES
@@ -66,6 +75,30 @@ class DatabaseExposureReader:
             ]
         return sorted(uses, key=lambda use: (use.workload, use.container, use.digest))
 
+    def list_newest(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, Digest]:
+        newest: dict[TagRef, Digest] = {}
+        columns = (TAG_DESCRIPTORS.c.repository, TAG_DESCRIPTORS.c.tag, TAG_DESCRIPTORS.c.digest)
+        with self._database.open_for_reading() as connection:
+            for batch in split_into_batches(sorted({each.repository for each in tag_refs})):
+                query = select(*columns).where(TAG_DESCRIPTORS.c.repository.in_(batch))
+                newest |= {TagRef(row.repository, row.tag): Digest(row.digest) for row in connection.execute(query)}
+        return {each: newest[each] for each in tag_refs if each in newest}
+
+    def list_scans(self, digests: Collection[Digest]) -> Collection[ScanKey]:
+        columns = (KNOWN_IMAGES.c[name] for name in ("platform", "scanner", "is_private", "database_built"))
+        query = select(DIGESTS.c.digest, *columns).join(DIGESTS, DIGESTS.c.id == KNOWN_IMAGES.c.digest)
+        scans: set[ScanKey] = set()
+        with self._database.open_for_reading() as connection:
+            for batch in split_into_batches(sorted(set(digests))):
+                found = query.where(DIGESTS.c.digest.in_(batch), KNOWN_IMAGES.c.matched_at.is_not(None))
+                for digest, *others in connection.execute(found):
+                    scans.add((Digest(digest), *others))
+        return scans
+
+    def list_open_requests(self, repositories: Collection[str]) -> Sequence[BranchRequest]:
+        with self._database.open_for_reading() as connection:
+            return list(read_open_requests(connection, repositories))
+
     def load_coverage(self) -> ExposureCoverage:
         with self._database.open_for_reading() as connection:
             tried = {Digest(row.digest): row for row in connection.execute(_select_known())}
@@ -88,7 +121,7 @@ def _select_findings(query: ExposureQuery) -> Select[Any]:
         *(VULNERABILITIES.c[name] for name in ("name", "title")),
         PACKAGES.c.name.label("package_name"),
         *(PACKAGES.c[name] for name in ("type", "version", "source")),
-        *(KNOWN_IMAGES.c[name] for name in ("platform", "scanner", "is_private", "matched_at")),
+        *(KNOWN_IMAGES.c[name] for name in ("platform", "scanner", "is_private", "matched_at", "database_built", "os")),
         KNOWN_IMAGES.c.id.label("image"),
         DIGESTS.c.digest,
     )
@@ -143,6 +176,8 @@ def _build_exposed(found: Sequence[tuple[Row[Any], Finding]]) -> ExposedImage:
         fix=min(fixes, key=lambda fix: fix.at, default=None) if finding.fixed_in is not None else None,
         matched_at=first.matched_at,
         is_private=first.is_private,
+        database_built=first.database_built,
+        os=first.os,
     )
 
 

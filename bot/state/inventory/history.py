@@ -79,6 +79,23 @@ def read_image_requests(
         )
 
 
+def read_open_requests(connection: Connection, repositories: Collection[str]) -> Iterator[BranchRequest]:
+    """Yield the open pull requests into all base branches that use one of these image repositories."""
+    columns = [column for column in REQUESTS.c if column is not REQUESTS.c.branch]
+    for batch in split_into_batches(sorted(repositories)):
+        users = (
+            select(IMAGE_REFERENCES.c.branch)
+            .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
+            .where(TAGS.c.repository.in_(batch))
+        )
+        yield from _read_requests(
+            connection,
+            select(*BRANCH_KEY_COLUMNS, *columns)
+            .join(BRANCHES, BRANCHES.c.id == REQUESTS.c.branch)
+            .where(REQUESTS.c.state == RequestState.OPEN.value, REQUESTS.c.branch.in_(users)),
+        )
+
+
 def read_fleet_history(
     connection: Connection, spans: ColumnElement[bool], requests: ColumnElement[bool], *, has_owners: bool = False
 ) -> FleetHistory:

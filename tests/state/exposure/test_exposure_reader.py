@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 from support.exposure import DAY, RELEASE, ListedVulnerability, VulnerabilityDatabase, package
 from support.values import digest
-from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_verdict, build_visit
+from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
 from bot.model.evidence import NotScanned, ScanSubject, Severity, UnscannedReason
 from bot.model.exposed_images import ContainerUse, ExposureCoverage, ExposureQuery, ImageUse
 from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind, TagDescriptor
+from bot.model.proposal import RequestState
 from bot.model.workload import ClusterReading, RunningImage, Workload
 from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.exposure.reader import DatabaseExposureReader
@@ -161,3 +162,25 @@ def test_coverage_counts_unknown_digests_by_reason(reader, scans, inventory, sta
     assert reader.load_coverage() == ExposureCoverage(2, 1, state_location.now, {"os-unsupported": 1})
     scans.save_scans({unknown_image: DATABASE.scan([])}, is_private=False)
     assert reader.load_coverage() == ExposureCoverage(2, 2, state_location.now)
+
+
+def test_newest_digests_of_tags_come_from_their_last_lookup(reader, lookup_store):
+    lookup_store.record_tags({PYTHON: TagDescriptor(NEW, "m")}, NOW)
+    other = replace(PYTHON, tag="3.13")
+    assert reader.list_newest([PYTHON, other]) == {PYTHON: NEW}
+    assert reader.list_newest([]) == {}
+
+
+def test_last_scan_of_each_image_is_listed_with_its_database(reader, scans):
+    assert reader.list_scans([OLD, UNKNOWN]) == {(OLD, "linux/amd64", "trivy", False, DATABASE.identity.database)}
+    failed = {ScanSubject(PYTHON, UNKNOWN, "linux/amd64"): NotScanned(UnscannedReason.FAILED)}
+    scans.save_unscanned("trivy", failed, is_private=False)
+    assert reader.list_scans([UNKNOWN]) == set()
+
+
+def test_open_requests_into_branches_that_use_an_image_are_listed(reader, inventory):
+    requests = (build_request(1), build_request(2, RequestState.MERGED, branch="basebump/other"))
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", requests=requests)], {}, NOW)
+    inventory.record_visits([build_visit("redis:7", key=API, requests=(build_request(3),))], {}, NOW)
+    listed = reader.list_open_requests([PYTHON.repository])
+    assert [(each.key, each.request.number) for each in listed] == [(WEB, 1)]
