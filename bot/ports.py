@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
     from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, StoredPackages
+    from bot.model.exposed_images import ImageInUse
     from bot.model.exposure import FixDate
     from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
@@ -424,6 +425,13 @@ class ScanStore(Protocol):
         self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
     ) -> Mapping[ScanSubject, Mapping[FindingKey, FixDate]]:
         """Return the dates of the fixes of current findings. Images without such findings are left out."""
+
+    def list_images_in_use(self) -> Sequence[ImageInUse]:
+        """Return the images that base branches and containers use, sorted by digest, with their scans.
+
+        If containers state the digest of one platform, but the index of the image is also in use, only the index is
+        returned.
+        """
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         """Store the packages and findings of scans."""

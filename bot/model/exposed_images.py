@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.model.evidence import Finding
+from bot.model.evidence import Finding, ScannerIdentity
 from bot.model.exposure import FixDate, FixPlace
 from bot.model.fleet_history import BranchRequest
 from bot.model.image_name import Digest, TagRef
@@ -71,6 +71,33 @@ class ImageUse:
     """The time of the first visit that found the digest. If the reference is not pinned, that of the reference."""
     is_pinned: bool = True
     """False if the reference has no digest, and its tag pointed to the digest at its last lookup."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScan:
+    """The last scan or match of one platform of an image, without its findings."""
+
+    platform: str
+    scanner: ScannerIdentity
+    is_private: bool
+    release: str | None
+    """The release with which its packages are matched; None if they cannot be matched without the image."""
+    matched_at: datetime | None
+    """The time of the last scan or match that succeeded; None if none did."""
+    failed_at: datetime | None
+    """The time at which the last scan failed; None if it succeeded."""
+    reason: str | None = None
+    """The `UnscannedReason` of the last scan; None if it succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInUse:
+    """An image that base branches or containers use, and its scans."""
+
+    tag_ref: TagRef
+    """One of the tags under which the image is used. An image without a tag has the tag `latest`."""
+    digest: Digest
+    scans: tuple[StoredScan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

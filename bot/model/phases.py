@@ -31,6 +31,7 @@ class ProgressStep(StrEnum):
     READ_TASK_RUNS = "Reading runs of build tasks"
     READ_BASE_IMAGES = "Reading base images"
     READ_FAILED_CHECKS = "Reading failed checks"
+    SCAN_OTHER_IMAGES = "Scanning other images in use"
     CHECK_CONFIG = "Checking"
 
 
@@ -56,6 +57,7 @@ _WRITE = (
     ProgressStep.READ_TASK_RUNS,
     ProgressStep.READ_BASE_IMAGES,
     ProgressStep.READ_FAILED_CHECKS,
+    ProgressStep.SCAN_OTHER_IMAGES,
 )
 
 SCAN_PHASES: Phases = ((ProgressStep.READ_FOLDER,), _RESOLVE, _SCAN, _INSPECT)

@@ -12,6 +12,7 @@ from bot.model.ci import FailedCheck
 from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.exposed_images import ImageInUse
 from bot.model.exposure import FixDate
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
@@ -66,6 +67,10 @@ class NoState:
     ) -> Mapping[ScanSubject, StoredPackages]:
         """Return no packages."""
         return {}
+
+    def list_images_in_use(self) -> Sequence[ImageInUse]:
+        """Return no images."""
+        return ()
 
     def load_fix_dates(
         self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool

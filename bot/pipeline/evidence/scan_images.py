@@ -26,7 +26,7 @@ UNNAMED = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _ScannerShare:
+class ScannerShare:
     """The images that one scanner scans, and whose findings are either all private or all public."""
 
     scanner: Scanner
@@ -39,7 +39,7 @@ class _ScannerShare:
 class _ScanTask:
     """One image to scan."""
 
-    share: _ScannerShare
+    share: ScannerShare
     subjects: Sequence[ScanSubject]
     """The image in each of its repositories and under each of its tags."""
 
@@ -54,20 +54,12 @@ def scan_images(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping
     outcomes: dict[ScanSubject, ScanOutcome] = {}
     tasks: list[_ScanTask] = []
     save_failures = FailureLog()
-    for share in _divide_by_scanner(subjects, context):
+    for share in divide_by_scanner(subjects, context):
         outcomes |= _load_scans(share, context)
         outcomes |= _match_images(share, outcomes, context, save_failures)
-        unscanned = [same for same in _group_by_image(share.subjects) if same[0] not in outcomes]
-        share.scanner.prefetch([subject for same in unscanned for subject in same])
-        tasks += [_ScanTask(share, same) for same in unscanned]
+        tasks += _plan_scans(share, [subject for subject in share.subjects if subject not in outcomes])
 
-    def scan(task: _ScanTask) -> ScanOutcome:
-        outcome = _scan_image(task, context.progress)
-        with save_failures.note_state_error(FailureStage.ASSESS):  # stored at once, in case the run is killed
-            _save_outcome(task, outcome, context.state.scans)
-        return replace(outcome, findings_by_package=None) if isinstance(outcome, Scan) else outcome
-
-    for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
+    for task, outcome in zip(tasks, _scan_and_save(tasks, context, save_failures), strict=True):
         outcomes |= dict.fromkeys(task.subjects, outcome)
     context.progress.finish_phase()
     context.failures.add(
@@ -81,16 +73,40 @@ def scan_images(subjects: Sequence[ScanSubject], context: RunContext) -> Mapping
     return outcomes
 
 
-def _divide_by_scanner(subjects: Iterable[ScanSubject], context: RunContext) -> Iterable[_ScannerShare]:
+def scan_and_store(share: ScannerShare, subjects: Sequence[ScanSubject], context: RunContext) -> None:
+    """Scan images and store the outcomes. A failed scan is stored, too, and is not a failure of the run."""
+    save_failures = FailureLog()
+    _scan_and_save(_plan_scans(share, subjects), context, save_failures)
+    context.failures.add(save_failures.list_all()[:1])
+
+
+def _plan_scans(share: ScannerShare, subjects: Sequence[ScanSubject]) -> list[_ScanTask]:
+    share.scanner.prefetch(subjects)
+    return [_ScanTask(share, same) for same in _group_by_image(subjects)]
+
+
+def _scan_and_save(tasks: Sequence[_ScanTask], context: RunContext, save_failures: FailureLog) -> Sequence[ScanOutcome]:
+    """Scan images, each of them stored at once in case the run is killed. Return the outcomes without attribution."""
+
+    def scan(task: _ScanTask) -> ScanOutcome:
+        outcome = _scan_image(task, context.progress)
+        with save_failures.note_state_error(FailureStage.ASSESS):
+            _save_outcome(task, outcome, context.state.scans)
+        return replace(outcome, findings_by_package=None) if isinstance(outcome, Scan) else outcome
+
+    return context.scan_pool.map(scan, tasks)
+
+
+def divide_by_scanner(subjects: Iterable[ScanSubject], context: RunContext) -> Iterable[ScannerShare]:
     shares: dict[tuple[Scanner, bool], list[ScanSubject]] = defaultdict(list)
     for subject in subjects:
         shares[context.select_scanner(subject.tag_ref), context.is_private(subject.tag_ref)].append(subject)
     identities = {scanner: scanner.get_identity() for scanner, _ in shares}
     for (scanner, is_private), scanner_subjects in shares.items():
-        yield _ScannerShare(scanner, identities[scanner], is_private, scanner_subjects)
+        yield ScannerShare(scanner, identities[scanner], is_private, scanner_subjects)
 
 
-def _load_scans(share: _ScannerShare, context: RunContext) -> Mapping[ScanSubject, Scan]:
+def _load_scans(share: ScannerShare, context: RunContext) -> Mapping[ScanSubject, Scan]:
     """Return the stored scans by the same scanner with the same database."""
     if share.identity is None:
         return {}
@@ -98,7 +114,7 @@ def _load_scans(share: _ScannerShare, context: RunContext) -> Mapping[ScanSubjec
 
 
 def _match_images(
-    share: _ScannerShare, scanned: Collection[ScanSubject], context: RunContext, save_failures: FailureLog
+    share: ScannerShare, scanned: Collection[ScanSubject], context: RunContext, save_failures: FailureLog
 ) -> Mapping[ScanSubject, Scan]:
     """Match the stored packages of images with the scanner's database, and return the scans that this gives.
 
@@ -114,28 +130,32 @@ def _match_images(
         by_release[known.release].append(subject)
     for release, subjects in by_release.items():
         packages = {package for subject in subjects for package in stored[subject].packages}
-        matches = _match_packages(share.scanner, release, packages)
-        if isinstance(matches, NotScanned):
-            failed = (f"{identity.name}, packages of {release}", matches.detail or matches.reason.sentence)
-            context.failures.add(build_assess_failures([failed] if matches.is_failure else []))
-        elif matches is not None:
+        matches = match_packages(share.scanner, identity, release, packages, context)
+        if isinstance(matches, Mapping):
             scans |= {each: rebuild_scan(identity, stored[each], matches) for each in subjects}
             with save_failures.note_state_error(FailureStage.ASSESS):
                 context.state.scans.save_matches(identity, release, matches, subjects, is_private=share.is_private)
     return scans
 
 
-def _match_packages(
-    scanner: Scanner, release: str, packages: Collection[InstalledPackage]
+def match_packages(
+    scanner: Scanner,
+    identity: ScannerIdentity,
+    release: str,
+    packages: Collection[InstalledPackage],
+    context: RunContext,
 ) -> Mapping[InstalledPackage, Sequence[Finding]] | NotScanned | None:
-    """Match packages. An incomplete answer counts as a failure, because missing packages are not free of findings."""
+    """Match packages of a release, and note a failure. Return None if the scanner cannot match this release.
+
+    An incomplete answer counts as a failure, because missing packages are not free of findings.
+    """
     matches = scanner.match_packages(release, packages)
-    if matches is None or isinstance(matches, NotScanned):
-        return matches
-    missing = len(set(packages) - matches.keys())
-    if missing:
+    if isinstance(matches, Mapping) and (missing := len(set(packages) - matches.keys())):
         detail = f"the scanner did not answer for {missing} of {len(packages)} packages"
-        return NotScanned(UnscannedReason.FAILED, detail)
+        matches = NotScanned(UnscannedReason.FAILED, detail)
+    if isinstance(matches, NotScanned) and matches.is_failure:
+        failed = f"{identity.name}, packages of {release}", matches.detail or matches.reason.sentence
+        context.failures.add(build_assess_failures([failed]))
     return matches
 
 

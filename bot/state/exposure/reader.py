@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from bot.core.evidence.exposure import choose_fix_date
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key, merge_findings
@@ -22,19 +21,16 @@ from bot.model.exposed_images import (
 )
 from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.fleet_history import BranchRequest
-from bot.model.image import CachedManifest
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.workload import Workload
 from bot.state.database import Database
-from bot.state.documents import parse_document
+from bot.state.exposure.images_in_use import find_parents, list_images_in_use
 from bot.state.inventory.history import read_open_requests
-from bot.state.tables import MANIFESTS, TAG_DESCRIPTORS, split_into_batches
+from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
 from bot.state.tables.after_merge import CLUSTERS, RUNNING_IMAGES
 from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, PACKAGES, VULNERABILITIES
 from bot.state.tables.inventory import BRANCHES, DIGESTS, HELD_DIGESTS, IMAGE_REFERENCES, NO_DIGEST, TAGS
-
-_MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
 
 
 class DatabaseExposureReader:
@@ -62,7 +58,7 @@ class DatabaseExposureReader:
 
     def list_containers(self, digests: Collection[Digest]) -> Sequence[ContainerUse]:
         with self._database.open_for_reading() as connection:
-            requested = _find_children(connection, digests)
+            requested = find_parents(connection, digests)
             uses = [
                 ContainerUse(
                     requested[Digest(row.digest)],
@@ -101,17 +97,15 @@ class DatabaseExposureReader:
 
     def load_coverage(self) -> ExposureCoverage:
         with self._database.open_for_reading() as connection:
-            tried = {Digest(row.digest): row for row in connection.execute(_select_known())}
-            matched = {digest: row.matched_at for digest, row in tried.items() if row.matched_at is not None}
-            in_use = _find_pinned(connection) | _find_followed(connection)
-            running = {Digest(row.digest) for row in connection.execute(_select_containers())} - {NO_DIGEST}
-            if running - in_use - tried.keys():  # reading all manifests takes a second for 20,000 images
-                parents = _find_children(connection, tried)
-                running = {parents.get(digest, digest) for digest in running}
-        known = (in_use | running) & matched.keys()
-        oldest = min((matched[digest] for digest in known), default=None)
-        reasons = Counter(tried[digest].reason for digest in ((in_use | running) & tried.keys()) - known)
-        return ExposureCoverage(len(in_use | running), len(known), oldest, reasons)
+            images = list_images_in_use(connection)
+        matched = [times for each in images if (times := [scan.matched_at for scan in each.scans if scan.matched_at])]
+        unmatched = (each for each in images if not any(scan.matched_at for scan in each.scans))
+        # If the platforms of an image have several reasons, one of them counts.
+        reasons = (max((scan.reason for scan in each.scans if scan.reason), default=None) for each in unmatched)
+        oldest = min((min(times) for times in matched), default=None)
+        return ExposureCoverage(
+            len(images), len(matched), oldest, Counter(reason for reason in reasons if reason is not None)
+        )
 
 
 def _select_findings(query: ExposureQuery) -> Select[Any]:
@@ -251,49 +245,3 @@ def _select_containers() -> Select[Any]:
         .join(DIGESTS, DIGESTS.c.id == RUNNING_IMAGES.c.digest)
         .where(RUNNING_IMAGES.c.ended_at.is_(None))
     )
-
-
-def _find_children(connection: Connection, digests: Collection[Digest]) -> Mapping[Digest, Digest]:
-    """Return for each digest, and for each image in the index with this digest, the digest itself."""
-    found: dict[Digest, Digest] = {}
-    for batch in split_into_batches(sorted(set(digests))):
-        for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(batch))):
-            if (cached := parse_document(_MANIFEST_ADAPTER, row.document)) is not None:
-                found |= {child.digest: Digest(row.digest) for child in cached.manifest.children}
-    return found | {digest: digest for digest in digests}
-
-
-def _select_known() -> Select[Any]:
-    """Select the digests that runs tried to scan, each with the oldest time at which a platform was matched.
-
-    A digest has a reason for failed scans. If its platforms have several reasons, it is one of them.
-    """
-    matched_at = func.min(KNOWN_IMAGES.c.matched_at).label("matched_at")
-    return (
-        select(DIGESTS.c.digest, matched_at, func.max(KNOWN_IMAGES.c.reason).label("reason"))
-        .join(DIGESTS, DIGESTS.c.id == KNOWN_IMAGES.c.digest)
-        .group_by(DIGESTS.c.digest)
-    )
-
-
-def _find_pinned(connection: Connection) -> set[Digest]:
-    numbers = select(IMAGE_REFERENCES.c.digest).distinct().subquery()
-    query = (
-        select(DIGESTS.c.digest).join(numbers, numbers.c.digest == DIGESTS.c.id).where(DIGESTS.c.digest != NO_DIGEST)
-    )
-    return {Digest(digest) for digest in connection.execute(query).scalars()}
-
-
-def _find_followed(connection: Connection) -> set[Digest]:
-    """Return the digests to which the tags of references without a digest pointed at their last lookup."""
-    is_same = and_(TAGS.c.repository == TAG_DESCRIPTORS.c.repository, TAGS.c.tag == TAG_DESCRIPTORS.c.tag)
-    query = (
-        select(TAG_DESCRIPTORS.c.digest)
-        .distinct()
-        .select_from(DIGESTS)
-        .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.digest == DIGESTS.c.id)
-        .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
-        .join(TAG_DESCRIPTORS, is_same)
-        .where(DIGESTS.c.digest == NO_DIGEST)
-    )
-    return {Digest(digest) for digest in connection.execute(query).scalars()}

@@ -8,8 +8,10 @@ from datetime import datetime
 from bot.core.evidence.finding_keys import FindingKey
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.exposed_images import ImageInUse
 from bot.model.exposure import FixDate
 from bot.state.database import Database
+from bot.state.exposure.images_in_use import list_images_in_use
 from bot.state.exposure.scan_loader import load_fix_dates, load_scans, load_stored_packages
 from bot.state.exposure.scan_writer import ScanWriter
 
@@ -37,6 +39,10 @@ class DatabaseScanStore:
     ) -> Mapping[ScanSubject, Mapping[FindingKey, FixDate]]:
         with self._database.open_for_reading() as connection:
             return load_fix_dates(connection, scanner_name, subjects, is_private=is_private)
+
+    def list_images_in_use(self) -> Sequence[ImageInUse]:
+        with self._database.open_for_reading() as connection:
+            return list_images_in_use(connection)
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         if not scans:

@@ -10,7 +10,7 @@ from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
 from bot.model.evidence import NotScanned, ScanSubject, Severity, UnscannedReason
-from bot.model.exposed_images import ContainerUse, ExposureCoverage, ExposureQuery, ImageUse
+from bot.model.exposed_images import ContainerUse, ExposureCoverage, ExposureQuery, ImageUse, StoredScan
 from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.proposal import RequestState
@@ -184,3 +184,30 @@ def test_open_requests_into_branches_that_use_an_image_are_listed(reader, invent
     inventory.record_visits([build_visit("redis:7", key=API, requests=(build_request(3),))], {}, NOW)
     listed = reader.list_open_requests([PYTHON.repository])
     assert [(each.key, each.request.number) for each in listed] == [(WEB, 1)]
+
+
+def test_images_in_use_are_listed_with_their_scans(scans, inventory, lookup_store, state_location):
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}", "python:3.13", f"redis@{UNKNOWN}")], {}, NOW)
+    lookup_store.record_tags({replace(PYTHON, tag="3.13"): TagDescriptor(NEW, "m")}, NOW)
+    listed = {each.digest: each for each in scans.list_images_in_use()}
+    assert {each.tag_ref.tag for each in listed.values()} == {"3.12", "3.13", "latest"}
+    expected = StoredScan("linux/amd64", DATABASE.identity, False, RELEASE, state_location.now, None)
+    assert {each: listed[each].scans for each in listed} == {OLD: (expected,), NEW: (expected,), UNKNOWN: ()}
+
+
+def test_running_platform_of_an_image_in_use_is_not_listed_apart(scans, inventory, lookup_store, state_location):
+    child = digest("child")
+    index = Manifest(OLD, ManifestKind.INDEX, "m", (ChildManifest(child, "linux/amd64"),))
+    lookup_store.save_manifests([CachedManifest(index, frozenset())])
+    run(state_location, child)
+    assert [each.digest for each in scans.list_images_in_use()] == [child]
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, NOW)
+    assert [each.digest for each in scans.list_images_in_use()] == [OLD]
+
+
+def test_failed_scan_of_an_image_in_use_has_its_time_and_reason(scans, inventory, state_location):
+    inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, NOW)
+    scans.save_unscanned("trivy", {OLD_IMAGE: NotScanned(UnscannedReason.FAILED)}, is_private=False)
+    [image] = scans.list_images_in_use()
+    [scan] = image.scans
+    assert (scan.matched_at, scan.failed_at, scan.reason) == (state_location.now, state_location.now, "failed")

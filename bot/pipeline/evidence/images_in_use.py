@@ -1,0 +1,98 @@
+"""Keep the vulnerabilities of all images in use current, even of those that no updated file and no update needs.
+
+The images are those that base branches and containers use, according to the state. Packages are matched only if the
+scanner has a newer database, and an image is scanned only if its packages are not known or cannot be matched.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot.core.evidence.outdated_scans import find_scan, is_due
+from bot.core.transition import DEFAULT_PLATFORM
+from bot.model.contents import InstalledPackage
+from bot.model.evidence import ScannerIdentity, ScanSubject
+from bot.model.exposed_images import ImageInUse
+from bot.model.image_name import Digest
+from bot.model.phases import ProgressStep
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.evidence.scan_images import ScannerShare, divide_by_scanner, match_packages, scan_and_store
+from bot.pipeline.run_context import RunContext
+
+MAX_SCANS = 500
+"""The largest number of images that one run scans only because they are in use. Each takes a second, or a minute if its
+layers are large. The next run scans further images."""
+IMAGES_PER_LOAD = 500
+"""The number of images whose packages are loaded at once. The packages of all images would need some hundred MiB."""
+
+
+def refresh_images_in_use(context: RunContext, scope: RunScope) -> None:
+    """Match the images in use with newer databases, and scan those without a scan.
+
+    Nothing is done without a state, and in a run over selected repositories. A failed scan is stored as the reason why
+    an image is unknown. It is not a failure of the run, which may lack access to images that run in clusters.
+    """
+    if not context.state.has_state or scope.names or scope.image is not None:
+        return
+    with context.failures.note_state_error(FailureStage.ASSESS):
+        images = {each.digest: each for each in context.state.scans.list_images_in_use()}
+        subjects = [subject for image in images.values() for subject in _list_subjects(image)]
+        budget = MAX_SCANS
+        for share in divide_by_scanner(subjects, context):
+            if share.identity is not None:
+                budget -= _refresh_share(share, share.identity, images, context, budget)
+
+
+def _list_subjects(image: ImageInUse) -> Iterator[ScanSubject]:
+    """Yield the image on each platform on which a run scanned it; on the default platform if no run did."""
+    for platform in dict.fromkeys(scan.platform for scan in image.scans) or [DEFAULT_PLATFORM]:
+        yield ScanSubject(image.tag_ref, image.digest, platform)
+
+
+def _refresh_share(
+    share: ScannerShare,
+    identity: ScannerIdentity,
+    images: Mapping[Digest, ImageInUse],
+    context: RunContext,
+    max_scans: int,
+) -> int:
+    """Refresh the images of one scanner, and return the number of images that were scanned."""
+    unmatched, by_release = list[ScanSubject](), defaultdict[str, list[ScanSubject]](list)
+    for subject in share.subjects:
+        scan = find_scan(images[subject.digest], subject.platform, identity, is_private=share.is_private)
+        if is_due(scan, identity, context.now):
+            release = scan.release if scan is not None else None
+            (by_release[release] if release is not None else unmatched).append(subject)
+    for release, subjects in by_release.items():
+        if not _match_release(share, identity, release, subjects, context):
+            unmatched += subjects
+    to_scan = unmatched[: max(max_scans, 0)]
+    if to_scan:
+        context.progress.start_phase(ProgressStep.SCAN_OTHER_IMAGES, len(to_scan))
+        scan_and_store(share, to_scan, context)
+        context.progress.finish_phase()
+    return len(to_scan)
+
+
+def _match_release(
+    share: ScannerShare,
+    identity: ScannerIdentity,
+    release: str,
+    subjects: Sequence[ScanSubject],
+    context: RunContext,
+) -> bool:
+    """Match the packages of all images of a release at once. Return False if the scanner cannot match this release.
+
+    If the match fails, the findings of the last match are kept, and their age shows that they are old.
+    """
+    scans, packages = context.state.scans, set[InstalledPackage]()
+    for start in range(0, len(subjects), IMAGES_PER_LOAD):
+        part = subjects[start : start + IMAGES_PER_LOAD]
+        stored = scans.load_packages(identity.name, part, is_private=share.is_private)
+        packages.update(package for known in stored.values() for package in known.packages)
+    matches = match_packages(share.scanner, identity, release, packages, context)
+    if isinstance(matches, Mapping):
+        scans.save_matches(identity, release, matches, subjects, is_private=share.is_private)
+    return matches is not None

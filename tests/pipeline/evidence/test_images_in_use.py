@@ -1,0 +1,174 @@
+"""The vulnerabilities of all images in use are kept current, even of those that no visited file contains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.exposure import DAY, DatabaseScanner, ListedVulnerability, VulnerabilityDatabase, package
+from support.runs.worlds import NOW, build_context
+from support.values import digest
+from support.visits import API, OLD, PYTHON, WEB, build_visit
+
+from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
+from bot.model.exposed_images import ExposureQuery
+from bot.model.image_name import ImageName, TagRef
+from bot.model.run_scope import RunScope, Shard
+from bot.model.workload import ClusterReading, RunningImage, Workload
+from bot.pipeline.evidence import images_in_use
+from bot.pipeline.evidence.images_in_use import refresh_images_in_use
+from bot.state.after_merge.running_images import DatabaseRunningImages
+from bot.state.database import Database
+from bot.state.exposure.reader import DatabaseExposureReader
+from bot.state.exposure.store import DatabaseScanStore
+from bot.state.inventory.store import DatabaseInventoryStore
+from bot.wiring.state import create_no_state
+
+REDIS = TagRef("docker.io/library/redis", "7")
+REDIS_DIGEST = digest("redis")
+OPENSSL, BASH = package("openssl"), package("bash")
+IN_FILES = ScanSubject(PYTHON, OLD, "linux/amd64")
+RUNNING = ScanSubject(REDIS, REDIS_DIGEST, "linux/amd64")
+IMAGES = {IN_FILES: (OPENSSL, BASH), RUNNING: (BASH,)}
+CVE = ListedVulnerability("CVE-2026-1", "bash")
+OLD_DATABASE, NEW_DATABASE = (
+    VulnerabilityDatabase((CVE,)),
+    VulnerabilityDatabase((CVE, replace(CVE, id="CVE-2026-2")), 1),
+)
+
+
+class _World:
+    """A state with an image in a file and an image in a cluster, and a scanner for both."""
+
+    def __init__(self, folder) -> None:
+        self.database = Database.sqlite(folder / "state.db")
+        self.now = NOW
+        self.scanner = DatabaseScanner(IMAGES, OLD_DATABASE)
+        inventory = DatabaseInventoryStore(self.database)
+        inventory.record_visits([build_visit(f"python:3.12@{OLD}", key=WEB), build_visit(key=API)], {}, NOW)
+        workload = Workload("prod", "shop", "Deployment", "cache")
+        running = RunningImage(workload, "redis", REDIS.repository, "7", REDIS_DIGEST, 1, NOW)
+        DatabaseRunningImages(self.database).record_clusters([ClusterReading("prod", (running,))], NOW)
+
+    def refresh(self, scope: RunScope | None = None, **more) -> list[tuple[str, str]]:
+        """Refresh the images, and return the failures of the run."""
+        scans = DatabaseScanStore(self.database, lambda: self.now)
+        state = replace(create_no_state(), has_state=True, scans=scans)
+        context = build_context(select_scanner=lambda _: self.scanner, state=state, now=self.now, **more)
+        refresh_images_in_use(context, scope or RunScope())
+        return [(each.subject, each.error) for each in context.failures.list_all()]
+
+    def list_exposed(self, vulnerability: str) -> set[str]:
+        reader = DatabaseExposureReader(self.database)
+        return {each.digest for each in reader.list_exposed(ExposureQuery(vulnerability))}
+
+    def count_known(self) -> tuple[int, int]:
+        coverage = DatabaseExposureReader(self.database).load_coverage()
+        return coverage.known_digests, coverage.digests_in_use
+
+
+@pytest.fixture
+def world(tmp_path) -> _World:
+    return _World(tmp_path)
+
+
+def test_images_in_files_and_clusters_are_scanned_once_and_then_matched(world):
+    assert world.count_known() == (0, 2)
+    assert world.refresh() == []
+    assert sorted(world.scanner.scanned, key=repr) == sorted(IMAGES, key=repr)
+    assert world.count_known() == (2, 2)
+    world.scanner.database, world.now = NEW_DATABASE, NOW + DAY
+    assert world.refresh() == []
+    assert len(world.scanner.scanned) == 2
+    assert world.list_exposed("CVE-2026-2") == {OLD, REDIS_DIGEST}
+
+
+def test_nothing_is_written_or_matched_without_a_new_database(world, tmp_path, monkeypatch):
+    world.refresh()
+    before = (tmp_path / "state.db").read_bytes()
+    monkeypatch.setattr(world.scanner, "match_packages", None)
+    world.now = NOW + DAY
+    assert world.refresh() == []
+    assert (tmp_path / "state.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [RunScope(names=frozenset({"acme/web"})), RunScope(image=ImageName.parse("python"))],
+    ids=["names", "image"],
+)
+def test_run_over_selected_repositories_refreshes_nothing(world, scope):
+    world.refresh(scope)
+    assert world.scanner.scanned == []
+
+
+def test_run_over_a_shard_refreshes_all_images(world):
+    world.refresh(RunScope(shard=Shard(1, 2)))
+    assert len(world.scanner.scanned) == 2
+
+
+def test_failed_match_keeps_the_last_findings_with_their_age(world):
+    world.refresh()
+    world.scanner.database, world.now = NEW_DATABASE, NOW + DAY
+    world.scanner.match_failure = NotScanned(UnscannedReason.FAILED, "no space left")
+    assert world.refresh() == [("trivy, packages of debian 12", "no space left")]
+    assert world.list_exposed("CVE-2026-1") == {OLD, REDIS_DIGEST}
+    assert DatabaseExposureReader(world.database).load_coverage().matched_at == NOW
+
+
+def test_images_of_a_release_that_cannot_be_matched_are_scanned_again(world):
+    world.refresh()
+    world.scanner.database, world.now = replace(NEW_DATABASE, releases=frozenset()), NOW + DAY
+    assert world.refresh() == []
+    assert len(world.scanner.scanned) == 4
+
+
+def test_failed_scan_is_the_reason_of_an_unknown_image_and_is_repeated_after_a_day(world):
+    world.scanner.images = {IN_FILES: IMAGES[IN_FILES]}
+    attempts = []
+
+    def scan(subject):
+        attempts.append(subject)
+        return (
+            NotScanned(UnscannedReason.FAILED, "denied") if subject == RUNNING else OLD_DATABASE.scan(IMAGES[subject])
+        )
+
+    world.scanner.scan = scan
+    assert world.refresh() == []
+    world.now += timedelta(hours=23)
+    world.refresh()
+    assert attempts.count(RUNNING) == 1
+    assert DatabaseExposureReader(world.database).load_coverage().reasons == {"failed": 1}
+    world.now += timedelta(hours=2)
+    world.refresh()
+    assert attempts.count(RUNNING) == 2
+
+
+def test_number_of_scans_in_a_run_is_limited(world, monkeypatch):
+    monkeypatch.setattr(images_in_use, "MAX_SCANS", 1)
+    world.refresh()
+    assert world.count_known() == (1, 2)
+    world.refresh()
+    assert world.count_known() == (2, 2)
+
+
+def test_packages_of_many_images_are_matched_at_once(world, monkeypatch):
+    world.refresh()
+    monkeypatch.setattr(images_in_use, "IMAGES_PER_LOAD", 1)
+    matched = []
+
+    def match_packages(release, packages):
+        matched.append((release, sorted(packages)))
+        return NEW_DATABASE.match(packages)
+
+    world.scanner.match_packages, world.scanner.database = match_packages, NEW_DATABASE
+    world.refresh()
+    assert matched == [("debian 12", [BASH, OPENSSL])]
+    assert world.list_exposed("CVE-2026-2") == {OLD, REDIS_DIGEST}
+
+
+def test_run_without_a_scanner_leaves_all_images_unknown(world):
+    world.scanner.get_identity = lambda: None
+    assert world.refresh() == []
+    assert world.count_known() == (0, 2)
