@@ -67,6 +67,8 @@ class Exposure:
     """Ids of the vulnerabilities that are known to be exploited; None if the list was not read."""
     is_private: bool = False
     """True if the findings must not be shown where everyone can read them."""
+    at: datetime | None = None
+    """The time at which the exposure was determined, from which the age of fixes is counted; None if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The vulnerabilities of images in use: what `scan` shows about images whether or not they have an update."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.images import build_debian_image
@@ -9,6 +10,8 @@ from support.scanners.grype import render_manifest_report
 from support.scanners.trivy import OLD, TrivyStand, debian
 
 from bot.demo.images import build_index
+from bot.model.exposure import FixDate, FixDateOrigin
+from bot.reports.parts.exposure_lines import describe_fix_age
 
 CRITICAL = {"CVE-2026-0001": "Critical", "CVE-2026-0002": "High"}
 
@@ -34,6 +37,26 @@ def test_scan_shows_critical_vulnerability_whose_fix_is_in_no_digest(basebump, s
     assert "✓ redis:7  up-to-date  1 critical, fixed in Debian, not in the image\n" in out
     assert "1 image in use has a critical or exploited vulnerability that its distribution has fixed" in out
     assert "CVE-2026-0002" not in out
+
+
+@pytest.mark.parametrize(("days", "age"), [(9, " for 9 days"), (0, "")])
+def test_scan_shows_how_long_a_fix_has_been_published(basebump, scene, days, age):
+    tree, config, reports, image = scene
+    published = (datetime.now(UTC) - timedelta(days=days)).date()
+    (reports / "only.json").write_text(render_manifest_report(image.digest, CRITICAL, "5.3-1", published))
+    _, out, _ = basebump("scan", tree, "--config", config)
+    assert f"up-to-date  1 critical, fixed in Debian{age}, not in the image\n" in out
+    _, out, _ = basebump("scan", tree, "--config", config, "--format", "json")
+    [finding] = json.loads(out)["references"][0]["exposure"]["findings"]
+    assert (finding["fix_published"], finding["fix_published_origin"]) == (f"{published}T00:00:00Z", "advisory")
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"), [(FixDateOrigin.FIRST_SEEN, "for 9 days"), (FixDateOrigin.AT_LEAST, "for at least 9 days")]
+)
+def test_age_of_a_fix_names_a_date_that_is_only_a_bound(origin, words):
+    now = datetime(2026, 12, 4, tzinfo=UTC)
+    assert describe_fix_age(FixDate(now - timedelta(days=9), origin), now) == words
 
 
 def test_scan_is_silent_about_critical_vulnerability_without_a_fix(basebump, scene):

@@ -55,8 +55,10 @@ def _find_period(exposed: ExposedFinding, exposure: Exposure, periods: ExposureP
 NO_DATES: Mapping[FindingKey, FixDate] = {}
 
 
-def build_exposure(evidence: Evidence, fix_dates: Mapping[FindingKey, FixDate] = NO_DATES) -> Exposure:
-    """Return the exposure of an image in use.
+def build_exposure(
+    evidence: Evidence, fix_dates: Mapping[FindingKey, FixDate] = NO_DATES, at: datetime | None = None
+) -> Exposure:
+    """Return the exposure of an image in use at the time `at`.
 
     `evidence.old` is the scan of the image in use, and `evidence.new` that of the newest digest of its tag. If the
     image in use is the newest one, `evidence.old` is None, and `evidence.new` is its scan. `fix_dates` are the dates of
@@ -64,13 +66,13 @@ def build_exposure(evidence: Evidence, fix_dates: Mapping[FindingKey, FixDate] =
     """
     in_use = evidence.new if evidence.old is None else evidence.old
     if not isinstance(in_use, Scan):
-        return Exposure(in_use, exploited_ids=evidence.exploited_ids, is_private=evidence.is_private)
+        return Exposure(in_use, exploited_ids=evidence.exploited_ids, is_private=evidence.is_private, at=at)
     findings = sort_for_readers(in_use.findings, evidence)
     exposed = tuple(
         ExposedFinding(finding, place, _find_fix_date(finding, fix_dates))
         for finding, place in zip(findings, _find_fixes(findings, evidence), strict=True)
     )
-    return Exposure(in_use, exposed, evidence.exploited_ids, evidence.is_private)
+    return Exposure(in_use, exposed, evidence.exploited_ids, evidence.is_private, at)
 
 
 def _find_fixes(findings: Iterable[Finding], evidence: Evidence) -> Iterable[FixPlace | None]:

@@ -90,6 +90,7 @@ def _build_exposures(assessed: Mapping[Transition, Evidence], context: RunContex
         each: build_exposure(
             replace(found, is_private=context.is_private(each.tag_ref)),
             merge_fix_dates(dates.get(subject, {}) for subject in _list_subjects_in_use(each)),
+            context.now,
         )
         for each, found in scanned.items()
     }

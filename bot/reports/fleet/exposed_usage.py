@@ -18,7 +18,8 @@ from bot.model.inventory import BranchKey
 from bot.model.report import SCHEMA
 from bot.model.usage import InventoryCoverage
 from bot.reports.parts.csv_text import render_records
-from bot.reports.parts.exposure_lines import name_distribution
+from bot.reports.parts.evidence_document import build_fix_date
+from bot.reports.parts.exposure_lines import describe_fix_age, name_distribution
 from bot.reports.parts.inventory_document import (
     BRANCH_COLUMNS,
     build_branch,
@@ -43,6 +44,12 @@ _COLUMNS = (
     *("since", "exposed_since", "request_number", "request_url", "due_at"),
     *("packages", "installed", "fixed_in", "platforms", "private"),
 )
+_ORIGINS = {
+    FixDateOrigin.ADVISORY: "date of the advisory",
+    FixDateOrigin.FIRST_SEEN: "first seen by basebump",
+    FixDateOrigin.AT_LEAST: "",
+}
+"""The origin of the date of a fix in words; empty if the words for its age already contain it."""
 _PLACE_STYLES: Mapping[FixPlace | None, Style] = {
     FixPlace.IN_UPDATE: Style.UPDATE,
     FixPlace.IN_DISTRIBUTION: Style.WARNING,
@@ -116,7 +123,7 @@ def _render_tag(tag: ExposedTag, now: datetime) -> Iterator[Line]:
 
 def describe_fix(tag: ExposedTag, now: datetime) -> str:
     """Return where the fix of a vulnerability exists, since when, and who acts."""
-    age = describe_fix_age(tag.fix_date, now)
+    age = _describe_dated_age(tag.fix_date, now)
     match tag.fix:
         case FixPlace.IN_UPDATE:
             return f"in-update: the newest digest of the tag contains the fix{age}"
@@ -130,19 +137,12 @@ def describe_fix(tag: ExposedTag, now: datetime) -> str:
     assert_never(tag.fix)
 
 
-def describe_fix_age(fix_date: FixDate | None, now: datetime) -> str:
+def _describe_dated_age(fix_date: FixDate | None, now: datetime) -> str:
     """Return since when a fix is published, with the origin of the date; empty if the date is unknown."""
     if fix_date is None:
         return ""
-    age = describe_duration((now - fix_date.at).total_seconds())
-    match fix_date.origin:
-        case FixDateOrigin.ADVISORY:
-            return f" for {age} (date of the advisory)"
-        case FixDateOrigin.FIRST_SEEN:
-            return f" for {age} (first seen by basebump)"
-        case FixDateOrigin.AT_LEAST:
-            return f" for at least {age}"
-    assert_never(fix_date.origin)
+    origin = _ORIGINS[fix_date.origin]
+    return f" {describe_fix_age(fix_date, now)}{f' ({origin})' if origin else ''}"
 
 
 def _describe_package(image: ExposedImage) -> str:
@@ -265,14 +265,12 @@ def _build_tag(tag: ExposedTag) -> dict[str, JsonValue]:
 
 
 def _build_image(tag: ExposedTag) -> dict[str, JsonValue]:
-    date = tag.fix_date
     return {
         "canonical": tag.tag_ref.repository if tag.tag_ref is not None else None,
         "tag": tag.tag_ref.tag or None if tag.tag_ref is not None else None,
         "digest": tag.digest,
         "fix": tag.fix.value if tag.fix is not None else None,
-        "fix_published": format_time(date.at) if date is not None else None,
-        "fix_published_origin": date.origin.value if date is not None else None,
+        **build_fix_date(tag.fix_date),
         "newest_digest": tag.newest,
     }
 

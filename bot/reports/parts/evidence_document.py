@@ -13,7 +13,7 @@ from bot.model.advisory import AdvisoryList
 from bot.model.ci import FleetOutcome
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
-from bot.model.exposure import ExposedFinding, Exposure, FixPlace
+from bot.model.exposure import ExposedFinding, Exposure, FixDate, FixPlace
 from bot.model.image_name import TagRef
 from bot.model.proposal import ProposedImage
 from bot.model.report import Verdict
@@ -262,4 +262,13 @@ def _render_finding(exposed: ExposedFinding, exposure: Exposure) -> JsonValue:
         "title": finding.title or None,
         "exploited": is_exploited(exposed, exposure) if exposure.exploited_ids is not None else None,
         "fix": exposed.fix.value if exposed.fix is not None else None,
+        **build_fix_date(exposed.fix_date),
+    }
+
+
+def build_fix_date(date: FixDate | None) -> dict[str, JsonValue]:
+    """Return the keys with the date of a fix and its origin; both are null if the date is unknown."""
+    return {
+        "fix_published": format_time(date.at) if date is not None else None,
+        "fix_published_origin": date.origin.value if date is not None else None,
     }

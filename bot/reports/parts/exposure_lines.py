@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from bot.core.evidence.compare import count_distinct
 from bot.core.evidence.effect import FindingSummary, summarise_findings
@@ -13,8 +14,9 @@ from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
 from bot.model.decision import Transition
 from bot.model.evidence import NotScanned, Scan, Severity
-from bot.model.exposure import ExposedFinding, Exposure, FixPlace
+from bot.model.exposure import ExposedFinding, Exposure, FixDate, FixDateOrigin, FixPlace
 from bot.model.report import RunReport, Verdict
+from bot.reports.parts.inventory_document import describe_duration
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
 from bot.reports.parts.text_table import Column, render_table
 
@@ -47,8 +49,8 @@ _COLUMNS = (
 def describe_urgent_exposure(verdict: Verdict, exposure: Exposure) -> str:
     """Return a phrase about the vulnerabilities that are critical or exploited, and have a fix.
 
-    An example is `1 critical, fixed in Debian, not in the image`. Vulnerabilities that the proposed update fixes are
-    left out, because the effect of the update contains them. Return an empty string if there are none.
+    An example is `1 critical, fixed in Debian for 9 days, not in the image`. Vulnerabilities that the proposed update
+    fixes are left out, because the effect of the update contains them. Return an empty string if there are none.
     """
     urgent = list_urgent_findings(exposure)
     by_fix = {place: [each for each in urgent if each.fix is place] for place in (*FixPlace, None)}
@@ -57,10 +59,25 @@ def describe_urgent_exposure(verdict: Verdict, exposure: Exposure) -> str:
     if (found := by_fix[FixPlace.IN_UPDATE]) and not verdict.status.is_updatable:
         parts.append(f"{_count_urgent(found, exposure)}, fixed in the newer digest")
     if found := by_fix[FixPlace.IN_DISTRIBUTION]:
-        parts.append(f"{_count_urgent(found, exposure)}, fixed {_name_publishers(found, exposure)}, not in the {image}")
+        fixed = f"fixed {_name_publishers(found, exposure)}{_describe_oldest_fix(found, exposure)}"
+        parts.append(f"{_count_urgent(found, exposure)}, {fixed}, not in the {image}")
     if found := by_fix[None]:
         parts.append(f"{_count_urgent(found, exposure)} with a fix, not known if in the newer digest")
     return "; ".join(parts)
+
+
+def _describe_oldest_fix(found: Iterable[ExposedFinding], exposure: Exposure) -> str:
+    """Return since when the oldest of the fixes is published; empty if that is unknown or less than a day ago."""
+    oldest = min((each.fix_date for each in found if each.fix_date is not None), key=lambda fix: fix.at, default=None)
+    if oldest is None or exposure.at is None or exposure.at - oldest.at < timedelta(days=1):
+        return ""
+    return f" {describe_fix_age(oldest, exposure.at)}"
+
+
+def describe_fix_age(fix_date: FixDate, now: datetime) -> str:
+    """Return since when a fix is published, such as `for 9 days`, or `for at least 9 days` if it may be older."""
+    age = describe_duration((now - fix_date.at).total_seconds())
+    return f"for at least {age}" if fix_date.origin is FixDateOrigin.AT_LEAST else f"for {age}"
 
 
 def _count_urgent(found: Sequence[ExposedFinding], exposure: Exposure) -> str:
