@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.core.evidence.finding_keys import parse_vulnerability_id
 from bot.inventory_ports import StageReader
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import ImageName, parse_sha256
 from bot.model.report import RunReport
 from bot.model.stage_facts import StageFacts
 from bot.model.vocabulary import RunLevel
+from bot.reports.fleet.exposed_usage import ExposedUsageAnswer, render_exposed_usage_document
 from bot.reports.fleet.history import render_history_document
 from bot.reports.fleet.service_documents import (
     QueueLists,
@@ -42,6 +44,7 @@ from bot.serve.pages.evidence import load_shown_evidence
 from bot.serve.pages.ports import MAX_RECORD_PAGE, RECENT, ListPage, PagePorts, build_address
 from bot.serve.pages.repository import find_branches, load_history
 from bot.serve.pages.request_tables import parse_filter
+from bot.serve.pages.vulnerability import load_shown_exposure
 
 PREFIX = "/api/v1"
 DESCRIPTION = "openapi.json"
@@ -124,6 +127,23 @@ def _answer_usage(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, s
     return _respond(render_usage_document(shown), _link_next(request, page, len(usages)))
 
 
+def _answer_vulnerability(ports: PagePorts, request: HttpRequest, parts: Mapping[str, str]) -> Response:
+    """Return the document of `usage VULNERABILITY --format json`, with one page of the images."""
+    vulnerability, page = parse_vulnerability_id(parts["id"]), _parse_page(request)
+    if vulnerability is None:
+        return _refuse("this is not the id of a vulnerability, such as `CVE-2026-1234`", _NOT_FOUND)
+    shown = load_shown_exposure(ports, vulnerability)
+    tags = [replace(tag, uses=tag.uses[:API_ROWS], containers=tag.containers[:API_ROWS]) for tag in shown.tags]
+    answer = ExposedUsageAnswer(
+        vulnerability,
+        tags[page.section.offset : page.end],
+        ports.exposure.load_coverage(),
+        ports.inventory.load_coverage(),
+        is_incomplete=shown.is_incomplete,
+    )
+    return _respond(render_exposed_usage_document(answer), _link_next(request, page, len(tags)))
+
+
 def _load_stages(ports: PagePorts, load: Callable[[StageReader], StageFacts]) -> StageReport | None:
     """Return how far updates got; None if the config has neither clusters nor builds.
 
@@ -201,6 +221,7 @@ ANSWERS: Mapping[str, ApiHandler] = {
     "/summary": _answer_summary,
     "/stages": _answer_stages,
     "/usage": _answer_usage,
+    "/vulnerabilities/{id}": _answer_vulnerability,
     "/images/{name...}": _answer_image,
     "/repositories/{forge}/{path...}": _answer_repository,
     "/proposals": _answer_proposals,

@@ -60,6 +60,7 @@ from bot.serve.worker import WorkLoop
 from bot.settings import Settings, load
 from bot.settings.sections.serve import ServeSection, SocketAddress
 from bot.settings.sections.state import StateFile, StateServer
+from bot.state.exposure.reader import DatabaseExposureReader
 from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -128,6 +129,7 @@ def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
     stage_reader = reader if reader.load_scope().has_more_than_merges else None
     return PagePorts(
         inventory=stores.reader,
+        exposure=DatabaseExposureReader(database),
         fleet=DatabaseFleetReader(database),
         reports=DatabaseInventoryStore(database),
         log=stores.log,

@@ -104,6 +104,7 @@ def test_every_api_list_of_proposals_matches_the_openapi_schema(year, shown):
         ("/usage", "/usage", {}, 400),
         ("/usage", "/usage", {"image": "python", "not_on": "sha256:1"}, 400),
         ("/images/{name}", "/images/nothing", {}, 404),
+        ("/vulnerabilities/{id}", "/vulnerabilities/nothing", {}, 404),
         ("/images/{name}", "/images/NO image", {}, 404),
         ("/repositories/{forge}/{path}", "/repositories/github/github.com/acme/nothing", {}, 404),
     ],
@@ -112,6 +113,16 @@ def test_api_errors_match_the_openapi_schema(year, path, example, query, status)
     response = get(year, example, **query)
     assert response.status == status
     assert list_problems(path, response) == []
+
+
+def test_vulnerability_api_withholds_private_findings_and_repositories_without_a_user(year):
+    named = read(year, "/vulnerabilities/cve-2026-3094")
+    assert (named["vulnerability"], named["withheld"]) == ("CVE-2026-3094", False)
+    assert any(finding["private"] for image in named["images"] for finding in image["findings"])
+    anonymous = read(year, "/vulnerabilities/CVE-2026-3094", settings=ServeSection(), headers={})
+    assert anonymous["withheld"] is True
+    assert {use["repository"] for image in anonymous["images"] for use in image["uses"]} == {PUBLIC}
+    assert not any(finding["private"] for image in anonymous["images"] for finding in image["findings"])
 
 
 def test_usage_api_omits_references_with_the_digest_given_in_parameter_not_on(year):

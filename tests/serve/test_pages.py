@@ -34,6 +34,7 @@ LEFT_OUT = FINDINGS_LEFT_OUT.partition("`")[0]
 EXAMPLES = {
     "/images/{name...}": "/images/docker.io/library/python:3.12-slim",
     "/repositories/{forge}/{path...}": "/repositories/github/github.com/acme/web",
+    "/vulnerabilities/{id}": "/vulnerabilities/CVE-2026-3094",
 }
 PATHS = [EXAMPLES.get(path, path) for path in PAGES]
 
@@ -71,7 +72,7 @@ def test_every_page_is_complete_html_without_scripts(year, path):
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_can_be_rendered_from_an_empty_state(tmp_path, path):
     response = get(Database.sqlite(tmp_path / "state.db"), path)
-    assert response.status == (404 if path in EXAMPLES.values() else 200)
+    assert response.status == (404 if path.startswith(("/images/", "/repositories/")) else 200)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -279,11 +280,40 @@ def test_search_finds_images_and_repositories_in_any_case(year):
     assert "No base branch uses such an image" in read(year, "/search", q="100%_")
 
 
-@pytest.mark.parametrize("words", ["CVE-2024-3094", "cve-2024-3094", " GHSA-rxwq-x6h5-x525"])
-def test_search_for_vulnerability_states_that_vulnerabilities_are_not_searched(year, words):
+@pytest.mark.parametrize("words", ["CVE-2026-3094", "cve-2026-3094 ", "CVE\u20112026\u20113094"])
+def test_search_for_vulnerability_shows_the_exposed_images(year, words):
     text = read(year, "/search", q=words)
-    assert "by their names, but no vulnerabilities" in text
-    assert "No base branch uses such an image" not in text
+    for part in ("CVE-2026-3094", "backdoor in liblzma", "Images that contain it", "15 of 18 digests in use are known"):
+        assert part in text
+
+
+def test_search_for_unknown_vulnerability_states_how_many_images_are_known(year):
+    text = read(year, "/search", q="GHSA-rxwq-x6h5-x525")
+    assert "No known image in use contains it." in text
+    assert "The unknown ones may contain it, too: 3 failed." in text
+    assert "Images that contain it" not in text
+
+
+def test_page_of_vulnerability_shows_where_fixes_are_and_who_uses_the_images(year):
+    text = read(year, "/vulnerabilities/CVE-2026-3094")
+    for part in ("in the newest digest of the tag", "12 d ago date of the advisory", "xz-utils", "@acme/web", "#"):
+        assert part in text
+    assert "in the distribution, in no digest of the tag" in read(year, "/vulnerabilities/CVE-2026-0553")
+
+
+def test_page_of_vulnerability_without_user_shows_only_public_repositories(year):
+    """A list of what a fleet is exposed to is what an attacker wants most."""
+    text = read(year, "/vulnerabilities/CVE-2026-3094", settings=ServeSection(), headers={})
+    assert "Evidence is left out" in text
+    assert "No known image in use contains it." not in text
+    assert "acme/docs (main)" in text
+    assert "acme/web (main)" not in text
+    assert "acmeregistry.azurecr.io" not in text
+
+
+def test_page_of_text_that_is_not_a_vulnerability_is_missing(year):
+    response = get(year, "/vulnerabilities/latest")
+    assert (response.status, b"not the id of a vulnerability" in response.body) == (404, True)
 
 
 def test_untrusted_text_on_pages_is_escaped(tmp_path):

@@ -28,6 +28,7 @@ PATHS = (
     "/search?q=python",
     "/images/docker.io/library/python:3.12-slim",
     "/repositories/github/github.com/acme/web",
+    "/vulnerabilities/CVE-2026-3094",
 )
 MODES = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "light")}
 BROKEN_HEADINGS = """

@@ -34,6 +34,7 @@ from bot.reports.parts.styled_lines import Line, Style, StyledLine
 
 MAX_USES = 200
 """The maximum number of files and of containers that the text lists for one image; JSON and CSV have all."""
+NOT_KNOWN_TO_BE_USED = "No known image in use contains it."
 _MAX_LOCATION_WIDTH = 48
 _COLUMNS = (
     *("vulnerability", "severity", "canonical", "tag", "digest"),
@@ -64,6 +65,8 @@ class ExposedUsageAnswer:
     tags: Sequence[ExposedTag]
     known: ExposureCoverage
     coverage: InventoryCoverage
+    is_incomplete: bool = False
+    """True if images or uses were left out, because not everyone who can read the answer is allowed to see them."""
 
 
 def render_exposed_usage_lines(answer: ExposedUsageAnswer, now: datetime) -> list[Line]:
@@ -89,7 +92,7 @@ def _describe_vulnerability(answer: ExposedUsageAnswer) -> Line:
 
 def _describe_result(answer: ExposedUsageAnswer) -> str:
     if not answer.tags:
-        return "No known image in use contains it."
+        return NOT_KNOWN_TO_BE_USED
     uses = [each.use for tag in answer.tags for each in tag.uses]
     containers = {(each.workload, each.container) for tag in answer.tags for each in tag.containers}
     digests = count_things(len({tag.digest for tag in answer.tags}), "image in use contains", "images in use contain")
@@ -225,6 +228,7 @@ def render_exposed_usage_document(answer: ExposedUsageAnswer) -> str:
             "vulnerability": answer.vulnerability,
             "known_images": build_known_images(answer.known),
             "coverage": build_coverage(answer.coverage),
+            "withheld": answer.is_incomplete,
             "images": [_build_tag(tag) for tag in answer.tags],
         }
     )

@@ -24,6 +24,7 @@ from bot.serve.pages.repository_tables import build_repositories
 from bot.serve.pages.request_tables import build_proposals
 from bot.serve.pages.search import build_search, build_trends
 from bot.serve.pages.stage_tables import build_stages
+from bot.serve.pages.vulnerability import build_vulnerability
 from bot.serve.pages.work_tables import build_queue
 
 PageBuilder = Callable[[PagePorts, HttpRequest, Mapping[str, str]], PageContent]
@@ -40,6 +41,7 @@ PAGES: Mapping[str, PageBuilder] = {
     PageLink.EVENTS.address: build_events,
     PageLink.HEALTH.address: build_health,
     "/search": build_search,
+    "/vulnerabilities/{id}": build_vulnerability,
     "/images/{name...}": build_image,
     "/repositories/{forge}/{path...}": build_repository,
 }

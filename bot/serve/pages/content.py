@@ -12,6 +12,8 @@ from enum import StrEnum
 from bot.model.patch_times import FleetTrends
 from bot.reports.parts.stage_section import StageBar
 
+_NOT_FOUND = 404
+
 
 class PageLink(StrEnum):
     """The pages in the navigation, with their titles."""
@@ -167,3 +169,8 @@ class PageContent:
     """How far the updates of an image or of all images got."""
     tables: Sequence[Table] = field(default_factory=tuple)
     status: int = 200
+
+
+def build_missing_page(sentence: str, link: PageLink | None = None) -> PageContent:
+    """Return the page that is shown if the URL names nothing that exists, with the reason."""
+    return PageContent(title="Not found", link=link, lead=(Part(sentence),), status=_NOT_FOUND)

@@ -31,10 +31,19 @@ from bot.serve.pages.cells import (
     show_text,
     show_time,
 )
-from bot.serve.pages.content import Cell, CellStyle, Column, PageContent, PageLink, Pager, Part, Table
+from bot.serve.pages.content import (
+    Cell,
+    CellStyle,
+    Column,
+    PageContent,
+    PageLink,
+    Pager,
+    Part,
+    Table,
+    build_missing_page,
+)
 from bot.serve.pages.evidence import EVIDENCE_LEFT_OUT, build_evidence_tables, load_shown_evidence
 from bot.serve.pages.ports import ListPage, PagePorts
-from bot.serve.pages.search import build_missing_page
 from bot.serve.pages.stage_tables import (
     build_running_tables,
     build_unwanted_table,

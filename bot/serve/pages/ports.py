@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from bot.inventory_ports import InventoryReader, StageReader
+from bot.inventory_ports import ExposureReader, InventoryReader, StageReader
 from bot.model.config_types.addresses import is_loopback
 from bot.model.evidence import Evidence
 from bot.model.fleet_overview import Entry, ListedEntries, ListSection
@@ -42,6 +42,7 @@ class PagePorts:
     """The sources of all data that pages and the API show."""
 
     inventory: InventoryReader
+    exposure: ExposureReader
     fleet: DatabaseFleetReader
     reports: DatabaseInventoryStore
     log: DatabaseServiceLog

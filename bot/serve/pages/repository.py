@@ -26,13 +26,12 @@ from bot.serve.pages.cells import (
     show_text,
     show_time,
 )
-from bot.serve.pages.content import Cell, Column, PageContent, PageLink, Part, Table
+from bot.serve.pages.content import Cell, Column, PageContent, PageLink, Part, Table, build_missing_page
 from bot.serve.pages.evidence import EVIDENCE_LEFT_OUT, build_evidence_tables, load_shown_evidence
 from bot.serve.pages.image import link_file, show_declined, show_status
 from bot.serve.pages.ports import ListPage, PagePorts
 from bot.serve.pages.repository_tables import build_branch_list
 from bot.serve.pages.request_tables import show_ci, show_state
-from bot.serve.pages.search import build_missing_page
 from bot.serve.pages.stage_tables import list_missing, list_stuck_tables, load_stages, select_branches
 
 MAX_REQUESTS = 15

@@ -1,4 +1,4 @@
-"""The search page for images and repositories, the page of trends, and the page for unknown names."""
+"""The search page for images, repositories and vulnerabilities, and the page of trends."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from bot.core.evidence.finding_keys import parse_vulnerability_id
 from bot.model.fleet_overview import ListSection
 from bot.serve.http import HttpRequest
-from bot.serve.pages.content import PageContent, PageLink, Part
+from bot.serve.pages.content import PageContent, PageLink
 from bot.serve.pages.image_tables import build_image_list
 from bot.serve.pages.overview import NOT_COMPUTED
 from bot.serve.pages.ports import PagePorts, link_rest, parse_words
 from bot.serve.pages.repository_tables import build_branch_list
+from bot.serve.pages.vulnerability import build_vulnerability
 
 FOUND_ROWS = 20
 """The maximum number of images and of base branches that the search shows."""
 TRENDS_WAIT = timedelta(seconds=20)
 """How long the page of trends waits for the computation of the trends."""
-_VULNERABILITY_PREFIXES = ("CVE-", "GHSA-")
-_NO_VULNERABILITIES = (
-    "The search finds images and repositories by their names, but no vulnerabilities. It cannot show whether an image "
-    "is affected."
-)
-_NOT_FOUND = 404
 
 
 def build_search(ports: PagePorts, request: HttpRequest, _parts: Mapping[str, str]) -> PageContent:
+    """Return the images and repositories with a name, or the page of a vulnerability."""
     words, section = parse_words(request), ListSection(0, FOUND_ROWS)
-    if words.upper().startswith(_VULNERABILITY_PREFIXES):
-        return PageContent(title=f"Search: {words}", notices=(_NO_VULNERABILITIES,))
+    if (vulnerability := parse_vulnerability_id(words)) is not None:
+        return build_vulnerability(ports, request, {"id": vulnerability})
     images, branches = ports.fleet.find_images(words, section), ports.fleet.find_branches(words, section)
     query = urlencode({"q": words})
     return PageContent(
@@ -62,8 +59,3 @@ def build_trends(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str, s
         trends=report.trends if report is not None else None,
         has_all_trends=True,
     )
-
-
-def build_missing_page(sentence: str, link: PageLink | None = None) -> PageContent:
-    """Return the page that is shown if the URL names nothing that exists, with the reason."""
-    return PageContent(title="Not found", link=link, lead=(Part(sentence),), status=_NOT_FOUND)

@@ -8,14 +8,24 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from support.exposure import RELEASE, ListedVulnerability, VulnerabilityDatabase
 from support.values import digest, finding, scan
 from support.visits import CONDITIONS, build_request, build_verdict, build_visit
 
 from bot.inventory_ports import StageReader
 from bot.model.ci import CiOutcome
+from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
 from bot.model.delivery import Delivery, DeliveryOutcome, SenderKind
-from bot.model.evidence import Evidence, Finding, Severity, VulnerabilityDelta
+from bot.model.evidence import (
+    Evidence,
+    Finding,
+    NotScanned,
+    ScanSubject,
+    Severity,
+    UnscannedReason,
+    VulnerabilityDelta,
+)
 from bot.model.image import TagDescriptor
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
@@ -37,6 +47,8 @@ from bot.serve.kept_answer import keep_fix_trends, keep_stages
 from bot.serve.pages.ports import PagePorts
 from bot.settings.sections.serve import SenderEntry, ServeSection
 from bot.state.database import Database
+from bot.state.exposure.reader import DatabaseExposureReader
+from bot.state.exposure.store import DatabaseScanStore
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.reader import DatabaseInventoryReader
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -126,6 +138,10 @@ class FleetYear:
             visits = [self._visit(each, versions, at, evidence) for each in self.repositories]
             self._inventory.record_visits(visits, evidence, at)
 
+    def list_newest(self) -> frozenset[Digest]:
+        """Return the digest to which each tag points at the end of the year."""
+        return frozenset(get_digest(tag, (self._weeks - 1 + index) // 4) for index, tag in enumerate(TAGS))
+
     def _visit(
         self,
         repository: YearRepository,
@@ -209,6 +225,30 @@ def build_evidence(transition: Transition, findings: Sequence[Finding] = FINDING
     return Evidence(old, new, delta, exploited_ids=exploited, is_private=is_private, running=running)
 
 
+def write_scans(year: FleetYear) -> None:
+    """Write scans of all images in use, except for those of one registry, of which one failed.
+
+    The newest digest of each tag contains only the last vulnerability.
+    """
+    scanned_at = year.now - timedelta(hours=7)
+    scans = DatabaseScanStore(year.database, lambda: scanned_at)
+    entries = tuple(
+        ListedVulnerability(each.id, each.package, each.fixed_in, each.severity, each.title, year.now - 12 * DAY)
+        for each in FINDINGS
+    )
+    database = VulnerabilityDatabase(entries, releases=frozenset({RELEASE}))
+    for image in scans.list_images_in_use():
+        subject = ScanSubject(image.tag_ref, image.digest, "linux/amd64")
+        if image.tag_ref.host == "mcr.microsoft.com":
+            failed = {subject: NotScanned(UnscannedReason.FAILED, "the registry answers 503")}
+            scans.save_unscanned("trivy", failed, is_private=False)
+            continue
+        found = FINDINGS[-1:] if image.digest in year.list_newest() else FINDINGS
+        packages = [InstalledPackage("debian", each.package, each.installed) for each in found]
+        is_private = image.tag_ref.host.endswith("azurecr.io")
+        scans.save_scans({subject: database.scan(packages)}, is_private=is_private)
+
+
 def write_work(database: Database, now: datetime) -> None:
     """Write deliveries, finished work and pending work as of `now`."""
     log, queue = DatabaseServiceLog(database), DatabaseWorkQueue(database)
@@ -290,6 +330,7 @@ def build_ports(
     inventory, clock = DatabaseInventoryReader(database), SceneClock(now)
     return PagePorts(
         inventory=inventory,
+        exposure=DatabaseExposureReader(database),
         fleet=DatabaseFleetReader(database),
         reports=DatabaseInventoryStore(database),
         log=DatabaseServiceLog(database),
@@ -310,6 +351,7 @@ def open_year(path: Path, now: datetime, record_more: Callable[[Database, FleetY
     year = FleetYear(database, now)
     year.write()
     write_work(database, now)
+    write_scans(year)
     if record_more is not None:
         record_more(database, year)
     return database
