@@ -38,7 +38,7 @@ OLD_DATABASE, NEW_DATABASE = (
 )
 
 
-class _World:
+class RefreshedState:
     """A state with an image in a file and an image in a cluster, and a scanner for both."""
 
     def __init__(self, folder) -> None:
@@ -69,8 +69,8 @@ class _World:
 
 
 @pytest.fixture
-def world(tmp_path) -> _World:
-    return _World(tmp_path)
+def world(tmp_path) -> RefreshedState:
+    return RefreshedState(tmp_path)
 
 
 def test_images_in_files_and_clusters_are_scanned_once_and_then_matched(world):
