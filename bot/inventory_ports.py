@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
         ImageUse,
         ScanKey,
     )
+    from bot.model.exposure_summary import FleetFindings, StoredSummary
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.image_name import Digest, ImageName, TagRef
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
@@ -151,6 +152,22 @@ class ExposureReader(Protocol):
 
     def load_coverage(self) -> ExposureCoverage:
         """Return how many images in use are known. Unknown images may have any vulnerability."""
+
+
+class ExposureSummaryStore(Protocol):
+    """The summaries of a fleet's exposure, one for each day. Every method raises StateError if the state fails."""
+
+    def list_vulnerabilities(self) -> frozenset[str]:
+        """Return the ids of all vulnerabilities that images have or had."""
+
+    def load_fleet_findings(self, exploited_ids: Collection[str]) -> FleetFindings:
+        """Return the findings of all images in use that are at least high, or among `exploited_ids`."""
+
+    def save_summary(self, summary: StoredSummary) -> None:
+        """Store a summary, in place of an earlier one of the same day."""
+
+    def load_summaries(self, since: datetime) -> Sequence[StoredSummary]:
+        """Return the summaries since a time, sorted by day. Documents of other releases are left out."""
 
 
 class HeldDigestStore(Protocol):

@@ -14,9 +14,9 @@ from bot.model.phases import ProgressStep
 from bot.model.report import RepositoryReport, RunReport
 from bot.pipeline.choice.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.choice.decided_scan import DecidedScan
-from bot.pipeline.evidence.images_in_use import refresh_images_in_use
 from bot.pipeline.inventory.failed_checks import record_failed_checks
 from bot.pipeline.inventory.own_builds import load_rebuild_finder, read_own_builds
+from bot.pipeline.inventory.record_exposure import record_exposure
 from bot.pipeline.inventory.record_visits import VisitRecorder
 from bot.pipeline.inventory.unfinished_updates import add_unfinished
 from bot.pipeline.proposal.dashboard_sync import sync_dashboards
@@ -98,7 +98,7 @@ def finish_run(run_plan: RunPlan, visits: Sequence[RepositoryVisit], options: Ru
     run_plan.visit_recorder.record_visits(visits, triage_result)
     read_own_builds(context, options, _list_known_digests(run_plan))
     record_failed_checks(fleet_scan.branches, context, options)
-    refresh_images_in_use(context, options.scope)
+    record_exposure(context, options.scope)
     all_reports = _sort_reports((*(each.report for each in visits), *triage_result.reports), fleet_scan.repositories)
     all_reports = add_unfinished(all_reports, context)
     return RunReport(

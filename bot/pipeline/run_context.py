@@ -10,6 +10,7 @@ from bot.branch_ports import PushStore
 from bot.core.inventory.rebuild_effects import RebuildFinder
 from bot.inventory_ports import (
     BuildInventory,
+    ExposureSummaryStore,
     FailedCheckStore,
     HeldDigestStore,
     InventoryStore,
@@ -56,6 +57,7 @@ class StateStores:
     """False if no state is configured."""
     lookups: LookupStore
     scans: ScanStore
+    exposure_summaries: ExposureSummaryStore
     superseded_tags: SupersededStore
     pushes: PushStore
     inventory: InventoryStore

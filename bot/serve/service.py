@@ -61,6 +61,7 @@ from bot.settings import Settings, load
 from bot.settings.sections.serve import ServeSection, SocketAddress
 from bot.settings.sections.state import StateFile, StateServer
 from bot.state.exposure.reader import DatabaseExposureReader
+from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.inventory.event_inventory import DatabaseEventInventory
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -130,6 +131,7 @@ def build_page_ports(stores: ServiceStores, clock: Clock) -> PagePorts:
     return PagePorts(
         inventory=stores.reader,
         exposure=DatabaseExposureReader(database),
+        exposure_summaries=DatabaseExposureSummaries(database),
         fleet=DatabaseFleetReader(database),
         reports=DatabaseInventoryStore(database),
         log=stores.log,

@@ -9,7 +9,7 @@ from bot.model.inventory import VisitReason
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import RunLevel
 from bot.model.work import ClaimedWork, VisitWork, WorkPriority, WorkReason, WorkRequest
-from bot.pipeline.evidence.images_in_use import refresh_images_in_use
+from bot.pipeline.inventory.record_exposure import record_exposure
 from bot.pipeline.sweep import sweep_fleets
 from bot.serve.job import Done, Failed, JobResult, describe_repositories
 from bot.serve.visit_job import RunBuilder
@@ -44,7 +44,7 @@ class SweepJob:
                 requests=tuple(requests),
                 repeat_after=self._interval,
             )
-            refresh_images_in_use(run.context, RunScope())  # after the result, so that the visits begin at once
+            record_exposure(run.context, RunScope())  # after the result, so that the visits begin at once
 
 
 def _describe(reason: VisitReason) -> str:

@@ -12,8 +12,9 @@ from bot.model.ci import FailedCheck
 from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
-from bot.model.exposed_images import ImageInUse
+from bot.model.exposed_images import ExposureCoverage, ImageInUse
 from bot.model.exposure import FixDate
+from bot.model.exposure_summary import FleetFindings, StoredSummary
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
@@ -96,6 +97,23 @@ class NoState:
         is_private: bool,
     ) -> None:
         """Do nothing."""
+
+    # bot.inventory_ports.ExposureSummaryStore
+
+    def list_vulnerabilities(self) -> frozenset[str]:
+        """Return no vulnerabilities."""
+        return frozenset()
+
+    def load_fleet_findings(self, exploited_ids: Collection[str]) -> FleetFindings:
+        """Return no findings."""
+        return FleetFindings({}, (), (), {}, ExposureCoverage(0, 0, None))
+
+    def save_summary(self, summary: StoredSummary) -> None:
+        """Store nothing."""
+
+    def load_summaries(self, since: datetime) -> Sequence[StoredSummary]:
+        """Return no summaries."""
+        return ()
 
     # bot.ports.SupersededStore: no superseded tags are known besides those that the run itself checks
 

@@ -24,6 +24,7 @@ def open_state_stores(settings: Settings) -> StateStores:
     from bot.state.after_merge.own_builds import DatabaseOwnBuilds
     from bot.state.after_merge.running_images import DatabaseRunningImages
     from bot.state.exposure.store import DatabaseScanStore
+    from bot.state.exposure.summaries import DatabaseExposureSummaries
     from bot.state.inventory.build_inventory import DatabaseBuildInventory
     from bot.state.inventory.held_digests import DatabaseHeldDigests
     from bot.state.inventory.store import DatabaseInventoryStore
@@ -36,6 +37,7 @@ def open_state_stores(settings: Settings) -> StateStores:
         has_state=True,
         lookups=DatabaseLookupStore(database, lambda: datetime.now(UTC)),
         scans=DatabaseScanStore(database, lambda: datetime.now(UTC)),
+        exposure_summaries=DatabaseExposureSummaries(database),
         superseded_tags=DatabaseSupersededStore(database),
         pushes=DatabasePushStore(database),
         inventory=DatabaseInventoryStore(database),
@@ -59,6 +61,7 @@ def create_no_state() -> StateStores:
         has_state=False,
         lookups=store,
         scans=store,
+        exposure_summaries=store,
         superseded_tags=store,
         pushes=store,
         inventory=store,

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]
 NOW = datetime.now(UTC)
 PATHS = (
     "/",
+    "/exposure",
     "/proposals?show=fixes",
     "/trends",
     "/stages",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from bot.core.evidence.outdated_scans import find_scan, is_due
 from bot.core.transition import DEFAULT_PLATFORM
@@ -16,8 +17,6 @@ from bot.model.evidence import ScannerIdentity, ScanSubject
 from bot.model.exposed_images import ImageInUse
 from bot.model.image_name import Digest
 from bot.model.phases import ProgressStep
-from bot.model.run_scope import RunScope
-from bot.model.vocabulary import FailureStage
 from bot.pipeline.evidence.scan_images import ScannerShare, divide_by_scanner, match_packages, scan_and_store
 from bot.pipeline.run_context import RunContext
 
@@ -28,21 +27,24 @@ IMAGES_PER_LOAD = 500
 """The number of images whose packages are loaded at once. The packages of all images would need some hundred MiB."""
 
 
-def refresh_images_in_use(context: RunContext, scope: RunScope) -> None:
+def refresh_images_in_use(context: RunContext) -> bool:
     """Match the images in use with newer databases, and scan those without a scan.
 
-    Nothing is done without a state, and in a run over selected repositories. A failed scan is stored as the reason why
-    an image is unknown. It is not a failure of the run, which may lack access to images that run in clusters.
+    Return True if any image was due. A failed scan is stored as the reason why an image is unknown. It is not a failure
+    of the run, which may lack access to images that run in clusters.
+
+    Raises:
+        StateError: If the state cannot be used.
     """
-    if not context.state.has_state or scope.names or scope.image is not None:
-        return
-    with context.failures.note_state_error(FailureStage.ASSESS):
-        images = {each.digest: each for each in context.state.scans.list_images_in_use()}
-        subjects = [subject for image in images.values() for subject in _list_subjects(image)]
-        budget = MAX_SCANS
-        for share in divide_by_scanner(subjects, context):
-            if share.identity is not None:
-                budget -= _refresh_share(share, share.identity, images, context, budget)
+    images = {each.digest: each for each in context.state.scans.list_images_in_use()}
+    subjects = [subject for image in images.values() for subject in _list_subjects(image)]
+    has_due, budget = False, MAX_SCANS
+    for share in divide_by_scanner(subjects, context):
+        if share.identity is not None:
+            due = _select_due(share, share.identity, images, context.now)
+            has_due |= bool(due)
+            budget -= _refresh_share(share, share.identity, due, context, budget)
+    return has_due
 
 
 def _list_subjects(image: ImageInUse) -> Iterator[ScanSubject]:
@@ -51,20 +53,28 @@ def _list_subjects(image: ImageInUse) -> Iterator[ScanSubject]:
         yield ScanSubject(image.tag_ref, image.digest, platform)
 
 
+def _select_due(
+    share: ScannerShare, identity: ScannerIdentity, images: Mapping[Digest, ImageInUse], now: datetime
+) -> Mapping[str | None, Sequence[ScanSubject]]:
+    """Return the images that are due, by the release with which they are matched; None if they must be scanned."""
+    by_release: dict[str | None, list[ScanSubject]] = defaultdict(list)
+    for subject in share.subjects:
+        scan = find_scan(images[subject.digest], subject.platform, identity, is_private=share.is_private)
+        if is_due(scan, identity, now):
+            by_release[scan.release if scan is not None else None].append(subject)
+    return by_release
+
+
 def _refresh_share(
     share: ScannerShare,
     identity: ScannerIdentity,
-    images: Mapping[Digest, ImageInUse],
+    due: Mapping[str | None, Sequence[ScanSubject]],
     context: RunContext,
     max_scans: int,
 ) -> int:
     """Refresh the images of one scanner, and return the number of images that were scanned."""
-    unmatched, by_release = list[ScanSubject](), defaultdict[str, list[ScanSubject]](list)
-    for subject in share.subjects:
-        scan = find_scan(images[subject.digest], subject.platform, identity, is_private=share.is_private)
-        if is_due(scan, identity, context.now):
-            release = scan.release if scan is not None else None
-            (by_release[release] if release is not None else unmatched).append(subject)
+    unmatched = list(due.get(None, ()))
+    by_release = {release: subjects for release, subjects in due.items() if release is not None}
     for release, subjects in by_release.items():
         if not _match_release(share, identity, release, subjects, context):
             unmatched += subjects

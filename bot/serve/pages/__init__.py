@@ -12,6 +12,7 @@ from bot.serve.http import FailurePages, Handler, HttpRequest, Response, Route
 from bot.serve.pages.content import PageContent, PageLink
 from bot.serve.pages.empty_state import explain_empty_state
 from bot.serve.pages.event_tables import build_events
+from bot.serve.pages.exposure import build_exposure_page
 from bot.serve.pages.failure import show_failure
 from bot.serve.pages.health import build_health
 from bot.serve.pages.image import build_image
@@ -32,6 +33,7 @@ PageBuilder = Callable[[PagePorts, HttpRequest, Mapping[str, str]], PageContent]
 
 PAGES: Mapping[str, PageBuilder] = {
     PageLink.OVERVIEW.address: build_overview,
+    PageLink.EXPOSURE.address: build_exposure_page,
     PageLink.PROPOSALS.address: build_proposals,
     PageLink.TRENDS.address: build_trends,
     PageLink.STAGES.address: build_stages,

@@ -19,6 +19,7 @@ class PageLink(StrEnum):
     """The pages in the navigation, with their titles."""
 
     OVERVIEW = "Overview"
+    EXPOSURE = "Exposure"
     PROPOSALS = "Proposals"
     TRENDS = "Trends"
     STAGES = "Stages"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from bot.inventory_ports import ExposureReader, InventoryReader, StageReader
+from bot.inventory_ports import ExposureReader, ExposureSummaryStore, InventoryReader, StageReader
 from bot.model.config_types.addresses import is_loopback
 from bot.model.evidence import Evidence
 from bot.model.fleet_overview import Entry, ListedEntries, ListSection
@@ -43,6 +43,7 @@ class PagePorts:
 
     inventory: InventoryReader
     exposure: ExposureReader
+    exposure_summaries: ExposureSummaryStore
     fleet: DatabaseFleetReader
     reports: DatabaseInventoryStore
     log: DatabaseServiceLog

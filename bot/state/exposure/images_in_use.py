@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Select, and_, func, select
 
 from bot.model.evidence import ScannerIdentity
-from bot.model.exposed_images import ImageInUse, StoredScan
+from bot.model.exposed_images import ExposureCoverage, ImageInUse, StoredScan
 from bot.model.image import CachedManifest
 from bot.model.image_name import DEFAULT_TAG, Digest, TagRef
 from bot.state.documents import parse_document
@@ -32,6 +32,17 @@ def list_images_in_use(connection: Connection) -> list[ImageInUse]:
     parents = find_parents(connection, in_files) if has_unknown else {}
     images = {**{each: running[each] for each in other_digests if each not in parents}, **in_files}
     return [ImageInUse(images[each], each, tuple(scans.get(each, ()))) for each in sorted(images)]
+
+
+def measure_coverage(images: Collection[ImageInUse]) -> ExposureCoverage:
+    """Return how many of the images in use are known, and the reasons of failed scans of the others."""
+    matched = [times for each in images if (times := [scan.matched_at for scan in each.scans if scan.matched_at])]
+    unmatched = (each for each in images if not any(scan.matched_at for scan in each.scans))
+    # If the platforms of an image have several reasons, one of them counts.
+    reasons = (max((scan.reason for scan in each.scans if scan.reason), default=None) for each in unmatched)
+    oldest = min((min(times) for times in matched), default=None)
+    counts = Counter(reason for reason in reasons if reason is not None)
+    return ExposureCoverage(len(images), len(matched), oldest, counts)
 
 
 def _find_pinned(connection: Connection) -> dict[Digest, TagRef]:

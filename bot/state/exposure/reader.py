@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +25,7 @@ from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
 from bot.model.workload import Workload
 from bot.state.database import Database
-from bot.state.exposure.images_in_use import find_parents, list_images_in_use
+from bot.state.exposure.images_in_use import find_parents, list_images_in_use, measure_coverage
 from bot.state.inventory.history import read_open_requests
 from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
 from bot.state.tables.after_merge import CLUSTERS, RUNNING_IMAGES
@@ -97,15 +97,7 @@ class DatabaseExposureReader:
 
     def load_coverage(self) -> ExposureCoverage:
         with self._database.open_for_reading() as connection:
-            images = list_images_in_use(connection)
-        matched = [times for each in images if (times := [scan.matched_at for scan in each.scans if scan.matched_at])]
-        unmatched = (each for each in images if not any(scan.matched_at for scan in each.scans))
-        # If the platforms of an image have several reasons, one of them counts.
-        reasons = (max((scan.reason for scan in each.scans if scan.reason), default=None) for each in unmatched)
-        oldest = min((min(times) for times in matched), default=None)
-        return ExposureCoverage(
-            len(images), len(matched), oldest, Counter(reason for reason in reasons if reason is not None)
-        )
+            return measure_coverage(list_images_in_use(connection))
 
 
 def _select_findings(query: ExposureQuery) -> Select[Any]:

@@ -96,6 +96,13 @@ FINDINGS = define_table(
 )
 """The unbroken times in which the databases listed a vulnerability of a package."""
 
+EXPOSURE_SUMMARIES = define_table(
+    "exposure_summaries",
+    Column("day", UtcDateTime, primary_key=True),
+    Column("document", StorableText, nullable=False),
+)
+"""The exposure of the fleet on each day, as a JSON document."""
+
 SUPPRESSED_FINDINGS = define_table(
     "suppressed_findings",
     Column("image", Integer, primary_key=True, autoincrement=False),

@@ -40,6 +40,7 @@ from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.after_merge.stage_reader import DatabaseStageReader, StageSources
 from bot.state.database import Database
 from bot.state.exposure.store import DatabaseScanStore
+from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.inventory.build_inventory import DatabaseBuildInventory
 from bot.state.inventory.held_digests import DatabaseHeldDigests
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -183,6 +184,7 @@ class LoopbackHub:
             has_state=True,
             lookups=DatabaseLookupStore(database, lambda: self.now),
             scans=DatabaseScanStore(database, lambda: self.now),
+            exposure_summaries=DatabaseExposureSummaries(database),
             superseded_tags=DatabaseSupersededStore(database),
             pushes=DatabasePushStore(database),
             inventory=DatabaseInventoryStore(database),

@@ -12,6 +12,7 @@ from support.exposure import RELEASE, ListedVulnerability, VulnerabilityDatabase
 from support.values import digest, finding, scan
 from support.visits import CONDITIONS, build_request, build_verdict, build_visit
 
+from bot.core.inventory.exposure_summary import summarise_exposure
 from bot.inventory_ports import StageReader
 from bot.model.ci import CiOutcome
 from bot.model.contents import InstalledPackage
@@ -26,6 +27,7 @@ from bot.model.evidence import (
     UnscannedReason,
     VulnerabilityDelta,
 )
+from bot.model.exposure_summary import StoredSummary
 from bot.model.image import TagDescriptor
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
@@ -49,6 +51,7 @@ from bot.settings.sections.serve import SenderEntry, ServeSection
 from bot.state.database import Database
 from bot.state.exposure.reader import DatabaseExposureReader
 from bot.state.exposure.store import DatabaseScanStore
+from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.inventory.fleet_reader import DatabaseFleetReader
 from bot.state.inventory.reader import DatabaseInventoryReader
 from bot.state.inventory.store import DatabaseInventoryStore
@@ -247,6 +250,16 @@ def write_scans(year: FleetYear) -> None:
         packages = [InstalledPackage("debian", each.package, each.installed) for each in found]
         is_private = image.tag_ref.host.endswith("azurecr.io")
         scans.save_scans({subject: database.scan(packages)}, is_private=is_private)
+    summaries = DatabaseExposureSummaries(year.database)
+    exploited = frozenset({FINDINGS[0].id})
+    facts = summaries.load_fleet_findings(exploited)
+    for days in (20, 9, 3, 0):
+        at = scanned_at - days * DAY
+        shared, private = (
+            summarise_exposure(facts, exploited, at, includes_private=includes_private)
+            for includes_private in (False, True)
+        )
+        summaries.save_summary(StoredSummary(shared, private))
 
 
 def write_work(database: Database, now: datetime) -> None:
@@ -331,6 +344,7 @@ def build_ports(
     return PagePorts(
         inventory=inventory,
         exposure=DatabaseExposureReader(database),
+        exposure_summaries=DatabaseExposureSummaries(database),
         fleet=DatabaseFleetReader(database),
         reports=DatabaseInventoryStore(database),
         log=DatabaseServiceLog(database),

@@ -11,17 +11,19 @@ from support.runs.worlds import NOW, build_context
 from support.values import digest
 from support.visits import API, OLD, PYTHON, WEB, build_visit
 
+from bot.model.advisory import AdvisoryResult
 from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
 from bot.model.exposed_images import ExposureQuery
 from bot.model.image_name import ImageName, TagRef
 from bot.model.run_scope import RunScope, Shard
 from bot.model.workload import ClusterReading, RunningImage, Workload
 from bot.pipeline.evidence import images_in_use
-from bot.pipeline.evidence.images_in_use import refresh_images_in_use
+from bot.pipeline.inventory.record_exposure import record_exposure
 from bot.state.after_merge.running_images import DatabaseRunningImages
 from bot.state.database import Database
 from bot.state.exposure.reader import DatabaseExposureReader
 from bot.state.exposure.store import DatabaseScanStore
+from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.wiring.state import create_no_state
 
@@ -54,9 +56,10 @@ class RefreshedState:
     def refresh(self, scope: RunScope | None = None, **more) -> list[tuple[str, str]]:
         """Refresh the images, and return the failures of the run."""
         scans = DatabaseScanStore(self.database, lambda: self.now)
-        state = replace(create_no_state(), has_state=True, scans=scans)
+        self.summaries = DatabaseExposureSummaries(self.database)
+        state = replace(create_no_state(), has_state=True, scans=scans, exposure_summaries=self.summaries)
         context = build_context(select_scanner=lambda _: self.scanner, state=state, now=self.now, **more)
-        refresh_images_in_use(context, scope or RunScope())
+        record_exposure(context, scope or RunScope())
         return [(each.subject, each.error) for each in context.failures.list_all()]
 
     def list_exposed(self, vulnerability: str) -> set[str]:
@@ -66,6 +69,17 @@ class RefreshedState:
     def count_known(self) -> tuple[int, int]:
         coverage = DatabaseExposureReader(self.database).load_coverage()
         return coverage.known_digests, coverage.digests_in_use
+
+
+class AdvisoryLists:
+    """Public lists in which some vulnerabilities are exploited."""
+
+    def __init__(self, exploited: set[str]) -> None:
+        self._exploited, self.queried = exploited, set[str]()
+
+    def query_lists(self, ids) -> AdvisoryResult:
+        self.queried |= set(ids)
+        return AdvisoryResult(frozenset(self._exploited & set(ids)))
 
 
 @pytest.fixture
@@ -88,7 +102,7 @@ def test_nothing_is_written_or_matched_without_a_new_database(world, tmp_path, m
     world.refresh()
     before = (tmp_path / "state.db").read_bytes()
     monkeypatch.setattr(world.scanner, "match_packages", None)
-    world.now = NOW + DAY
+    world.now = NOW + timedelta(hours=11)
     assert world.refresh() == []
     assert (tmp_path / "state.db").read_bytes() == before
 
@@ -172,3 +186,39 @@ def test_run_without_a_scanner_leaves_all_images_unknown(world):
     world.scanner.get_identity = lambda: None
     assert world.refresh() == []
     assert world.count_known() == (0, 2)
+
+
+def test_summary_of_the_exposure_is_stored_for_each_day(world):
+    world.refresh()
+    world.now += timedelta(hours=1)
+    world.refresh()
+    [first] = world.summaries.load_summaries(NOW)
+    assert (first.shared.at, first.private) == (NOW, None)
+    world.now = NOW + DAY
+    world.refresh()
+    assert [each.shared.at for each in world.summaries.load_summaries(NOW)] == [NOW, NOW + DAY]
+    assert [each.shared.at for each in world.summaries.load_summaries(NOW + DAY)] == [NOW + DAY]
+
+
+def test_summary_of_the_day_is_replaced_after_a_new_match(world):
+    world.refresh()
+    world.scanner.database = NEW_DATABASE
+    world.now += timedelta(hours=1)
+    world.refresh()
+    [summary] = world.summaries.load_summaries(NOW)
+    assert summary.shared.at == world.now
+
+
+def test_private_findings_are_only_in_the_private_summary(world):
+    world.refresh(is_private=lambda tag_ref: tag_ref == REDIS)
+    [stored] = world.summaries.load_summaries(NOW)
+    assert stored.private is not None
+    assert [sum(each.images for each in summary.figures) for summary in (stored.shared, stored.private)] == [1, 2]
+
+
+def test_summary_uses_the_list_of_exploited_vulnerabilities(world):
+    lists = AdvisoryLists({"CVE-2026-1"})
+    world.refresh(advisories=lists)
+    [stored] = world.summaries.load_summaries(NOW)
+    assert [each.exposure_class.value for each in stored.shared.figures if each.images] == ["exploited"]
+    assert lists.queried == {"CVE-2026-1"}

@@ -1,0 +1,123 @@
+"""The exposure of a whole fleet on one day: the urgent vulnerabilities of all images in use, and where fixes exist."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.model.evidence import Severity
+from bot.model.exposed_images import ExposureCoverage, ScanKey
+from bot.model.exposure import FixDate, FixPlace
+from bot.model.image_name import Digest, TagRef
+
+
+class ExposureClass(StrEnum):
+    """The classes of urgent vulnerabilities, the most urgent one first. Each vulnerability has one class."""
+
+    EXPLOITED = "exploited"
+    CRITICAL = "critical"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFinding:
+    """An urgent vulnerability of one platform of an image."""
+
+    severity: Severity
+    has_fix: bool
+    """True if all affected packages of the image have a fix."""
+    fix: FixDate | None
+    """The latest date of the fixes of these packages; None if one has no fix."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestUse:
+    """The references to an image that have the same tag and the same owners; none if only containers use the image."""
+
+    digest: Digest
+    tag_ref: TagRef | None
+    owners: tuple[str, ...]
+    references: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFindings:
+    """The facts in the state from which the exposure of a fleet is summarised."""
+
+    findings: Mapping[ScanKey, Mapping[str, StoredFinding]]
+    """The urgent findings of each known image by the id of the vulnerability. An image without any has no findings."""
+    uses: Sequence[DigestUse]
+    running: Collection[Digest]
+    """The digests that containers run."""
+    newest: Mapping[TagRef, Digest]
+    """The digest to which each tag in `uses` pointed at its last lookup."""
+    coverage: ExposureCoverage
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureFigures:
+    """The images and references with vulnerabilities of one class whose fixes are in the same place."""
+
+    exposure_class: ExposureClass
+    fix: FixPlace | None
+    """None if the newest digest of the tag was not scanned with the same database."""
+    images: int
+    """The number of distinct digests in use."""
+    running_images: int
+    """The number of these digests that containers run."""
+    references: int
+    oldest_fix: datetime | None
+    """The time since which the oldest of the fixes is published; None if there is no fix, or if no date is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerExposure:
+    """The references of one owner to images with vulnerabilities of one class that have a fix."""
+
+    owner: str
+    """The owner according to CODEOWNERS; empty for references without an owner."""
+    exposure_class: ExposureClass
+    references: int
+
+
+@dataclass(frozen=True, slots=True)
+class UrgentVulnerability:
+    """A vulnerability of images in use that has a fix."""
+
+    id: str
+    title: str
+    exposure_class: ExposureClass
+    images: int
+    references: int
+    waiting_references: int
+    """The number of references whose images lack the fix in every digest of their tag."""
+    oldest_fix: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureSummary:
+    """The exposure of a fleet at one time."""
+
+    at: datetime
+    figures: tuple[ExposureFigures, ...]
+    """The figures of each class and place of a fix. All combinations are present."""
+    owners: tuple[OwnerExposure, ...]
+    """The owners with the most references first."""
+    vulnerabilities: tuple[UrgentVulnerability, ...]
+    """The most urgent vulnerabilities with a fix."""
+    coverage: ExposureCoverage
+    knows_exploited: bool
+    """True if the list of exploited vulnerabilities was read. Otherwise, no vulnerability has the class EXPLOITED."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSummary:
+    """The summary of one day."""
+
+    shared: ExposureSummary
+    """The summary without private findings."""
+    private: ExposureSummary | None
+    """The summary with private findings; None if there are none."""
