@@ -74,6 +74,19 @@ class ExposureFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class FixableImages:
+    """The distinct images in use with vulnerabilities that have a fix."""
+
+    images: int = 0
+    running_images: int = 0
+    """The number of these images that containers run."""
+    in_update: int = 0
+    """The number of images for which the newest digest of the tag contains at least one of the fixes."""
+    waiting: int = 0
+    """The number of images for which at least one of the fixes is in no digest of the tag."""
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerExposure:
     """The references of one owner to images with vulnerabilities of one class that have a fix."""
 
@@ -104,6 +117,10 @@ class ExposureSummary:
     at: datetime
     figures: tuple[ExposureFigures, ...]
     """The figures of each class and place of a fix. All combinations are present."""
+    exploited: FixableImages
+    """The images with exploited vulnerabilities that have a fix."""
+    urgent: FixableImages
+    """The images with exploited or critical vulnerabilities that have a fix."""
     owners: tuple[OwnerExposure, ...]
     """The owners with the most references first."""
     vulnerabilities: tuple[UrgentVulnerability, ...]

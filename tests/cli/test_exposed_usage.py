@@ -101,7 +101,7 @@ def test_text_of_usage_shows_exposed_images_with_their_fixes_and_users(basebump,
         "Files by owner: no owner 2, @acme/web 1",
         "",
         f"2 of 3 digests in use are known, matched up to 8 days ago ({SCANNED_AT:%Y-%m-%d %H:%M} UTC).",
-        "The unknown ones may contain it, too: 1 os-unsupported.",
+        "The vulnerabilities of 1 digest are not known: 1 os-unsupported.",
         f"The state covers 2 base branches. The oldest data was read 9 days ago, on {READ_AT:%Y-%m-%d %H:%M} UTC.",
     ]
 
@@ -117,7 +117,7 @@ def test_usage_of_a_vulnerability_that_no_image_has_states_how_much_is_known(bas
     assert code == 0
     assert out.splitlines()[:3] == ["CVE-2026-5555", "No known image in use contains it.", ""]
     assert "2 of 3 digests in use are known" in out
-    assert "The unknown ones may contain it, too: 1 os-unsupported." in out
+    assert "The vulnerabilities of 1 digest are not known: 1 os-unsupported." in out
 
 
 def test_usage_of_a_vulnerability_counts_digests_that_were_never_scanned(basebump, tmp_path, config):
@@ -125,7 +125,7 @@ def test_usage_of_a_vulnerability_counts_digests_that_were_never_scanned(basebum
     inventory.record_visits([build_visit(f"python:3.12@{OLD}")], {}, READ_AT)
     out = basebump("usage", "CVE-2026-1234", "-c", config("state: sqlite:///state.db\n"))[1]
     assert "0 of 1 digest in use is known." in out
-    assert "The unknown ones may contain it, too: 1 not scanned yet." in out
+    assert "The vulnerabilities of 1 digest are not known: 1 not scanned yet." in out
 
 
 def test_usage_of_a_vulnerability_without_fix_says_so(basebump, fleet):

@@ -290,7 +290,7 @@ def test_search_for_vulnerability_shows_the_exposed_images(year, words):
 def test_search_for_unknown_vulnerability_states_how_many_images_are_known(year):
     text = read(year, "/search", q="GHSA-rxwq-x6h5-x525")
     assert "No known image in use contains it." in text
-    assert "The unknown ones may contain it, too: 3 failed." in text
+    assert "The vulnerabilities of 3 digests are not known: 3 failed." in text
     assert "Images that contain it" not in text
 
 
@@ -309,6 +309,36 @@ def test_page_of_vulnerability_without_user_shows_only_public_repositories(year)
     assert "acme/docs (main)" in text
     assert "acme/web (main)" not in text
     assert "acmeregistry.azurecr.io" not in text
+
+
+def test_exposure_page_shows_images_by_the_place_of_the_fix_and_what_is_known(year):
+    text = read(year, "/exposure")
+    for part in (
+        "Exploited, with a fix 10 images in use",
+        "Fix in the newest digest 8",
+        "Oldest of these fixes 12 d",
+        "15 of 18 digests in use are known",
+        "CVE-2026-3094 exploited 10 20",
+        "@acme/web",
+        "20 d ago",
+    ):
+        assert part in text
+
+
+def test_exposure_page_without_user_shows_numbers_but_no_vulnerabilities(year):
+    text = read(year, "/exposure", settings=ServeSection(), headers={})
+    assert "Exploited, with a fix" in text
+    assert "Evidence is left out" in text
+    assert "CVE-" not in text.replace("or CVE", "")
+
+
+def test_exposure_page_of_an_empty_state_says_when_data_appears(tmp_path):
+    assert "The exposure is not known yet." in read(Database.sqlite(tmp_path / "state.db"), "/exposure")
+
+
+def test_overview_begins_with_the_exposure(year):
+    text = read(year, "/")
+    assert text.index("Exploited or critical, with a fix") < text.index("Overdue")
 
 
 def test_page_of_text_that_is_not_a_vulnerability_is_missing(year):

@@ -16,6 +16,7 @@ from bot.model.exposure_summary import (
     ExposureClass,
     ExposureFigures,
     ExposureSummary,
+    FixableImages,
     FleetFindings,
     OwnerExposure,
     StoredFinding,
@@ -92,6 +93,8 @@ def summarise_exposure(
             for key in product(_CLASSES, _PLACES)
             for group in [by_key[key]]
         ),
+        exploited=_build_fixable(by_key, (ExposureClass.EXPLOITED,), running),
+        urgent=_build_fixable(by_key, (ExposureClass.EXPLOITED, ExposureClass.CRITICAL), running),
         owners=tuple(_rank_owners(owners)),
         vulnerabilities=tuple(_rank_vulnerabilities(by_id.values())),
         coverage=facts.coverage,
@@ -174,6 +177,19 @@ def _build_figures(key: _FigureKey, group: _Group, running: frozenset[Digest]) -
     return ExposureFigures(
         exposure_class, place, len(images), len(images & running), group.references, group.oldest_fix
     )
+
+
+def _build_fixable(
+    by_key: Mapping[_FigureKey, _Group], classes: Collection[ExposureClass], running: frozenset[Digest]
+) -> FixableImages:
+    """Return the distinct images of some classes. An image can have vulnerabilities of several classes."""
+
+    def find_images(*places: FixPlace | None) -> set[Digest]:
+        return {digest for key in product(classes, places) for digest in by_key[key].images}
+
+    images = find_images(FixPlace.IN_UPDATE, FixPlace.IN_DISTRIBUTION, None)
+    in_update, waiting = find_images(FixPlace.IN_UPDATE), find_images(FixPlace.IN_DISTRIBUTION)
+    return FixableImages(len(images), len(images & running), len(in_update), len(waiting))
 
 
 def _merge_by_id(exposed: Iterable[_Exposed]) -> Iterable[_Exposed]:

@@ -217,7 +217,8 @@ def describe_known_images(known: ExposureCoverage, now: datetime) -> Iterator[st
         reasons = [f"{count} {reason}" for reason, count in sorted(known.reasons.items())]
         if rest := unknown - sum(known.reasons.values()):
             reasons.append(f"{rest} not scanned yet")
-        yield f"The unknown ones may contain it, too: {', '.join(reasons)}."
+        digests = count_things(unknown, "digest", "digests")
+        yield f"The vulnerabilities of {digests} are not known: {', '.join(reasons)}."
 
 
 def render_exposed_usage_document(answer: ExposedUsageAnswer) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from bot.core.markdown import make_one_line
 from bot.model.exposure import FixPlace
-from bot.model.exposure_summary import ExposureClass, ExposureFigures, ExposureSummary, UrgentVulnerability
+from bot.model.exposure_summary import (
+    ExposureClass,
+    ExposureFigures,
+    ExposureSummary,
+    FixableImages,
+    UrgentVulnerability,
+)
 from bot.model.fleet_overview import RequestFilter
 from bot.reports.fleet.exposed_usage import describe_known_images
 from bot.serve.http import HttpRequest
@@ -46,8 +52,8 @@ _OWNER_COLUMNS = (
     *(Column(each.value.capitalize(), is_number=True) for each in ExposureClass),
 )
 _DAY_COLUMNS = (
-    Column("Day"),
-    *(Column(each.value.capitalize(), is_number=True) for each in ExposureClass),
+    *(Column("Day"), Column("Exploited", is_number=True), Column("Exploited or critical", is_number=True)),
+    Column("Wait for a publisher", is_number=True),
     *(Column("Known digests", is_number=True), Column("Digests in use", is_number=True)),
 )
 _CLASS_STYLES = {ExposureClass.EXPLOITED: CellStyle.CRITICAL, ExposureClass.CRITICAL: CellStyle.CRITICAL}
@@ -86,52 +92,44 @@ def _list_notices(ports: PagePorts, summary: ExposureSummary, now: datetime) -> 
 
 def build_exposure_figures(summary: ExposureSummary, now: datetime) -> tuple[Figure, ...]:
     """Return the numbers of images with exploited or critical vulnerabilities, by where their fixes exist."""
-    exploited = _select(summary, ExposureClass.EXPLOITED)
-    critical = _select(summary, ExposureClass.CRITICAL)
-    oldest = min((each.oldest_fix for each in (*exploited, *critical) if each.oldest_fix is not None), default=None)
-    address = PageLink.EXPOSURE.address
+    exploited, urgent, address = summary.exploited, summary.urgent, PageLink.EXPOSURE.address
+    classes = (ExposureClass.EXPLOITED, ExposureClass.CRITICAL)
+    fixes = (each.oldest_fix for each in summary.figures if each.exposure_class in classes)
+    oldest = min((fix for fix in fixes if fix is not None), default=None)
     return (
-        Figure("Exploited, with a fix", *_describe_images(exploited), address, is_alarming=_count(exploited) > 0),
-        Figure("Critical, with a fix", *_describe_images(critical), address),
+        Figure(
+            "Exploited, with a fix",
+            f"{exploited.images:,}",
+            _describe_running(exploited),
+            address,
+            is_alarming=exploited.images > 0,
+        ),
+        Figure("Exploited or critical, with a fix", f"{urgent.images:,}", _describe_running(urgent), address),
+        Figure(
+            "Fix in the newest digest",
+            f"{urgent.in_update:,}",
+            "of these images; merge the proposals",
+            f"{PageLink.PROPOSALS.address}?show={RequestFilter.FIXES}",
+        ),
+        Figure("Waits for its publisher", f"{urgent.waiting:,}", "of these images; no digest has the fix", address),
         Figure(
             "Oldest of these fixes",
             describe_span(now - oldest) if oldest is not None else "none",
             "published, but not in use" if oldest is not None else "no date is known",
             address,
         ),
-        Figure(
-            "Fix in an update",
-            f"{_count_in((*exploited, *critical), FixPlace.IN_UPDATE):,}",
-            "images; merge the proposals",
-            f"{PageLink.PROPOSALS.address}?show={RequestFilter.FIXES}",
-        ),
-        Figure(
-            "Waits for its publisher",
-            f"{_count_in((*exploited, *critical), FixPlace.IN_DISTRIBUTION):,}",
-            "images; no digest has the fix",
-            address,
-        ),
     )
 
 
-def _select(summary: ExposureSummary, exposure_class: ExposureClass) -> list[ExposureFigures]:
-    """Return the figures of a class with a fix."""
-    return [
-        each for each in summary.figures if each.exposure_class is exposure_class and each.fix is not FixPlace.NO_FIX
-    ]
+def _describe_running(images: FixableImages) -> str:
+    return f"images in use, {images.running_images:,} of them in clusters"
 
 
-def _count(figures: Iterable[ExposureFigures]) -> int:
-    return sum(each.images for each in figures)
-
-
-def _count_in(figures: Iterable[ExposureFigures], place: FixPlace) -> int:
-    return _count(each for each in figures if each.fix is place)
-
-
-def _describe_images(figures: Sequence[ExposureFigures]) -> tuple[str, str]:
-    running = sum(each.running_images for each in figures)
-    return f"{_count(figures):,}", f"images in use, {running:,} of them in clusters"
+def _select(summary: ExposureSummary, exposure_class: ExposureClass) -> Iterator[ExposureFigures]:
+    """Yield the figures of a class with a fix."""
+    for each in summary.figures:
+        if each.exposure_class is exposure_class and each.fix is not FixPlace.NO_FIX:
+            yield each
 
 
 def _build_tables(ports: PagePorts, summaries: Sequence[ExposureSummary], now: datetime) -> Iterator[Table]:
@@ -172,7 +170,7 @@ def _build_tables(ports: PagePorts, summaries: Sequence[ExposureSummary], now: d
 def _build_class_row(summary: ExposureSummary, exposure_class: ExposureClass, now: datetime) -> tuple[Cell, ...]:
     by_place = {each.fix: each for each in summary.figures if each.exposure_class is exposure_class}
     fixed = [by_place[place] for place in _FIXED_PLACES]
-    oldest = min((each.oldest_fix for each in fixed if each.oldest_fix is not None), default=None)
+    oldest = min((fix for each in _select(summary, exposure_class) if (fix := each.oldest_fix)), default=None)
     style = _CLASS_STYLES.get(exposure_class, CellStyle.PLAIN)
     return (
         show_text(exposure_class.value),
@@ -220,10 +218,9 @@ def _choose_days(summaries: Sequence[ExposureSummary]) -> Sequence[ExposureSumma
 def _build_day_row(summary: ExposureSummary, now: datetime) -> tuple[Cell, ...]:
     return (
         show_time(summary.at, now),
-        *(
-            show_count(_count(_select(summary, each)), _CLASS_STYLES.get(each, CellStyle.PLAIN))
-            for each in ExposureClass
-        ),
+        show_count(summary.exploited.images, CellStyle.CRITICAL),
+        show_count(summary.urgent.images),
+        show_count(summary.urgent.waiting),
         show_count(summary.coverage.known_digests),
         show_count(summary.coverage.digests_in_use),
     )

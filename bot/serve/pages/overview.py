@@ -13,6 +13,7 @@ from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_time_part, describe_span
 from bot.serve.pages.content import Figure, PageContent, PageLink, Part, Table
 from bot.serve.pages.event_tables import build_delivery_table
+from bot.serve.pages.exposure import build_exposure_figures, load_summaries
 from bot.serve.pages.image_tables import HEADINGS, build_image_list
 from bot.serve.pages.ports import PREVIEW_ROWS, RECENT, PagePorts, link_rest
 from bot.serve.pages.request_tables import fill_request_table, list_notices
@@ -27,6 +28,8 @@ from bot.serve.pages.work_tables import build_waiting_table
 
 TRENDS_WAIT = timedelta(milliseconds=300)
 """How long the page waits for the computation of the fixes over time."""
+EXPOSURE_FIGURES = 4
+"""The number of figures about the exposure that the page shows. The page about the exposure has more."""
 _PREVIEW = ListSection(0, PREVIEW_ROWS)
 NOT_COMPUTED = "The fixes over time are being computed. Load the page again in a few seconds."
 
@@ -44,7 +47,11 @@ def build_overview(ports: PagePorts, _request: HttpRequest, _parts: Mapping[str,
         lead=lead,
         notices=(*(() if report is not None else (NOT_COMPUTED,)), *list_missing(ports, stages)),
         alarm=build_unwanted_table(ports, stages),
-        figures=(*build_stage_figures(stages), *_build_figures(requests, report, queue)),
+        figures=(
+            *_build_exposure(ports, now),
+            *build_stage_figures(stages),
+            *_build_figures(requests, report, queue),
+        ),
         trends=report.trends if report is not None else None,
         tables=(*build_stuck_preview(ports, stages), *tables),
     )
@@ -60,6 +67,12 @@ def _build_lead(ports: PagePorts, coverage: InventoryCoverage, now: datetime) ->
         build_time_part(coverage.oldest_read_at, now),
         *([Part("·"), *swept] if swept else []),
     ]
+
+
+def _build_exposure(ports: PagePorts, now: datetime) -> tuple[Figure, ...]:
+    """Return the figures of the last summary of the exposure; nothing if there is none."""
+    summaries = load_summaries(ports, now)
+    return build_exposure_figures(summaries[-1], now)[:EXPOSURE_FIGURES] if summaries else ()
 
 
 def _build_figures(requests: RequestFigures, report: PatchReport | None, queue: QueueFigures) -> tuple[Figure, ...]:

@@ -14,7 +14,14 @@ from bot.core.inventory.exposure_summary import summarise_exposure
 from bot.model.evidence import Severity
 from bot.model.exposed_images import ExposureCoverage
 from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
-from bot.model.exposure_summary import DigestUse, ExposureClass, ExposureSummary, FleetFindings, StoredFinding
+from bot.model.exposure_summary import (
+    DigestUse,
+    ExposureClass,
+    ExposureSummary,
+    FixableImages,
+    FleetFindings,
+    StoredFinding,
+)
 from bot.model.image_name import TagRef
 
 DAY = timedelta(days=1)
@@ -70,6 +77,19 @@ def test_place_is_unknown_if_the_newest_digest_was_not_scanned_with_the_same_dat
     others = ({}, {key(NEW, database=NOW - DAY): {}}, {key(NEW, platform="linux/arm64"): {}})
     for other in others:
         assert list(list_figures(summarise(old | other, newest={PYTHON: NEW}))) == [(CRITICAL, None)]
+
+
+def test_images_with_a_fix_are_counted_once_for_several_vulnerabilities():
+    other = DigestUse(REDIS_DIGEST, REDIS, (), 1)
+    findings = {
+        key(OLD): {"CVE-1": FIXED, "CVE-2": FIXED, "CVE-3": FIXED},
+        key(NEW): {"CVE-1": FIXED},
+        key(REDIS_DIGEST): {"CVE-2": NO_FIX},
+    }
+    more = {"newest": {PYTHON: NEW}, "running": {OLD}}
+    summary = summarise(findings, (USE, other), frozenset({"CVE-3"}), **more)
+    assert summary.exploited == FixableImages(1, 1, in_update=1, waiting=0)
+    assert summary.urgent == FixableImages(1, 1, in_update=1, waiting=1)
 
 
 def test_private_findings_are_left_out_of_the_shared_summary():
