@@ -17,9 +17,11 @@ from bot import __version__
 from bot.model.delivery import REPEATED, DeliveryOutcome
 from bot.model.due_date import DueClass
 from bot.model.errors import StateError
+from bot.model.exposure_summary import ExposureSummary
 from bot.model.service_metrics import PendingFigures
 from bot.model.update_stages import UpdateStage
 from bot.model.work import MAX_INTERRUPTIONS, WorkKind
+from bot.reports.parts.exposure_metrics import render_exposure_metrics
 from bot.reports.parts.prometheus_text import MetricType, render_family, render_histogram
 from bot.reports.parts.stage_metrics import render_stage_metrics
 from bot.reports.parts.stage_section import StageReport
@@ -43,6 +45,8 @@ class _StateFigures:
     pending: Sequence[PendingFigures]
     overdue: Mapping[DueClass, int]
     """The numbers of open requests whose due date has passed."""
+    exposure: ExposureSummary | None
+    """The last summary of the fleet's exposure; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class ServiceMetrics:
             *self._render_deliveries(),
             *(_render_overdue(figures.overdue, stages) if figures is not None else ()),
             *(render_stage_metrics(stages) if stages is not None else ()),
+            *(render_exposure_metrics(figures.exposure) if figures is not None and figures.exposure else ()),
         ]
         return "\n".join(lines) + "\n"
 
@@ -112,7 +117,10 @@ class ServiceMetrics:
                 if not self._has_last_times:
                     self._deliveries.add_last_times(self._reader.find_last_deliveries(self._deliveries.senders))
                     self._has_last_times = True
-            return _StateFigures(self._reader.compute_pending_figures(), self._reader.count_overdue_requests())
+            reader = self._reader
+            return _StateFigures(
+                reader.compute_pending_figures(), reader.count_overdue_requests(), reader.load_exposure()
+            )
         except StateError as error:
             self._process.log.write_error(error, path="/metrics")
             return None

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT, find_promtool
+from support.service.exposure import save_exposure
 from support.stage_scene import build_scene
 
 from bot.model.delivery import Delivery, DeliveryOutcome
@@ -49,6 +50,10 @@ HEALTHY = {
     'basebump_stuck{state="proposed",reason="review"}': "5x2400",
     'basebump_stuck{state="merged",reason="build-failed"}': "0x2400",
     'basebump_clusters{result="failed"}': "0x2400",
+    'basebump_exposed_images{severity="exploited",fix="in-update"}': "0x2400",
+    'basebump_exposed_images{severity="critical",fix="in-update"}': "7x2400",
+    "basebump_digests_in_use": "830x2400",
+    "basebump_known_digests": "816x2400",
     'basebump_push_to_proposal_seconds_bucket{le="60"}': "0+5x2400",
     'basebump_push_to_proposal_seconds_bucket{le="600"}': "0+5x2400",
     'basebump_push_to_proposal_seconds_bucket{le="3600"}': "0+5x2400",
@@ -73,6 +78,8 @@ PROBLEMS = {
     "BasebumpRunsUnwantedDigests": {'basebump_running_unwanted_digests{reason="gone"}': "1x2400"},
     "BasebumpUpdatesStuck": {'basebump_stuck{state="merged",reason="build-failed"}': "2x2400"},
     "BasebumpClusterNotRead": {'basebump_clusters{result="failed"}': "1x2400"},
+    "BasebumpExploitedInUse": {'basebump_exposed_images{severity="exploited",fix="in-update"}': "1x2400"},
+    "BasebumpExposureUnknown": {"basebump_known_digests": "700x2400"},
     "BasebumpSlow": {
         'basebump_push_to_proposal_seconds_bucket{le="60"}': "0x2400",
         'basebump_push_to_proposal_seconds_bucket{le="600"}': "0x2400",
@@ -98,6 +105,7 @@ def metrics_text(tmp_path) -> str:
     measured = MeasuredProcess(log, ConfigWatch(lambda: None, clock, log), AT)
     metrics = ServiceMetrics(DatabaseMetricsReader(database), deliveries, measured, timedelta(hours=12), stages)
     metrics.begin()
+    save_exposure(database, AT)
     deliveries.record_delivery(Delivery("registry", "1", AT, DeliveryOutcome.ACCEPTED, ""), ())
     for key in (PollWork("docker.io"), SweepWork()):
         queue.request_work([WorkRequest(key, WorkPriority.SWEEP, WorkReason.POLL, "1")])

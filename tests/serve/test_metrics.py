@@ -10,6 +10,7 @@ from io import StringIO
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
+from support.service.exposure import save_exposure
 from support.service.work import API, NODE, WEB, finish_work, interrupt_work, request_work
 from support.stage_scene import build_scene
 from support.visits import WEB as WEB_BRANCH
@@ -304,6 +305,7 @@ def test_metrics_do_not_count_a_delivery_that_could_not_be_stored(service):
 def test_monitoring_docs_list_every_metric_with_type_and_labels(service):
     service.finish(PollWork("docker.io"))
     service.deliver(1)
+    save_exposure(Database.sqlite(service.path), AT)
     families = list(text_string_to_metric_families(service.metrics.render()))
     names = {
         f"{each.name}_total" if each.type == "counter" else each.name: (
@@ -321,3 +323,23 @@ def test_monitoring_docs_list_every_metric_with_type_and_labels(service):
 def test_metric_of_the_config_is_zero_while_the_config_is_invalid(service, is_valid):
     service.is_config_valid = is_valid
     assert service.value("config_valid") == is_valid
+
+
+def test_metrics_of_the_exposure_exist_as_soon_as_a_run_stored_a_summary(service):
+    assert service.value("digests_in_use") is None
+    save_exposure(Database.sqlite(service.path), AT)
+    assert service.value("exposed_images", severity="critical", fix="in-update") == 1
+    assert service.value("exposed_images", severity="high", fix="unknown") == 0
+    assert service.value("oldest_fix_timestamp_seconds", severity="critical", fix="in-update") == (
+        (AT - 9 * DAY).timestamp()
+    )
+    assert service.value("oldest_fix_timestamp_seconds", severity="high", fix="in-update") is None
+    assert (service.value("known_digests"), service.value("digests_in_use")) == (2, 3)
+    assert service.value("matched_timestamp_seconds") == (AT - timedelta(hours=5)).timestamp()
+
+
+def test_metrics_of_the_exposure_leave_out_private_findings(service):
+    """Everyone who can connect can read the metrics."""
+    save_exposure(Database.sqlite(service.path), AT)
+    values = [value for (name, labels), value in service.read().items() if ("severity", "exploited") in labels]
+    assert set(values) == {0}

@@ -67,6 +67,13 @@ class DatabaseExposureSummaries:
             connection.execute(delete(EXPOSURE_SUMMARIES).where(is_replaced))
             connection.execute(insert(EXPOSURE_SUMMARIES).values(day=day, document=document))
 
+    def load_last_summary(self) -> StoredSummary | None:
+        """Return the last summary; None if there is none."""
+        query = select(EXPOSURE_SUMMARIES.c.document).order_by(EXPOSURE_SUMMARIES.c.day.desc()).limit(1)
+        with self._database.open_for_reading() as connection:
+            document = connection.execute(query).scalar_one_or_none()
+        return parse_document(_SUMMARY_ADAPTER, document) if document is not None else None
+
     def load_summaries(self, since: datetime) -> Sequence[StoredSummary]:
         query = (
             select(EXPOSURE_SUMMARIES.c.document)

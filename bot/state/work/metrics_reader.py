@@ -9,10 +9,12 @@ from sqlalchemy import and_, func, select
 
 from bot.model.delivery import DeliveryOutcome
 from bot.model.due_date import DueClass
+from bot.model.exposure_summary import ExposureSummary
 from bot.model.proposal import RequestState
 from bot.model.service_metrics import EndedWork, PendingFigures
 from bot.model.work import MAX_INTERRUPTIONS, WorkKind
 from bot.state.database import Database
+from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.tables.inventory import REQUESTS
 from bot.state.tables.work import (
     DELIVERIES,
@@ -33,6 +35,11 @@ class DatabaseMetricsReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def load_exposure(self) -> ExposureSummary | None:
+        """Return the last summary of the fleet's exposure without private findings; None if there is none."""
+        stored = DatabaseExposureSummaries(self._database).load_last_summary()
+        return stored.shared if stored is not None else None
 
     def compute_pending_figures(self) -> Sequence[PendingFigures]:
         """Return figures for each kind of work, also for kinds without pending work."""
