@@ -85,6 +85,7 @@ def test_content_rejected_by_kubernetes_prefilter_contains_no_image(text):
         POD.replace("{image:", "{*i :").replace("kind", "x: &i image\nkind"),
         POD.replace("image", '"im\\u0061ge"'),
         POD.replace("kind", '"\\x6bind"'),
+        'apiVersion: acme.io/v1\nkind: Widget\nspec: {sidecar: {"\\x69mage": "a:1"}}\n',
         POD.replace("v1", "{{ .x }}").replace("{image", "{name: a, image"),
         POD.replace("Pod", "{{ .Values.kind }}").replace("{image", "{name: a, image"),
         json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}),

@@ -95,7 +95,7 @@ def may_hold_pod_spec(raw: bytes) -> bool:
 
 def may_have_image_keys(raw: bytes) -> bool:
     """Return False if `raw` certainly contains no key that ends in `image` or `Image`."""
-    return _TEXT_KEY.search(raw) is not None or has_unusual_keys(raw)
+    return _TEXT_KEY.search(raw) is not None or has_unusual_keys(raw) or may_be_escaped(raw)
 
 
 def _may_contain_object(raw: bytes) -> bool:
