@@ -324,6 +324,20 @@ _GENERATORS: dict[str, dict[str, FileGenerator]] = {
             "apiVersion: skaffold/v2\nbuild:\n  artifacts:\n",
         ),
         "jobs of GitHub": repeat(".github/workflows/a.yaml", "  a§: {container: {image: b:1}}\n", "jobs:\n"),
+        "matrices of GitHub": repeat(
+            ".github/workflows/a.yaml",
+            "  a§: {strategy: {matrix: {image: [b:1]}}, container: '${{ matrix.image }}'}\n",
+            "jobs:\n",
+        ),
+        "values of a matrix": repeat(
+            ".github/workflows/a.yaml",
+            "b:§, ",
+            "jobs: {a: {strategy: {matrix: {image: [",
+            "]}}, container: '${{ matrix.image }}'}}\n",
+        ),
+        "matrices with anchors": repeat(
+            ".gitlab-ci.yml", "a§: {image: $A, parallel: {matrix: [{A: *b}]}}\n", ".b: &b [c:1]\n"
+        ),
         "jobs of GitLab": repeat(".gitlab-ci.yml", "a§: {image: b:1, services: [c:1]}\n"),
         "conditions of Azure": repeat(
             "azure-pipelines.yml", "- ${{ if a }}:\n  - job: a§\n    container: b:1\n", "jobs:\n"

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.path_formats import ImageLocation, ImageMatrix, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
@@ -49,6 +49,17 @@ def _find_input(name: str, actions: frozenset[str], document: YamlDocument, step
     return node if isinstance(node, YamlScalar) and "\n" not in node.value.strip() else None
 
 
+_MATRIX = ImageMatrix(
+    # https://docs.github.com/en/actions/how-tos/write-workflows/choose-what-workflows-do/run-job-variations
+    scope=("jobs", ALL_VALUES),
+    value_paths=(("strategy", "matrix"), ("strategy", "matrix", "include", ALL_ITEMS)),
+    use=re.compile(r"\$\{\{\s*+matrix\.([a-z_][\w-]*+(?:\.[a-z_][\w-]*+)*+)\s*+\}\}", re.IGNORECASE),
+    mention=re.compile(r"\bmatrix\s*+(?:\.\s*+([a-z_][\w-]*+)|\.\s*+\*|[\[)}])", re.IGNORECASE),
+    compared_paths=(("strategy", "matrix", "exclude", ALL_ITEMS),),
+    title_key="name",
+    title_note="without a `name`, the title of the job contains this value, and required checks refer to the title",
+)
+
 FORMAT: FileFormat = YamlPathFormat(
     name="github-actions",
     path_pattern=_FILES,
@@ -74,4 +85,5 @@ FORMAT: FileFormat = YamlPathFormat(
             for name, actions, scheme in _ACTIONS_WITH_IMAGES
         ),
     ),
+    matrix=_MATRIX,
 )

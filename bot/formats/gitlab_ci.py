@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.path_formats import ImageLocation, ImageMatrix, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci(?:\.d)?)?/(?!agents/).+\.ya?ml)", re.DOTALL)
@@ -48,6 +48,16 @@ def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
     )
 
 
+_MATRIX = ImageMatrix(
+    # https://docs.gitlab.com/ci/yaml/#parallelmatrix
+    scope=(),
+    value_paths=((ALL_VALUES, "parallel", "matrix", ALL_ITEMS),),
+    use=re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII),
+    # a variable, or the name of a job with its values, such as `build: [node:22]`
+    mention=re.compile(r"[$%]\{?(?:env:)?(\w++)|\A[^:\n]*+: \[", re.ASCII | re.IGNORECASE),
+    are_keys_mentions=True,
+)
+
 FORMAT: FileFormat = YamlPathFormat(
     name="gitlab-ci",
     path_pattern=_FILES,
@@ -55,4 +65,5 @@ FORMAT: FileFormat = YamlPathFormat(
     locations=(*_list_job_images(()), *_list_job_images(("default",)), *_list_job_images((ALL_VALUES,))),
     reserved_keys=_KEYWORDS,
     anchor_paths=((ALL_VALUES,), (ALL_VALUES, ALL_ITEMS), (ALL_VALUES, ALL_VALUES)),
+    matrix=_MATRIX,
 )

@@ -24,7 +24,7 @@ from bot.formats import (
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
 from bot.formats._syntax.yaml.table_reader import MAX_CONDITIONS
-from bot.model.source import EditSlot, FilePath, Reference, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MODULES = [
@@ -254,3 +254,25 @@ def test_file_with_too_many_images_behind_one_anchor_is_refused_fast():
     content = steps + b"".join(b"  b%d: *a\n" % number for number in range(2000))
     with soon(2):
         assert [each.reason for each in read(github_actions.FORMAT, content)] == [Reason.TOO_LARGE]
+
+
+def test_use_of_a_matrix_value_behind_two_aliases_is_counted_once():
+    job = b".a: &a\n  image: $IMAGE\nb:\n  <<: *a\nc:\n  <<: *a\n  parallel: {matrix: [{IMAGE: node:22}]}\n"
+    (plain,) = read(gitlab_ci.FORMAT, job)
+    assert isinstance(plain.digest_slot, EditSlot)
+    found = read(gitlab_ci.FORMAT, job + b"  script: docker run $IMAGE\n")
+    (shared,) = (each for each in found if isinstance(each, Reference))
+    assert shared.digest_slot == NotEditable(Reason.SHARED_ARGUMENT)
+
+
+def test_names_of_matrix_values_ignore_case_only_on_github():
+    github = b"jobs: {a: {name: b, strategy: {matrix: {Base: [node:22]}}, container: '${{ matrix.base }}'}}"
+    assert images_in(github_actions.FORMAT, github) == ["node:22"]
+    assert images_in(gitlab_ci.FORMAT, b"a: {image: $base, parallel: {matrix: [{Base: node:22}]}}") == []
+
+
+def test_matrices_of_many_jobs_are_read_fast():
+    job = b"  a%d: {name: b, strategy: {matrix: {image: ['b:1', 'b:2']}}, container: '${{ matrix.image }}'}\n"
+    content = b"jobs:\n" + b"".join(job % number for number in range(2000))
+    with soon(10):
+        assert len(images_in(github_actions.FORMAT, content)) == 4000

@@ -9,13 +9,14 @@ from functools import cached_property
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.image_locations import ImageLocation, ImageLock, find_self_or_key
+from bot.formats._syntax.yaml.image_matrix import ImageMatrix
 from bot.formats._syntax.yaml.key_escapes import KEY_END, has_unusual_keys, may_be_escaped
 from bot.formats._syntax.yaml.key_paths import KeyPath
 from bot.model.extracted_item import ExtractedItem
 from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 
-__all__ = ["ImageLocation", "ImageLock", "YamlPathFormat", "find_self_or_key"]
+__all__ = ["ImageLocation", "ImageLock", "ImageMatrix", "YamlPathFormat", "find_self_or_key"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class YamlPathFormat:
     """Prefix of keys that are conditions, such as `${{`. Paths continue below such a key as if the key were not
     there."""
     has_line_end_comments: bool = True
+    matrix: ImageMatrix | None = None
+    """The matrices whose values can be images. None if the format has no matrices, or if they are not read."""
 
     def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
         """Return the paths of the files that this format reads."""
@@ -48,7 +51,9 @@ class YamlPathFormat:
             return iter(())
         from bot.formats._syntax.yaml.table_reader import TableReader
 
-        reader = TableReader(self.name, self.locations, self.reserved_keys, self.anchor_paths, self.condition_prefix)
+        reader = TableReader(
+            self.name, self.locations, self.reserved_keys, self.anchor_paths, self.condition_prefix, self.matrix
+        )
         return reader.read(file, self._is_relevant)
 
     def _has_key_set(self, content: bytes, encode: Callable[[bytes], bytes] = bytes) -> bool:
@@ -67,7 +72,15 @@ class YamlPathFormat:
         """
         schemes = (each.scheme.rstrip(":/") if _needs_scheme(each) else "" for each in self.locations)
         keys = ({*each.keys, scheme} - {""} for each, scheme in zip(self.locations, schemes, strict=True))
-        return frozenset(frozenset(key.encode() for key in words) for words in keys)
+        return frozenset(frozenset(key.encode() for key in words) for words in (*keys, *self._matrix_key_sets))
+
+    @property
+    def _matrix_key_sets(self) -> tuple[frozenset[str], ...]:
+        """Sets of the keys that lead to a value under a key of a matrix that ends in `image`.
+
+        The values under other keys are images only if an image at a location uses them.
+        """
+        return () if self.matrix is None else tuple(self.matrix.keys | {end} for end in _IMAGE_KEY_ENDS)
 
     @cached_property
     def _patterns(self) -> tuple[tuple[re.Pattern[bytes], ...], ...]:
@@ -76,6 +89,8 @@ class YamlPathFormat:
             tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in each.keys)
             + ((_compile_scheme(each.scheme),) if _needs_scheme(each) else ())
             for each in self.locations
+        ) + tuple(
+            tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in keys) for keys in self._matrix_key_sets
         )
 
     def _is_relevant(self, content: bytes) -> bool:
@@ -100,6 +115,10 @@ class YamlPathFormat:
     def _is_relevant_in_utf_16(self, content: bytes) -> bool:
         """Return True if a UTF-16 file may contain an image, so that the file must be reported as unparsable."""
         return self._has_key_set(content, _encode_utf_16)
+
+
+_IMAGE_KEY_ENDS = ("mage", "MAGE")
+"""The ends of keys such as `image`, `baseImage` and `IMAGE`."""
 
 
 def _needs_scheme(location: ImageLocation) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, assert_never
 
 from bot.core.references.locking import lock_reference
@@ -12,8 +13,10 @@ from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import UniqueLocators
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.image_locations import ImageLocation
+from bot.formats._syntax.yaml.image_matrix import ImageMatrix
 from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.matrix_reader import MatrixUse, find_matrix_images
 from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
@@ -41,6 +44,7 @@ class TableReader(NamedTuple):
     reserved_keys: frozenset[str]
     anchor_paths: tuple[KeyPath, ...]
     condition_prefix: str
+    matrix: ImageMatrix | None
 
     def read(self, file: SourceFile, is_relevant: Callable[[bytes], bool]) -> Iterator[ExtractedItem]:
         """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
@@ -53,6 +57,8 @@ class TableReader(NamedTuple):
         """
         reader = YamlImageReader(document, path, self.name, Role.BASE)
         images = list(self._find_images(document))  # first walk all paths, to find shared scalars
+        if self.matrix is not None:
+            images = self._replace_matrix_uses(document, images, self.matrix)
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 
@@ -73,6 +79,29 @@ class TableReader(NamedTuple):
                 platform = _find_platform(document, node, location.platform)
                 # Two paths can have the same locator because a key may contain a `/`.
                 yield _LocatedImage(locators.make_unique(locator), image, node, location, platform)
+
+    def _replace_matrix_uses(
+        self, document: YamlDocument, images: list[_LocatedImage], matrix: ImageMatrix
+    ) -> list[_LocatedImage]:
+        """Return the images of a document with the values of matrices instead of the texts that use these values.
+
+        Raises TooDeepError if the document's nodes are visited too often.
+        """
+        uses = [
+            MatrixUse(each.locator, document.get_start(each.node), each.node.value, each.location)
+            for each in images
+            if isinstance(each.node, YamlScalar)
+        ]
+        found = find_matrix_images(document, matrix, uses, partial(self._walk, document))
+        locators = UniqueLocators("~")
+        return [
+            *(each for each in images if each.locator not in found.answered_locators),
+            *(
+                _LocatedImage(locators.make_unique(each.locator), each.node, each.node, each.location, None)
+                for each in found.values
+                if not _has_custom_tag(each.node)
+            ),
+        ]
 
     def _walk(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str, depth: int = 0

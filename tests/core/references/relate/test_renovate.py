@@ -225,6 +225,8 @@ def test_azure_pipelines_manager_of_renovate_is_disabled_by_default():
         build_reference("nginx:1.27", ".env", "compose", "0/services/a/image"),
         build_reference("nginx:1.27", "action.yml", "github-actions", "0/runs/image"),
         build_reference("nginx:1.27", ".github/workflows/a.yml", "github-actions", "0/jobs/a/steps/0"),
+        build_reference("nginx:1.27", ".github/workflows/a.yml", "github-actions", "0/jobs/a/strategy/matrix/image/0"),
+        build_reference("nginx:1.27", ".gitlab-ci.yml", "gitlab-ci", "0/a/parallel/matrix/0/IMAGE/0"),
         build_reference("nginx:1.27", "values-prod.yaml", "helm", "0/image"),
         build_reference("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
     ],

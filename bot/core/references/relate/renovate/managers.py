@@ -109,10 +109,13 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
                 "/(^|/)action\\.ya?ml$/",
             ),
             ("ci",),
-            re.compile(r"\d+/(?!runs/image|.*/steps/\d+(?:~\d+)?\Z).*"),  # without the inputs of actions
+            # without the inputs of actions and the values of matrices
+            re.compile(r"\d+/(?!runs/image|jobs/[^/]*/strategy/|.*/steps/\d+(?:~\d+)?\Z).*"),
         ),
     ),
-    "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it also reads files that `.gitlab-ci.yml` includes
+    "gitlab-ci": (  # it also reads files that `.gitlab-ci.yml` includes
+        FileManager("gitlabci", (_ALL,), ("ci",), re.compile(r"(?!.*/parallel/matrix/).*")),
+    ),
     "azure-pipelines": (
         FileManager(
             "azure-pipelines",
