@@ -54,7 +54,8 @@ class PackageAdvisory:
     """The statement of a distribution about one vulnerability in one source package of one release."""
 
     release: str
-    """The release in the notation of the database, such as `debian 12` or `alpine 3.20`."""
+    """The release in the notation of the database, such as `debian 12` or `alpine 3.20`. For the packages of a
+    language, this is the ecosystem and a source, such as `npm::made by hand`."""
     package: str
     vulnerability: str
     fixed_in: str | None = None
@@ -62,6 +63,8 @@ class PackageAdvisory:
     severity: Severity | None = None
     """The severity that the distribution states; None if it is the severity in the vulnerability's details."""
     vendor_ids: tuple[str, ...] = ()
+    vulnerable: str | None = None
+    """The affected versions of a package of a language, such as `<1.2.0`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,9 @@ def make_fictional_id(number: int) -> str:
 
 def _encode_advisory(advisory: PackageAdvisory) -> bytes:
     fields: dict[str, object] = {
-        "FixedVersion": advisory.fixed_in,
+        "FixedVersion": None if advisory.vulnerable else advisory.fixed_in,
+        "PatchedVersions": [advisory.fixed_in] if advisory.vulnerable and advisory.fixed_in else None,
+        "VulnerableVersions": [advisory.vulnerable] if advisory.vulnerable else None,
         "Status": None if advisory.fixed_in else int(advisory.status),
         "Severity": None if advisory.severity is None else int(advisory.severity),
         "VendorIDs": list(advisory.vendor_ids) or None,

@@ -59,6 +59,7 @@ _RELEASE_BUCKETS: dict[str, tuple[str, Callable[[str], str]]] = {
     "ubuntu": ("ubuntu", _keep_release),
 }
 
+_EXTENDED_SUPPORT = "-ESM"
 _RED_HAT_BUCKET = "Red Hat"
 _RED_HAT_RELEASES = {
     "centos": frozenset({"6", "7", "8"}),
@@ -90,4 +91,20 @@ def get_bucket_name(family: str, release: str, *, has_extended_support: bool = F
     if family not in _RELEASE_BUCKETS or not release:
         return None
     prefix, shorten_release = _RELEASE_BUCKETS[family]
-    return f"{prefix} {shorten_release(release)}{'-ESM' if has_extended_support else ''}"
+    return f"{prefix} {shorten_release(release)}{_EXTENDED_SUPPORT if has_extended_support else ''}"
+
+
+def find_system(bucket: str) -> tuple[str, str] | None:
+    """Return the distribution and the release of a bucket; None if findings in the bucket depend on more than these.
+
+    The data about Red Hat also depends on the repositories that are enabled in an image, and that about Ubuntu's
+    extended support on the subscription. The release is empty for distributions without releases.
+    """
+    families = {rolling: family for family, rolling in _ROLLING_BUCKETS.items()}
+    if bucket in families:
+        return families[bucket], ""
+    prefix, _, release = bucket.rpartition(" ")
+    by_prefix = {name: family for family, (name, _) in _RELEASE_BUCKETS.items()}
+    if prefix not in by_prefix or release.endswith(_EXTENDED_SUPPORT):
+        return None
+    return by_prefix[prefix], release

@@ -66,8 +66,7 @@ class TrivyReport:
     packages: tuple[InstalledPackage, ...] | None = None
     """The packages of the image; None if the report lists only vulnerable packages."""
     findings_by_package: Mapping[InstalledPackage, tuple[Finding, ...]] | None = None
-    """The findings of each package; None if the image has other packages than those of its distribution, or if a
-    finding does not belong to exactly one package."""
+    """The findings of each package; None if a finding does not belong to exactly one package."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
@@ -114,25 +113,41 @@ def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage
 
 
 def _attribute_findings(results: Sequence[ReportObject]) -> Mapping[InstalledPackage, tuple[Finding, ...]] | None:
-    """Return the findings of each package; None if the image contains more than the packages of its distribution.
+    """Return the findings of each package; None if a finding does not belong to exactly one package.
 
-    How Trivy finds the packages of languages depends on the files of the image.
+    Packages of languages without a version, such as the main module of a Go program, have no findings.
     """
-    if any(result.get("Class") != "os-pkgs" for result in results if result.get("Packages")):
-        return None
-    by_id: dict[str, InstalledPackage] = {}
     findings: dict[InstalledPackage, list[Finding]] = {}
     for result in results:
+        by_id: dict[str, InstalledPackage] = {}
         for entry in read_objects(result.get("Packages")):
             package = _read_package(result, entry)
-            if package is None or by_id.setdefault(read_text(entry.get("ID")), package) != package:
+            if package is None and result.get("Class") != "os-pkgs":
+                continue
+            identifier = read_package_id(entry)
+            if package is None or by_id.setdefault(identifier, package) != package:
                 return None
-            findings[package] = []
+            findings.setdefault(package, [])
         for identifier, finding in read_identified_findings(result):
             if identifier not in by_id:
                 return None
             findings[by_id[identifier]].append(finding)
     return {package: merge_findings(found) for package, found in findings.items()}
+
+
+def read_package_id(package: ReportObject) -> str:
+    """Return the id of a package in this report; empty if it has none.
+
+    Trivy writes no `ID` for some packages, and before 0.51 no `UID`.
+    """
+    return read_text(read_object(package.get("Identifier")).get("UID")) or read_text(package.get("ID"))
+
+
+def _read_named_id(vulnerability: ReportObject) -> str:
+    """Return the id of the package that a vulnerability names, as in `read_package_id`."""
+    return read_text(read_object(vulnerability.get("PkgIdentifier")).get("UID")) or read_text(
+        vulnerability.get("PkgID")
+    )
 
 
 def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
@@ -192,9 +207,13 @@ def read_findings(result: ReportObject) -> Iterator[Finding]:
 
 
 def read_identified_findings(result: ReportObject) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings in one result, each with Trivy's id of the package. Raises as `read_findings` does."""
+    """Yield the findings in one result, each with the id of its package, as `read_package_id` returns it.
+
+    Raises as `read_findings` does.
+    """
     packages = read_objects(result.get("Packages"))
-    sources = {read_text(package.get("ID")): read_text(package.get("SrcName")) for package in packages}
+    sources = {read_package_id(package): read_text(package.get("SrcName")) for package in packages}
+    sources.pop("", None)
     for item in read_objects(result.get("Vulnerabilities")):
         package, vulnerability_id = read_text(item.get("PkgName")), read_text(item.get("VulnerabilityID"))
         if not package or not vulnerability_id:
@@ -202,11 +221,11 @@ def read_identified_findings(result: ReportObject) -> Iterator[tuple[str, Findin
         for identifier in get_canonical_ids(vulnerability_id, read_texts(item.get("VendorIDs"))):
             finding = Finding(
                 id=identifier,
-                package=sources.get(read_text(item.get("PkgID"))) or package,
+                package=sources.get(_read_named_id(item)) or package,
                 package_type=read_text(result.get("Type")),
                 installed=read_text(item.get("InstalledVersion")),
                 fixed_in=read_text(item.get("FixedVersion")) or None,
                 severity=_SEVERITIES.get(read_text(item.get("Severity")), Severity.UNKNOWN),
                 title=shorten_to_line(read_text(item.get("Title"))),
             )
-            yield read_text(item.get("PkgID")), finding
+            yield _read_named_id(item), finding

@@ -124,7 +124,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         if isinstance(outcome, NotScanned) or report.system is None or report.findings_by_package is None:
             return outcome
         release = _find_bucket(report.system, completed.error_text)
-        if release is None or report.system.has_extended_support or not is_matchable(release):
+        if release is None or not is_matchable(release, report.findings_by_package):
             return outcome
         return replace(outcome, release=release, findings_by_package=report.findings_by_package)
 
@@ -133,7 +133,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
     ) -> Mapping[InstalledPackage, tuple[Finding, ...]] | NotScanned | None:
         """Return the findings of packages. Trivy runs once for each few thousand packages."""
         session = self._get_session()
-        if isinstance(session, NotScanned) or not is_matchable(release):
+        if isinstance(session, NotScanned) or not is_matchable(release, packages):
             return session if isinstance(session, NotScanned) else None
         if release not in session.bucket_names:
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, release)

@@ -34,12 +34,12 @@ def is_attributed(scan: Scan) -> bool:
         return False
     return (
         by_package.keys() == set(scan.packages)
-        and all(_fits(package, finding) for package, found in by_package.items() for finding in found)
+        and all(is_finding_of(package, finding) for package, found in by_package.items() for finding in found)
         and merge_findings(finding for found in by_package.values() for finding in found) == scan.findings
     )
 
 
-def _fits(package: InstalledPackage, finding: Finding) -> bool:
+def is_finding_of(package: InstalledPackage, finding: Finding) -> bool:
     """Return True if the finding names the package as a finding that is rebuilt from the package does."""
     return (finding.package_type, finding.package, finding.installed) == (
         package.type,
