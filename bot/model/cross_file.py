@@ -245,15 +245,27 @@ class EnvironmentUse:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """An assignment of a variable in an `.env` file.
+    """An assignment of a variable in an `.env` file, or in a Kustomization of Flux.
 
-    If a file assigns the variable several times, the last assignment applies.
+    If an `.env` file assigns the variable several times, the last assignment applies.
     """
 
     path: FilePath
     line_number: int
     variable: str
     value: InterpolatedText
+
+
+@dataclass(frozen=True, slots=True)
+class FluxSubstitution:
+    """The fact that a Kustomization of Flux sets variables for the manifests in the folders that it deploys."""
+
+    path: FilePath
+    line_number: int
+    locator: str
+    """The locator of the mapping with the variables."""
+    folders: tuple[FilePath, ...]
+    variables: tuple[EnvironmentVariable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +324,7 @@ CrossFileFact = (
     | DependabotConfig
     | DockerfileBuild
     | DockerfileText
+    | FluxSubstitution
     | Kustomization
     | NamedBuildContext
     | NamedFileUse

@@ -276,6 +276,12 @@ class Reason(StrEnum):
         "The key suggests an image, but it is unknown whether its value is the image of a container.",
         override=Override.ALLOW,
     )
+    FLUX_VARIABLE = _skipped(
+        "flux-variable",
+        "The image ends with a variable of a Kustomization of Flux, and the manifests may also use the variable for "
+        "something else, such as a label.",
+        override=Override.ALLOW,
+    )
     IMMUTABLE_JOB = _skipped(
         "immutable-job",
         "An existing Job cannot be changed, and nothing in the repository requests a replacement.",

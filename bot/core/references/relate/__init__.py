@@ -52,10 +52,7 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
     """Yield the functions that apply facts of the given types, in the order in which they must be called."""
     from bot.model import chart_facts, code_owners, cross_file
 
-    if cross_file.InterpolatedImage in fact_types:
-        from bot.core.references.relate.environment import add_interpolated_images
-
-        yield add_interpolated_images
+    yield from _list_variable_relations(fact_types, tree_budget)
     if chart_facts.ChartImage in fact_types:
         from bot.core.references.relate.values_files import merge_values_files
 
@@ -92,6 +89,22 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]], tree_budget: Tr
 
         yield partial(assign_owners, tree_budget=tree_budget)
     yield from _list_bot_relations(fact_types, tree_budget)
+
+
+def _list_variable_relations(
+    fact_types: Collection[type[CrossFileFact]], tree_budget: TreeBudget
+) -> Iterator[Relation]:
+    """Yield the functions that replace variables in images by values from other files."""
+    from bot.model import cross_file
+
+    if cross_file.InterpolatedImage in fact_types:
+        from bot.core.references.relate.environment import add_interpolated_images
+
+        yield add_interpolated_images
+    if cross_file.FluxSubstitution in fact_types:
+        from bot.core.references.relate.flux_variables import list_images_at_flux_variables
+
+        yield partial(list_images_at_flux_variables, tree_budget=tree_budget)
 
 
 def _list_chart_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:

@@ -1,6 +1,6 @@
 """Find out which images in other files are replaced or updated because of objects of Argo CD and Flux.
 
-These objects also name values files of charts (see `values_file_uses`).
+These objects also name values files of charts (see `values_file_uses`), and set variables of manifests.
 
 Argo CD Image Updater writes the images of Argo CD Applications. Since version 1.0, a resource `ImageUpdater` configures
 it (https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/). Before that, annotations of each
@@ -17,12 +17,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.formats._syntax.kubernetes.object_texts import find_texts, has_template, resolve_from_root
 from bot.formats._syntax.kubernetes.values_file_uses import list_application_uses, list_release_uses
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, KeyPath, YamlDocument, YamlNode
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
 from bot.model.chart_facts import ValuesFileUse
-from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization
+from bot.model.cross_file import (
+    ArgoApplication,
+    EnvironmentVariable,
+    FluxSubstitution,
+    ImageUpdaterConfig,
+    Kustomization,
+    LiteralText,
+)
 from bot.model.errors import InvalidReferenceError
 from bot.model.image_name import ImageName
-from bot.model.source import FilePath
+from bot.model.source import FilePath, Span
 
 MAX_IMAGES = 200
 """Limit on the images of one application. Most applications have one or two."""
@@ -51,7 +58,7 @@ _KINDS_BY_GROUP = {
 
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
-) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig | ValuesFileUse]:
+) -> Iterator[ArgoApplication | FluxSubstitution | Kustomization | ImageUpdaterConfig | ValuesFileUse]:
     """Yield facts that an object of Argo CD or Flux states about images in other files.
 
     Raises TooDeepError if the document's nodes are visited more than MAX_VISITS times.
@@ -59,6 +66,7 @@ def list_facts(
     - An `ArgoApplication` contains the folders that an Application of Argo CD deploys.
     - An `ImageUpdaterConfig` contains the images that Argo CD Image Updater updates.
     - A `Kustomization` contains the names of images that kustomize replaces, and the folders in which it replaces them.
+    - A `FluxSubstitution` contains the variables that a Kustomization of Flux sets, and the folders that it deploys.
     - A `ValuesFileUse` names a values file that an Application or a HelmRelease passes to a chart.
 
     Yield nothing for an object of another kind. `group_kind` is the API group and the kind of the object.
@@ -75,6 +83,7 @@ def list_facts(
     if kind == "Kustomization":
         entries = list(_list_replaced_names(document, node))
         yield from _list_replacements(path, [_find_text(document, node, ("spec", "path"))], entries)
+        yield from _list_substitutions(document, node, locator, path)
         return
     for _, application in document.walk(node, _APPLICATIONS[kind], locator):
         yield from _list_application_facts(document, application, locator, path)
@@ -123,6 +132,29 @@ def _list_replaced_names(document: YamlDocument, node: YamlNode) -> Iterator[_Na
         is_renamed = new_name not in {"", name}
         has_version = any(document.get_values(entry, key) for key in ("newTag", "digest"))
         yield name, is_renamed and not has_version
+
+
+def _list_substitutions(
+    document: YamlDocument, node: YamlNode, locator: str, path: FilePath
+) -> Iterator[FluxSubstitution]:
+    """Yield the variables that a Kustomization of Flux sets for the manifests in its folder.
+
+    Values with templates are left out. So are values whose bytes differ from their text, or that an alias repeats.
+    """
+    folder = resolve_from_root(_find_text(document, node, ("spec", "path")))
+    for at, mapping in document.walk(node, ("spec", "postBuild", "substitute"), locator) if folder is not None else ():
+        variables = [
+            EnvironmentVariable(
+                path, document.get_line_number(value), name, (LiteralText(value.value, Span(start, start + length)),)
+            )
+            for name, value in document.get_entries(mapping).items()
+            if isinstance(value, YamlScalar) and value.tag == STRING and not has_template(value.value)
+            for start in [document.find_literal_start(value)]
+            for length in [len(value.value.encode())]
+            if start is not None and not document.anchored_positions.get(id(value.event))
+        ]
+        if variables and folder is not None:
+            yield FluxSubstitution(path, document.get_line_number(mapping), at, (folder,), tuple(variables))
 
 
 def _parse_override(text: str) -> _NameEntry:

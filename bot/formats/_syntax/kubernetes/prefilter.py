@@ -8,7 +8,7 @@ facts:
 - The path to each image in an object contains a key of IMAGE_KEYS.
 - If an object is embedded as a text, the text contains all of these keys.
 - An Application of Argo CD must be read even if it has no images, because of the folders that it deploys. A HelmRelease
-  of Flux must be read if it names values files.
+  of Flux must be read if it names values files, and a Kustomization of Flux if it sets variables.
 - A JSON patch is a list of operations instead of an object, or such a list as a text in an object. Each operation has
   texts under the keys `op` and `path`, and an image under the key `value`. The path or the value contains a key of
   IMAGE_KEYS.
@@ -116,7 +116,11 @@ def _has_patch_keys(raw: bytes) -> bool:
 def _has_fact_words(raw: bytes) -> bool:
     """Return True if an object in `raw` may state something about images in other files."""
     is_application = raw.find(b"argoproj.io") >= 0 and (b"Application" in raw or b"ImageUpdater" in raw)
-    return is_application or (raw.find(b"valuesFile") >= 0 and b"HelmRelease" in raw)
+    return (
+        is_application
+        or (raw.find(b"valuesFile") >= 0 and b"HelmRelease" in raw)
+        or (raw.find(b"substitute") >= 0 and b"kustomize.toolkit.fluxcd.io" in raw)
+    )
 
 
 def _has_image_key(raw: bytes) -> bool:
