@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
         ImageUse,
         ScanKey,
     )
-    from bot.model.exposure_summary import FleetFindings, StoredSummary
+    from bot.model.exposure_summary import FleetFindings, PublisherFix, StoredSummary
     from bot.model.fleet_history import BranchRequest, FleetHistory
     from bot.model.image_name import Digest, ImageName, TagRef
     from bot.model.inventory import BranchKey, BranchVisit, StoredBranch
@@ -162,6 +162,12 @@ class ExposureSummaryStore(Protocol):
 
     def load_fleet_findings(self, exploited_ids: Collection[str]) -> FleetFindings:
         """Return the findings of all images in use that are at least high, or among `exploited_ids`."""
+
+    def add_publisher_fixes(self, fixes: Collection[PublisherFix]) -> None:
+        """Store fixes that publishers took over. A fix that is stored already keeps its times."""
+
+    def load_publisher_fixes(self, since: datetime) -> Sequence[PublisherFix]:
+        """Return the fixes that publishers took over since a time."""
 
     def save_summary(self, summary: StoredSummary) -> None:
         """Store a summary, in place of an earlier one of the same day."""

@@ -433,6 +433,12 @@ class ScanStore(Protocol):
         returned.
         """
 
+    def list_newest_images(self) -> Sequence[ImageInUse]:
+        """Return the newest digest of each tag in base branches, sorted by digest, with its scans.
+
+        This is the digest to which the tag pointed at its last lookup.
+        """
+
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         """Store the packages and findings of scans."""
 

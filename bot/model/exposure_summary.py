@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.evidence import Severity
@@ -31,6 +31,8 @@ class StoredFinding:
     fix: FixDate | None
     """The latest date of the fixes of these packages; None if one has no fix."""
     title: str = ""
+    is_of_distribution: bool = True
+    """False if one of these packages is a library that does not belong to the image's distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,62 @@ class FleetFindings:
     newest: Mapping[TagRef, Digest]
     """The digest to which each tag in `uses` pointed at its last lookup."""
     coverage: ExposureCoverage
+    distributions: Mapping[Digest, str] = field(default_factory=dict)
+    """The name of the distribution in each known image, such as `debian`."""
+    moved_at: Mapping[TagRef, datetime] = field(default_factory=dict)
+    """The time at which basebump first saw that a tag points to its newest digest. Tags that were never seen to move
+    are left out, because their digest may be older."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherFix:
+    """A fix that the publisher of an image took over: the first digest of a tag with the fix."""
+
+    tag_ref: TagRef
+    vulnerability: str
+    distribution: str
+    """The distribution that published the fix, such as `debian`; empty if the package does not belong to one."""
+    fixed_at: datetime
+    """The time since which the fix is published."""
+    available_at: datetime
+    """The time at which basebump first saw the digest."""
+    is_private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherLag:
+    """How long the publisher of an image takes to build digests with the fixes of a distribution."""
+
+    repository: str
+    distribution: str
+    """As in `PublisherFix`."""
+    fixes: int
+    """The number of fixes that digests contain."""
+    median: timedelta | None
+    """The median of the times from the publication of a fix to the first digest with it; None without such a fix."""
+    percentile_90: timedelta | None
+    waiting: int
+    """The number of vulnerabilities whose fixes are in no digest of a tag in use."""
+    oldest_waiting: datetime | None
+    """The time since which the oldest of these fixes is published; None if no date is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingImage:
+    """An image in use that waits for its publisher: the newest digest of its tag lacks fixes that are published."""
+
+    tag_ref: TagRef
+    digest: Digest
+    distribution: str
+    """The distribution in the image, such as `debian`; empty if it is unknown."""
+    exposure_class: ExposureClass
+    """The class of the most urgent of the vulnerabilities."""
+    vulnerabilities: int
+    references: int
+    owners: tuple[str, ...]
+    """The owners of the references, according to CODEOWNERS, sorted."""
+    oldest_fix: FixDate | None
+    """None if no date is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +186,11 @@ class ExposureSummary:
     coverage: ExposureCoverage
     knows_exploited: bool
     """True if the list of exploited vulnerabilities was read. Otherwise, no vulnerability has the class EXPLOITED."""
+    waiting: tuple[WaitingImage, ...] = ()
+    """The images that wait for their publishers with an exploited or critical vulnerability, the most urgent ones
+    first."""
+    publishers: tuple[PublisherLag, ...] = ()
+    """The publishers of the images in use, those with the most fixes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
 from bot.model.exposed_images import ExposureCoverage, ImageInUse
 from bot.model.exposure import FixDate
-from bot.model.exposure_summary import FleetFindings, StoredSummary
+from bot.model.exposure_summary import FleetFindings, PublisherFix, StoredSummary
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository
 from bot.model.history import SupersededTag, TagObservation
@@ -73,6 +73,10 @@ class NoState:
         """Return no images."""
         return ()
 
+    def list_newest_images(self) -> Sequence[ImageInUse]:
+        """Return no images."""
+        return ()
+
     def load_fix_dates(
         self, scanner_name: str, subjects: Collection[ScanSubject], *, is_private: bool
     ) -> Mapping[ScanSubject, Mapping[FindingKey, FixDate]]:
@@ -107,6 +111,13 @@ class NoState:
     def load_fleet_findings(self, exploited_ids: Collection[str]) -> FleetFindings:
         """Return no findings."""
         return FleetFindings({}, (), (), {}, ExposureCoverage(0, 0, None))
+
+    def add_publisher_fixes(self, fixes: Collection[PublisherFix]) -> None:
+        """Store nothing."""
+
+    def load_publisher_fixes(self, since: datetime) -> Sequence[PublisherFix]:
+        """Return no fixes."""
+        return ()
 
     def save_summary(self, summary: StoredSummary) -> None:
         """Store nothing."""

@@ -13,8 +13,8 @@ from support.parts import ROOT
 from support.service.exposure import save_exposure
 from support.service.work import API, NODE, WEB, finish_work, interrupt_work, request_work
 from support.stage_scene import build_scene
+from support.visits import PYTHON, build_request, build_visit
 from support.visits import WEB as WEB_BRANCH
-from support.visits import build_request, build_visit
 
 from bot import __version__
 from bot.model.delivery import Delivery, DeliveryOutcome
@@ -335,6 +335,7 @@ def test_metrics_of_the_exposure_exist_as_soon_as_a_run_stored_a_summary(service
     )
     assert service.value("oldest_fix_timestamp_seconds", severity="high", fix="in-update") is None
     assert (service.value("known_digests"), service.value("digests_in_use")) == (2, 3)
+    assert service.value("publisher_lag_seconds", image=PYTHON.repository, fixes="debian") == 12 * DAY.total_seconds()
     assert service.value("matched_timestamp_seconds") == (AT - timedelta(hours=5)).timestamp()
 
 

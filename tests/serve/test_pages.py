@@ -319,6 +319,8 @@ def test_exposure_page_shows_images_by_the_place_of_the_fix_and_what_is_known(ye
         "Oldest of these fixes 12 d",
         "15 of 18 digests in use are known",
         "CVE-2026-3094 exploited 10 20",
+        "Images that wait for their publishers",
+        "How far publishers are behind",
         "@acme/web",
         "20 d ago",
     ):

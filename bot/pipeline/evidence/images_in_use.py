@@ -1,13 +1,15 @@
 """Keep the vulnerabilities of all images in use current, even of those that no updated file and no update needs.
 
-The images are those that base branches and containers use, according to the state. Packages are matched only if the
-scanner has a newer database, and an image is scanned only if its packages are not known or cannot be matched.
+The images are those that base branches and containers use, according to the state, and the newest digests of their
+tags. Whether a newest digest contains a fix is only known if both were matched with the same database. Packages are
+matched only if the scanner has a newer database, and an image is scanned only if its packages are not known or cannot
+be matched.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.core.evidence.outdated_scans import find_scan, is_due
@@ -36,8 +38,10 @@ def refresh_images_in_use(context: RunContext) -> bool:
     Raises:
         StateError: If the state cannot be used.
     """
-    images = {each.digest: each for each in context.state.scans.list_images_in_use()}
-    subjects = [subject for image in images.values() for subject in _list_subjects(image)]
+    in_use = context.state.scans.list_images_in_use()
+    newest = context.state.scans.list_newest_images()
+    images = {each.digest: each for each in (*newest, *in_use)}
+    subjects = list(_list_subjects(images.values(), in_use))
     has_due, budget = False, MAX_SCANS
     for share in divide_by_scanner(subjects, context):
         if share.identity is not None:
@@ -47,10 +51,16 @@ def refresh_images_in_use(context: RunContext) -> bool:
     return has_due
 
 
-def _list_subjects(image: ImageInUse) -> Iterator[ScanSubject]:
-    """Yield the image on each platform on which a run scanned it; on the default platform if no run did."""
-    for platform in dict.fromkeys(scan.platform for scan in image.scans) or [DEFAULT_PLATFORM]:
-        yield ScanSubject(image.tag_ref, image.digest, platform)
+def _list_subjects(images: Iterable[ImageInUse], in_use: Iterable[ImageInUse]) -> Iterator[ScanSubject]:
+    """Yield each image on each platform on which a run scanned it, or an image in use of its tag.
+
+    If there is no such platform, the image is yielded on the default platform.
+    """
+    by_tag = {image.tag_ref: [scan.platform for scan in image.scans] for image in in_use}
+    for image in images:
+        platforms = [*(scan.platform for scan in image.scans), *by_tag.get(image.tag_ref, ())]
+        for platform in dict.fromkeys(platforms) or [DEFAULT_PLATFORM]:
+            yield ScanSubject(image.tag_ref, image.digest, platform)
 
 
 def _select_due(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bot.core.inventory.exposure_summary import summarise_exposure
+from bot.core.inventory.exposure_summary import build_stored_summary
+from bot.core.inventory.fleet_exposure import list_urgent_uses
+from bot.core.inventory.publisher_lag import LAG_PERIOD, find_publisher_fixes
 from bot.model.exposure_summary import StoredSummary
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
@@ -32,8 +34,7 @@ def _summarise(context: RunContext) -> StoredSummary:
     if context.advisories is not None:
         exploited_ids = context.advisories.query_lists(summaries.list_vulnerabilities()).exploited_ids
     facts = summaries.load_fleet_findings(exploited_ids or frozenset())
-    shared, private = (
-        summarise_exposure(facts, exploited_ids, context.now, includes_private=includes_private)
-        for includes_private in (False, True)
-    )
-    return StoredSummary(shared, private if private != shared else None)
+    uses = list_urgent_uses(facts, exploited_ids, includes_private=True)
+    summaries.add_publisher_fixes(find_publisher_fixes(uses, facts))
+    fixes = summaries.load_publisher_fixes(context.now - LAG_PERIOD)
+    return build_stored_summary(facts, fixes, exploited_ids, context.now)

@@ -1,6 +1,7 @@
 """Renders the exposure of a fleet as metrics in Prometheus' text format.
 
-Every label has a fixed set of values. No label names a vulnerability or an image, and private findings are left out.
+No label names a vulnerability, and private findings are left out. The label `image` names at most MAX_PUBLISHERS
+repositories of images; all other labels have a fixed set of values.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from bot.reports.parts.prometheus_text import Labels, render_family
 
 UNKNOWN_FIX = "unknown"
 """The place of a fix if the newest digest of the tag was not scanned with the same database."""
+
+UPSTREAM = "upstream"
+"""The publisher of fixes in packages that do not belong to a distribution."""
+MAX_PUBLISHERS = 50
+"""The number of images with a metric. Those with the most fixes are kept."""
 
 
 def render_exposure_metrics(summary: ExposureSummary) -> Iterator[str]:
@@ -29,6 +35,15 @@ def render_exposure_metrics(summary: ExposureSummary) -> Iterator[str]:
             (_build_labels(each), each.oldest_fix.timestamp())
             for each in summary.figures
             if each.oldest_fix is not None and each.fix is not FixPlace.NO_FIX
+        ],
+    )
+    yield from render_family(
+        "publisher_lag_seconds",
+        "Median time from the publication of a fix to the first digest with it.",
+        [
+            ({"image": each.repository, "fixes": each.distribution or UPSTREAM}, each.median.total_seconds())
+            for each in summary.publishers[:MAX_PUBLISHERS]
+            if each.median is not None
         ],
     )
     coverage = summary.coverage

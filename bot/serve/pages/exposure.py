@@ -14,10 +14,13 @@ from bot.model.exposure_summary import (
     ExposureFigures,
     ExposureSummary,
     FixableImages,
+    PublisherLag,
     UrgentVulnerability,
+    WaitingImage,
 )
 from bot.model.fleet_overview import RequestFilter
 from bot.reports.fleet.exposed_usage import describe_known_images
+from bot.reports.parts.exposure_lines import name_distribution
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, build_time_part, describe_span, show_count, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, Figure, PageContent, PageLink, Part, Table
@@ -30,6 +33,8 @@ MAX_DAYS = 14
 """The number of rows of the table over time."""
 MAX_OWNERS = 50
 """The number of owners that the page shows."""
+MAX_SHOWN_OWNERS = 3
+"""The number of owners that the page names for one image."""
 NOT_SUMMARISED = (
     "The exposure is not known yet. Runs over the whole fleet and sweeps of the service determine it, if a scanner is "
     "configured or installed."
@@ -55,6 +60,14 @@ _DAY_COLUMNS = (
     *(Column("Day"), Column("Exploited", is_number=True), Column("Exploited or critical", is_number=True)),
     Column("Wait for a publisher", is_number=True),
     *(Column("Known digests", is_number=True), Column("Digests in use", is_number=True)),
+)
+_WAITING_COLUMNS = (
+    *(Column("Image"), Column("Severity"), Column("Vulnerabilities", is_number=True)),
+    *(Column("References", is_number=True), Column("Fix published"), Column("Owners")),
+)
+_PUBLISHER_COLUMNS = (
+    *(Column("Image"), Column("Fixes by"), Column("Taken over", is_number=True), Column("Median")),
+    *(Column("9 of 10 within"), Column("Waiting", is_number=True), Column("Oldest waiting")),
 )
 _CLASS_STYLES = {ExposureClass.EXPLOITED: CellStyle.CRITICAL, ExposureClass.CRITICAL: CellStyle.CRITICAL}
 
@@ -152,6 +165,22 @@ def _build_tables(ports: PagePorts, summaries: Sequence[ExposureSummary], now: d
             empty="No image in use has an urgent vulnerability with a fix.",
         )
     yield Table(
+        name="waiting",
+        heading="Images that wait for their publishers",
+        columns=_WAITING_COLUMNS,
+        rows=[_build_waiting_row(each, now) for each in summary.waiting[:PAGE_ROWS]],
+        empty="No image in use waits for a fix of an exploited or critical vulnerability.",
+        note="The fix is published, but the newest digest of the tag lacks it. Only a new image helps.",
+    )
+    yield Table(
+        name="publishers",
+        heading="How far publishers are behind",
+        columns=_PUBLISHER_COLUMNS,
+        rows=[_build_publisher_row(each, now) for each in summary.publishers[:PAGE_ROWS]],
+        empty="No fix was seen to reach an image yet.",
+        note="The time from the publication of a fix to the first digest with it, over the last year.",
+    )
+    yield Table(
         name="owners",
         heading="References with a fix, by owner",
         columns=_OWNER_COLUMNS,
@@ -193,6 +222,30 @@ def _build_vulnerability_row(vulnerability: UrgentVulnerability, now: datetime) 
         show_count(vulnerability.waiting_references, CellStyle.WARNING),
         show_time(vulnerability.oldest_fix, now),
         show_text(vulnerability.title),
+    )
+
+
+def _build_waiting_row(image: WaitingImage, now: datetime) -> tuple[Cell, ...]:
+    style = _CLASS_STYLES.get(image.exposure_class, CellStyle.HIGH)
+    return (
+        show_text(str(image.tag_ref)),
+        Cell((Part(image.exposure_class.value, style, is_badge=True),)),
+        show_count(image.vulnerabilities),
+        show_count(image.references),
+        show_time(image.oldest_fix.at if image.oldest_fix is not None else None, now),
+        show_text(", ".join(image.owners[:MAX_SHOWN_OWNERS])),
+    )
+
+
+def _build_publisher_row(lag: PublisherLag, now: datetime) -> tuple[Cell, ...]:
+    return (
+        show_text(lag.repository),
+        show_text(name_distribution(lag.distribution) if lag.distribution else "upstream"),
+        show_count(lag.fixes),
+        show_text(describe_span(lag.median) if lag.median is not None else ""),
+        show_text(describe_span(lag.percentile_90) if lag.percentile_90 is not None else ""),
+        show_count(lag.waiting, CellStyle.WARNING),
+        show_time(lag.oldest_waiting, now),
     )
 
 

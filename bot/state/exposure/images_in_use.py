@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 from bot.model.evidence import ScannerIdentity
 from bot.model.exposed_images import ExposureCoverage, ImageInUse, StoredScan
 from bot.model.image import CachedManifest
-from bot.model.image_name import DEFAULT_TAG, Digest, TagRef
+from bot.model.image_name import DEFAULT_TAG, Digest, TagRef, parse_sha256
 from bot.state.documents import parse_document
 from bot.state.tables import MANIFESTS, TAG_DESCRIPTORS, split_into_batches
 from bot.state.tables.after_merge import RUNNING_IMAGES
@@ -32,6 +32,12 @@ def list_images_in_use(connection: Connection) -> list[ImageInUse]:
     parents = find_parents(connection, in_files) if has_unknown else {}
     images = {**{each: running[each] for each in other_digests if each not in parents}, **in_files}
     return [ImageInUse(images[each], each, tuple(scans.get(each, ()))) for each in sorted(images)]
+
+
+def list_newest_images(connection: Connection) -> list[ImageInUse]:
+    """Return the newest digest of each tag in files, sorted by digest, each under one of its tags, with its scans."""
+    newest, scans = _find_newest(connection), _load_scans(connection)
+    return [ImageInUse(newest[each], each, tuple(scans.get(each, ()))) for each in sorted(newest)]
 
 
 def measure_coverage(images: Collection[ImageInUse]) -> ExposureCoverage:
@@ -64,18 +70,25 @@ def _find_pinned(connection: Connection) -> dict[Digest, TagRef]:
 
 def _find_followed(connection: Connection) -> dict[Digest, TagRef]:
     """Return the digests to which the tags of references without a digest pointed at their last lookup."""
+    return _read_tags(connection, _select_newest().where(DIGESTS.c.digest == NO_DIGEST))
+
+
+def _find_newest(connection: Connection) -> dict[Digest, TagRef]:
+    """Return the digests to which the tags of all references pointed at their last lookup."""
+    return _read_tags(connection, _select_newest())
+
+
+def _select_newest() -> Select[Any]:
     is_same = and_(TAGS.c.repository == TAG_DESCRIPTORS.c.repository, TAGS.c.tag == TAG_DESCRIPTORS.c.tag)
-    query = (
+    return (
         select(TAG_DESCRIPTORS.c.digest, TAGS.c.repository, TAGS.c.tag)
         .distinct()
         .select_from(DIGESTS)
         .join(IMAGE_REFERENCES, IMAGE_REFERENCES.c.digest == DIGESTS.c.id)
         .join(TAGS, TAGS.c.id == IMAGE_REFERENCES.c.tag)
         .join(TAG_DESCRIPTORS, is_same)
-        .where(DIGESTS.c.digest == NO_DIGEST)
         .order_by(TAGS.c.repository, TAGS.c.tag)
     )
-    return _read_tags(connection, query)
 
 
 def find_parents(connection: Connection, digests: Collection[Digest]) -> Mapping[Digest, Digest]:
@@ -104,7 +117,8 @@ def _find_running(connection: Connection) -> dict[Digest, TagRef]:
 def _read_tags(connection: Connection, query: Select[Any]) -> dict[Digest, TagRef]:
     tags: dict[Digest, TagRef] = {}
     for row in connection.execute(query):
-        tags.setdefault(Digest(row.digest), TagRef(row.repository, row.tag or DEFAULT_TAG))
+        if (digest := parse_sha256(row.digest)) is not None:  # another program may have damaged the state
+            tags.setdefault(digest, TagRef(row.repository, row.tag or DEFAULT_TAG))
     return tags
 
 

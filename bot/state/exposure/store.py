@@ -11,7 +11,7 @@ from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanS
 from bot.model.exposed_images import ImageInUse
 from bot.model.exposure import FixDate
 from bot.state.database import Database
-from bot.state.exposure.images_in_use import list_images_in_use
+from bot.state.exposure.images_in_use import list_images_in_use, list_newest_images
 from bot.state.exposure.scan_loader import load_fix_dates, load_scans, load_stored_packages
 from bot.state.exposure.scan_writer import ScanWriter
 
@@ -43,6 +43,10 @@ class DatabaseScanStore:
     def list_images_in_use(self) -> Sequence[ImageInUse]:
         with self._database.open_for_reading() as connection:
             return list_images_in_use(connection)
+
+    def list_newest_images(self) -> Sequence[ImageInUse]:
+        with self._database.open_for_reading() as connection:
+            return list_newest_images(connection)
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan], *, is_private: bool) -> None:
         if not scans:

@@ -12,21 +12,30 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select
 
 from bot.core.evidence.exposure import choose_fix_date
+from bot.core.evidence.package_versions import OS_PACKAGE_TYPES
 from bot.model.evidence import Severity
 from bot.model.exposed_images import ScanKey
 from bot.model.exposure import FixDate, FixDateOrigin
-from bot.model.exposure_summary import DigestUse, FleetFindings, StoredFinding, StoredSummary
+from bot.model.exposure_summary import DigestUse, FleetFindings, PublisherFix, StoredFinding, StoredSummary
 from bot.model.image_name import DEFAULT_TAG, Digest, TagRef
 from bot.state.database import Database
 from bot.state.documents import parse_document, serialise_document
 from bot.state.exposure.images_in_use import find_parents, list_images_in_use, measure_coverage
-from bot.state.tables import TAG_DESCRIPTORS, split_into_batches
+from bot.state.tables import TAG_DESCRIPTORS, TAG_OBSERVATIONS, make_storable, split_into_batches
 from bot.state.tables.after_merge import RUNNING_IMAGES
-from bot.state.tables.exposure import EXPOSURE_SUMMARIES, FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, VULNERABILITIES
+from bot.state.tables.exposure import (
+    EXPOSURE_SUMMARIES,
+    FINDINGS,
+    IMAGE_PACKAGES,
+    KNOWN_IMAGES,
+    PACKAGES,
+    PUBLISHER_FIXES,
+    VULNERABILITIES,
+)
 from bot.state.tables.inventory import DIGESTS, IMAGE_REFERENCES, NO_DIGEST, TAGS
 
 SUMMARIES_KEPT = timedelta(days=400)
-"""How long summaries are kept, one for each day."""
+"""How long summaries are kept, one for each day, and the fixes that publishers took over."""
 _SUMMARY_ADAPTER = TypeAdapter(StoredSummary)
 
 
@@ -56,8 +65,32 @@ class DatabaseExposureSummaries:
             digests = {image.digest for image in images} | set(newest.values())
             by_package = _load_package_findings(connection, exploited_ids)
             findings = _load_image_findings(connection, digests, by_package)
-            running = _load_running(connection, {image.digest for image in images})
-        return FleetFindings(findings, uses, running, newest, measure_coverage(images))
+            return FleetFindings(
+                findings,
+                uses,
+                _load_running(connection, {image.digest for image in images}),
+                newest,
+                measure_coverage(images),
+                _load_distributions(connection),
+                _load_moves(connection, newest),
+            )
+
+    def add_publisher_fixes(self, fixes: Collection[PublisherFix]) -> None:
+        if not fixes:
+            return
+        rows = {_get_fix_key(each): each for each in fixes}
+        with self._database.open_for_writing() as connection:
+            for batch in split_into_batches(sorted({each.tag_ref.repository for each in fixes})):
+                known = select(PUBLISHER_FIXES).where(PUBLISHER_FIXES.c.repository.in_(batch))
+                for row in connection.execute(known):
+                    rows.pop(_get_fix_key(_build_publisher_fix(row)), None)
+            if rows:
+                connection.execute(insert(PUBLISHER_FIXES), [_build_row(each) for each in rows.values()])
+
+    def load_publisher_fixes(self, since: datetime) -> Sequence[PublisherFix]:
+        query = select(PUBLISHER_FIXES).where(PUBLISHER_FIXES.c.available_at >= since)
+        with self._database.open_for_reading() as connection:
+            return [_build_publisher_fix(row) for row in connection.execute(query)]
 
     def save_summary(self, summary: StoredSummary) -> None:
         document = serialise_document(_SUMMARY_ADAPTER, summary)
@@ -65,6 +98,7 @@ class DatabaseExposureSummaries:
         with self._database.open_for_writing() as connection:
             is_replaced = or_(EXPOSURE_SUMMARIES.c.day == day, EXPOSURE_SUMMARIES.c.day < day - SUMMARIES_KEPT)
             connection.execute(delete(EXPOSURE_SUMMARIES).where(is_replaced))
+            connection.execute(delete(PUBLISHER_FIXES).where(PUBLISHER_FIXES.c.available_at < day - SUMMARIES_KEPT))
             connection.execute(insert(EXPOSURE_SUMMARIES).values(day=day, document=document))
 
     def load_last_summary(self) -> StoredSummary | None:
@@ -84,6 +118,29 @@ class DatabaseExposureSummaries:
             documents = connection.execute(query).scalars().all()
         parsed = (parse_document(_SUMMARY_ADAPTER, document) for document in documents)
         return [summary for summary in parsed if summary is not None]
+
+
+def _get_fix_key(fix: PublisherFix) -> tuple[TagRef, str, bool]:
+    return fix.tag_ref, make_storable(fix.vulnerability), fix.is_private
+
+
+def _build_row(fix: PublisherFix) -> dict[str, Any]:
+    return {
+        "repository": fix.tag_ref.repository,
+        "tag": fix.tag_ref.tag,
+        "vulnerability": fix.vulnerability,
+        "is_private": fix.is_private,
+        "distribution": fix.distribution,
+        "fixed_at": fix.fixed_at,
+        "available_at": fix.available_at,
+    }
+
+
+def _build_publisher_fix(row: Row[Any]) -> PublisherFix:
+    tag_ref = TagRef(row.repository, row.tag)
+    return PublisherFix(
+        tag_ref, row.vulnerability, row.distribution, row.fixed_at, row.available_at, bool(row.is_private)
+    )
 
 
 def _begin_day(at: datetime) -> datetime:
@@ -123,14 +180,46 @@ def _load_newest(connection: Connection, tag_refs: Collection[TagRef]) -> dict[T
     return {each: newest[each] for each in tag_refs if each in newest}
 
 
+def _load_distributions(connection: Connection) -> dict[Digest, str]:
+    """Return the name of the distribution in each known image. Images without one are left out."""
+    query = (
+        select(DIGESTS.c.digest, KNOWN_IMAGES.c.os)
+        .join(KNOWN_IMAGES, KNOWN_IMAGES.c.digest == DIGESTS.c.id)
+        .where(KNOWN_IMAGES.c.os != "")
+        .order_by(KNOWN_IMAGES.c.id)
+    )
+    return {Digest(digest): os.partition(" ")[0] for digest, os in connection.execute(query)}
+
+
+def _load_moves(connection: Connection, newest: Mapping[TagRef, Digest]) -> dict[TagRef, datetime]:
+    """Return when each tag was first seen to point to its newest digest. Tags that never moved are left out."""
+    first_seen: dict[TagRef, datetime] = {}
+    has_earlier: set[TagRef] = set()
+    for batch in split_into_batches(sorted({tag_ref.repository for tag_ref in newest})):
+        query = (
+            select(TAG_OBSERVATIONS)
+            .where(TAG_OBSERVATIONS.c.repository.in_(batch))
+            .order_by(TAG_OBSERVATIONS.c.repository, TAG_OBSERVATIONS.c.tag, TAG_OBSERVATIONS.c.ordinal)
+        )
+        for row in connection.execute(query):
+            tag_ref = TagRef(row.repository, row.tag)
+            if row.digest == newest.get(tag_ref):
+                first_seen.setdefault(tag_ref, row.first_seen)
+            elif tag_ref not in first_seen:
+                has_earlier.add(tag_ref)
+    return {tag_ref: seen for tag_ref, seen in first_seen.items() if tag_ref in has_earlier}
+
+
 def _load_package_findings(
     connection: Connection, exploited_ids: Collection[str]
 ) -> Mapping[int, Sequence[_PackageFinding]]:
     """Return the open findings that are at least high or known to be exploited, by the number of the package."""
     names = ("package", "severity", "fixed_in", "fix_published_at", "fix_seen", "fix_origin")
     query = (
-        select(VULNERABILITIES.c.name, VULNERABILITIES.c.title, *(FINDINGS.c[name] for name in names))
+        select(VULNERABILITIES.c.name, VULNERABILITIES.c.title, PACKAGES.c.type)
+        .add_columns(*(FINDINGS.c[name] for name in names))
         .join(VULNERABILITIES, VULNERABILITIES.c.id == FINDINGS.c.vulnerability)
+        .join(PACKAGES, PACKAGES.c.id == FINDINGS.c.package)
         .where(FINDINGS.c.ended_at.is_(None))
     )
     is_severe = FINDINGS.c.severity >= int(Severity.HIGH)
@@ -147,7 +236,9 @@ def _build_finding(row: Row[Any]) -> _PackageFinding:
     fix = None
     if row.fix_seen is not None and row.fixed_in is not None:
         fix = choose_fix_date(row.fix_published_at, row.fix_seen, FixDateOrigin(row.fix_origin))
-    return _PackageFinding(row.name, StoredFinding(Severity(row.severity), row.fixed_in is not None, fix, row.title))
+    is_of_distribution = row.type in OS_PACKAGE_TYPES
+    finding = StoredFinding(Severity(row.severity), row.fixed_in is not None, fix, row.title, is_of_distribution)
+    return _PackageFinding(row.name, finding)
 
 
 def _load_image_findings(
@@ -186,7 +277,11 @@ def _merge(one: StoredFinding, other: StoredFinding) -> StoredFinding:
     has_fix = one.has_fix and other.has_fix
     fixes: list[FixDate] = [each.fix for each in (one, other) if each.fix is not None] if has_fix else []
     latest = max(fixes, key=lambda fix: fix.at, default=None)
-    return StoredFinding(max(one.severity, other.severity), has_fix, latest, one.title or other.title)
+    severity, is_of_distribution = (
+        max(one.severity, other.severity),
+        one.is_of_distribution and other.is_of_distribution,
+    )
+    return StoredFinding(severity, has_fix, latest, one.title or other.title, is_of_distribution)
 
 
 def _load_running(connection: Connection, in_use: Collection[Digest]) -> frozenset[Digest]:

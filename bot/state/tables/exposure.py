@@ -103,6 +103,20 @@ EXPOSURE_SUMMARIES = define_table(
 )
 """The exposure of the fleet on each day, as a JSON document."""
 
+PUBLISHER_FIXES = define_table(
+    "publisher_fixes",
+    Column("repository", StorableText, primary_key=True),
+    Column("tag", StorableText, primary_key=True),
+    Column("vulnerability", StorableText, primary_key=True),
+    Column("is_private", Boolean, primary_key=True),
+    Column("distribution", StorableText, nullable=False),  # empty for packages that do not belong to one
+    Column("fixed_at", UtcDateTime, nullable=False),
+    Column("available_at", UtcDateTime, nullable=False),
+    Index("publisher_fixes_by_time", "available_at"),
+    has_rowid=False,
+)
+"""The fixes that publishers of images took over, each with the time of the first digest of the tag with it."""
+
 SUPPRESSED_FINDINGS = define_table(
     "suppressed_findings",
     Column("image", Integer, primary_key=True, autoincrement=False),

@@ -41,7 +41,7 @@ def key(image, platform="linux/amd64", is_private=False, database=NOW):
 def summarise(findings, uses=(USE,), exploited=frozenset(), includes_private=True, **more) -> ExposureSummary:
     values = {"running": frozenset(), "newest": {}} | more
     facts = FleetFindings(findings, uses, values["running"], values["newest"], COVERAGE)
-    return summarise_exposure(facts, exploited, NOW, includes_private=includes_private)
+    return summarise_exposure(facts, (), exploited, NOW, includes_private=includes_private)
 
 
 def list_figures(summary: ExposureSummary) -> dict[tuple[ExposureClass, FixPlace | None], tuple[int, int, int]]:

@@ -9,11 +9,14 @@ import pytest
 from support.exposure import DAY, DatabaseScanner, ListedVulnerability, VulnerabilityDatabase, package
 from support.runs.worlds import NOW, build_context
 from support.values import digest
-from support.visits import API, OLD, PYTHON, WEB, build_visit
+from support.visits import API, NEW, OLD, PYTHON, WEB, build_visit
 
 from bot.model.advisory import AdvisoryResult
-from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
+from bot.model.evidence import NotScanned, ScanSubject, Severity, UnscannedReason
 from bot.model.exposed_images import ExposureQuery
+from bot.model.exposure import FixPlace
+from bot.model.exposure_summary import PublisherLag
+from bot.model.image import TagDescriptor
 from bot.model.image_name import ImageName, TagRef
 from bot.model.run_scope import RunScope, Shard
 from bot.model.workload import ClusterReading, RunningImage, Workload
@@ -25,6 +28,7 @@ from bot.state.exposure.reader import DatabaseExposureReader
 from bot.state.exposure.store import DatabaseScanStore
 from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.inventory.store import DatabaseInventoryStore
+from bot.state.lookups.lookup_store import DatabaseLookupStore
 from bot.wiring.state import create_no_state
 
 REDIS = TagRef("docker.io/library/redis", "7")
@@ -34,6 +38,7 @@ IN_FILES = ScanSubject(PYTHON, OLD, "linux/amd64")
 RUNNING = ScanSubject(REDIS, REDIS_DIGEST, "linux/amd64")
 IMAGES = {IN_FILES: (OPENSSL, BASH), RUNNING: (BASH,)}
 CVE = ListedVulnerability("CVE-2026-1", "bash")
+FIXED = replace(CVE, fixed_in="2", severity=Severity.CRITICAL)
 OLD_DATABASE, NEW_DATABASE = (
     VulnerabilityDatabase((CVE,)),
     VulnerabilityDatabase((CVE, replace(CVE, id="CVE-2026-2")), 1),
@@ -65,6 +70,11 @@ class RefreshedState:
     def list_exposed(self, vulnerability: str) -> set[str]:
         reader = DatabaseExposureReader(self.database)
         return {each.digest for each in reader.list_exposed(ExposureQuery(vulnerability))}
+
+    def load_lags(self, tag_ref: TagRef) -> list[PublisherLag]:
+        """Return the lags of the publisher of an image according to the last summary."""
+        summary = self.summaries.load_last_summary()
+        return [each for each in summary.shared.publishers if each.repository == tag_ref.repository]
 
     def count_known(self) -> tuple[int, int]:
         coverage = DatabaseExposureReader(self.database).load_coverage()
@@ -222,3 +232,48 @@ def test_summary_uses_the_list_of_exploited_vulnerabilities(world):
     [stored] = world.summaries.load_summaries(NOW)
     assert [each.exposure_class.value for each in stored.shared.figures if each.images] == ["exploited"]
     assert lists.queried == {"CVE-2026-1"}
+
+
+def test_fix_that_the_publisher_took_over_is_recorded_with_both_times(world):
+    """The distribution fixes the vulnerability on one day, and the tag moves to a fixed digest three days later."""
+    lookups = DatabaseLookupStore(world.database, lambda: world.now)
+    lookups.record_tags({PYTHON: TagDescriptor(OLD, "")}, world.now)
+    world.scanner.database = VulnerabilityDatabase((replace(FIXED, fixed_in=None),))
+    world.refresh()
+    world.scanner.database, world.now = VulnerabilityDatabase((FIXED,), 1), NOW + DAY
+    world.refresh()
+    [lag] = world.load_lags(PYTHON)
+    assert (lag.fixes, lag.waiting, lag.oldest_waiting) == (0, 1, NOW + DAY)
+    world.now = NOW + 4 * DAY
+    lookups.record_tags({PYTHON: TagDescriptor(NEW, "")}, world.now)
+    world.scanner.images = {**IMAGES, ScanSubject(PYTHON, NEW, "linux/amd64"): (OPENSSL,)}
+    for day in (4, 5):  # the second run finds the fix again, and keeps its times
+        world.now, world.scanner.database = NOW + day * DAY, replace(world.scanner.database, day=day)
+        world.refresh()
+    [lag] = world.load_lags(PYTHON)
+    assert (lag.fixes, lag.median, lag.waiting) == (1, 3 * DAY, 0)
+
+
+def test_newest_digest_is_scanned_on_the_platforms_of_the_digest_in_use(world):
+    on_arm = ScanSubject(PYTHON, OLD, "linux/arm64")
+    world.scanner.database = VulnerabilityDatabase((FIXED,))
+    scan = world.scanner.database.scan([BASH])
+    DatabaseScanStore(world.database, lambda: NOW).save_scans({on_arm: scan}, is_private=False)
+    DatabaseLookupStore(world.database, lambda: NOW).record_tags({PYTHON: TagDescriptor(NEW, "")}, NOW)
+    newest = replace(on_arm, digest=NEW)
+    world.scanner.images = {RUNNING: (BASH,), newest: (OPENSSL,)}
+    world.refresh()
+    assert set(world.scanner.scanned) == {RUNNING, newest}
+    [stored] = world.summaries.load_summaries(NOW)
+    assert [each.fix for each in stored.shared.figures if each.images and each.fix is FixPlace.IN_UPDATE]
+
+
+def test_newest_digest_is_matched_with_each_database_so_that_the_place_of_fixes_stays_known(world):
+    DatabaseLookupStore(world.database, lambda: NOW).record_tags({PYTHON: TagDescriptor(NEW, "")}, NOW)
+    world.scanner.images = {**IMAGES, ScanSubject(PYTHON, NEW, "linux/amd64"): (OPENSSL,)}
+    for day in (0, 1):
+        world.scanner.database, world.now = VulnerabilityDatabase((FIXED,), day), NOW + day * DAY
+        world.refresh()
+        summary = world.summaries.load_last_summary()
+        assert summary.shared.urgent.in_update == 1
+        assert not [each for each in summary.shared.figures if each.images and each.fix is None]

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from support.visits import NEW, OLD, PYTHON
 
-from bot.core.inventory.exposure_summary import summarise_exposure
+from bot.core.inventory.exposure_summary import build_stored_summary
 from bot.model.evidence import Severity
 from bot.model.exposed_images import ExposureCoverage
 from bot.model.exposure import FixDate, FixDateOrigin
-from bot.model.exposure_summary import DigestUse, FleetFindings, StoredFinding, StoredSummary
+from bot.model.exposure_summary import DigestUse, FleetFindings, PublisherFix, StoredFinding
 from bot.state.database import Database
 from bot.state.exposure.summaries import DatabaseExposureSummaries
 
@@ -29,8 +29,7 @@ def save_exposure(database: Database, at: datetime) -> None:
     }
     coverage = ExposureCoverage(3, 2, at - timedelta(hours=5), {"failed": 1})
     facts = FleetFindings(findings, (DigestUse(OLD, PYTHON, (), 4),), frozenset({OLD}), {PYTHON: NEW}, coverage)
-    shared, private = (
-        summarise_exposure(facts, frozenset({"CVE-2026-2"}), at, includes_private=includes_private)
-        for includes_private in (False, True)
-    )
-    DatabaseExposureSummaries(database).save_summary(StoredSummary(shared, private))
+    fixed_at, available_at = at - timedelta(days=40), at - timedelta(days=28)
+    taken = PublisherFix(PYTHON, "CVE-2025-1", "debian", fixed_at, available_at, is_private=False)
+    summary = build_stored_summary(facts, [taken], frozenset({"CVE-2026-2"}), at)
+    DatabaseExposureSummaries(database).save_summary(summary)

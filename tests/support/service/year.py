@@ -12,7 +12,9 @@ from support.exposure import RELEASE, ListedVulnerability, VulnerabilityDatabase
 from support.values import digest, finding, scan
 from support.visits import CONDITIONS, build_request, build_verdict, build_visit
 
-from bot.core.inventory.exposure_summary import summarise_exposure
+from bot.core.inventory.exposure_summary import build_stored_summary
+from bot.core.inventory.fleet_exposure import list_urgent_uses
+from bot.core.inventory.publisher_lag import find_publisher_fixes
 from bot.inventory_ports import StageReader
 from bot.model.ci import CiOutcome
 from bot.model.contents import InstalledPackage
@@ -27,7 +29,6 @@ from bot.model.evidence import (
     UnscannedReason,
     VulnerabilityDelta,
 )
-from bot.model.exposure_summary import StoredSummary
 from bot.model.image import TagDescriptor
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, BranchVisit, SettledBranch, StoredRequest
@@ -253,13 +254,9 @@ def write_scans(year: FleetYear) -> None:
     summaries = DatabaseExposureSummaries(year.database)
     exploited = frozenset({FINDINGS[0].id})
     facts = summaries.load_fleet_findings(exploited)
+    fixes = find_publisher_fixes(list_urgent_uses(facts, exploited, includes_private=True), facts)
     for days in (20, 9, 3, 0):
-        at = scanned_at - days * DAY
-        shared, private = (
-            summarise_exposure(facts, exploited, at, includes_private=includes_private)
-            for includes_private in (False, True)
-        )
-        summaries.save_summary(StoredSummary(shared, private))
+        summaries.save_summary(build_stored_summary(facts, fixes, exploited, scanned_at - days * DAY))
 
 
 def write_work(database: Database, now: datetime) -> None:
