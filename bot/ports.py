@@ -21,9 +21,17 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
-    from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, StoredPackages
+    from bot.model.evidence import (
+        Finding,
+        FixDate,
+        NotScanned,
+        Scan,
+        ScannerIdentity,
+        ScanOutcome,
+        ScanSubject,
+        StoredPackages,
+    )
     from bot.model.exposed_images import ImageInUse
-    from bot.model.exposure import FixDate
     from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ActivityScope, ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.history import SupersededTag, TagObservation

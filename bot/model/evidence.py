@@ -36,6 +36,30 @@ Urgency = Severity | Literal[AdvisoryList.KEV]
 """The vulnerabilities to which a rule applies: those of a severity, or those that are known to be exploited."""
 
 
+class FixDateOrigin(StrEnum):
+    """The origin of the date of a fix."""
+
+    ADVISORY = "advisory"
+    """The advisory that released the fix states the date."""
+    FIRST_SEEN = "first-seen"
+    """The first database in which basebump saw the fix."""
+    AT_LEAST = "at-least"
+    """The fix already existed when basebump first compared the package with a database, so it may be older."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixDate:
+    """The time since which a fix is published."""
+
+    at: datetime
+    origin: FixDateOrigin
+
+    @classmethod
+    def from_advisory(cls, at: datetime | None) -> FixDate | None:
+        """Return the date that an advisory states; None if it states none."""
+        return cls(at, FixDateOrigin.ADVISORY) if at is not None else None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """One vulnerability in one package."""
@@ -52,10 +76,16 @@ class Finding:
     title: str = ""
     platforms: tuple[str, ...] = ()
     """The platforms that have the finding; empty if all compared platforms have it."""
-    fix_published_at: datetime | None = field(default=None, compare=False)
-    """The time at which the fix was published, according to the scanner; None if the scanner does not state it.
+    fix_date: FixDate | None = field(default=None, compare=False)
+    """The time since which the fix is published; None if it is unknown, or if there is no fix. A scanner states only
+    dates of advisories. The other dates come from the state.
 
     Findings are compared and sorted without it, because it is a property of the fix, and is often unknown."""
+
+    @property
+    def fix_published_at(self) -> datetime | None:
+        """The date of the advisory that released the fix; None if no advisory states it."""
+        return self.fix_date.at if self.fix_date and self.fix_date.origin is FixDateOrigin.ADVISORY else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.model.evidence import Finding, ScannerIdentity
-from bot.model.exposure import FixDate, FixPlace
+from bot.model.evidence import Finding, FixDate, ScannerIdentity
+from bot.model.exposure import FixPlace
 from bot.model.fleet_history import BranchRequest
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
@@ -36,8 +36,6 @@ class ExposedImage:
     finding: Finding
     first_seen: datetime
     """The time of the first match that listed the vulnerability of a package of the image."""
-    fix: FixDate | None
-    """None if no version of the package fixes the vulnerability."""
     matched_at: datetime
     """The time of the last scan or match of the image."""
     is_private: bool = False

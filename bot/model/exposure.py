@@ -24,25 +24,6 @@ class FixPlace(StrEnum):
     """No version of the package fixes the vulnerability."""
 
 
-class FixDateOrigin(StrEnum):
-    """The origin of the date of a fix."""
-
-    ADVISORY = "advisory"
-    """The advisory that released the fix states the date."""
-    FIRST_SEEN = "first-seen"
-    """The first database in which basebump saw the fix."""
-    AT_LEAST = "at-least"
-    """The fix already existed when basebump first compared the package with a database, so it may be older."""
-
-
-@dataclass(frozen=True, slots=True)
-class FixDate:
-    """The time since which a fix is published."""
-
-    at: datetime
-    origin: FixDateOrigin
-
-
 @dataclass(frozen=True, slots=True)
 class ExposedFinding:
     """A vulnerability of an image in use."""
@@ -51,8 +32,6 @@ class ExposedFinding:
     fix: FixPlace | None
     """None if it is unknown whether the newer digest of the tag contains the fix, because this digest was not
     scanned."""
-    fix_date: FixDate | None = None
-    """The time since which the fix is published; None if it is unknown, or if there is no fix."""
 
 
 @dataclass(frozen=True, slots=True)

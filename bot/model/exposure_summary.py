@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.model.evidence import Severity
+from bot.model.evidence import FixDate, Severity
 from bot.model.exposed_images import ExposureCoverage, ScanKey
-from bot.model.exposure import FixDate, FixPlace
+from bot.model.exposure import FixPlace
 from bot.model.image_name import Digest, TagRef
 
 

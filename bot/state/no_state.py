@@ -11,9 +11,17 @@ from bot.model.branch_ownership import BranchPush
 from bot.model.ci import FailedCheck
 from bot.model.contents import InstalledPackage
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.evidence import (
+    Evidence,
+    Finding,
+    FixDate,
+    NotScanned,
+    Scan,
+    ScannerIdentity,
+    ScanSubject,
+    StoredPackages,
+)
 from bot.model.exposed_images import ExposureCoverage, ImageInUse
-from bot.model.exposure import FixDate
 from bot.model.exposure_summary import FleetFindings, PublisherFix, StoredSummary
 from bot.model.fleet_history import BranchRequest
 from bot.model.forge import GitRepository

@@ -10,7 +10,7 @@ from support.scanners.grype import render_manifest_report
 from support.scanners.trivy import OLD, TrivyStand, debian
 
 from bot.demo.images import build_index
-from bot.model.exposure import FixDate, FixDateOrigin
+from bot.model.evidence import FixDate, FixDateOrigin
 from bot.reports.parts.exposure_lines import describe_fix_age
 
 CRITICAL = {"CVE-2026-0001": "Critical", "CVE-2026-0002": "High"}

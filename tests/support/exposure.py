@@ -10,7 +10,7 @@ from support.values import digest
 
 from bot.core.evidence.finding_keys import merge_findings
 from bot.model.contents import InstalledPackage
-from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, Severity
+from bot.model.evidence import Finding, FixDate, NotScanned, Scan, ScannerIdentity, ScanSubject, Severity
 from bot.model.image_name import TagRef
 
 RELEASE = "debian 12"
@@ -81,7 +81,7 @@ class VulnerabilityDatabase:
                     entry.fixed_in,
                     entry.severity,
                     entry.title,
-                    fix_published_at=entry.published,
+                    fix_date=FixDate.from_advisory(entry.published),
                 )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.evidence.compare import URGENCIES, is_as_urgent, sort_for_readers
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key
 from bot.model.advisory import AdvisoryList
-from bot.model.evidence import Evidence, Finding, Scan, Severity
-from bot.model.exposure import ExposedFinding, Exposure, ExposurePeriods, FixDate, FixDateOrigin, FixPlace
+from bot.model.evidence import Evidence, Finding, FixDate, FixDateOrigin, Scan, ScanOutcome, Severity
+from bot.model.exposure import ExposedFinding, Exposure, ExposurePeriods, FixPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ def find_overdue(exposure: Exposure, periods: ExposurePeriods, now: datetime) ->
             if each.fix is None:
                 undated.append(each)
             continue
-        if not period or (each.fix_date is not None and now - each.fix_date.at > period):
+        if not period or (each.finding.fix_date is not None and now - each.finding.fix_date.at > period):
             overdue.append(each)
-        elif each.fix_date is None:
+        elif each.finding.fix_date is None:
             undated.append(each)
     return OverdueFindings(tuple(overdue), tuple(undated))
 
@@ -52,26 +52,17 @@ def _find_period(exposed: ExposedFinding, exposure: Exposure, periods: ExposureP
     )
 
 
-NO_DATES: Mapping[FindingKey, FixDate] = {}
-
-
-def build_exposure(
-    evidence: Evidence, fix_dates: Mapping[FindingKey, FixDate] = NO_DATES, at: datetime | None = None
-) -> Exposure:
+def build_exposure(evidence: Evidence, at: datetime | None = None) -> Exposure:
     """Return the exposure of an image in use at the time `at`.
 
     `evidence.old` is the scan of the image in use, and `evidence.new` that of the newest digest of its tag. If the
-    image in use is the newest one, `evidence.old` is None, and `evidence.new` is its scan. `fix_dates` are the dates of
-    fixes in the state.
+    image in use is the newest one, `evidence.old` is None, and `evidence.new` is its scan.
     """
     in_use = evidence.new if evidence.old is None else evidence.old
     if not isinstance(in_use, Scan):
         return Exposure(in_use, exploited_ids=evidence.exploited_ids, is_private=evidence.is_private, at=at)
     findings = sort_for_readers(in_use.findings, evidence)
-    exposed = tuple(
-        ExposedFinding(finding, place, _find_fix_date(finding, fix_dates))
-        for finding, place in zip(findings, _find_fixes(findings, evidence), strict=True)
-    )
+    exposed = tuple(map(ExposedFinding, findings, _find_fixes(findings, evidence)))
     return Exposure(in_use, exposed, evidence.exploited_ids, evidence.is_private, at)
 
 
@@ -92,12 +83,17 @@ def find_place_outside(finding: Finding) -> FixPlace:
     return FixPlace.IN_DISTRIBUTION if finding.fixed_in is not None else FixPlace.NO_FIX
 
 
-def _find_fix_date(finding: Finding, fix_dates: Mapping[FindingKey, FixDate]) -> FixDate | None:
-    if finding.fixed_in is None:
-        return None
-    published = finding.fix_published_at
-    stated = FixDate(published, FixDateOrigin.ADVISORY) if published is not None else None
-    return fix_dates.get(get_finding_key(finding), stated)
+def add_fix_dates(outcome: ScanOutcome, dates: Mapping[FindingKey, FixDate]) -> ScanOutcome:
+    """Return a scan whose findings have the dates of the state. A finding without such a date keeps its own."""
+    if not isinstance(outcome, Scan) or not dates:
+        return outcome
+    findings = tuple(
+        replace(finding, fix_date=dates[key])
+        if finding.fixed_in is not None and (key := get_finding_key(finding)) in dates
+        else finding
+        for finding in outcome.findings
+    )
+    return replace(outcome, findings=findings)
 
 
 def merge_fix_dates(dates: Iterable[Mapping[FindingKey, FixDate]]) -> Mapping[FindingKey, FixDate]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from bot.model.evidence import Finding
@@ -66,11 +67,23 @@ def get_finding_key(finding: Finding) -> FindingKey:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings without duplicates. Of several duplicates, the one with the worst severity is kept.
+    """Return the findings without duplicates.
 
+    Of several duplicates, the one with the worst severity is kept, with the earliest date of a fix among them.
     Duplicates occur because scanners report a source package once for each of its binary packages.
     """
-    return tuple(next(same) for _, same in groupby(sorted(findings, key=_get_sort_key), key=get_finding_key))
+    groups = groupby(sorted(findings, key=_get_sort_key), key=get_finding_key)
+    return tuple(set_earliest_fix_date(list(duplicates)) for _, duplicates in groups)
+
+
+def set_earliest_fix_date(duplicates: Sequence[Finding]) -> Finding:
+    """Return the first of several findings with equal keys, with the earliest date of a fix among them."""
+    first = duplicates[0]
+    if len(duplicates) == 1 or first.fixed_in is None:
+        return first
+    dates = (each.fix_date for each in duplicates if each.fix_date is not None)
+    earliest = min(dates, key=lambda date: date.at, default=None)
+    return first if earliest is first.fix_date else replace(first, fix_date=earliest)
 
 
 def _get_sort_key(finding: Finding) -> tuple[str, str, str, int, str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.core.evidence.compare import sort_worst_first
-from bot.core.evidence.finding_keys import FindingKey, get_finding_key
+from bot.core.evidence.finding_keys import FindingKey, get_finding_key, set_earliest_fix_date
 from bot.model.contents import PackageChange
 from bot.model.evidence import (
     Evidence,
@@ -120,18 +120,18 @@ def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey
 
     Each finding lists the platforms that have it. The list is empty if all of the given platforms have it.
     """
-    platforms_by_key: dict[FindingKey, list[str]] = defaultdict(list)
-    worst: dict[FindingKey, Finding] = {}
+    platforms_by_key = defaultdict[FindingKey, list[str]](list)
+    duplicates = defaultdict[FindingKey, list[Finding]](list)
     for platform, platform_findings in findings.items():
         for finding in platform_findings:
-            finding_key = get_finding_key(finding)
-            platforms_by_key[finding_key].append(platform)
-            worst[finding_key] = max(worst.get(finding_key, finding), finding, key=lambda each: each.severity)
+            platforms_by_key[get_finding_key(finding)].append(platform)
+            duplicates[get_finding_key(finding)].append(finding)
     return {
         one: replace(
-            found, platforms=() if len(platforms_by_key[one]) == len(findings) else tuple(platforms_by_key[one])
+            set_earliest_fix_date(sorted(found, key=lambda each: -each.severity)),
+            platforms=() if len(platforms_by_key[one]) == len(findings) else tuple(platforms_by_key[one]),
         )
-        for one, found in worst.items()
+        for one, found in duplicates.items()
     }
 
 

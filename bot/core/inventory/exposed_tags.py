@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bot.core.evidence.exposure import find_place_outside
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key
+from bot.model.evidence import FixDate
 from bot.model.exposed_images import (
     ContainerUse,
     ExposedImage,
@@ -16,7 +17,7 @@ from bot.model.exposed_images import (
     ImageUse,
     ScanKey,
 )
-from bot.model.exposure import FixDate, FixPlace
+from bot.model.exposure import FixPlace
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey, StoredRequest
 
@@ -104,7 +105,8 @@ def _find_place_of(
 
 def _find_fix_date(images: Iterable[ExposedImage]) -> FixDate | None:
     """Return the latest date of the fixes, because an image contains the vulnerability until all packages are fixed."""
-    return max((each.fix for each in images if each.fix is not None), key=lambda fix: fix.at, default=None)
+    dates = (each.finding.fix_date for each in images if each.finding.fix_date is not None)
+    return max(dates, key=lambda date: date.at, default=None)
 
 
 def _group_requests(facts: ExposureFacts) -> _RequestsByImage:

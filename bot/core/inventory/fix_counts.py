@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
-from bot.model.evidence import Evidence
+from bot.model.evidence import Evidence, FixDateOrigin
 from bot.model.patch_times import FixSeverity
 
 
@@ -21,7 +21,8 @@ class RequestFixes:
     The key `exploited` has the number of those that are known to be exploited.
     """
     published_at: datetime | None
-    """The time at which the first fix of the most severe of them was published; None if the scanner states no time."""
+    """The time at which the first fix of the most severe of them was published; None if neither an advisory nor the
+    state says it. A fix that was there before basebump first looked for it has no such time."""
 
 
 def summarise_fixes(evidence: Sequence[Evidence]) -> RequestFixes:
@@ -32,5 +33,6 @@ def summarise_fixes(evidence: Sequence[Evidence]) -> RequestFixes:
     counts[FixSeverity.EXPLOITED.value] = count_distinct(exploited)
     worst = max((finding.severity for finding in fixed), default=None)
     most_severe = exploited or [finding for finding in fixed if finding.severity == worst]
-    dates = (finding.fix_published_at for finding in most_severe if finding.fix_published_at is not None)
-    return RequestFixes(counts, min(dates, default=None))
+    dates = (finding.fix_date for finding in most_severe if finding.fix_date is not None)
+    exact = (date.at for date in dates if date.origin is not FixDateOrigin.AT_LEAST)
+    return RequestFixes(counts, min(exact, default=None))

@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from bot.core.inventory.fleet_exposure import UrgentFinding
 from bot.core.inventory.patch_times import find_percentile
-from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
+from bot.model.evidence import FixDate, FixDateOrigin
+from bot.model.exposure import FixPlace
 from bot.model.exposure_summary import (
     DigestUse,
     ExposureClass,

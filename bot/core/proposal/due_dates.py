@@ -179,10 +179,13 @@ def _list_candidates(by_transition: _PeriodsByTransition, fix_times: FixTimes) -
 
 
 def _list_publications(evidence: Evidence, urgency: Urgency) -> Iterator[datetime]:
-    """Yield the known publication times of the fixes of vulnerabilities that are at least as urgent."""
+    """Yield the times since which the fixes of vulnerabilities that are at least as urgent are published.
+
+    A fix that was there before basebump first looked for it may be older, but is at least as old as its date.
+    """
     for finding in evidence.delta.fixed if evidence.delta is not None else ():
-        if finding.fix_published_at is not None and is_as_urgent(finding, urgency, evidence.exploited_ids):
-            yield finding.fix_published_at
+        if finding.fix_date is not None and is_as_urgent(finding, urgency, evidence.exploited_ids):
+            yield finding.fix_date.at
 
 
 def _keep_recorded(

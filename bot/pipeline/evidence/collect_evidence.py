@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.evidence.compare import compare_scans
-from bot.core.evidence.exposure import build_exposure, merge_fix_dates
+from bot.core.evidence.exposure import add_fix_dates, build_exposure
 from bot.core.evidence.finding_keys import FindingKey
 from bot.core.evidence.several_platforms import merge_platforms
 from bot.core.evidence.vex import group_by_image, suppress_findings
@@ -20,8 +20,8 @@ from bot.model.advisory import AdvisoryResult
 from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
-from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, ScanSubject, UnscannedReason
-from bot.model.exposure import Exposure, FixDate
+from bot.model.evidence import Evidence, FixDate, NotScanned, Scan, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.exposure import Exposure
 from bot.model.image import CachedManifest
 from bot.model.image_name import Digest
 from bot.model.phases import ProgressStep
@@ -76,28 +76,11 @@ def collect_evidence(
 
 
 def _build_exposures(assessed: Mapping[Transition, Evidence], context: RunContext) -> Mapping[Transition, Exposure]:
-    """Return the exposure of the images in use, with the dates of fixes that the state contains."""
-    scanned = {each: found for each, found in assessed.items() if found.new != NotScanned(UnscannedReason.NO_SCANNER)}
-    subjects = defaultdict[tuple[str, bool], list[ScanSubject]](list)
-    for transition, found in scanned.items():
-        if isinstance(in_use := found.old or found.new, Scan):
-            scanner = in_use.scanner.name, context.is_private(transition.tag_ref)
-            subjects[scanner] += _list_subjects_in_use(transition)
-    dates = dict[ScanSubject, Mapping[FindingKey, FixDate]]()
-    for (name, is_private), of_scanner in subjects.items():
-        dates |= context.state.scans.load_fix_dates(name, of_scanner, is_private=is_private)
     return {
-        each: build_exposure(
-            replace(found, is_private=context.is_private(each.tag_ref)),
-            merge_fix_dates(dates.get(subject, {}) for subject in _list_subjects_in_use(each)),
-            context.now,
-        )
-        for each, found in scanned.items()
+        each: build_exposure(replace(found, is_private=context.is_private(each.tag_ref)), context.now)
+        for each, found in assessed.items()
+        if found.new != NotScanned(UnscannedReason.NO_SCANNER)
     }
-
-
-def _list_subjects_in_use(transition: Transition) -> list[ScanSubject]:
-    return [list_subjects_on(transition, platform)[0] for platform in transition.platforms]
 
 
 # ---- scans, VEX statements and public lists --------------------------------------------------------------------------
@@ -115,11 +98,27 @@ def assess(transitions: Iterable[Transition], context: RunContext) -> Mapping[Tr
     ordered = sorted(set(transitions), key=lambda transition: transition.sort_key)
     subjects = sorted({subject for transition in ordered for subject in list_subjects(transition)}, key=repr)
     outcomes = apply_vex(scan_images(subjects, context), context)
+    images_in_use = {list_subjects_on(transition, on)[0] for transition in ordered for on in transition.platforms}
+    outcomes = {**outcomes, **_load_fix_dates({each: outcomes[each] for each in images_in_use}, context)}
     compared = {
         transition: merge_platforms({on: _compare_on_platform(transition, on, outcomes) for on in transition.platforms})
         for transition in ordered
     }
     return enrich_evidence(compared, context)
+
+
+def _load_fix_dates(
+    outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext
+) -> Mapping[ScanSubject, ScanOutcome]:
+    """Return the scans of the images in use, with the dates of fixes that the state contains."""
+    subjects = defaultdict[tuple[str, bool], list[ScanSubject]](list)
+    for subject, outcome in outcomes.items():
+        if isinstance(outcome, Scan):
+            subjects[outcome.scanner.name, context.is_private(subject.tag_ref)].append(subject)
+    dates = dict[ScanSubject, Mapping[FindingKey, FixDate]]()
+    for (name, is_private), of_scanner in subjects.items():
+        dates |= context.state.scans.load_fix_dates(name, of_scanner, is_private=is_private)
+    return {subject: add_fix_dates(outcome, dates.get(subject, {})) for subject, outcome in outcomes.items()}
 
 
 def list_subjects(transition: Transition) -> list[ScanSubject]:

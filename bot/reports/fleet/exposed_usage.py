@@ -11,9 +11,9 @@ from typing import assert_never
 
 from bot.core.markdown import MAX_MESSAGE_LINE, describe_rest, make_console_line
 from bot.core.transition import shorten_digest
-from bot.model.evidence import Severity
+from bot.model.evidence import FixDate, FixDateOrigin, Severity
 from bot.model.exposed_images import ContainerUse, ExposedImage, ExposedTag, ExposedUse, ExposureCoverage
-from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
+from bot.model.exposure import FixPlace
 from bot.model.inventory import BranchKey
 from bot.model.report import SCHEMA
 from bot.model.usage import InventoryCoverage

@@ -12,8 +12,8 @@ from bot.core.proposal.view.trust import build_signature_view
 from bot.model.advisory import AdvisoryList
 from bot.model.ci import FleetOutcome
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
-from bot.model.exposure import ExposedFinding, Exposure, FixDate, FixPlace
+from bot.model.evidence import Evidence, Finding, FixDate, NotScanned, Scan, ScannerIdentity, ScanOutcome
+from bot.model.exposure import ExposedFinding, Exposure, FixPlace
 from bot.model.image_name import TagRef
 from bot.model.proposal import ProposedImage
 from bot.model.report import Verdict
@@ -262,7 +262,7 @@ def _render_finding(exposed: ExposedFinding, exposure: Exposure) -> JsonValue:
         "title": finding.title or None,
         "exploited": is_exploited(exposed, exposure) if exposure.exploited_ids is not None else None,
         "fix": exposed.fix.value if exposed.fix is not None else None,
-        **build_fix_date(exposed.fix_date),
+        **build_fix_date(exposed.finding.fix_date),
     }
 
 

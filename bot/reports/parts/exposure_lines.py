@@ -13,8 +13,8 @@ from bot.core.evidence.package_versions import OS_PACKAGE_TYPES
 from bot.core.markdown import make_console_line
 from bot.core.transition import shorten_digest
 from bot.model.decision import Transition
-from bot.model.evidence import NotScanned, Scan, Severity
-from bot.model.exposure import ExposedFinding, Exposure, FixDate, FixDateOrigin, FixPlace
+from bot.model.evidence import FixDate, FixDateOrigin, NotScanned, Scan, Severity
+from bot.model.exposure import ExposedFinding, Exposure, FixPlace
 from bot.model.report import RunReport, Verdict
 from bot.reports.parts.inventory_document import describe_duration
 from bot.reports.parts.styled_lines import Line, Style, StyledLine
@@ -68,7 +68,11 @@ def describe_urgent_exposure(verdict: Verdict, exposure: Exposure) -> str:
 
 def _describe_oldest_fix(found: Iterable[ExposedFinding], exposure: Exposure) -> str:
     """Return since when the oldest of the fixes is published; empty if that is unknown or less than a day ago."""
-    oldest = min((each.fix_date for each in found if each.fix_date is not None), key=lambda fix: fix.at, default=None)
+    oldest = min(
+        (each.finding.fix_date for each in found if each.finding.fix_date is not None),
+        key=lambda fix: fix.at,
+        default=None,
+    )
     if oldest is None or exposure.at is None or exposure.at - oldest.at < timedelta(days=1):
         return ""
     return f" {describe_fix_age(oldest, exposure.at)}"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.core.evidence.build_time import parse_build_time
 from bot.core.evidence.finding_keys import get_canonical_ids, merge_findings
-from bot.model.evidence import Finding, NotScanned, SuppressedFinding, UnscannedReason
+from bot.model.evidence import Finding, FixDate, NotScanned, SuppressedFinding, UnscannedReason
 from bot.scanners._findings import MAX_NAME_LENGTH, deduplicate_suppressed, parse_severity, shorten_to_line
 from bot.scanners._json import (
     ReportObject,
@@ -167,12 +167,12 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
             fixed_in=", ".join(versions) or None,
             severity=parse_severity(read_text(vulnerability.get("severity"))),
             title=shorten_to_line(read_text(vulnerability.get("description"))),
-            fix_published_at=_find_publication(fix, suggested),
+            fix_date=_find_fix_date(fix, suggested),
         )
 
 
-def _find_publication(fix: ReportObject, suggested_versions: Collection[str]) -> datetime | None:
-    """Return the time of the advisory about a fix; None if the report does not state it.
+def _find_fix_date(fix: ReportObject, suggested_versions: Collection[str]) -> FixDate | None:
+    """Return the date of the advisory about a fix; None if the report does not state it.
 
     If several versions fix a vulnerability, the versions that Grype suggests for the package are used. If it suggests
     none, the first version is used. Days of other kinds are ignored: a commit is older than the release, and the first
@@ -185,7 +185,7 @@ def _find_publication(fix: ReportObject, suggested_versions: Collection[str]) ->
         and (day := parse_time(read_text(each.get("date"))[:10])) is not None
     }
     suggested_dates = (date for version, date in dates.items() if version in suggested_versions)
-    return min(suggested_dates, default=min(dates.values(), default=None))
+    return FixDate.from_advisory(min(suggested_dates, default=min(dates.values(), default=None)))
 
 
 def _get_source_package(artifact: ReportObject) -> str:

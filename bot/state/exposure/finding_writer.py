@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from bot.core.evidence.finding_keys import merge_findings
-from bot.model.evidence import Finding
-from bot.model.exposure import FixDateOrigin
+from bot.model.evidence import Finding, FixDateOrigin
 from bot.state.exposure.numbers import VulnerabilityKey, add_vulnerabilities, build_vulnerability_key
 from bot.state.tables import UtcDateTime, make_storable, split_into_batches
 from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, VULNERABILITIES

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from bot.core.evidence.exposure import choose_fix_date
 from bot.core.evidence.finding_keys import FindingKey, get_finding_key, merge_findings
-from bot.model.evidence import Finding, Severity
+from bot.model.evidence import Finding, FixDate, FixDateOrigin, Severity
 from bot.model.exposed_images import (
     ContainerUse,
     ExposedImage,
@@ -19,7 +19,6 @@ from bot.model.exposed_images import (
     ImageUse,
     ScanKey,
 )
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.fleet_history import BranchRequest
 from bot.model.image_name import Digest, TagRef
 from bot.model.inventory import BranchKey
@@ -144,7 +143,7 @@ def _build_finding(row: Row[Any]) -> Finding:
         row.fixed_in,
         Severity(row.severity),
         row.title,
-        fix_published_at=row.fix_published_at,
+        fix_date=_build_fix_date(row),
     )
 
 
@@ -152,14 +151,12 @@ def _build_exposed(found: Sequence[tuple[Row[Any], Finding]]) -> ExposedImage:
     """Return the finding of an image. Several of its packages may have it, such as those of one source package."""
     first = found[0][0]
     [finding] = merge_findings(finding for _, finding in found)
-    fixes = [fix for row, _ in found if (fix := _build_fix(row)) is not None]
     return ExposedImage(
         digest=Digest(first.digest),
         platform=first.platform,
         scanner=first.scanner,
         finding=finding,
         first_seen=min(row.first_seen for row, _ in found),
-        fix=min(fixes, key=lambda fix: fix.at, default=None) if finding.fixed_in is not None else None,
         matched_at=first.matched_at,
         is_private=first.is_private,
         database_built=first.database_built,
@@ -167,8 +164,8 @@ def _build_exposed(found: Sequence[tuple[Row[Any], Finding]]) -> ExposedImage:
     )
 
 
-def _build_fix(row: Row[Any]) -> FixDate | None:
-    if row.fix_seen is None:
+def _build_fix_date(row: Row[Any]) -> FixDate | None:
+    if row.fixed_in is None or row.fix_seen is None:
         return None
     return choose_fix_date(row.fix_published_at, row.fix_seen, FixDateOrigin(row.fix_origin))
 

@@ -14,6 +14,8 @@ from bot.core.evidence.finding_keys import FindingKey, merge_findings
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import (
     Finding,
+    FixDate,
+    FixDateOrigin,
     Scan,
     ScannerIdentity,
     ScanSubject,
@@ -21,7 +23,6 @@ from bot.model.evidence import (
     StoredPackages,
     SuppressedFinding,
 )
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.state.exposure.numbers import load_packages
 from bot.state.tables import split_into_batches
 from bot.state.tables.exposure import (
@@ -219,5 +220,5 @@ def _build_finding(package: InstalledPackage, row: Row[Any]) -> Finding:
         row.fixed_in,
         Severity(row.severity),
         row.title,
-        fix_published_at=row.fix_published_at,
+        fix_date=FixDate.from_advisory(row.fix_published_at),
     )

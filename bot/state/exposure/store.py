@@ -7,9 +7,8 @@ from datetime import datetime
 
 from bot.core.evidence.finding_keys import FindingKey
 from bot.model.contents import InstalledPackage
-from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
+from bot.model.evidence import Finding, FixDate, NotScanned, Scan, ScannerIdentity, ScanSubject, StoredPackages
 from bot.model.exposed_images import ImageInUse
-from bot.model.exposure import FixDate
 from bot.state.database import Database
 from bot.state.exposure.images_in_use import list_images_in_use, list_newest_images
 from bot.state.exposure.scan_loader import load_fix_dates, load_scans, load_stored_packages

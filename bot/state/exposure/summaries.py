@@ -13,9 +13,8 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select
 
 from bot.core.evidence.exposure import choose_fix_date
 from bot.core.evidence.package_versions import OS_PACKAGE_TYPES
-from bot.model.evidence import Severity
+from bot.model.evidence import FixDate, FixDateOrigin, Severity
 from bot.model.exposed_images import ScanKey
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.exposure_summary import DigestUse, FleetFindings, PublisherFix, StoredFinding, StoredSummary
 from bot.model.image_name import DEFAULT_TAG, Digest, TagRef
 from bot.state.database import Database

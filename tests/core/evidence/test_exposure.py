@@ -10,7 +10,7 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.exposure import build_exposure, find_overdue, list_urgent_findings
 from bot.core.evidence.finding_keys import get_finding_key
 from bot.model.due_date import select_shorter_periods
-from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.evidence import FixDate, NotScanned, Severity, UnscannedReason
 from bot.model.exposure import ExposurePeriods, FixPlace
 
 FIXED = finding("CVE-2026-1", fixed_in="2")
@@ -91,7 +91,7 @@ def test_every_finding_of_the_image_in_use_has_one_place(in_use, newer):
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
-CRITICAL = finding("CVE-2026-8", severity=Severity.CRITICAL, fix_published_at=NOW - 10 * DAY)
+CRITICAL = finding("CVE-2026-8", severity=Severity.CRITICAL, fix_date=FixDate.from_advisory(NOW - 10 * DAY))
 
 
 def overdue(periods: ExposurePeriods, old=None, new=None, exploited=()) -> tuple[list[str], list[str]]:
@@ -125,7 +125,7 @@ def test_exploited_vulnerability_has_its_own_period():
 
 
 def test_fix_without_a_date_is_undated_unless_no_age_is_accepted():
-    undated = scan(replace(CRITICAL, fix_published_at=None))
+    undated = scan(replace(CRITICAL, fix_date=None))
     assert overdue(ExposurePeriods(critical=DAY), undated, scan()) == ([], [CRITICAL.id])
     assert overdue(ExposurePeriods(critical=timedelta()), undated, scan()) == ([CRITICAL.id], [])
 

@@ -10,8 +10,9 @@ from support.values import finding
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request
 
 from bot.core.inventory.exposed_tags import build_exposed_tags
+from bot.model.evidence import FixDate, FixDateOrigin
 from bot.model.exposed_images import ContainerUse, ExposedImage, ExposedTag, ExposureFacts, ImageUse
-from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
+from bot.model.exposure import FixPlace
 from bot.model.fleet_history import BranchRequest
 from bot.model.image_name import TagRef
 from bot.model.workload import Workload
@@ -19,13 +20,13 @@ from bot.model.workload import Workload
 DAY = timedelta(days=1)
 FIX = FixDate(NOW - DAY, FixDateOrigin.ADVISORY)
 EXPOSED = ExposedImage(
-    OLD, "linux/amd64", "trivy", finding("CVE-2026-1", fixed_in="2"), NOW - 2 * DAY, FIX, NOW, False, NOW
+    OLD, "linux/amd64", "trivy", finding("CVE-2026-1", fixed_in="2", fix_date=FIX), NOW - 2 * DAY, NOW, False, NOW
 )
 USE = ImageUse(OLD, WEB, "Dockerfile", 1, PYTHON, (), NOW - 5 * DAY)
 CONTAINER = ContainerUse(OLD, Workload("prod", "shop", "Deployment", "web"), "app", NOW)
 NEWEST = {PYTHON: NEW}
 UNDATED = replace(EXPOSED, database_built=None)
-UNFIXED = replace(EXPOSED, finding=finding("CVE-2026-1", fixed_in=None), fix=None)
+UNFIXED = replace(EXPOSED, finding=finding("CVE-2026-1", fixed_in=None))
 SCAN_OF_NEWEST = (NEW, *EXPOSED.scan_key[1:])
 
 
@@ -83,9 +84,9 @@ def test_image_is_fixed_only_if_all_its_packages_are(other, place):
 
 def test_fix_is_dated_by_the_last_package_that_was_fixed():
     later = FixDate(NOW, FixDateOrigin.FIRST_SEEN)
-    other = replace(EXPOSED, finding=finding("CVE-2026-1", package="bash", fixed_in="3"), fix=later)
+    other = replace(EXPOSED, finding=finding("CVE-2026-1", package="bash", fixed_in="3", fix_date=later))
     assert build(exposed=[EXPOSED, other])[0].fix_date == later
-    unfixed = replace(EXPOSED, finding=finding("CVE-2026-1", package="bash", fixed_in=None), fix=None)
+    unfixed = replace(EXPOSED, finding=finding("CVE-2026-1", package="bash", fixed_in=None))
     assert build(exposed=[EXPOSED, unfixed])[0].fix_date is None
 
 

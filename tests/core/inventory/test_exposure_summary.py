@@ -11,9 +11,9 @@ from support.values import digest
 from support.visits import NEW, NOW, OLD, PYTHON
 
 from bot.core.inventory.exposure_summary import summarise_exposure
-from bot.model.evidence import Severity
+from bot.model.evidence import FixDate, FixDateOrigin, Severity
 from bot.model.exposed_images import ExposureCoverage
-from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
+from bot.model.exposure import FixPlace
 from bot.model.exposure_summary import (
     DigestUse,
     ExposureClass,

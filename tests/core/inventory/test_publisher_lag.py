@@ -11,9 +11,8 @@ from support.visits import NEW, NOW, OLD, PYTHON
 from bot.core.inventory import publisher_lag
 from bot.core.inventory.fleet_exposure import list_urgent_uses
 from bot.core.inventory.publisher_lag import find_publisher_fixes, list_waiting_images, summarise_publishers
-from bot.model.evidence import Severity
+from bot.model.evidence import FixDate, FixDateOrigin, Severity
 from bot.model.exposed_images import ExposureCoverage
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.exposure_summary import DigestUse, ExposureClass, FleetFindings, PublisherFix, StoredFinding
 from bot.model.image_name import TagRef
 

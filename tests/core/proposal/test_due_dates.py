@@ -24,7 +24,7 @@ from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
 from bot.model.due_date import DueClass, DueDate, DueFrom, DuePeriods, DueUntil, select_shorter_periods
-from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
+from bot.model.evidence import Evidence, FixDate, FixDateOrigin, NotScanned, Severity, UnscannedReason
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord, ResolvedTag, UnresolvedTag
 from bot.model.image_name import TagRef
@@ -261,8 +261,8 @@ FROM_FIX = replace(PERIODS, from_=DueFrom.FIX)
 
 def build_published_evidence(*ages: int | None, severity: Severity = Severity.CRITICAL) -> Evidence:
     """Return evidence of an update that fixes vulnerabilities whose fixes were published this many days ago."""
-    times = [NOW - age * DAY if age is not None else None for age in ages]
-    found = [finding(f"CVE-2026-{number}", severity, fix_published_at=at) for number, at in enumerate(times)]
+    dates = [FixDate.from_advisory(NOW - age * DAY if age is not None else None) for age in ages]
+    found = [finding(f"CVE-2026-{number}", severity, fix_date=date) for number, date in enumerate(dates)]
     return compare_scans(scan(*found), scan())
 
 
@@ -276,6 +276,12 @@ def test_due_date_is_counted_from_the_first_publication_of_a_fix_if_the_policy_s
     assert compute_due_at(evidence, PERIODS) == NOW + 7 * DAY
 
 
+@pytest.mark.parametrize("origin", FixDateOrigin)
+def test_date_of_a_fix_counts_whatever_its_origin(origin):
+    dated = finding("CVE-2026-9", Severity.CRITICAL, fix_date=FixDate(NOW - 5 * DAY, origin))
+    assert compute_due_at(compare_scans(scan(dated), scan()), FROM_FIX) == NOW + 2 * DAY
+
+
 def test_due_date_is_counted_from_the_digest_if_no_publication_is_known():
     assert compute_due_at(build_published_evidence(None), FROM_FIX, pushed=NOW - DAY) == NOW + 6 * DAY
 
@@ -285,8 +291,8 @@ def test_due_date_is_never_counted_from_a_publication_after_the_digest():
 
 
 def test_publication_of_a_less_urgent_fix_does_not_move_the_due_date_of_a_class():
-    high = finding("CVE-2026-9", Severity.HIGH, fix_published_at=NOW - 20 * DAY)
-    critical = finding("CVE-2026-8", Severity.CRITICAL, fix_published_at=NOW - DAY)
+    high = finding("CVE-2026-9", Severity.HIGH, fix_date=FixDate.from_advisory(NOW - 20 * DAY))
+    critical = finding("CVE-2026-8", Severity.CRITICAL, fix_date=FixDate.from_advisory(NOW - DAY))
     periods = DuePeriods(critical=7 * DAY, from_=DueFrom.FIX)
     assert compute_due_at(compare_scans(scan(high, critical), scan()), periods) == NOW + 6 * DAY
 

@@ -20,7 +20,7 @@ from bot.core.proposal.marks import parse_mark, render_mark
 from bot.core.transition import get_first_transition
 from bot.model.blocklist import Block
 from bot.model.decision import UpdateCause
-from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.evidence import FixDate, NotScanned, UnscannedReason
 from bot.model.proposal import BodyMark
 
 MOVES = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("alpine", "nginx", "redis"))
@@ -85,7 +85,7 @@ def test_fingerprint_module_does_not_import_template_views():
 
 def test_fingerprint_ignores_publication_date_of_fix():
     def compute(published_at: datetime | None) -> str:
-        fixed = finding("CVE-2026-0001", fix_published_at=published_at)
+        fixed = finding("CVE-2026-0001", fix_date=FixDate.from_advisory(published_at))
         transition = get_first_transition(MOVES[0])
         return compute_fingerprint(MOVES[:1], {transition: compare_scans(scan(fixed), scan())})
 

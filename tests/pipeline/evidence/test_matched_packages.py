@@ -9,8 +9,8 @@ from support.exposure import DAY, DatabaseScanner, ListedVulnerability, Vulnerab
 from support.runs.worlds import NOW, PresetScanner, build_context
 
 from bot.model.decision import Transition
-from bot.model.evidence import NotScanned, UnscannedReason
-from bot.model.exposure import FixDate, FixDateOrigin, FixPlace
+from bot.model.evidence import FixDate, FixDateOrigin, NotScanned, UnscannedReason
+from bot.model.exposure import FixPlace
 from bot.pipeline.evidence.collect_evidence import collect_evidence
 from bot.pipeline.evidence.scan_images import scan_images
 from bot.pipeline.run_context import RunContext
@@ -120,13 +120,19 @@ def test_missing_scanner_that_the_config_does_not_name_is_not_stored(context, tm
         assert connection.exec_driver_sql("SELECT * FROM known_images").all() == []
 
 
-def test_exposure_has_the_day_on_which_a_fix_was_first_seen(scanner, context, tmp_path):
-    one, _ = IMAGES
-    in_use = Transition(one.tag_ref, None, one.digest, (one.platform,))
-    scan_all(context)
+def test_fix_has_the_day_on_which_it_was_first_seen_in_exposure_and_in_updates(scanner, context, tmp_path):
+    one, two = IMAGES
+    scanner.images = {one: (BASH,), replace(one, digest=two.digest): (OPENSSL,)}
+    in_use, update = (
+        Transition(one.tag_ref, old, new, (one.platform,))
+        for old, new in ((None, one.digest), (one.digest, two.digest))
+    )
+    scan_images(list(scanner.images), context)
     scanner.database = NEW
     later = DatabaseScanStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW + DAY)
-    context = replace(context, state=replace(context.state, scans=later))
-    [exposed] = collect_evidence([], [in_use], [], context).exposures[in_use].findings
-    assert (exposed.finding.id, exposed.fix) == ("CVE-2026-1", FixPlace.IN_DISTRIBUTION)
-    assert exposed.fix_date == FixDate(NOW + DAY, FixDateOrigin.FIRST_SEEN)
+    collected = collect_evidence([update], [in_use], [], replace(context, state=replace(context.state, scans=later)))
+    [exposed] = collected.exposures[in_use].findings
+    [fixed] = collected.updates[update].delta.fixed
+    assert (exposed.finding.id, exposed.fix) == (fixed.id, FixPlace.IN_DISTRIBUTION) == ("CVE-2026-1", exposed.fix)
+    first_seen = FixDate(NOW + DAY, FixDateOrigin.FIRST_SEEN)
+    assert (exposed.finding.fix_date, fixed.fix_date) == (first_seen, first_seen)

@@ -9,9 +9,8 @@ from support.exposure import DAY, RELEASE, ListedVulnerability, VulnerabilityDat
 from support.values import digest
 from support.visits import API, NEW, NOW, OLD, PYTHON, WEB, build_request, build_verdict, build_visit
 
-from bot.model.evidence import NotScanned, ScanSubject, Severity, UnscannedReason
+from bot.model.evidence import FixDate, FixDateOrigin, NotScanned, ScanSubject, Severity, UnscannedReason
 from bot.model.exposed_images import ContainerUse, ExposureCoverage, ExposureQuery, ImageUse, StoredScan
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image import CachedManifest, ChildManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.proposal import RequestState
 from bot.model.workload import ClusterReading, RunningImage, Workload
@@ -59,7 +58,7 @@ def test_image_with_two_affected_packages_is_listed_once(reader, state_location)
     assert (exposed.digest, exposed.platform, exposed.scanner) == (OLD, "linux/amd64", "trivy")
     [finding] = [each for each in DATABASE.scan([OPENSSL, LIBSSL]).findings if each.id == "CVE-2026-1"]
     assert exposed.finding == finding
-    assert (exposed.first_seen, exposed.matched_at, exposed.fix) == (*[state_location.now] * 2, None)
+    assert (exposed.first_seen, exposed.matched_at, exposed.finding.fix_date) == (*[state_location.now] * 2, None)
 
 
 def test_all_images_with_the_vulnerability_are_listed(reader):
@@ -77,7 +76,7 @@ def test_fix_is_dated_by_the_first_match_with_the_fix(reader, scans, state_locat
     fixing = VulnerabilityDatabase((replace(CVE, fixed_in="3"), OTHER_CVE), 1)
     store = state_location.scans()
     match(store, fixing)
-    dates = {each.finding.id: each.fix for each in reader.list_exposed(ExposureQuery())}
+    dates = {each.finding.id: each.finding.fix_date for each in reader.list_exposed(ExposureQuery())}
     assert dates == {
         "CVE-2026-1": FixDate(state_location.now, FixDateOrigin.FIRST_SEEN),
         "CVE-2026-2": FixDate(state_location.now - DAY, FixDateOrigin.AT_LEAST),
@@ -90,7 +89,7 @@ def test_fix_is_dated_by_an_earlier_advisory(reader, scans, state_location, days
     match(scans, VulnerabilityDatabase((replace(OTHER_CVE, published=published),), 1))
     seen = FixDate(state_location.now, FixDateOrigin.AT_LEAST)
     expected = FixDate(published, FixDateOrigin.ADVISORY) if days < 0 else seen
-    assert {each.fix for each in reader.list_exposed(ExposureQuery("CVE-2026-2"))} == {expected}
+    assert {each.finding.fix_date for each in reader.list_exposed(ExposureQuery("CVE-2026-2"))} == {expected}
 
 
 def test_exposure_on_a_day_in_the_past_is_known(reader, state_location):

@@ -12,8 +12,7 @@ from sqlalchemy import event, select
 from support.exposure import DAY, RELEASE, ListedVulnerability, VulnerabilityDatabase, package, subject
 
 from bot.model.contents import InstalledPackage
-from bot.model.evidence import ScanSubject, Severity
-from bot.model.exposure import FixDateOrigin
+from bot.model.evidence import FixDateOrigin, ScanSubject, Severity
 from bot.state.exposure.finding_writer import DAILY
 from bot.state.exposure.store import DatabaseScanStore
 from bot.state.tables.exposure import FINDINGS, IMAGE_PACKAGES, KNOWN_IMAGES, PACKAGES, VULNERABILITIES

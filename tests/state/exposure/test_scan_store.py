@@ -11,6 +11,8 @@ from support.values import finding
 
 from bot.core.evidence.rebuilt_scans import rebuild_scan
 from bot.model.evidence import (
+    FixDate,
+    FixDateOrigin,
     NotScanned,
     Scan,
     ScannerIdentity,
@@ -18,7 +20,6 @@ from bot.model.evidence import (
     SuppressedFinding,
     UnscannedReason,
 )
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.image_name import TagRef
 from bot.state.exposure import scan_writer
 from bot.state.no_state import NoState

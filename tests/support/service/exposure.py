@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from support.visits import NEW, OLD, PYTHON
 
 from bot.core.inventory.exposure_summary import build_stored_summary
-from bot.model.evidence import Severity
+from bot.model.evidence import FixDate, FixDateOrigin, Severity
 from bot.model.exposed_images import ExposureCoverage
-from bot.model.exposure import FixDate, FixDateOrigin
 from bot.model.exposure_summary import DigestUse, FleetFindings, PublisherFix, StoredFinding
 from bot.state.database import Database
 from bot.state.exposure.summaries import DatabaseExposureSummaries
