@@ -172,6 +172,9 @@ class ExposureSummaryStore(Protocol):
     def save_summary(self, summary: StoredSummary) -> None:
         """Store a summary, in place of an earlier one of the same day."""
 
+    def load_last_summary(self) -> StoredSummary | None:
+        """Return the last summary; None if there is none, or if another release wrote it."""
+
     def load_summaries(self, since: datetime) -> Sequence[StoredSummary]:
         """Return the summaries since a time, sorted by day. Documents of other releases are left out."""
 

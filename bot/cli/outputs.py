@@ -17,6 +17,7 @@ from bot.cli.presentation import get_output_path
 from bot.model.report import RunReport
 
 if TYPE_CHECKING:  # imported here, because only HTML pages need these modules
+    from bot.model.exposure_summary import ExposureSummary
     from bot.model.patch_times import FleetTrends
     from bot.reports.page.fleet_html import PageParts
     from bot.reports.page.run_facts import RunFacts
@@ -133,15 +134,20 @@ def render_html(document: str, stages: StageReport | None = None) -> str:
     return render_page([read_document(document)], stages=stages)
 
 
-def render_page(runs: Sequence[RunFacts], trends: FleetTrends | None = None, stages: StageReport | None = None) -> str:
+def render_page(
+    runs: Sequence[RunFacts],
+    trends: FleetTrends | None = None,
+    stages: StageReport | None = None,
+    exposure: ExposureSummary | None = None,
+) -> str:
     """Return the HTML page for a run, or for several runs that each handled a part of a fleet (`--shard`).
 
     If `trends` is not None, the page shows the fixes of the fleet over time. If `stages` is not None, the page shows
-    how far updates got.
+    how far updates got. If `exposure` is not None, it shows the tables about publishers.
     """
     from bot.reports.page.fleet_html import render_html_page
 
-    return render_html_page(runs, read_page_parts(), trends, stages)
+    return render_html_page(runs, read_page_parts(), trends, stages, exposure)
 
 
 def read_page_parts() -> PageParts:

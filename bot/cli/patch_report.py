@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def render_patch_report(config_file: Path, period: timedelta, output_format: str
         case "html":
             from bot.reports.page.fleet_html import render_fixes_page
 
-            return render_fixes_page(report.trends, read_page_parts(), report.stages)
+            return render_fixes_page(report.trends, read_page_parts(), report.stages, report.exposure)
         case _:
             return _render_text(report, is_for_file=is_for_file)
 
@@ -70,7 +71,9 @@ def load_stages(fleet: StoredFleet) -> StageReport | None:
 
 
 def load_patch_report(fleet: StoredFleet, period: timedelta) -> PatchReport:
-    """Return the times to patch of a period that ends now, and how far updates got.
+    """Return the times to patch of a period that ends now, how far updates got, and the last summary of the exposure.
+
+    The summary includes private findings, because only users with access to the state run this command.
 
     Raises StateError if the state cannot be read.
     """
@@ -81,4 +84,6 @@ def load_patch_report(fleet: StoredFleet, period: timedelta) -> PatchReport:
     since = now - period
     history = fleet.inventory.load_patch_history(since - MEDIAN_PERIOD)
     facts = fleet.stages.load_fleet_facts() if fleet.stages.load_scope().has_more_than_merges else None
-    return build_patch_report(history, fleet.inventory.load_coverage(), since, now, facts)
+    report = build_patch_report(history, fleet.inventory.load_coverage(), since, now, facts)
+    stored = fleet.exposure_summaries.load_last_summary()
+    return replace(report, exposure=(stored.private or stored.shared) if stored is not None else None)

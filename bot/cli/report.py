@@ -100,7 +100,7 @@ def command(
         raise click.UsageError("--format is only for --since without files, because files become an HTML page")
     known = load_patch_report(open_fleet(options.require_config(config_file)), period) if period is not None else None
     runs = _read_runs(documents)
-    page = render_page(runs, known.trends, known.stages) if known is not None else render_page(runs)
+    page = render_page(runs, known.trends, known.stages, known.exposure) if known is not None else render_page(runs)
     _write_result(page, page_file)
     return _report_overdue(runs) if fails_if_overdue else ExitCode.DONE
 

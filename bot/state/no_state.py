@@ -130,6 +130,10 @@ class NoState:
     def save_summary(self, summary: StoredSummary) -> None:
         """Store nothing."""
 
+    def load_last_summary(self) -> StoredSummary | None:
+        """Return no summary."""
+        return None
+
     def load_summaries(self, since: datetime) -> Sequence[StoredSummary]:
         """Return no summaries."""
         return ()

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from bot.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from bot.inventory_ports import ExposureReader, InventoryReader, StageReader
+    from bot.inventory_ports import ExposureReader, ExposureSummaryStore, InventoryReader, StageReader
     from bot.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFleet:
-    """The readers of a state."""
+    """The readers of a state. Nothing is written to `exposure_summaries`."""
 
     inventory: InventoryReader
     stages: StageReader
     exposure: ExposureReader
+    exposure_summaries: ExposureSummaryStore
 
 
 def open_fleet(config_file: Path) -> StoredFleet:
@@ -37,6 +38,7 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
         StateError: If no run created the state yet, if it cannot be used, or if another release wrote it.
     """
     from bot.state.exposure.reader import DatabaseExposureReader
+    from bot.state.exposure.summaries import DatabaseExposureSummaries
     from bot.state.inventory.reader import DatabaseInventoryReader
     from bot.wiring.state import create_stage_reader, open_database_for_queries
 
@@ -47,5 +49,8 @@ def open_fleet_of(settings: Settings) -> StoredFleet:
             "`state: sqlite:///PATH` and run `basebump run`"
         )
     return StoredFleet(
-        DatabaseInventoryReader(database), create_stage_reader(database, settings), DatabaseExposureReader(database)
+        DatabaseInventoryReader(database),
+        create_stage_reader(database, settings),
+        DatabaseExposureReader(database),
+        DatabaseExposureSummaries(database),
     )

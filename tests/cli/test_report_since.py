@@ -10,13 +10,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.git import DiskRepository
 from support.runs.reports import build_repository, build_run_report
+from support.service.exposure import save_waiting_exposure
 from support.visits import API, NEW, OLD, PYTHON, build_request, build_verdict, build_visit
 from support.witnesses.pages import PageOutline
 
 from bot.model.image import TagDescriptor
 from bot.model.proposal import RequestState
+from bot.reports.parts.publisher_tables import render_publisher_tables
+from bot.reports.parts.styled_lines import join_blocks, join_lines
 from bot.reports.run.report_document import render_run_document
 from bot.state.database import Database
+from bot.state.exposure.summaries import DatabaseExposureSummaries
 from bot.state.inventory.store import DatabaseInventoryStore
 from bot.state.lookups.lookup_store import DatabaseLookupStore
 
@@ -195,3 +199,75 @@ def test_report_refuses_invalid_or_too_long_period(basebump, fleet, period):
     code, _, err = basebump("report", "--since", period, "-c", fleet)
     assert code == 2
     assert "invalid value for '--since'" in err
+
+
+@pytest.fixture
+def waiting_fleet(tmp_path, fleet):
+    """Add the summary of a fleet in which an image waits for its publisher."""
+    save_waiting_exposure(Database.sqlite(tmp_path / "state.db"), NOW)
+    return fleet
+
+
+def test_text_of_report_lists_waiting_images_and_publishers(basebump, waiting_fleet):
+    code, out, _ = basebump("report", "--since", "90d", "-c", waiting_fleet)
+    blocks = [block.splitlines() for block in out.split("\n\n")]
+    waiting, publishers = blocks[-3:-1]
+    assert code == 0
+    assert waiting[0] == f"Images that wait for their publishers, on {NOW:%Y-%m-%d}"
+    assert waiting[2].split() == [
+        *("docker.io/library/python:3.12", "exploited", "2", "4", "for", "9", "days", "@acme/web,", "@ops"),
+    ]
+    assert publishers[0] == f"How far publishers were behind in the year before {NOW:%Y-%m-%d}"
+    assert publishers[2].split() == [
+        *("docker.io/library/python", "Debian", "1", "12", "days", "12", "days", "2", "9", "days")
+    ]
+
+
+def test_tables_of_publishers_fit_a_narrow_terminal(waiting_fleet, tmp_path):
+    summary = DatabaseExposureSummaries(Database.sqlite(tmp_path / "state.db")).load_last_summary().private
+    text = join_lines(join_blocks(*render_publisher_tables(summary, 100)))
+    assert max(map(len, text.splitlines())) <= 100
+    assert "docker.io/library/python:3.12  exploited" in text
+
+
+def test_json_of_report_has_waiting_images_and_publishers(basebump, waiting_fleet):
+    document = json.loads(basebump("report", "--since", "90d", "-c", waiting_fleet, "--format", "json")[1])
+    assert document["exposure_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    assert document["waiting_images"] == [
+        {
+            "image": "docker.io/library/python:3.12",
+            "digest": OLD,
+            "distribution": "debian",
+            "class": "exploited",
+            "vulnerabilities": 2,
+            "references": 4,
+            "owners": ["@acme/web", "@ops"],
+            "fix_published": f"{NOW - 9 * DAY:%Y-%m-%dT%H:%M:%SZ}",
+            "fix_published_origin": "advisory",
+        }
+    ]
+    assert document["publishers"] == [
+        {
+            "image": "docker.io/library/python",
+            "distribution": "debian",
+            "fixes": 1,
+            "median_seconds": 12 * 24 * 3600,
+            "percentile_90_seconds": 12 * 24 * 3600,
+            "waiting": 2,
+            "oldest_waiting_at": f"{NOW - 9 * DAY:%Y-%m-%dT%H:%M:%SZ}",
+        }
+    ]
+
+
+def test_html_of_report_lists_waiting_images_with_and_without_runs(basebump, waiting_fleet, tmp_path):
+    document = tmp_path / "run.json"
+    document.write_text(render_run_document(build_run_report(build_repository())), encoding="utf-8")
+    for arguments in ((document,), ("--format", "html")):
+        page = basebump("report", *arguments, "--since", "90d", "-c", waiting_fleet)[1]
+        assert PageOutline(page).rows("docker.io/library/python:3.12", "exploited", "2", "4", "for 9 days")
+        assert PageOutline(page).rows("docker.io/library/python", "Debian", "1", "12 days", "12 days", "2", "9 days")
+
+
+def test_report_without_a_summary_of_exposure_has_no_tables_of_publishers(basebump, fleet):
+    assert "publishers" not in basebump("report", "--since", "90d", "-c", fleet)[1]
+    assert "publishers" not in basebump("report", "--since", "90d", "-c", fleet, "--format", "html")[1]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.core.inventory.patch_times import ALL_PATCHES
 from bot.core.markdown import make_console_line
+from bot.model.exposure_summary import ExposureSummary
 from bot.model.patch_times import FleetTrends, Patch, PatchGrouping, PatchSummary, TrendPoint, WaitSummary
 from bot.model.report import SCHEMA
 from bot.model.update_stages import UpdateStage
@@ -23,6 +24,7 @@ from bot.reports.parts.inventory_document import (
     describe_duration,
 )
 from bot.reports.parts.json_text import JsonValue, format_time, render_json
+from bot.reports.parts.publisher_tables import build_publisher_documents, render_publisher_tables
 from bot.reports.parts.stage_section import StageReport
 from bot.reports.parts.styled_lines import Line, Style, StyledLine, join_blocks
 from bot.reports.parts.text_table import Column, render_table
@@ -82,6 +84,8 @@ class PatchReport:
     """The fixes over time; None if the state contains no visit yet."""
     stages: StageReport | None = None
     """How far the updates of the fleet got; None if the config has neither builds nor clusters."""
+    exposure: ExposureSummary | None = None
+    """The last summary of the fleet's exposure; None if the state has none."""
 
 
 def render_patch_document(report: PatchReport) -> str:
@@ -104,6 +108,7 @@ def render_patch_document(report: PatchReport) -> str:
             ],
             "patches": [_build_patch(each) for each in report.patches],
             "stages": build_fleet_stages(report.stages) if report.stages is not None else None,
+            **(build_publisher_documents(report.exposure) if report.exposure is not None else {}),
         }
     )
 
@@ -151,6 +156,7 @@ def render_patch_lines(report: PatchReport, screen_width: int | None) -> list[Li
         *tables,
         *_render_stage_tables(report, screen_width),
         *_render_published_tables(report, screen_width),
+        *(render_publisher_tables(report.exposure, screen_width) if report.exposure is not None else ()),
         coverage,
     )
 

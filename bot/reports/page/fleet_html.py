@@ -20,11 +20,13 @@ from markupsafe import Markup
 
 from bot import __version__
 from bot.model.errors import BasebumpError
+from bot.model.exposure_summary import ExposureSummary
 from bot.model.patch_times import FleetTrends
 from bot.reports.page.fleet_page import build_page
 from bot.reports.page.image_rows import SHOWN_SEVERITIES
 from bot.reports.page.run_facts import RunFacts, merge_runs
 from bot.reports.page.trend_charts import build_trend_section
+from bot.reports.parts.publisher_tables import build_publisher_tables
 from bot.reports.parts.stage_section import MAX_STUCK, StageReport, build_stage_section
 
 MAX_BYTES = 5_000_000
@@ -60,17 +62,19 @@ def render_html_page(
     parts: PageParts,
     trends: FleetTrends | None = None,
     stages: StageReport | None = None,
+    exposure: ExposureSummary | None = None,
 ) -> str:
     """Return one page for one run, or for several runs that each handled a part of a fleet.
 
     If `trends` is not None, the page shows the fixes of the fleet over time. If `stages` is not None, the page shows
-    how far updates got.
+    how far updates got. If `exposure` is not None, it shows the tables about publishers.
 
     If the page is longer than MAX_BYTES, its lists get fewer rows. Raises PageTooLongError if it is still too long.
     """
     run = merge_runs(runs)
     template = _compile_template(tuple(parts.templates.items()), RUN_PAGE)
-    values = {**_build_values(parts, trends), "script": _mark_trusted(parts.script), "severities": SHOWN_SEVERITIES}
+    shared = _build_values(parts, trends, exposure)
+    values = {**shared, "script": _mark_trusted(parts.script), "severities": SHOWN_SEVERITIES}
     for rows in _ROW_LIMITS:
         page = build_page(run, rows, stages)
         text = template.render(values, page=page, data=_mark_trusted(page.image_data)).strip()
@@ -79,17 +83,23 @@ def render_html_page(
     raise PageTooLongError(f"the HTML page has more than {MAX_BYTES} bytes even if all its lists are empty")
 
 
-def render_fixes_page(trends: FleetTrends | None, parts: PageParts, stages: StageReport | None = None) -> str:
+def render_fixes_page(
+    trends: FleetTrends | None,
+    parts: PageParts,
+    stages: StageReport | None = None,
+    exposure: ExposureSummary | None = None,
+) -> str:
     """Return the page about the fixes of a fleet over time. `trends` is None if the state contains no visit yet.
 
-    If `stages` is not None, the page also shows how far updates got.
+    If `stages` is not None, the page also shows how far updates got. If `exposure` is not None, it shows the tables
+    about publishers.
     """
     template = _compile_template(tuple(parts.templates.items()), FIXES_PAGE)
     section = build_stage_section(stages, MAX_STUCK) if stages is not None else None
-    return template.render(_build_values(parts, trends), stages=section).strip()
+    return template.render(_build_values(parts, trends, exposure), stages=section).strip()
 
 
-def _build_values(parts: PageParts, trends: FleetTrends | None) -> dict[str, object]:
+def _build_values(parts: PageParts, trends: FleetTrends | None, exposure: ExposureSummary | None) -> dict[str, object]:
     """Return the values that all pages have."""
     style, script = _mark_trusted(parts.style), _mark_trusted(parts.script)
     return {
@@ -97,6 +107,7 @@ def _build_values(parts: PageParts, trends: FleetTrends | None) -> dict[str, obj
         "style": style,
         "version": __version__,
         "trends": build_trend_section(trends) if trends is not None else None,
+        "publishers": build_publisher_tables(exposure) if exposure is not None else (),
     }
 
 

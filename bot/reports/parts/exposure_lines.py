@@ -36,6 +36,8 @@ _DISTRIBUTION_NAMES = {
     "sles": "SUSE Linux",
 }
 """The names of distributions that are not only the scanner's name with a capital letter."""
+UPSTREAM = "upstream"
+"""The publisher of fixes in packages that do not belong to a distribution."""
 _COLUMNS = (
     Column("vulnerability"),
     Column("severity", drop_rank=2),
@@ -103,7 +105,7 @@ def _name_publishers(found: Iterable[ExposedFinding], exposure: Exposure) -> str
     if True in in_distribution and isinstance(exposure.in_use, Scan):
         words.append(f"in {name_distribution(exposure.in_use.os)}")
     if False in in_distribution:
-        words.append("upstream")
+        words.append(UPSTREAM)
     return " or ".join(words)
 
 
@@ -111,6 +113,11 @@ def name_distribution(os: str) -> str:
     """Return the name of the distribution of an operating system, such as `Debian` for `debian 12.7`."""
     family = os.partition(" ")[0]
     return _DISTRIBUTION_NAMES.get(family) or make_console_line(family.capitalize())
+
+
+def name_publisher(distribution: str) -> str:
+    """Return who published fixes: the name of a distribution; UPSTREAM if `distribution` is empty."""
+    return name_distribution(distribution) if distribution else UPSTREAM
 
 
 def summarise_exposures(report: RunReport) -> Iterator[str]:

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 
 from bot.model.exposure import FixPlace
 from bot.model.exposure_summary import ExposureFigures, ExposureSummary
+from bot.reports.parts.exposure_lines import UPSTREAM
 from bot.reports.parts.prometheus_text import Labels, render_family
 
 UNKNOWN_FIX = "unknown"
 """The place of a fix if the newest digest of the tag was not scanned with the same database."""
 
-UPSTREAM = "upstream"
-"""The publisher of fixes in packages that do not belong to a distribution."""
 MAX_PUBLISHERS = 50
 """The number of images with a metric. Those with the most fixes are kept."""
 

@@ -20,7 +20,7 @@ from bot.model.exposure_summary import (
 )
 from bot.model.fleet_overview import RequestFilter
 from bot.reports.fleet.exposed_usage import describe_known_images
-from bot.reports.parts.exposure_lines import name_distribution
+from bot.reports.parts.exposure_lines import name_publisher
 from bot.serve.http import HttpRequest
 from bot.serve.pages.cells import build_cell, build_time_part, describe_span, show_count, show_text, show_time
 from bot.serve.pages.content import Cell, CellStyle, Column, Figure, PageContent, PageLink, Part, Table
@@ -240,7 +240,7 @@ def _build_waiting_row(image: WaitingImage, now: datetime) -> tuple[Cell, ...]:
 def _build_publisher_row(lag: PublisherLag, now: datetime) -> tuple[Cell, ...]:
     return (
         show_text(lag.repository),
-        show_text(name_distribution(lag.distribution) if lag.distribution else "upstream"),
+        show_text(name_publisher(lag.distribution)),
         show_count(lag.fixes),
         show_text(describe_span(lag.median) if lag.median is not None else ""),
         show_text(describe_span(lag.percentile_90) if lag.percentile_90 is not None else ""),

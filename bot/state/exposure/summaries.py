@@ -101,7 +101,6 @@ class DatabaseExposureSummaries:
             connection.execute(insert(EXPOSURE_SUMMARIES).values(day=day, document=document))
 
     def load_last_summary(self) -> StoredSummary | None:
-        """Return the last summary; None if there is none."""
         query = select(EXPOSURE_SUMMARIES.c.document).order_by(EXPOSURE_SUMMARIES.c.day.desc()).limit(1)
         with self._database.open_for_reading() as connection:
             document = connection.execute(query).scalar_one_or_none()

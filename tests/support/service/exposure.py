@@ -32,3 +32,29 @@ def save_exposure(database: Database, at: datetime) -> None:
     taken = PublisherFix(PYTHON, "CVE-2025-1", "debian", fixed_at, available_at, is_private=False)
     summary = build_stored_summary(facts, [taken], frozenset({"CVE-2026-2"}), at)
     DatabaseExposureSummaries(database).save_summary(summary)
+
+
+def save_waiting_exposure(database: Database, at: datetime) -> None:
+    """Store the summary of a fleet whose only image waits for the fixes of two vulnerabilities.
+
+    One of them is a private finding, and exploited. The publisher took over another fix after twelve days.
+    """
+    fix = FixDate(at - timedelta(days=9), FixDateOrigin.ADVISORY)
+    critical = StoredFinding(Severity.CRITICAL, True, fix)
+    findings = {
+        (OLD, "linux/amd64", "trivy", False, at): {"CVE-2026-1": critical},
+        (OLD, "linux/amd64", "defender", True, at): {"CVE-2026-2": critical},
+    }
+    facts = FleetFindings(
+        findings,
+        (DigestUse(OLD, PYTHON, ("@acme/web", "@ops"), 4),),
+        frozenset(),
+        {PYTHON: OLD},
+        ExposureCoverage(1, 1, at, {}),
+        {OLD: "debian"},
+    )
+    taken = PublisherFix(
+        PYTHON, "CVE-2025-1", "debian", at - timedelta(days=40), at - timedelta(days=28), is_private=False
+    )
+    summary = build_stored_summary(facts, [taken], frozenset({"CVE-2026-2"}), at)
+    DatabaseExposureSummaries(database).save_summary(summary)
