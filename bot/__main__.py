@@ -7,18 +7,17 @@ import os
 import sys
 
 from bot.cli import app
-from bot.model.vocabulary import ExitCode
+from bot.cli.interrupt_signals import end_without_threads
 
 
 def main() -> int:
     """Run the command line and return its exit code.
 
-    If the user interrupted the run, the process exits at once, even if threads still wait for a response.
+    If a signal ended the command, the process exits at once, even if threads still wait for a response.
     """
     code = app.main()
     _discard_stderr()
-    if code == ExitCode.INTERRUPTED:
-        os._exit(code)
+    end_without_threads(code)
     gc.freeze()  # at exit, Python would search all objects for cycles, which takes 0.2 seconds after a large scan
     return code
 

@@ -175,26 +175,30 @@ def end_children() -> bool:
 
 @contextlib.contextmanager
 def _delay_interrupts() -> Iterator[Callable[[], None]]:
-    """Delay KeyboardInterrupt in this thread until the block ends, or calls the function that it gets.
+    """Delay the handlers of SIGINT and SIGTERM until the block ends, or calls the function that it gets.
 
-    Without the delay, an interrupt that arrives while `subprocess` starts a child would leave an unknown child, which
-    basebump could never end. Only the main thread is interrupted, so other threads need no delay.
+    Without the delay, a KeyboardInterrupt that arrives while `subprocess` starts a child would leave an unknown child,
+    which basebump could never end. Only the main thread is interrupted, so other threads need no delay.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    signals: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
-    is_delayed = True
+    received: list[int] = []
+    handlers = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(handler := signal.getsignal(number)) and not isinstance(handler, signal.Handlers)
+    }
+    for number in handlers:
+        signal.signal(number, lambda arrived, _: received.append(arrived))
 
     def end_delay() -> None:
-        nonlocal is_delayed
-        if is_delayed:
-            is_delayed = False
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            if signals:
-                raise KeyboardInterrupt
+        restored = dict(handlers)
+        handlers.clear()
+        for number, handler in restored.items():
+            signal.signal(number, handler)
+        for arrived in received if restored else ():
+            restored[signal.Signals(arrived)](arrived, None)
 
     try:
         yield end_delay

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import click
 
 from bot import __version__
+from bot.cli.interrupt_signals import InterruptSignals, find_end
 from bot.cli.messages import CommandGroup, render_click_error, render_error, write_message
 from bot.cli.presentation import add_shared_options
 from bot.model.errors import BasebumpError, UsageError
@@ -129,7 +130,7 @@ def basebump() -> None:
 
     Results are written to stdout, and diagnostics to stderr. Exit codes: 0 done, even with findings; 1 something
     failed, and the result lists it; 2 wrong usage or invalid config; 3 a bug in basebump; 4 `check` or `report
-    --fail-overdue` found something; 130 interrupted.
+    --fail-overdue` found something; 130 interrupted; 143 terminated by SIGTERM.
     """
 
 
@@ -138,9 +139,10 @@ def main(arguments: list[str] | None = None) -> int:
     collect_rarely()
     open_streams()
     try:
-        exit_code = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        return _report_end("Interrupted.", ExitCode.INTERRUPTED)
+        with InterruptSignals():
+            exit_code = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        return _report_end(*find_end(error))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.app import main
+from bot.cli.interrupt_signals import end_without_threads
 from bot.model.errors import UsageError
 from bot.model.vocabulary import UPDATABLE_STATUSES, ExitCode
 
@@ -207,4 +208,6 @@ def _run_basebump(arguments: Sequence[str], environment: Environment, report: Pa
 
 
 if __name__ == "__main__":
-    sys.exit(run_step(os.environ, Path(os.environ["BASEBUMP_FOLDER"])))
+    step_code = run_step(os.environ, Path(os.environ["BASEBUMP_FOLDER"]))
+    end_without_threads(step_code)
+    sys.exit(step_code)

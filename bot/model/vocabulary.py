@@ -574,3 +574,4 @@ class ExitCode(IntEnum):
     BUG = 3
     FOUND = 4
     INTERRUPTED = 130
+    TERMINATED = 143

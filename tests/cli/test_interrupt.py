@@ -1,4 +1,4 @@
-"""An interrupt ends every command with 130, whatever the command waits for, and leaves no process running."""
+"""SIGINT ends every command with 130, and SIGTERM with 143, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def accept_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def interrupt_command(command: list[str], is_waiting) -> tuple[int, str]:
+def interrupt_command(command: list[str], is_waiting, *signals: signal.Signals) -> tuple[int, str]:
+    """Start a command, send it signals when it is waiting (SIGINT by default), and return its exit code and stderr."""
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -65,7 +66,9 @@ def interrupt_command(command: list[str], is_waiting) -> tuple[int, str]:
         preexec_fn=accept_interrupts,  # noqa: PLW1509 - it sets a signal, and nothing else
     ) as child:
         wait_for(is_waiting)
-        child.send_signal(signal.SIGINT)
+        for number in signals or (signal.SIGINT,):
+            child.send_signal(number)
+            time.sleep(0.2)
         try:
             _, errors = child.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -82,26 +85,71 @@ def hanging_program(tmp_path):
     return program
 
 
-def test_interrupt_ends_a_scanner(tmp_path, config, loopback, hanging_program):
+TERMINATED = "Terminated by SIGTERM before the work was complete, for example by a time limit of the job."
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"), [(signal.SIGINT, 130, "Interrupted."), (signal.SIGTERM, 143, TERMINATED)]
+)
+def test_signal_ends_a_scanner(tmp_path, config, loopback, hanging_program, number, code, message):
     loopback.move("python", "3.12", "now")
     folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
     path = config(f"scanners: [{{kind: trivy, binary: {hanging_program}}}]\n")
     command = [sys.executable, "-m", "bot", "scan", str(folder), "--config", path]
-    code, errors = interrupt_command(command, lambda: list(tmp_path.glob("*.pid")))
-    assert (code, errors.strip()) == (130, "Interrupted.")
+    done = interrupt_command(command, lambda: list(tmp_path.glob("*.pid")), number)
+    assert (done[0], done[1].strip()) == (code, message)
     (started,) = tmp_path.glob("*.pid")
     wait_for(lambda: not _is_running(int(started.stem)))
 
 
-def test_interrupt_ends_a_child_process_that_is_just_being_started(tmp_path, hanging_program):
+def test_second_signal_ends_the_process_at_once_with_its_children(tmp_path, hanging_program):
+    program = (
+        "import sys, time\nfrom bot import process\nfrom bot.cli.interrupt_signals import InterruptSignals\n"
+        "with InterruptSignals(), "
+        f"process.run_in_background([{str(hanging_program)!r}]):\n"
+        "    try: time.sleep(60)\n    except KeyboardInterrupt: time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program]
+    code, _ = interrupt_command(command, lambda: list(tmp_path.glob("*.pid")), signal.SIGINT, signal.SIGTERM)
+    assert code == 143
+    (started,) = tmp_path.glob("*.pid")
+    wait_for(lambda: not _is_running(int(started.stem)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ignored_signals_remain_ignored(number):
+    program = (
+        f"import os, signal\nsignal.signal({number.value}, signal.SIG_IGN)\n"
+        "from bot import process\nfrom bot.cli.interrupt_signals import InterruptSignals\n"
+        f"with InterruptSignals(): os.kill(os.getpid(), {number.value}); print(process.run(['echo', 'done']).output)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (0, "b'done\\n'\n")
+
+
+def test_signal_at_any_time_of_the_start_is_never_reported_as_a_bug(tmp_path):
+    command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
+    for milliseconds in range(0, 400, 40):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+            time.sleep(milliseconds / 1000)
+            child.terminate()
+            _, errors = child.communicate(timeout=PATIENCE)
+        assert child.returncode in {-signal.SIGTERM, 143, 0}
+        assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("name", "error"), [("SIGINT", "KeyboardInterrupt"), ("SIGTERM", "Termination")])
+def test_signal_ends_a_child_process_that_is_just_being_started(tmp_path, hanging_program, name, error):
     program = (
         "import os, signal, subprocess, time\nfrom pathlib import Path\nfrom bot import process\n"
+        "from bot.cli.interrupt_signals import InterruptSignals\n"
         "class Slow(subprocess.Popen):\n"
         "    def __init__(self, *arguments, **options):\n"
         "        super().__init__(*arguments, **options)\n"
         f"        while not list(Path({str(tmp_path)!r}).glob('*.pid')): time.sleep(0.01)\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
-        f"subprocess.Popen = Slow\nprocess.run([{str(hanging_program)!r}])"
+        f"        os.kill(os.getpid(), signal.{name})\n"
+        f"subprocess.Popen = Slow\nwith InterruptSignals(): process.run([{str(hanging_program)!r}])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -112,7 +160,7 @@ def test_interrupt_ends_a_child_process_that_is_just_being_started(tmp_path, han
         timeout=PATIENCE,
         preexec_fn=accept_interrupts,
     )
-    assert done.stderr.strip().endswith("KeyboardInterrupt")
+    assert done.stderr.strip().endswith(error)
     (started,) = tmp_path.glob("*.pid")
     wait_for(lambda: not _is_running(int(started.stem)))
 
@@ -145,6 +193,32 @@ def test_interrupt_does_not_wait_for_answers_of_registries(tmp_path):
         for each in asked:
             each.close()
     assert (code, errors.strip()) == (130, "Interrupted.")
+
+
+def test_signal_ends_the_step_of_the_action_after_its_last_runner_command(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as forge:
+        variables = {
+            "BASEBUMP_FOLDER": tmp_path,
+            "BASEBUMP_TOKEN": "token",
+            "BASEBUMP_SCANNER": "none",
+            "GITHUB_API_URL": "http://{}:{}".format(*forge.getsockname()),
+            "GITHUB_REPOSITORY": "acme/web",
+            "GITHUB_OUTPUT": tmp_path / "output",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        asked: list[socket.socket] = []  # kept, since a connection that is closed is an answer
+        with subprocess.Popen(
+            [sys.executable, "-m", "bot.cli.github_action"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as step:
+            asked.append(forge.accept()[0])
+            step.terminate()
+            output, _ = step.communicate(timeout=PATIENCE)
+        for each in asked:
+            each.close()
+    first, *_, message, last = output.decode().splitlines()
+    assert (step.returncode, message) == (143, TERMINATED)
+    assert last == f"::{first.removeprefix('::stop-commands::')}::"
 
 
 def test_interrupt_ends_worker_processes_that_read_a_folder(tmp_path):
