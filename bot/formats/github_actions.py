@@ -10,11 +10,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
-from bot.formats._syntax.yaml.path_formats import ImageLocation, ImageMatrix, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.path_formats import (
+    BuildTable,
+    ImageLocation,
+    ImageMatrix,
+    YamlPathFormat,
+    find_self_or_key,
+)
 from bot.ports import FileFormat
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
+    from collections.abc import Iterator
+
     from bot.formats._syntax.yaml.nodes import YamlDocument, YamlNode
+    from bot.model.cross_file import DockerfileBuild
+    from bot.model.source import FilePath
 
 _FILES = re.compile(
     r"""
@@ -47,6 +57,18 @@ def _find_input(name: str, actions: frozenset[str], document: YamlDocument, step
         return None
     node = inputs[-1]
     return node if isinstance(node, YamlScalar) and "\n" not in node.value.strip() else None
+
+
+_BUILD_INPUTS = ("build-args", "file", "containerfiles", "dockerfiles")
+"""Inputs of the actions that build Dockerfiles. A step with none of them builds the file `Dockerfile` of its context,
+which is read without the step.
+"""
+
+
+def _list_builds(document: YamlDocument, path: FilePath) -> Iterator[DockerfileBuild]:
+    from bot.formats._readers.workflow_builds import list_builds
+
+    return list_builds(document, path)
 
 
 _MATRIX = ImageMatrix(
@@ -86,4 +108,5 @@ FORMAT: FileFormat = YamlPathFormat(
         ),
     ),
     matrix=_MATRIX,
+    builds=BuildTable(tuple(frozenset({"uses", "with", name}) for name in _BUILD_INPUTS), _list_builds),
 )

@@ -322,6 +322,10 @@ build: {artifacts: [{image: app, docker: {buildArgs: {BASE: "debian:bookworm"}}}
         ("docker-bake.json", '{"target": {"t": {"args": {"BASE": "debian:bookworm"}}}}'),
         ("skaffold.yaml", SKAFFOLD),
         (".devcontainer.json", '{"build": {"dockerfile": "Dockerfile", "args": {"BASE": "debian:bookworm"}}}'),
+        (
+            ".github/workflows/ci.yml",
+            "jobs: {a: {steps: [{uses: docker/build-push-action@v6, with: {build-args: BASE=debian:bookworm}}]}}",
+        ),
     ],
 )
 def test_scan_lists_default_and_image_that_a_build_file_uses_instead(basebump, tmp_path, path, content):

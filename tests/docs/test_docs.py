@@ -42,7 +42,7 @@ def test_files_page_names_only_reasons_and_formats_that_exist():
     words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
     formats = {file_format.name for file_format in load_all_formats()}
     other_names = {"exclude-paths", "target-branch", "update-types", "jib-maven-plugin", "noble-chiseled"}
-    other_names |= {"dockerfile-inline", "docker-compose", "driver-opts", "integration-tests"}
+    other_names |= {"dockerfile-inline", "docker-compose", "driver-opts", "build-args", "integration-tests"}
     known = {reason.value for reason in Reason} | formats | other_names
     assert words <= known
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.image_locations import ImageLocation, ImageLock, find_self_or_key
@@ -16,7 +17,21 @@ from bot.model.extracted_item import ExtractedItem
 from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 
-__all__ = ["ImageLocation", "ImageLock", "ImageMatrix", "YamlPathFormat", "find_self_or_key"]
+if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
+    from bot.formats._syntax.yaml.nodes import YamlDocument
+    from bot.model.cross_file import DockerfileBuild
+
+__all__ = ["BuildTable", "ImageLocation", "ImageLock", "ImageMatrix", "YamlPathFormat", "find_self_or_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildTable:
+    """The builds of Dockerfiles that the documents of a format describe."""
+
+    key_sets: tuple[frozenset[str], ...]
+    """Sets of keys. Every document with a build contains all keys of at least one of these sets."""
+    list_builds: Callable[[YamlDocument, FilePath], Iterator[DockerfileBuild]]
+    """Yields the builds of a document, and raises TooDeepError if its nodes are visited too often."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,8 @@ class YamlPathFormat:
     has_line_end_comments: bool = True
     matrix: ImageMatrix | None = None
     """The matrices whose values can be images. None if the format has no matrices, or if they are not read."""
+    builds: BuildTable | None = None
+    """The builds of Dockerfiles in the documents; None if the format has none."""
 
     def select_paths(self, paths: PathIndex) -> Iterable[FilePath]:
         """Return the paths of the files that this format reads."""
@@ -54,7 +71,8 @@ class YamlPathFormat:
         reader = TableReader(
             self.name, self.locations, self.reserved_keys, self.anchor_paths, self.condition_prefix, self.matrix
         )
-        return reader.read(file, self._is_relevant)
+        list_builds = self.builds.list_builds if self.builds is not None else None
+        return reader.read(file, self._is_relevant, list_builds)
 
     def _has_key_set(self, content: bytes, encode: Callable[[bytes], bytes] = bytes) -> bool:
         """Return True if `content` contains all words of at least one set in `_key_sets`.
@@ -72,15 +90,16 @@ class YamlPathFormat:
         """
         schemes = (each.scheme.rstrip(":/") if _needs_scheme(each) else "" for each in self.locations)
         keys = ({*each.keys, scheme} - {""} for each, scheme in zip(self.locations, schemes, strict=True))
-        return frozenset(frozenset(key.encode() for key in words) for words in (*keys, *self._matrix_key_sets))
+        return frozenset(frozenset(key.encode() for key in words) for words in (*keys, *self._further_key_sets))
 
     @property
-    def _matrix_key_sets(self) -> tuple[frozenset[str], ...]:
-        """Sets of the keys that lead to a value under a key of a matrix that ends in `image`.
+    def _further_key_sets(self) -> tuple[frozenset[str], ...]:
+        """Sets of the keys of builds, and of those that lead to a value under a key of a matrix that ends in `image`.
 
         The values under other keys are images only if an image at a location uses them.
         """
-        return () if self.matrix is None else tuple(self.matrix.keys | {end} for end in _IMAGE_KEY_ENDS)
+        of_matrices = () if self.matrix is None else tuple(self.matrix.keys | {end} for end in _IMAGE_KEY_ENDS)
+        return (*of_matrices, *(self.builds.key_sets if self.builds is not None else ()))
 
     @cached_property
     def _patterns(self) -> tuple[tuple[re.Pattern[bytes], ...], ...]:
@@ -90,7 +109,7 @@ class YamlPathFormat:
             + ((_compile_scheme(each.scheme),) if _needs_scheme(each) else ())
             for each in self.locations
         ) + tuple(
-            tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in keys) for keys in self._matrix_key_sets
+            tuple(re.compile(re.escape(key.encode()) + KEY_END) for key in keys) for keys in self._further_key_sets
         )
 
     def _is_relevant(self, content: bytes) -> bool:

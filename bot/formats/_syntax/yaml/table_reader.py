@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, assert_never
@@ -46,9 +46,23 @@ class TableReader(NamedTuple):
     condition_prefix: str
     matrix: ImageMatrix | None
 
-    def read(self, file: SourceFile, is_relevant: Callable[[bytes], bool]) -> Iterator[ExtractedItem]:
-        """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
-        return read_file(file, is_relevant, lambda document: self._read(document, file.path))
+    def read(
+        self,
+        file: SourceFile,
+        is_relevant: Callable[[bytes], bool],
+        list_builds: Callable[[YamlDocument, FilePath], Iterable[ExtractedItem]] | None,
+    ) -> Iterator[ExtractedItem]:
+        """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part.
+
+        The facts of `list_builds` about a document follow its images.
+        """
+
+        def extract(document: YamlDocument) -> Iterator[ExtractedItem]:
+            yield from self._read(document, file.path)
+            if list_builds is not None:
+                yield from list_builds(document, file.path)
+
+        return read_file(file, is_relevant, extract)
 
     def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Reference | UnsupportedText]:
         """Yield the images of a document in the order of their lines.
