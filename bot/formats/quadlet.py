@@ -1,4 +1,4 @@
-"""Quadlet units of Podman: the `Image=` setting of container, image and volume units."""
+"""Quadlet units of Podman: the `Image=` setting of container, image and volume units, and builds with arguments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bot.model.path_index import PathIndex
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume)(?:\.d/[^/]+\.conf)?", re.DOTALL)
+_FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume|build)(?:\.d/[^/]+\.conf)?", re.DOTALL)
 """Names of units, and of the drop-in files that modify units."""
-_ENDINGS = (".container", ".image", ".volume", ".conf")
+_ENDINGS = (".container", ".image", ".volume", ".build", ".conf")
 
 
 class _QuadletFormat:
@@ -25,11 +25,11 @@ class _QuadletFormat:
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         kind = _FILE_NAME.fullmatch(file.path)
         section = kind[1].capitalize() if kind is not None else ""
-        if f"[{section}]".encode() not in file.content or b"Image" not in file.content:
+        if f"[{section}]".encode() not in file.content:
             return iter(())
-        from bot.formats._readers.quadlet import read
+        from bot.formats._readers.quadlet import read, read_build
 
-        return read(file, section)
+        return read_build(file) if section == "Build" else read(file, section)
 
 
 FORMAT: FileFormat = _QuadletFormat()

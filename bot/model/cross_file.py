@@ -41,8 +41,6 @@ class TaskFileBuild:
     line_number: int
     dockerfile: str
     """Path relative to the folder in which the task runs, which may be any parent folder of the task file."""
-    arguments: tuple[str, ...] = ()
-    """Names of the build arguments that the task sets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,13 +326,20 @@ build: {artifacts: [{image: app, docker: {buildArgs: {BASE: "debian:bookworm"}}}
             ".github/workflows/ci.yml",
             "jobs: {a: {steps: [{uses: docker/build-push-action@v6, with: {build-args: BASE=debian:bookworm}}]}}",
         ),
+        ("cloudbuild.yaml", "steps: [{args: [build, --build-arg, BASE=debian:bookworm, .]}]"),
+        ("ci/cloudbuild.yaml", "steps: [{args: [--build-arg=BASE=debian:bookworm, --context=dir:///workspace]}]"),
+        ("cloudbuild.json", '{"steps": [{"dir": "a", "args": ["--build-arg", "BASE=debian:bookworm", ".."]}]}'),
+        ("web/acb.yaml", "version: v1.1.0\nsteps: [{build: --build-arg BASE=debian:bookworm .}]"),
+        ("app.build", "[Build]\nFile=./Dockerfile\nBuildArg=BASE=debian:bookworm\n"),
+        ("units/app.build", "[Build]\nFile=../Dockerfile\nPodmanArgs=--build-arg BASE=debian:bookworm\n"),
     ],
 )
 def test_scan_lists_default_and_image_that_a_build_file_uses_instead(basebump, tmp_path, path, content):
     files = {path: content, "Dockerfile": "ARG BASE=alpine:3.20\nFROM ${BASE}\n"}
     _, out, _ = basebump("scan", write_tree(tmp_path / "tree", files), "--offline", "--format", "json")
     found = {each["path"]: (each["reference"], each["reason"]) for each in json.loads(out)["references"]}
-    assert found == {"Dockerfile": ("alpine:3.20", "offline"), path: ("debian:bookworm", "build-argument")}
+    default_reason = "acr-task" if path.endswith("acb.yaml") else "offline"
+    assert found == {"Dockerfile": ("alpine:3.20", default_reason), path: ("debian:bookworm", "build-argument")}
 
 
 @pytest.mark.parametrize("value", ["upper(V)", '"debian:${UNKNOWN}"'])

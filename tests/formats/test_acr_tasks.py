@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.core.references.relate.dockerfile_builds import resolve_builds
 from bot.formats.acr_tasks import FORMAT, parse_task_builds
 from bot.model.build_task import StepBuild
 from bot.model.cross_file import TaskFileBuild
@@ -73,7 +74,21 @@ def test_acr_working_directory_of_step_replaces_that_of_task():
 
 def test_acr_task_build_is_extracted_with_line_number_and_build_arguments():
     command = ">\n      -t a --build-arg NODE=24 --build-arg=GO=$Go --build-arg TOKEN\n      ."
-    assert builds(f"build: {command}") == [TaskFileBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
+    task, *found = extract(f"version: v1.1.0\nsteps:\n  - build: {command}\n")
+    assert task == TaskFileBuild(PATH, 3, "Dockerfile")
+    (resolved,) = resolve_builds([each for each in found if each.context[0].text == "."])
+    assert {name: (each.value, each.argument.line_number) for name, each in resolved.arguments.items()} == {
+        "NODE": ("24", 3),
+        "GO": (None, 3),
+        "TOKEN": (None, 3),
+    }
+
+
+def test_acr_task_may_build_with_arguments_in_every_folder_above_its_file():
+    text = "version: v1.1.0\nsteps: [{build: --build-arg A=1 -f b/Dockerfile .}]\n"
+    found = list(FORMAT.extract(SourceFile(FilePath("x/y/acb.yaml"), text.encode())))
+    dockerfiles = [each.dockerfiles for each in resolve_builds(found)]
+    assert dockerfiles == [("x/y/b/Dockerfile",), ("x/b/Dockerfile",), ("b/Dockerfile",)]
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ def read(text: str, path: str = "web.container"):
 
 
 def test_quadlet_units_and_drop_ins_are_selected():
-    chosen = ["web.container", "a/web.image", "web.volume", "web.container.d/10-x.conf", "web@.container"]
-    others = ["web.kube", "web.build", "web.pod", "web.network", ".container", "web.container.j2", "a/web.conf"]
+    chosen = ["web.container", "a/web.image", "web.volume", "web.container.d/10-x.conf", "web@.container", "web.build"]
+    others = ["web.kube", "web.pod", "web.network", ".container", "web.container.j2", "a/web.conf"]
     paths = [FilePath(path) for path in (*chosen, *others)]
     assert set(FORMAT.select_paths(index_paths(paths))) == set(chosen)
 

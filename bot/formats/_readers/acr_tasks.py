@@ -15,11 +15,12 @@ from posixpath import join
 from bot.core.references.git_context import parse_context
 from bot.core.references.locking import lock_reference
 from bot.core.references.tree_paths import is_remote_context, resolve_dockerfile
+from bot.formats._syntax.build_options import BuildOptions, list_build_arguments, parse_build_options
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlNode, YamlScalar
 from bot.model.build_task import StepBuild
-from bot.model.cross_file import TaskFileBuild
+from bot.model.cross_file import DockerfileBuild, LiteralText, TaskFileBuild
 from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Reference, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
@@ -35,10 +36,6 @@ _ACR_ALIASES = frozenset({"acr", "az", "bash", "buildx", "cssc", "curl", "docker
 """Names without a registry and a tag that ACR replaces with its own images."""
 _BEFORE_FIRST_WORD = re.compile(r"""(?:[&!]\S*\s+)*(?:[|>][^\n]*\n\s*|["']?\s*)""")
 """Everything before the first word of a scalar: anchors, tags, a block header and a quote."""
-_SWITCHES = frozenset(
-    {"--no-cache", "--pull", "--quiet", "-q", "--rm", "--force-rm", "--squash", "--compress", "--load", "--push"}
-)
-"""Options of `docker build` that take no value. Every other option takes the next word as its value."""
 _MAX_COMMAND_LENGTH = 128 * 1024
 """Limit on the characters of a command whose quotes are read. Linux starts no program with a longer argument
 (MAX_ARG_STRLEN in include/uapi/linux/binfmts.h)."""
@@ -105,9 +102,8 @@ def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedIt
             local_names |= {value for option, value in build.options if option in ("-t", "--tag")}
             dockerfile = _find_dockerfile(build.options, build.working_directory)
             if dockerfile is not None:
-                yield TaskFileBuild(
-                    file.path, build.line_number, dockerfile, tuple(_list_argument_names(build.options))
-                )
+                yield TaskFileBuild(file.path, build.line_number, dockerfile)
+                yield from _list_builds_with_arguments(file.path, build, dockerfile)
     # First walk the document, which finds shared scalars and the names of images that the task builds. Then read
     # commands.
     for locator, node in commands:
@@ -120,8 +116,7 @@ class _BuildStep:
     """The parsed `docker build` command of one step."""
 
     line_number: int
-    options: tuple[tuple[str, str], ...]
-    """Options and their values, in the order of the command. The build context has an empty option name."""
+    options: BuildOptions
     working_directory: str
     """The step's working directory, relative to the working directory of the task."""
 
@@ -136,7 +131,20 @@ def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_Build
     )
     for node in document.get_values(step, "build"):
         if isinstance(node, YamlScalar):
-            yield _BuildStep(document.get_line_number(node), tuple(_parse_options(node.value)), folder)
+            yield _BuildStep(document.get_line_number(node), _parse_options(node.value), folder)
+
+
+def _list_builds_with_arguments(path: FilePath, step: _BuildStep, dockerfile: str) -> Iterator[DockerfileBuild]:
+    """Yield the builds that a step with build arguments may start: one for each folder in which the task may run.
+
+    The task may run in the folder of its file, or in any of its parent folders.
+    """
+    arguments = list_build_arguments(step.options, step.line_number)
+    for parents in range(path.count("/") + 1) if arguments else ():
+        context = (LiteralText("../" * parents or ".", None),)
+        yield DockerfileBuild(
+            path, step.line_number, _FORMAT, (), context, (LiteralText(dockerfile, None),), arguments=arguments
+        )
 
 
 def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
@@ -149,7 +157,7 @@ def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
     """
     option_values = {option: value for option, value in build_step.options if option in ("", "-f", "--file")}
     context, file = option_values.get("", "."), option_values.get("-f") or option_values.get("--file")
-    arguments = tuple(_list_argument_names(build_step.options))
+    arguments = tuple(each.name for each in list_build_arguments(build_step.options, build_step.line_number))
     if any("$" in part for part in (context, file or "", build_step.working_directory)):
         return StepBuild(None, arguments=arguments)
     if is_remote_context(context):
@@ -201,23 +209,13 @@ def _read_command(
         yield found
 
 
-def _parse_options(command: str) -> Iterator[tuple[str, str]]:
-    """Yield the options of a `docker build` command as (name, value), such as (`-f`, `app/Dockerfile`).
-
-    The build context is yielded with an empty name. Options without a value, such as `--pull`, are left out.
-    """
+def _parse_options(command: str) -> BuildOptions:
+    """Return the options of a `docker build` command."""
     try:
-        words = iter(shlex.split(command) if len(command) <= _MAX_COMMAND_LENGTH else command.split())
+        words = shlex.split(command) if len(command) <= _MAX_COMMAND_LENGTH else command.split()
     except ValueError:
-        words = iter(command.split())
-    for word in words:
-        option, equals, value = word.partition("=")
-        if not word.startswith("-"):
-            yield "", word
-        elif equals:
-            yield option, value
-        elif word not in _SWITCHES:
-            yield word, next(words, "")
+        words = command.split()
+    return tuple(parse_build_options(words))
 
 
 def _find_dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
@@ -231,7 +229,3 @@ def _find_dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | N
     in_context = resolve_dockerfile(_TREE_ROOT, join(folder, option_values.get("", ".")), None)
     file = option_values.get("-f") or option_values.get("--file")
     return in_context if in_context is None or file is None else resolve_dockerfile(_TREE_ROOT, folder, file)
-
-
-def _list_argument_names(options: Iterable[tuple[str, str]]) -> Iterator[str]:
-    return (value.partition("=")[0] for option, value in options if option == "--build-arg")

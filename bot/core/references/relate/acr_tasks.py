@@ -28,13 +28,14 @@ _WATCHED_HOSTS = frozenset({"docker.io", "mcr.microsoft.com"})
 
 @dataclass(frozen=True, slots=True)
 class _TaskDockerfile:
-    """A Dockerfile that an ACR task builds, and the build arguments that the task sets."""
+    """A Dockerfile that an ACR task builds."""
 
     dockerfile: FilePath
     task: str
     """The file and line of the task, for notes: `acb.yaml:3`. A task that is defined in a registry has a name
     instead."""
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    """The build arguments that a task in a registry sets. Those of a task file are in a `DockerfileBuild`."""
 
 
 def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
@@ -79,7 +80,7 @@ def _list_dockerfiles(
 ) -> Iterator[_TaskDockerfile]:
     for fact in facts:
         if isinstance(fact, TaskFileBuild) and (path := _find_dockerfile(fact, existing_paths)) is not None:
-            yield _TaskDockerfile(path, f"{fact.path}:{fact.line_number}", fact.arguments)
+            yield _TaskDockerfile(path, f"{fact.path}:{fact.line_number}")
         elif isinstance(fact, RegistryTaskBuild):
             yield _TaskDockerfile(fact.dockerfile, fact.task, fact.arguments)
 

@@ -23,8 +23,8 @@ def build_reference(path: str = "Dockerfile", text: str = "node:22", locator: st
     return found
 
 
-def build(path: str = "acb.yaml", dockerfile: str = "Dockerfile", arguments: tuple[str, ...] = ()) -> TaskFileBuild:
-    return TaskFileBuild(FilePath(path), 3, dockerfile, arguments)
+def build(path: str = "acb.yaml", dockerfile: str = "Dockerfile") -> TaskFileBuild:
+    return TaskFileBuild(FilePath(path), 3, dockerfile)
 
 
 def is_locked(found: Reference | UnsupportedText) -> bool:
@@ -101,9 +101,9 @@ def test_acr_task_whose_dockerfile_is_missing_leaves_other_images_editable():
 
 
 def test_build_argument_set_by_acr_task_is_noted_on_unresolved_reference():
-    needing = UnsupportedText(FilePath("Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
-    (noted,) = lock_task_base_images((needing,), [build(arguments=("NODE",))])
-    assert re.match("acb.yaml:3 sets NODE", *noted.notes)
+    needing = UnsupportedText(FilePath("app/Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
+    (noted,) = lock_task_base_images((needing,), [KNOWN])
+    assert re.match("the task web of contoso.azurecr.io sets NODE", *noted.notes)
 
 
 def test_note_names_first_of_several_tasks_that_build_dockerfile():
