@@ -27,9 +27,13 @@ class _QuadletFormat:
         section = kind[1].capitalize() if kind is not None else ""
         if f"[{section}]".encode() not in file.content:
             return iter(())
-        from bot.formats._readers.quadlet import read, read_build
+        if section == "Build":
+            from bot.formats._readers import quadlet_builds
 
-        return read_build(file) if section == "Build" else read(file, section)
+            return quadlet_builds.read(file)
+        from bot.formats._readers.quadlet import read
+
+        return read(file, section)
 
 
 FORMAT: FileFormat = _QuadletFormat()
