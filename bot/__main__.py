@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
-
-from bot.cli import app
-from bot.cli.interrupt_signals import end_without_threads
 
 
 def main() -> int:
@@ -15,6 +13,12 @@ def main() -> int:
 
     If a signal ended the command, the process exits at once, even if threads still wait for a response.
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Python's own handler would print a traceback if the interrupt arrived during the imports
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from bot.cli import app  # noqa: PLC0415 - after the line above
+    from bot.cli.interrupt_signals import end_without_threads  # noqa: PLC0415 - as above
+
     code = app.main()
     _discard_stderr()
     end_without_threads(code)

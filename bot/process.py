@@ -94,8 +94,8 @@ def run_in_background(
         with child, _track_child(child):
             running = _RunningChild(child, arguments[0], max_output)
             try:
-                end_delay()
                 running.start_threads(stdin)
+                end_delay()
                 yield running.wait
             finally:
                 running.end()

@@ -88,7 +88,7 @@ def test_help_that_lists_commands_imports_no_command_modules():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {name for name in done.stderr.split() if name.startswith("bot.")}
     assert imported <= {"bot.cli", "bot.model", "bot.model.errors", "bot.model.vocabulary"} | {
-        f"bot.cli.{each}" for each in ("app", "export_files", "messages", "presentation")
+        f"bot.cli.{each}" for each in ("app", "export_files", "interrupt_signals", "messages", "presentation")
     }
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
 

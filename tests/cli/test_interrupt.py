@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -128,15 +129,86 @@ def test_ignored_signals_remain_ignored(number):
     assert (done.returncode, done.stdout) == (0, "b'done\\n'\n")
 
 
-def test_signal_at_any_time_of_the_start_is_never_reported_as_a_bug(tmp_path):
-    command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
-    for milliseconds in range(0, 400, 40):
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_at_any_time_of_the_start_ends_the_command_without_a_traceback(tmp_path, number, code):
+    """The command waits for its input, so that no signal arrives after its end."""
+    os.mkfifo(tmp_path / "never-written.json")
+    program = (
+        "import os, signal, sys\nfrom bot.__main__ import main\nset_handler = signal.signal\n"
+        "def set_and_tell(*arguments):\n"
+        "    handler = set_handler(*arguments)\n"
+        "    os.write(1, b'.')\n"
+        "    return handler\n"
+        "signal.signal = set_and_tell\nsys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, "report", str(tmp_path / "never-written.json")]
+    for milliseconds in range(0, 300, 15):
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=accept_interrupts,  # noqa: PLW1509 - it sets a signal, and nothing else
+        ) as child:
+            child.stdout.read(1)
             time.sleep(milliseconds / 1000)
-            child.terminate()
+            child.send_signal(number)
             _, errors = child.communicate(timeout=PATIENCE)
-        assert child.returncode in {-signal.SIGTERM, 143, 0}
+        assert child.returncode in {-number, code}
         assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"), [(signal.SIGINT, 130, "Interrupted."), (signal.SIGTERM, 143, TERMINATED)]
+)
+def test_signal_in_a_finalizer_ends_the_process_and_its_children(tmp_path, hanging_program, number, code, message):
+    program = (
+        "import os, time\nfrom pathlib import Path\nfrom bot import process\n"
+        "from bot.cli.interrupt_signals import InterruptSignals\n"
+        "class Garbage:\n"
+        f"    def __del__(self): os.kill(os.getpid(), {number.value})\n"
+        f"with InterruptSignals(), process.run_in_background([{str(hanging_program)!r}]):\n"
+        f"    while not list(Path({str(tmp_path)!r}).glob('*.pid')): time.sleep(0.01)\n"
+        "    Garbage()\n"
+        "    print('the command goes on')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        preexec_fn=accept_interrupts,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", message + "\n")
+    (started,) = tmp_path.glob("*.pid")
+    wait_for(lambda: not _is_running(int(started.stem)))
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('the import failed')", "click.Abort()"])
+def test_error_that_replaces_the_exception_of_a_signal_is_not_reported(error):
+    program = (
+        "import os, signal, sys, click\nfrom bot.cli import app\n"
+        "def fail():\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    except KeyboardInterrupt: raise {error}\n"
+        "app.basebump = click.Command('fail', callback=fail)\nsys.exit(app.main([]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (143, TERMINATED)
+
+
+def test_other_errors_in_finalizers_are_shown():
+    program = (
+        "from bot.cli.interrupt_signals import InterruptSignals\n"
+        "class Garbage:\n    def __del__(self): raise ValueError('broken')\n"
+        "with InterruptSignals(): Garbage()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr.strip().endswith("ValueError: broken")
 
 
 @pytest.mark.parametrize(("name", "error"), [("SIGINT", "KeyboardInterrupt"), ("SIGTERM", "Termination")])
