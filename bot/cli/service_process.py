@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -18,35 +18,44 @@ if TYPE_CHECKING:
     from bot.serve.service import Service
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_MAX_SIGNALS = 4096
+"""The maximum number of signals that are read at once."""
 
 
 class EndSignals:
     """Receives the signals that ask this process to end.
 
-    The handler only puts the signal into a queue. `SimpleQueue.put` is reentrant, but `threading.Event.set` is not: the
-    handler interrupts the main thread, and could wait forever for a lock that this thread holds.
+    The main thread waits for bytes in a pair of sockets. Python writes the number of each signal to it at once, in
+    whichever thread the signal arrives (https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd). A handler
+    runs only in the main thread, and would have to wait until a blocking call of this thread ends.
     """
 
     def __init__(self) -> None:
         """Receive the signals from now on."""
-        self._received: SimpleQueue[int] = SimpleQueue()
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.settimeout(0)
+        signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         for number in END_SIGNALS:
-            signal.signal(number, self._receive)
-
-    def _receive(self, number: int, _frame: FrameType | None) -> None:
-        self._received.put(number)
+            signal.signal(number, _ignore)  # without a handler, the signal would end the process
 
     def wait(self) -> str:
         """Wait for a signal, and return its name."""
-        return signal.Signals(self._received.get()).name
+        self._receiver.settimeout(None)
+        while (number := self._receiver.recv(1)[0]) not in END_SIGNALS:
+            pass
+        return signal.Signals(number).name
 
     def has_another(self) -> bool:
         """Return True if a further signal arrived since the last call."""
+        self._receiver.settimeout(0)
         try:
-            self._received.get_nowait()
-        except Empty:
+            return any(number in END_SIGNALS for number in self._receiver.recv(_MAX_SIGNALS))
+        except BlockingIOError:
             return False
-        return True
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 @contextmanager
